@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who shall receive what. Knows no Airflow and no HTTP."""
