@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operations the gateway knows, and how it refuses those it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_aliyunsms.simulator.call import Call
+from airflow_provider_aliyunsms.simulator.china import send_batch_sms, send_sms
+from airflow_provider_aliyunsms.simulator.china_queries import query_send_details, query_sms_sign_list
+from airflow_provider_aliyunsms.simulator.globe import batch_send_message_to_globe, send_message_to_globe
+from airflow_provider_aliyunsms.simulator.globe_queries import query_message
+from airflow_provider_aliyunsms.simulator.replies import Api, Refusal, Reply
+from airflow_provider_aliyunsms.simulator.state import State
+
+if TYPE_CHECKING:
+    from airflow_provider_aliyunsms.simulator.options import Options
+
+Handler = Callable[[State, Call], Reply | Refusal]
+
+VERSIONS: dict[str, Api] = {"2017-05-25": "china", "2018-05-01": "globe"}
+GLOBE_BATCH = "BatchSendMessageToGlobe"
+_GLOBE_QPS = {"SendMessageToGlobe": 2000, "QueryMessage": 300}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One operation of one of the two APIs."""
+
+    name: str
+    api: Api
+    handler: Handler
+
+
+ACTIONS = {
+    (action.api, action.name): action
+    for action in (
+        Action("SendBatchSms", "china", send_batch_sms),
+        Action("SendSms", "china", send_sms),
+        Action("QuerySendDetails", "china", query_send_details),
+        Action("QuerySmsSignList", "china", query_sms_sign_list),
+        Action(GLOBE_BATCH, "globe", batch_send_message_to_globe),
+        Action("SendMessageToGlobe", "globe", send_message_to_globe),
+        Action("QueryMessage", "globe", query_message),
+    )
+}
+
+
+def find_action(call: Call) -> Action | Refusal:
+    """Find what a request asks for."""
+    api = VERSIONS.get(call.version)
+    if api is None:
+        return Refusal("InvalidVersion", "Specified parameter Version is not valid.", status=400)
+    action = ACTIONS.get((api, call.action))
+    if action is None:
+        text = "Specified api is not found, please check your url and method."
+        return Refusal("InvalidAction.NotFound", text, status=404)
+    return action
+
+
+def check_rate(state: State, action: Action, *, now: float) -> Refusal | None:
+    """
+    Hold one call against its action's limit.
+
+    :param now: monotonic seconds.
+    """
+    limit = _limit(action, state.options)
+    wait = state.limits[action.name].wait_for(limit=limit, now=now)
+    if wait <= 0:
+        return None
+    if action.api == "globe":
+        return Refusal("QPS_LIMIT_CONTROL", f"At most {limit} calls per second.")
+    return throttled(seconds=wait)
+
+
+def throttled(*, seconds: float) -> Refusal:
+    """The gateway's own flow control, with its hint how long to wait."""
+    text = "Request was denied due to user flow control."
+    return Refusal("Throttling.User", text, status=400, retry_after_ms=max(1, round(seconds * 1000)))
+
+
+def _limit(action: Action, options: Options) -> int:
+    if action.name == GLOBE_BATCH:
+        return options.globe_qps
+    return options.china_qps if action.api == "china" else _GLOBE_QPS[action.name]

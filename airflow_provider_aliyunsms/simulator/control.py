@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control API under ``/_simulator/``: look into the phones, plan faults, change the rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from airflow_provider_aliyunsms.simulator.actions import ACTIONS
+from airflow_provider_aliyunsms.simulator.china_queries import beijing_time
+from airflow_provider_aliyunsms.simulator.faults import Fault, Kind
+from airflow_provider_aliyunsms.simulator.numbers import canonical_number
+from airflow_provider_aliyunsms.simulator.page import inbox_page
+
+if TYPE_CHECKING:
+    from airflow_provider_aliyunsms.simulator.inbox import Message
+    from airflow_provider_aliyunsms.simulator.state import State
+
+PREFIX = "/_simulator"
+_ACTION_PATTERN = "|".join(sorted({name for _, name in ACTIONS}))
+
+
+class Misbehaviour(BaseModel):
+    """The body of ``POST /_simulator/misbehave``; see :class:`~.faults.Fault` for the fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fault: Kind
+    action: Annotated[str | None, Field(pattern=f"^({_ACTION_PATTERN})$")] = None
+    times: Annotated[int | None, Field(ge=1)] = 1
+    skip: Annotated[int, Field(ge=0)] = 0
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+class OptionChanges(BaseModel):
+    """The body of ``POST /_simulator/options``; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    delivery_delay: Annotated[float | None, Field(ge=0)] = None
+    record_lag: Annotated[float | None, Field(ge=0)] = None
+    globe_qps: Annotated[int | None, Field(ge=0)] = None
+    china_qps: Annotated[int | None, Field(ge=0)] = None
+
+
+def control_routes(state: State) -> APIRouter:
+    """Build the control API of one simulator; every call answers from memory."""
+    router = APIRouter(prefix=PREFIX)
+    _add_views(router, state)
+    _add_switches(router, state)
+    return router
+
+
+def _add_views(router: APIRouter, state: State) -> None:
+    @router.get("/", response_class=HTMLResponse)
+    async def inbox(number: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 60) -> str:
+        """Show the newest messages to a person."""
+        return inbox_page(state, number=number.strip(), limit=limit)
+
+    @router.get("/health")
+    async def health() -> dict[str, str]:
+        """Say that the simulator runs."""
+        return {"status": "ok"}
+
+    @router.get("/messages")
+    async def messages(
+        number: str | None = None, limit: Annotated[int, Query(ge=1)] = 100
+    ) -> list[dict[str, Any]]:
+        """List accepted messages, newest first."""
+        wanted = None if number is None else canonical_number(number) or number
+        return [describe(state, message) for message in state.inbox.newest(limit=limit, number=wanted)]
+
+    @router.get("/counts")
+    async def counts(duplicates: bool = False) -> dict[str, int]:  # noqa: FBT001, FBT002 - a query parameter
+        """Count accepted messages per number."""
+        return state.inbox.counts(duplicates_only=duplicates)
+
+    @router.get("/stats")
+    async def stats() -> dict[str, Any]:
+        """Sum up what happened so far."""
+        return state.statistics()
+
+
+def _add_switches(router: APIRouter, state: State) -> None:
+    @router.post("/misbehave")
+    async def misbehave(wish: Misbehaviour) -> list[dict[str, Any]]:
+        """Plan a fault and list the open ones."""
+        settings = wish.model_dump(exclude={"fault"})
+        state.faults.add(Fault(kind=wish.fault, **settings))
+        return state.faults.describe()
+
+    @router.delete("/misbehave")
+    async def behave() -> list[dict[str, Any]]:
+        """Take back every open fault."""
+        state.faults.clear()
+        return state.faults.describe()
+
+    @router.post("/options")
+    async def options(changes: OptionChanges) -> dict[str, float | int]:
+        """Change the rules for everything that follows, and for messages still under way."""
+        for name, value in changes.model_dump(exclude_none=True).items():
+            setattr(state.options, name, value)
+        return {name: getattr(state.options, name) for name in OptionChanges.model_fields}
+
+    @router.post("/templates")
+    async def templates(texts: dict[str, str]) -> dict[str, str]:
+        """Give template codes their texts and list all."""
+        state.templates.add(texts)
+        return state.templates.all()
+
+    @router.post("/reset")
+    async def reset() -> dict[str, str]:
+        """Become as new."""
+        state.reset()
+        return {"status": "ok"}
+
+
+def describe(state: State, message: Message) -> dict[str, Any]:
+    """Give one message as the control API shows it."""
+    submission = message.submission
+    outcome = state.outcome(message)
+    return {
+        "api": submission.api,
+        "action": submission.action,
+        "number": message.number,
+        "content": message.content,
+        "out_id": submission.label if submission.api == "china" else None,
+        "task_id": submission.label if submission.api == "globe" else None,
+        "biz_id": submission.biz_id,
+        "message_id": message.message_id,
+        "template_code": submission.template_code,
+        "sender_id": submission.sender,
+        "accepted_at": beijing_time(submission.accepted_at).isoformat(timespec="milliseconds"),
+        "status": outcome.verdict,
+        "err_code": outcome.err_code,
+    }

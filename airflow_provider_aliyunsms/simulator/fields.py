@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading request parameters: each reader gives the value or the refusal that a wrong one deserves."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from airflow_provider_aliyunsms.simulator.replies import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_UNSENDABLE = frozenset("【】〖〗『』「」•①★※→❤™")
+_FIRST_EMOJI = 0x1F000
+
+
+def missing(values: Mapping[str, str], *names: str) -> Refusal | None:
+    """Name the first mandatory parameter that is absent or empty."""
+    for name in names:
+        if not values.get(name):
+            return Refusal(f"Missing{name}", f"{name} is mandatory for this action.", status=400)
+    return None
+
+
+def read_texts(raw: str, *, code: str) -> list[str] | Refusal:
+    """Read a non-empty JSON array of strings."""
+    try:
+        items = json.loads(raw)
+    except ValueError:
+        items = None
+    if isinstance(items, list) and items and all(isinstance(item, str) for item in items):
+        return items
+    return Refusal(code, "The parameter is not a JSON array of strings.")
+
+
+def read_variables(item: object) -> dict[str, str] | Refusal:
+    """Check one object of template variables: strings of 1..35 characters that can be sent."""
+    if not isinstance(item, dict) or not all(isinstance(value, str) for value in item.values()):
+        return Refusal("isv.INVALID_JSON_PARAM", "The template parameters must be an object of strings.")
+    for value in item.values():
+        if not 1 <= len(value) <= 35:
+            return Refusal("isv.PARAM_LENGTH_LIMIT", "A template variable must have 1 to 35 characters.")
+        if "http://" in value or "https://" in value:
+            return Refusal("isv.PARAM_NOT_SUPPORT_URL", "A template variable must not contain a URL.")
+        if not value.isascii() and _has_unsendable(value):
+            return Refusal(
+                "isv.UNSUPPORTED_CONTENT", "A template variable has characters that cannot be sent."
+            )
+    return item
+
+
+def read_number(raw: str, *, least: int, most: int) -> int | None:
+    """Read an integer within bounds; None when it is not."""
+    if not (raw.isascii() and raw.isdigit()):
+        return None
+    number = int(raw)
+    return number if least <= number <= most else None
+
+
+def _has_unsendable(value: str) -> bool:
+    return any(char in _UNSENDABLE or ord(char) >= _FIRST_EMOJI for char in value)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gateway's door: who calls, is the signature right, is the request fresh and new."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_aliyunsms.simulator.replies import Refusal
+from airflow_provider_aliyunsms.simulator.signatures import check_v1, check_v3, v3_fields
+
+if TYPE_CHECKING:
+    from airflow_provider_aliyunsms.simulator.call import Call
+    from airflow_provider_aliyunsms.simulator.options import Options
+
+FRESHNESS_S = 15 * 60
+
+EXPIRED = Refusal(
+    "InvalidTimeStamp.Expired",
+    "Specified time stamp or date value is expired. Expected: within 15 minutes of the gateway's clock.",
+    status=400,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Identity:
+    """What a request claims about itself, wherever its scheme puts it."""
+
+    key_id: str
+    nonce: str
+    date: str
+    token: str | None
+
+
+class Nonces:
+    """
+    The nonces of the last 15 minutes; memory follows the request rate, every call is O(1) amortised.
+
+    Insertion order is time order, so that forgetting pops from the front.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], float] = {}
+
+    def add(self, *, key_id: str, nonce: str, at: float) -> None:
+        """Remember a nonce as of ``at`` (Unix seconds)."""
+        self._seen[(key_id, nonce)] = at
+
+    def knows(self, *, key_id: str, nonce: str, now: float) -> bool:
+        """Tell whether the nonce was used within the last 15 minutes."""
+        while self._seen:
+            oldest = next(iter(self._seen))
+            if now - self._seen[oldest] < FRESHNESS_S:
+                break
+            del self._seen[oldest]
+        return (key_id, nonce) in self._seen
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._seen.clear()
+
+
+def identify(call: Call) -> Identity | Refusal:
+    """Read key id, nonce, date and token; a missing one is a refusal that names it."""
+    if call.is_v3:
+        fields = v3_fields(call.headers["authorization"])
+        if fields is None:
+            return Refusal("IncompleteSignature", "The Authorization header cannot be read.", status=400)
+        names = ("x-acs-signature-nonce", "x-acs-date")
+        key_id, token = fields["Credential"], call.headers.get("x-acs-security-token")
+        source = call.headers
+    else:
+        names = ("SignatureNonce", "Timestamp")
+        for name in ("AccessKeyId", "Signature", *names):
+            if not call.values.get(name):
+                return _missing(name)
+        key_id, token = call.values["AccessKeyId"], call.values.get("SecurityToken")
+        source = call.values
+    for name in names:
+        if not source.get(name):
+            return _missing(name)
+    return Identity(key_id=key_id, nonce=source[names[0]], date=source[names[1]], token=token)
+
+
+def check(call: Call, identity: Identity, *, options: Options, now: float) -> Refusal | None:
+    """
+    Check everything but the nonce.
+
+    :param now: Unix seconds.
+    """
+    if identity.key_id != options.access_key_id:
+        return Refusal("InvalidAccessKeyId.NotFound", "Specified access key is not found.", status=404)
+    verify = check_v3 if call.is_v3 else check_v1
+    return (
+        _check_date(identity.date, now=now)
+        or _check_token(identity.token, expected=options.security_token)
+        or verify(call, secret=options.access_key_secret)
+    )
+
+
+def nonce_used() -> Refusal:
+    """The refusal of a request that was seen before."""
+    return Refusal("SignatureNonceUsed", "Specified signature nonce was used already.", status=400)
+
+
+def _missing(name: str) -> Refusal:
+    return Refusal(f"Missing{name}", f"{name} is mandatory for this action.", status=400)
+
+
+def _check_date(date: str, *, now: float) -> Refusal | None:
+    try:
+        moment = datetime.strptime(date, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return Refusal(
+            "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted.", status=400
+        )
+    return None if abs(now - moment) <= FRESHNESS_S else EXPIRED
+
+
+def _check_token(token: str | None, *, expected: str | None) -> Refusal | None:
+    if token == expected:
+        return None
+    if token is None or expected is None:
+        return Refusal(
+            "InvalidSecurityToken.MismatchWithAccessKey",
+            "Specified SecurityToken mismatch with the AccessKey.",
+            status=400,
+        )
+    if hmac.compare_digest(token.encode(), expected.encode()):
+        return None
+    return Refusal("InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed.", status=400)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulator's memory across a crash: accepted messages and used nonces, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import IO, TYPE_CHECKING, Any
+
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.simulator.inbox import Draft, Submission
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from airflow_provider_aliyunsms.simulator.gate import Nonces
+    from airflow_provider_aliyunsms.simulator.inbox import Inbox
+
+
+class Journal:
+    """
+    An append-only file, handed to the operating system before each answer leaves: SIGKILL loses nothing.
+
+    A machine crash may lose the tail, because there is no fsync. A line cut short by the kill is
+    dropped on the next start.
+
+    :raises ConfigurationError: a complete line cannot be read.
+    """
+
+    def __init__(self, path: Path, *, inbox: Inbox, nonces: Nonces) -> None:
+        self._path = path
+        if path.exists():
+            _load(path, inbox=inbox, nonces=nonces)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file: IO[str] = os.fdopen(descriptor, "a", encoding="utf-8")
+
+    def accepted(self, submission: Submission, drafts: Sequence[Draft]) -> None:
+        """Record one accepted request."""
+        shared = {name: getattr(submission, name) for name in Submission.__slots__}
+        self._write({"accepted": shared, "rows": [[d.number, d.content, d.message_id] for d in drafts]})
+
+    def nonce(self, *, key_id: str, nonce: str, at: float) -> None:
+        """Record a used nonce."""
+        self._write({"nonce": [key_id, nonce, at]})
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._file.truncate(0)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        self._file.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n")
+        self._file.flush()
+
+
+def _load(path: Path, *, inbox: Inbox, nonces: Nonces) -> None:
+    whole = 0
+    with path.open("rb") as file:
+        for position, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                break
+            whole += len(line)
+            try:
+                _replay(json.loads(line), inbox=inbox, nonces=nonces)
+            except (ValueError, KeyError, TypeError) as error:
+                raise ConfigurationError(f"line {position} of the journal cannot be read") from error
+    os.truncate(path, whole)
+
+
+def _replay(entry: dict[str, Any], *, inbox: Inbox, nonces: Nonces) -> None:
+    if "nonce" in entry:
+        key_id, nonce, at = entry["nonce"]
+        nonces.add(key_id=key_id, nonce=nonce, at=at)
+    else:
+        inbox.accept(Submission(**entry["accepted"]), [Draft(*row) for row in entry["rows"]])

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Serving a simulator: in the foreground for the command, in a thread for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.simulator.app import make_app
+from airflow_provider_aliyunsms.simulator.control_client import SimulatorClient
+from airflow_provider_aliyunsms.simulator.options import Options
+from airflow_provider_aliyunsms.simulator.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOOPBACK = "127.0.0.1"
+_START_TIMEOUT_S = 10.0
+_STOP_TIMEOUT_S = 10.0
+# the official SDK puts a thousand recipients into the request line: about 120 KB
+_REQUEST_HEAD_LIMIT = 1 << 20
+
+
+class SimulatorServer(uvicorn.Server):
+    """
+    One simulator behind one listening socket.
+
+    :param listener: already bound, so that the port is known before the loop runs.
+    :raises ConfigurationError: the journal cannot be read.
+    """
+
+    def __init__(self, options: Options, *, listener: socket.socket) -> None:
+        self.state = State(options)
+        self.ready = threading.Event()
+        self._listener = listener
+        self._stopping = asyncio.Event()
+        app = make_app(
+            self.state,
+            connections=lambda: list(self.server_state.connections),
+            stopping=self._stopping,
+        )
+        super().__init__(_config(app))
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        host, port = self._listener.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def serve_until_stopped(self) -> None:
+        """Block until :meth:`stop` or a signal; then close everything."""
+        try:
+            self.run(sockets=[self._listener])
+        finally:
+            self.state.close()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening and tell whoever waits."""
+        await super().startup(sockets=sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wake the requests that wait for a fault's delay, then stop."""
+        self._stopping.set()
+        await super().shutdown(sockets=sockets)
+
+    def stop(self) -> None:
+        """Ask the server to stop; returns at once."""
+        self.should_exit = True
+
+
+def listen(*, host: str, port: int) -> socket.socket:
+    """
+    Bind a listening socket.
+
+    :param port: 0 for any free one.
+    :raises OSError: the port is taken or the host is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+@contextmanager
+def running(*, port: int = 0, **settings: Any) -> Iterator[SimulatorClient]:
+    """
+    Run a simulator in a thread for the length of a ``with`` block, on loopback only.
+
+    Starting and stopping take a fraction of a second. What it accepted is gone afterwards unless
+    ``journal`` names a file.
+
+    :param port: 0 for any free one.
+    :param settings: the fields of :class:`~airflow_provider_aliyunsms.simulator.options.Options`.
+    :return: the simulator's URL and its control API.
+    :raises ConfigurationError: an option is wrong, or the server did not come up.
+    """
+    server = SimulatorServer(Options(**settings), listener=listen(host=LOOPBACK, port=port))
+    client = SimulatorClient(server.url)
+    thread = threading.Thread(target=server.serve_until_stopped, name="aliyunsms-simulator", daemon=True)
+    thread.start()
+    try:
+        if not server.ready.wait(_START_TIMEOUT_S):
+            raise ConfigurationError("The simulator did not come up")
+        yield client
+    finally:
+        client.close()
+        server.stop()
+        thread.join(_STOP_TIMEOUT_S)
+
+
+def _config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools" if importlib.util.find_spec("httptools") else "h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        # the request line holds whatever the client put there, phone numbers included
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        # longer than any client keeps an idle connection: closing first would look like a lost request
+        timeout_keep_alive=300,
+        timeout_graceful_shutdown=2,
+        h11_max_incomplete_event_size=_REQUEST_HEAD_LIMIT,
+    )

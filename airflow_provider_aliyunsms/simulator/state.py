@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All a simulator knows, touched by its event loop only and therefore without locks."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_aliyunsms.simulator.faults import Faults
+from airflow_provider_aliyunsms.simulator.gate import Nonces
+from airflow_provider_aliyunsms.simulator.inbox import Inbox
+from airflow_provider_aliyunsms.simulator.journal import Journal
+from airflow_provider_aliyunsms.simulator.numbers import Outcome, outcome_of
+from airflow_provider_aliyunsms.simulator.rates import RateLimit, WorstSecond
+from airflow_provider_aliyunsms.simulator.templates import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_aliyunsms.simulator.inbox import Draft, Message, Submission
+    from airflow_provider_aliyunsms.simulator.options import Options
+
+
+class State:
+    """
+    The gateway's memory.
+
+    :param options: kept as they are for :meth:`reset`; the running ones are a copy.
+    :raises ConfigurationError: the journal cannot be read.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._first_options = options
+        self.options = replace(options)
+        self.inbox = Inbox()
+        self.nonces = Nonces()
+        self.faults = Faults()
+        self.templates = Templates()
+        self.requests: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.limits: defaultdict[str, RateLimit] = defaultdict(RateLimit)
+        self.worst: defaultdict[str, WorstSecond] = defaultdict(WorstSecond)
+        self._journal = (
+            None
+            if options.journal is None
+            else Journal(options.journal, inbox=self.inbox, nonces=self.nonces)
+        )
+
+    def accept(self, submission: Submission, drafts: Sequence[Draft]) -> None:
+        """Take in the messages of one request, durably before in memory."""
+        if self._journal is not None:
+            self._journal.accepted(submission, drafts)
+        self.inbox.accept(submission, drafts)
+
+    def use_nonce(self, *, key_id: str, nonce: str) -> bool:
+        """Use a nonce up; False when it was used up already."""
+        now = time.time()
+        if self.nonces.knows(key_id=key_id, nonce=nonce, now=now):
+            return False
+        if self._journal is not None:
+            self._journal.nonce(key_id=key_id, nonce=nonce, at=now)
+        self.nonces.add(key_id=key_id, nonce=nonce, at=now)
+        return True
+
+    def outcome(self, message: Message) -> Outcome:
+        """Tell what has become of a message by now, under the delay in force now."""
+        return outcome_of(
+            number=message.number,
+            accepted_at=message.submission.accepted_at,
+            now=time.time(),
+            delivery_delay=self.options.delivery_delay,
+        )
+
+    def is_recorded(self, message: Message) -> bool:
+        """Tell whether the query calls can see a message yet."""
+        return time.time() - message.submission.accepted_at >= self.options.record_lag
+
+    def statistics(self) -> dict[str, object]:
+        """Sum up what happened so far."""
+        return {
+            "requests": dict(self.requests),
+            "accepted": len(self.inbox),
+            "refused": dict(self.refused),
+            "distinct_numbers": self.inbox.distinct_numbers,
+            "duplicates": self.inbox.surplus,
+            "worst_second": {action: window.worst for action, window in self.worst.items()},
+            "faults_played": dict(self.faults.played),
+            "open_faults": self.faults.describe(),
+        }
+
+    def reset(self) -> None:
+        """Become as new: nothing received, nothing planned, the first options, an empty journal."""
+        for field in fields(self.options):
+            setattr(self.options, field.name, getattr(self._first_options, field.name))
+        for part in (self.inbox, self.nonces, self.faults, self.templates):
+            part.clear()
+        for counter in (self.requests, self.refused, self.faults.played):
+            counter.clear()
+        self.limits.clear()
+        self.worst.clear()
+        if self._journal is not None:
+            self._journal.clear()
+
+    def close(self) -> None:
+        """Close the journal."""
+        if self._journal is not None:
+            self._journal.close()

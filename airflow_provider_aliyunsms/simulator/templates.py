@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Template texts and how a message is rendered from them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+
+class Templates:
+    """The texts a user has given; any other template renders its code and all variables."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def add(self, texts: Mapping[str, str]) -> None:
+        """Give template codes their texts, with ``${name}`` placeholders."""
+        self._texts.update(texts)
+
+    def all(self) -> dict[str, str]:
+        """Give the known texts by code."""
+        return dict(self._texts)
+
+    def render(self, *, code: str, sign_name: str, values: Mapping[str, str]) -> str | None:
+        """Render what the phone shows; None when a variable of the template has no value."""
+        text = self._texts.get(code)
+        if text is None:
+            body = "，".join(f"{name}: {value}" for name, value in values.items())
+            return f"【{sign_name}】{code}" + (f" {body}" if body else "")
+        try:
+            return f"【{sign_name}】" + _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+        except KeyError:
+            return None
+
+    def clear(self) -> None:
+        """Forget all texts."""
+        self._texts.clear()
