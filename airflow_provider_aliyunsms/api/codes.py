@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from airflow_provider_aliyunsms.api.codes_china import CHINA_CODES
@@ -75,9 +76,9 @@ def look_up_code(code: str, *, http_status: int = 200, globe: bool = False) -> C
     """
     key = _key(code)
     view = _GLOBE_VIEW if globe else _CHINA_VIEW
-    known = view.get(key) or _family(key, http_status=http_status, view=view)
-    if known is None and key.startswith("SENDERID_BL"):
-        known = view["SENDERID_BL"]
+    known = view.get(key)
+    if known is None and (kin := _kin(key, http_status=http_status, view=view)):
+        known = replace(kin, code=tidy_code(code))
     if known is None or (known.code_class is CodeClass.ACCEPTED and http_status >= 300):
         return _unknown(code)
     return known
@@ -88,7 +89,9 @@ def all_codes() -> tuple[CodeInfo, ...]:
     return _CHINA_FIRST
 
 
-def _family(key: str, *, http_status: int, view: dict[str, CodeInfo]) -> CodeInfo | None:
+def _kin(key: str, *, http_status: int, view: dict[str, CodeInfo]) -> CodeInfo | None:
+    if key.startswith("SENDERID_BL"):  # the page shows only the beginning of this code
+        return view["SENDERID_BL"]
     if not 400 <= http_status < 500:
         return None
     return next((view[name] for pattern, name in _FAMILIES if pattern.match(key)), None)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the bytes of an answer to its fields, without trusting either.
+
+The gateway answers JSON, some of its error pages XML. Lists arrive as lists or as JSON in a string, numbers
+as numbers or as strings, the code as ``Code`` or as ``ResponseCode``. Whatever cannot be read is None.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+from xml.etree import ElementTree
+
+Answer: TypeAlias = Mapping[str, Any]
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+_DECLARATION: Final = re.compile(r"<!(?!--|\[CDATA\[)")
+
+
+def read_answer(body: bytes) -> Answer | None:
+    """Read a body as a JSON object or as an XML document.
+
+    :param body: the whole body.
+    :return: its fields, or None when it is neither, or holds a DOCTYPE or an ENTITY.
+    """
+    try:
+        text = body.decode("utf-8-sig").strip()
+        found = _from_xml(text) if text.startswith("<") else json.loads(text)
+    except (ValueError, RecursionError, ElementTree.ParseError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def answer_code(answer: Answer, *, globe: bool = False) -> str | None:
+    """Find the code, under the name this API should use or the other API's.
+
+    :param answer: the fields.
+    :param globe: whether ``ResponseCode`` comes first.
+    """
+    names = ("ResponseCode", "Code") if globe else ("Code", "ResponseCode")
+    return next((code for name in names if (code := text_of(answer, name))), None)
+
+
+def answer_message(answer: Answer) -> str:
+    """Find the API's own text; it may quote a number, so it must not be shown."""
+    return text_of(answer, "Message") or text_of(answer, "ResponseDescription") or ""
+
+
+def request_id_of(answer: Answer) -> str | None:
+    """Find the request id; None unless it looks like one, because it is going to be logged."""
+    found = text_of(answer, "RequestId") or ""
+    return found if _REQUEST_ID.fullmatch(found) else None
+
+
+def text_of(answer: Answer, name: str) -> str | None:
+    """Read a text; numbers become texts, blanks and anything else None."""
+    value = answer.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
+def number_of(answer: Answer, name: str) -> int | None:
+    """Read a whole number, written as a number or as a text."""
+    found = text_of(answer, name)
+    return int(found) if found is not None and _WHOLE_NUMBER.fullmatch(found) else None
+
+
+def texts_of(answer: Answer, name: str) -> tuple[str, ...] | None:
+    """Read a list of texts, written as a list or as JSON in a text.
+
+    :return: empty when the field is absent or blank, None when it cannot be read.
+    """
+    value = answer.get(name)
+    if isinstance(value, str) and value.strip():
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    if value is None or value == "":
+        return ()
+    if not isinstance(value, list):
+        return () if isinstance(value, str) and not value.strip() else None
+    texts = tuple(text_of({name: one}, name) for one in value)
+    readable = tuple(one for one in texts if one is not None)
+    return readable if len(readable) == len(texts) else None
+
+
+def rows_of(answer: Answer, outer: str, inner: str) -> tuple[Answer, ...] | None:
+    """Read the rows of ``{outer: {inner: [...]}}``; XML shows a single row without its list.
+
+    :return: empty when there are none, None when they cannot be read.
+    """
+    holder = answer.get(outer)
+    if isinstance(holder, str) and holder.strip():
+        holder = read_answer(holder.encode())
+        if holder is None:
+            return None
+    if not holder:
+        return ()
+    rows = holder.get(inner) if isinstance(holder, dict) else holder
+    if isinstance(rows, dict):
+        rows = [rows]
+    if rows is None or rows == "":
+        return ()
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return None
+    return tuple(rows)
+
+
+def _from_xml(text: str) -> Any:
+    # Entities are how small XML becomes large or reads files, and no answer of this API has any.
+    if _DECLARATION.search(text):
+        return None
+    return _fields(ElementTree.fromstring(text))  # noqa: S314 - no document type, so no entities
+
+
+def _fields(element: ElementTree.Element) -> Any:
+    if not len(element):
+        return (element.text or "").strip()
+    fields: dict[str, Any] = {}
+    for child in element:
+        name = child.tag.rpartition("}")[2]
+        value = _fields(child)
+        if name not in fields:
+            fields[name] = value
+        elif isinstance(fields[name], list):
+            fields[name].append(value)
+        else:
+            fields[name] = [fields[name], value]
+    return fields

@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The calls of both APIs that this package makes.
+
+Send calls make one attempt: the APIs are not idempotent, and a repeated call is a second message on a phone.
+Everything travels in the form body, because proxies log URLs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_aliyunsms.api.answers import number_of, request_id_of, rows_of, text_of, texts_of
+from airflow_provider_aliyunsms.api.forms import batch_sms_form, globe_form, sms_form
+from airflow_provider_aliyunsms.api.models import (
+    GlobeAnswer,
+    MessageStatus,
+    SendAnswer,
+    SendDetail,
+    SendDetailsPage,
+    SignListAnswer,
+)
+from airflow_provider_aliyunsms.api.retrying import ReadRetries
+from airflow_provider_aliyunsms.api.signature import Envelope, sign_acs3
+from airflow_provider_aliyunsms.api.verdicts import UNREADABLE, accepted_fields, is_no_record
+from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_aliyunsms.api.answers import Answer
+    from airflow_provider_aliyunsms.api.credentials import CredentialsProvider
+    from airflow_provider_aliyunsms.api.endpoints import Endpoint
+    from airflow_provider_aliyunsms.api.transport import Transport
+
+_CHINA: Final = "2017-05-25"
+_GLOBE: Final = "2018-05-01"
+
+
+class AliyunSmsClient:
+    """Both APIs behind one door; safe to share between threads.
+
+    :param credentials: asked before every signature.
+    :param china: the endpoint of the 2017-05-25 API.
+    :param globe: the endpoint of the 2018-05-01 API.
+    :param transport: makes the attempts; closed by :meth:`close`.
+    :param read_retries: how read calls are repeated.
+    """
+
+    def __init__(
+        self,
+        *,
+        credentials: CredentialsProvider,
+        china: Endpoint,
+        globe: Endpoint,
+        transport: Transport,
+        read_retries: ReadRetries | None = None,
+    ) -> None:
+        self._credentials = credentials
+        self._china = china
+        self._globe = globe
+        self._transport = transport
+        self._read_retries = read_retries or ReadRetries()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._transport.close()
+
+    def send_batch_sms(
+        self,
+        *,
+        phone_numbers: Sequence[str],
+        sign_names: Sequence[str],
+        template_code: str,
+        template_params: Sequence[Mapping[str, str]] | None = None,
+        sms_up_extend_codes: Sequence[str] | None = None,
+        out_id: str | None = None,
+        envelope: Envelope | None = None,
+    ) -> SendAnswer:
+        """Send one template to up to 100 numbers, each with its own signature and variables. Costs money.
+
+        One attempt, never repeated here. Acceptance says nothing about single numbers; receipts do.
+        https://help.aliyun.com/document_detail/102364.html
+
+        :param phone_numbers: 1 to 100 numbers.
+        :param sign_names: one signature per number, without brackets.
+        :param template_code: one approved template.
+        :param template_params: one mapping of variables per number.
+        :param sms_up_extend_codes: one extension code per number.
+        :param out_id: label of the request, below 256 characters; returned in receipts and records.
+        :param envelope: an earlier date and nonce, to replay an identical request.
+        :raises NotSentError: not accepted, may be sent again; ``InvalidTimeStamp.Expired`` after a replay
+            speaks of the replay only.
+        :raises RequestRefusedError: not accepted; a number, a text or the request is wrong.
+        :raises CampaignDoomedError: not accepted, and nothing else of the campaign would be.
+        :raises AmbiguousOutcomeError: it may have been accepted; code ``SignatureNonceUsed`` after a replay
+            means that the gateway had seen the first copy.
+        :raises ValueError: the lists are empty or differ in length.
+        """
+        form = batch_sms_form(
+            phone_numbers=phone_numbers,
+            sign_names=sign_names,
+            template_code=template_code,
+            template_params=template_params,
+            sms_up_extend_codes=sms_up_extend_codes,
+            out_id=out_id,
+        )
+        return _send_answer(self._call("SendBatchSms", form, envelope=envelope))
+
+    def send_sms(
+        self,
+        *,
+        phone_numbers: Sequence[str],
+        sign_name: str,
+        template_code: str,
+        template_param: Mapping[str, str] | None = None,
+        sms_up_extend_code: str | None = None,
+        out_id: str | None = None,
+        envelope: Envelope | None = None,
+    ) -> SendAnswer:
+        """Send one text to up to 1000 numbers. Costs money.
+
+        One attempt, never repeated here; errors as in :meth:`send_batch_sms`.
+        https://help.aliyun.com/document_detail/419273.html
+
+        :param phone_numbers: 1 to 1000 numbers.
+        :param sign_name: the signature, without brackets.
+        :param template_code: one approved template.
+        :param template_param: the variables, the same for everyone.
+        :param sms_up_extend_code: extension code for replies.
+        :param out_id: label of the request, below 256 characters.
+        :param envelope: an earlier date and nonce, to replay an identical request.
+        :raises ApiError: see :meth:`send_batch_sms`.
+        """
+        form = sms_form(
+            phone_numbers=phone_numbers,
+            sign_name=sign_name,
+            template_code=template_code,
+            template_param=template_param,
+            sms_up_extend_code=sms_up_extend_code,
+            out_id=out_id,
+        )
+        return _send_answer(self._call("SendSms", form, envelope=envelope))
+
+    def batch_send_message_to_globe(
+        self,
+        *,
+        to: Sequence[str],
+        messages: Sequence[str],
+        message_type: str | None = None,
+        sender_id: str | None = None,
+        task_id: str | None = None,
+        validity_period: int | None = None,
+        channel_id: str | None = None,
+        envelope: Envelope | None = None,
+    ) -> GlobeAnswer:
+        """Send free texts to up to 1000 numbers outside the mainland. Costs money, even when delivery fails.
+
+        One attempt, never repeated here; errors as in :meth:`send_batch_sms`. No API can look up what became
+        of a lost answer. One call a second per account.
+        https://www.alibabacloud.com/help/en/sms/api-batchsendmessagetoglobe
+
+        :param to: numbers with country code, digits only, without duplicates.
+        :param messages: one text per number.
+        :param message_type: ``NOTIFY`` or ``MKT``.
+        :param sender_id: an approved sender id.
+        :param task_id: label of the request, 1 to 255 characters; returned in receipts.
+        :param validity_period: seconds the carrier may keep trying.
+        :param channel_id: a channel agreed with Alibaba Cloud.
+        :param envelope: an earlier date and nonce, to replay an identical request.
+        :raises ApiError: see :meth:`send_batch_sms`.
+        """
+        form = globe_form(
+            to=to,
+            messages=messages,
+            message_type=message_type,
+            sender_id=sender_id,
+            task_id=task_id,
+            validity_period=validity_period,
+            channel_id=channel_id,
+        )
+        answer = self._call("BatchSendMessageToGlobe", form, globe=True, envelope=envelope)
+        return GlobeAnswer(
+            request_id=request_id_of(answer),
+            success_count=number_of(answer, "SuccessCount"),
+            failed=texts_of(answer, "FailedList"),
+            message_ids=texts_of(answer, "MessageIdList"),
+        )
+
+    def query_send_details(
+        self,
+        *,
+        phone_number: str,
+        send_date: str,
+        page_size: int = 50,
+        current_page: int = 1,
+        biz_id: str | None = None,
+    ) -> SendDetailsPage:
+        """Look up what was sent to one number on one day. Free; repeated on passing errors.
+
+        https://help.aliyun.com/document_detail/419277.html
+
+        :param phone_number: one number.
+        :param send_date: ``yyyyMMdd`` in UTC+8, within the last 30 days.
+        :param page_size: 1 to 50.
+        :param current_page: from 1.
+        :param biz_id: only this send.
+        :raises ApiError: the last attempt's.
+        """
+        form = {
+            "PhoneNumber": phone_number,
+            "SendDate": send_date,
+            "PageSize": str(page_size),
+            "CurrentPage": str(current_page),
+        }
+        if biz_id:
+            form["BizId"] = biz_id
+        return self._read_retries.call(lambda: self._send_details(form))
+
+    def query_message(self, *, message_id: str) -> MessageStatus:
+        """Look up one message of the 2018-05-01 API. Free; repeated on passing errors.
+
+        https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
+
+        :param message_id: an id from :meth:`batch_send_message_to_globe`.
+        :raises ApiError: the last attempt's; no record, or none yet, is a status of None and no error.
+        """
+        return self._read_retries.call(lambda: self._message_status(message_id))
+
+    def query_sms_sign_list(self, *, page_index: int = 1, page_size: int = 1) -> SignListAnswer:
+        """List signatures, to test a connection: free and without effect; repeated on passing errors.
+
+        https://help.aliyun.com/document_detail/419282.html
+
+        :param page_index: from 1.
+        :param page_size: 1 to 50.
+        :raises CampaignDoomedError: key, secret or permission is wrong.
+        """
+        form = {"PageIndex": str(page_index), "PageSize": str(page_size)}
+        answer = self._read_retries.call(lambda: self._call("QuerySmsSignList", form))
+        return SignListAnswer(total_count=number_of(answer, "TotalCount"), request_id=request_id_of(answer))
+
+    def _call(
+        self, action: str, form: Mapping[str, str], *, globe: bool = False, envelope: Envelope | None = None
+    ) -> Answer:
+        request = sign_acs3(
+            endpoint=self._globe if globe else self._china,
+            action=action,
+            version=_GLOBE if globe else _CHINA,
+            query={},
+            form=form,
+            credentials=self._credentials(),
+            envelope=envelope or Envelope.new(),
+        )
+        return accepted_fields(self._transport.send(request), action=action, globe=globe)
+
+    def _send_details(self, form: Mapping[str, str]) -> SendDetailsPage:
+        try:
+            answer = self._call("QuerySendDetails", form)
+        except AmbiguousOutcomeError as error:
+            if is_no_record(error, globe=False):
+                return SendDetailsPage(total_count=0, details=(), request_id=error.request_id)
+            raise
+        rows = rows_of(answer, "SmsSendDetailDTOs", "SmsSendDetailDTO")
+        total = number_of(answer, "TotalCount")
+        if rows is None or total is None:
+            # An empty page would read as "nothing was sent".
+            raise AmbiguousOutcomeError(
+                "QuerySendDetails: the records cannot be read.",
+                code=UNREADABLE,
+                request_id=request_id_of(answer),
+                advice="Look in the console.",
+            )
+        return SendDetailsPage(
+            total_count=total,
+            details=tuple(_send_detail(row) for row in rows),
+            request_id=request_id_of(answer),
+        )
+
+    def _message_status(self, message_id: str) -> MessageStatus:
+        try:
+            answer = self._call("QueryMessage", {"MessageId": message_id}, globe=True)
+        except AmbiguousOutcomeError as error:
+            if is_no_record(error, globe=True):
+                return MessageStatus(
+                    status=None, error_code=None, message_id=message_id, request_id=error.request_id
+                )
+            raise
+        return MessageStatus(
+            status=number_of(answer, "Status"),
+            error_code=text_of(answer, "ErrorCode"),
+            message_id=message_id,
+            request_id=request_id_of(answer),
+        )
+
+
+def _send_answer(answer: Answer) -> SendAnswer:
+    return SendAnswer(biz_id=text_of(answer, "BizId"), request_id=request_id_of(answer))
+
+
+def _send_detail(row: Answer) -> SendDetail:
+    return SendDetail(
+        phone_number=text_of(row, "PhoneNum") or "",
+        send_status=number_of(row, "SendStatus") or 0,
+        err_code=text_of(row, "ErrCode"),
+        out_id=text_of(row, "OutId"),
+        send_date=text_of(row, "SendDate"),
+        receive_date=text_of(row, "ReceiveDate"),
+        template_code=text_of(row, "TemplateCode"),
+    )

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parameters of each call, as the API wants them written: lists as JSON in a string.
+
+A wrong count is a programming error that could send one person's text to another, so it is checked here too.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def batch_sms_form(
+    *,
+    phone_numbers: Sequence[str],
+    sign_names: Sequence[str],
+    template_code: str,
+    template_params: Sequence[Mapping[str, str]] | None,
+    sms_up_extend_codes: Sequence[str] | None,
+    out_id: str | None,
+) -> dict[str, str]:
+    """Write the parameters of ``SendBatchSms``.
+
+    :raises ValueError: the lists are empty or differ in length.
+    """
+    _check_counts(phone_numbers, sign_names, template_params, sms_up_extend_codes)
+    form = {
+        "PhoneNumberJson": _ENCODE(list(phone_numbers)),
+        "SignNameJson": _ENCODE(list(sign_names)),
+        "TemplateCode": template_code,
+    }
+    if template_params is not None:
+        form["TemplateParamJson"] = _ENCODE([_texts(one) for one in template_params])
+    if sms_up_extend_codes is not None:
+        form["SmsUpExtendCodeJson"] = _ENCODE(list(sms_up_extend_codes))
+    return _with(form, OutId=out_id)
+
+
+def sms_form(
+    *,
+    phone_numbers: Sequence[str],
+    sign_name: str,
+    template_code: str,
+    template_param: Mapping[str, str] | None,
+    sms_up_extend_code: str | None,
+    out_id: str | None,
+) -> dict[str, str]:
+    """Write the parameters of ``SendSms``.
+
+    :raises ValueError: there is no number, or one holds a comma, which would make it two.
+    """
+    _check_counts(phone_numbers)
+    if any("," in number for number in phone_numbers):
+        raise ValueError("a phone number holds a comma")
+    form = {"PhoneNumbers": ",".join(phone_numbers), "SignName": sign_name, "TemplateCode": template_code}
+    if template_param is not None:
+        form["TemplateParam"] = _ENCODE(_texts(template_param))
+    return _with(form, SmsUpExtendCode=sms_up_extend_code, OutId=out_id)
+
+
+def globe_form(
+    *,
+    to: Sequence[str],
+    messages: Sequence[str],
+    message_type: str | None,
+    sender_id: str | None,
+    task_id: str | None,
+    validity_period: int | None,
+    channel_id: str | None,
+) -> dict[str, str]:
+    """Write the parameters of ``BatchSendMessageToGlobe``: always one text per number.
+
+    :raises ValueError: the lists are empty or differ in length.
+    """
+    _check_counts(to, messages)
+    form = {"To": _ENCODE(list(to)), "Message": _ENCODE(list(messages))}
+    seconds = None if validity_period is None else str(validity_period)
+    return _with(
+        form,
+        Type=message_type,
+        From=sender_id,
+        TaskId=task_id,
+        ValidityPeriod=seconds,
+        ChannelId=channel_id,
+    )
+
+
+def _check_counts(first: Sequence[Any], *others: Sequence[Any] | None) -> None:
+    if isinstance(first, str) or not first:
+        raise ValueError("a call needs a list of at least one phone number")
+    if any(other is not None and len(other) != len(first) for other in others):
+        raise ValueError("the lists of one call must have one entry per phone number")
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Write numbers as texts, for the API refuses anything else."""
+    texts = dict(values)
+    for name, value in texts.items():
+        if isinstance(value, str):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"a template variable is a {type(value).__name__}, not a text")
+        texts[name] = str(value)
+    return texts
+
+
+def _with(form: dict[str, str], **optional: str | None) -> dict[str, str]:
+    form.update({name: value for name, value in optional.items() if value})
+    return form

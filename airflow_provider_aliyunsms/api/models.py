@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the calls answer, reduced to what is needed and may be kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class SendAnswer:
+    """The platform accepted a 2017-05-25 send.
+
+    :param biz_id: one id for the whole request; None when the answer held none.
+    :param request_id: for a support ticket.
+    """
+
+    biz_id: str | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GlobeAnswer:
+    """The platform accepted a 2018-05-01 batch, wholly or in part.
+
+    :param request_id: for a support ticket.
+    :param success_count: how many were accepted; None when absent or unreadable.
+    :param failed: the numbers that were not accepted, without a reason; None when unreadable.
+    :param message_ids: ids of the accepted ones; None when unreadable. Their order is not documented.
+    """
+
+    request_id: str | None
+    success_count: int | None
+    failed: tuple[str, ...] | None = field(repr=False)
+    message_ids: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SendDetail:
+    """One record of ``QuerySendDetails``; the message's text is not kept.
+
+    :param phone_number: the recipient; not in the repr.
+    :param send_status: 1 waiting for the receipt, 2 failed, 3 delivered, 0 unreadable.
+    :param err_code: the receipt's code, or None.
+    :param out_id: the label the send carried, or None.
+    :param send_date: ``yyyy-MM-dd HH:mm:ss``, UTC+8, or None.
+    :param receive_date: the same, None while there is no receipt.
+    :param template_code: the template, or None.
+    """
+
+    phone_number: str = field(repr=False)
+    send_status: int
+    err_code: str | None
+    out_id: str | None
+    send_date: str | None
+    receive_date: str | None
+    template_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SendDetailsPage:
+    """One page of ``QuerySendDetails``.
+
+    :param total_count: records in all; an empty page with a count above zero proves nothing.
+    :param details: the records of this page.
+    :param request_id: for a support ticket.
+    """
+
+    total_count: int
+    details: tuple[SendDetail, ...]
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStatus:
+    """One message as ``QueryMessage`` knows it.
+
+    :param status: 1 delivered, 2 failed, 3 on its way; None when there is no record, or not yet.
+    :param error_code: the receipt's code, or None.
+    :param message_id: the id asked for.
+    :param request_id: for a support ticket.
+    """
+
+    status: int | None
+    error_code: str | None
+    message_id: str
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignListAnswer:
+    """What ``QuerySmsSignList`` is asked for here: that it answers.
+
+    :param total_count: signatures of the account; None when unreadable.
+    :param request_id: for a support ticket.
+    """
+
+    total_count: int | None
+    request_id: str | None

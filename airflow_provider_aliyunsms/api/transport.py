@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One attempt at one HTTP call, and certainty about whether it can have left this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, RequestException
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_environ_proxies
+from urllib3 import exceptions as urllib3_errors
+
+from airflow_provider_aliyunsms.api.departure import DepartureAdapter, departures
+from airflow_provider_aliyunsms.api.endpoints import is_loopback
+from airflow_provider_aliyunsms.exceptions import (
+    AmbiguousOutcomeError,
+    ApiError,
+    ConfigurationError,
+    ConnectionNotMadeError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_aliyunsms.api.signature import SignedRequest
+
+_LARGEST_ANSWER: Final = 8 * 1024 * 1024
+_CHUNK: Final = 64 * 1024
+_HOSTS: Final = 4
+_FAILURES: Final = (RequestException, urllib3_errors.HTTPError, HTTPException, OSError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """One complete HTTP answer, whatever its status.
+
+    :param status: the HTTP status.
+    :param headers: the answer's headers; look-ups ignore case.
+    :param body: the whole body; not in the repr, for it may hold phone numbers.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class Transport:
+    """Kept-alive connections that make exactly one attempt per call; safe to share between threads.
+
+    No redirect is followed, no cookie kept, no ``.netrc`` read. Proxies come from the environment, loopback
+    excepted. TLS certificates are always verified.
+
+    :param connect_timeout: seconds for the TCP connection and, again, for the TLS handshake.
+    :param read_timeout: seconds from the request's last byte to the answer's last byte.
+    :param pool_size: connections kept per host; as many as threads that call.
+    :param ca_bundle: file or folder of certificates to trust instead of ``REQUESTS_CA_BUNDLE``,
+        ``CURL_CA_BUNDLE`` or the built-in ones.
+    :raises ConfigurationError: a timeout is not positive, or the certificates cannot be found.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 10.0,
+        pool_size: int = 32,
+        ca_bundle: str | None = None,
+    ) -> None:
+        if not (connect_timeout > 0 and read_timeout > 0):
+            raise ConfigurationError("Timeouts must be positive.", advice="Write them in seconds, such as 5.")
+        self._timeout = (connect_timeout, read_timeout)
+        self._verify = _certificates(ca_bundle)
+        self._adapter = DepartureAdapter(pool_connections=_HOSTS, pool_maxsize=pool_size, max_retries=0)
+        self._proxies: dict[str, dict[str, str]] = {}
+
+    def send(self, request: SignedRequest) -> HttpAnswer:
+        """Make one attempt and return the complete answer, whatever its status.
+
+        A kept-alive connection that the server closed meanwhile counts as ambiguous, and is never tried again
+        here.
+
+        :param request: what to send.
+        :raises ConnectionNotMadeError: not a byte of the request left this machine.
+        :raises AmbiguousOutcomeError: it left, wholly or in part, and no complete answer came back.
+        """
+        departures.begun = False
+        failure: ApiError
+        try:
+            return self._exchange(request)
+        except _FAILURES as error:
+            failure = _explain(error, departed=departures.begun)
+        # Raised outside the handler: the caught error refers to the request, with its numbers and signature.
+        raise failure
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._adapter.close()
+
+    def _exchange(self, request: SignedRequest) -> HttpAnswer:
+        prepared = PreparedRequest()
+        prepared.method = "POST"
+        prepared.url = request.url
+        prepared.headers = CaseInsensitiveDict(request.headers)
+        prepared.body = request.body
+        response = self._adapter.send(
+            prepared,
+            stream=True,
+            timeout=self._timeout,
+            verify=self._verify,
+            proxies=self._proxies_for(request.url),
+        )
+        return HttpAnswer(
+            status=response.status_code, headers=response.headers, body=_complete_body(response.raw)
+        )
+
+    def _proxies_for(self, url: str) -> dict[str, str]:
+        target = urlsplit(url)
+        known = self._proxies.get(target.netloc)
+        if known is None:
+            direct = is_loopback(target.hostname or "")
+            known = {} if direct else dict(get_environ_proxies(url, no_proxy=None))
+            self._proxies[target.netloc] = known
+        return known
+
+
+def _certificates(ca_bundle: str | None) -> str | bool:
+    path = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    if not path:
+        return True
+    if not Path(path).exists():
+        raise ConfigurationError(
+            "The file of trusted certificates does not exist.",
+            advice="Correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or the connection's own setting.",
+        )
+    return path
+
+
+def _complete_body(raw: Any) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    complete = False
+    try:
+        for chunk in raw.stream(_CHUNK, decode_content=True):
+            size += len(chunk)
+            if size > _LARGEST_ANSWER:
+                raise urllib3_errors.HTTPError("the answer is too large")
+            chunks.append(chunk)
+        complete = True
+    finally:
+        if complete:
+            raw.release_conn()
+        else:
+            raw.close()
+    return b"".join(chunks)
+
+
+def _explain(error: Exception, *, departed: bool) -> ApiError:
+    """Say in own words what went wrong: the texts of the libraries hold URLs and, some of them, headers."""
+    chain = list(_chain(error))
+    if departed:
+        code, what = _after_departure(chain)
+        return AmbiguousOutcomeError(
+            f"The request left, but no complete answer came back: {what}.",
+            code=code,
+            advice="Do not send it again before a look-up shows that nothing was accepted.",
+        )
+    code, what, advice = _before_departure(chain)
+    return ConnectionNotMadeError(f"The request never left this machine: {what}.", code=code, advice=advice)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Walk down to what first went wrong; requests and urllib3 hide it in several places."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        inner = [getattr(error, "reason", None), *reversed(error.args), error.__cause__, error.__context__]
+        error = next((one for one in inner if isinstance(one, BaseException)), None)
+
+
+def _after_departure(chain: list[BaseException]) -> tuple[str, str]:
+    if _has(chain, urllib3_errors.ReadTimeoutError, TimeoutError):
+        return "ReadTimeout", "the read timeout passed"
+    if _has(chain, urllib3_errors.IncompleteRead, urllib3_errors.DecodeError):
+        return "TruncatedAnswer", "the answer broke off or could not be decoded"
+    if _has(chain, OSError, HTTPException):
+        return "ConnectionLost", "the connection was lost"
+    return "NoAnswer", "the answer could not be read"
+
+
+def _before_departure(chain: list[BaseException]) -> tuple[str, str, str]:
+    if _has(chain, socket.gaierror, urllib3_errors.NameResolutionError):
+        return (
+            "NameNotResolved",
+            "the host name cannot be resolved",
+            "Check the endpoint and this worker's DNS.",
+        )
+    if _has(chain, urllib3_errors.ProxyError):
+        return "ProxyFailed", "the proxy did not open a way", "Check HTTPS_PROXY and NO_PROXY of this worker."
+    if _has(chain, ConnectionRefusedError):
+        return "ConnectionRefused", "the connection was refused", "Check the endpoint and the firewall."
+    if _has(chain, urllib3_errors.ConnectTimeoutError, urllib3_errors.ReadTimeoutError, TimeoutError):
+        return (
+            "ConnectTimeout",
+            "no connection within the connect timeout",
+            "Check the network, or raise connect_timeout.",
+        )
+    if _has(chain, urllib3_errors.SSLError):
+        return (
+            "TlsFailed",
+            "the TLS handshake failed",
+            "Check the endpoint, the trusted certificates and any proxy that breaks TLS open.",
+        )
+    return "ConnectionFailed", "no connection could be made", "Check the endpoint and this worker's network."
+
+
+def _has(chain: list[BaseException], *kinds: type[BaseException]) -> bool:
+    return any(isinstance(one, kinds) for one in chain)
