@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Airflow is told about this package.
+
+Airflow calls this while it is still reading its own configuration, so this module imports nothing at all.
+"""
+
+# No __future__ import either: "imports nothing" is a rule that a test can check.
+_INTEGRATION = "Alibaba Cloud SMS"
+_PACKAGE = "airflow_provider_aliyunsms"
+
+
+def get_provider_info() -> dict[str, object]:
+    """Describe the provider; an error in it stops every ``airflow`` command."""
+    return {
+        "package-name": "airflow-provider-aliyunsms",
+        "name": "Alibaba Cloud SMS",
+        "description": (
+            "`Alibaba Cloud SMS <https://www.alibabacloud.com/product/short-message-service>`__: "
+            "SMS campaigns that never send twice and never lose a recipient."
+        ),
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://www.alibabacloud.com/help/en/sms/",
+                "tags": ["service"],
+            }
+        ],
+        "operators": [_modules("operators")],
+        "sensors": [_modules("sensors")],
+        "hooks": [_modules("hooks")],
+        "triggers": [_modules("triggers")],
+        "connection-types": [
+            {
+                "connection-type": "aliyun_sms",
+                "hook-class-name": f"{_PACKAGE}.hooks.aliyun_sms.AliyunSmsHook",
+                "hook-name": "Alibaba Cloud SMS",
+                "ui-field-behaviour": _standard_fields(),
+                "conn-fields": _extra_fields(),
+            }
+        ],
+    }
+
+
+def _modules(folder: str) -> dict[str, object]:
+    return {"integration-name": _INTEGRATION, "python-modules": [f"{_PACKAGE}.{folder}.aliyun_sms"]}
+
+
+def _standard_fields() -> dict[str, object]:
+    return {
+        "hidden-fields": ["schema", "port", "extra"],
+        "relabeling": {
+            "login": "AccessKey ID",
+            "password": "AccessKey secret",
+            "host": "Endpoint (optional)",
+        },
+        "placeholders": {"host": "https://dysmsapi.aliyuncs.com"},
+    }
+
+
+def _extra_fields() -> dict[str, object]:
+    return {
+        "region_id": _text(
+            "Region", "Region of the China API, such as cn-hangzhou. Empty: the default endpoint."
+        ),
+        "globe_region_id": _text(
+            "Globe region", "Region of the Globe API, such as ap-southeast-1. Empty: the default endpoint."
+        ),
+        "security_token": {
+            "label": "STS security token",
+            "description": "Only with a temporary AccessKey. It expires, and nothing here renews it.",
+            "schema": {"type": ["string", "null"], "format": "password"},
+        },
+        "sign_name": _text("Default signature", "SMS signature of recipients that bring none."),
+        "sender_id": _text("Default sender ID", "Sender ID of Globe messages that bring none."),
+        "connect_timeout": _seconds(
+            "Connect timeout", "Seconds to wait for a connection to the API.", default=5
+        ),
+        "read_timeout": _seconds(
+            "Read timeout",
+            "Seconds to wait for an answer. A send that is not answered in time is looked up, not repeated.",
+            default=10,
+        ),
+    }
+
+
+def _text(label: str, description: str) -> dict[str, object]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"]}}
+
+
+def _seconds(label: str, description: str, *, default: int) -> dict[str, object]:
+    schema = {"type": ["integer", "null"], "minimum": 1, "maximum": 300, "default": default}
+    return {"label": label, "description": description, "schema": schema}

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook: an Airflow connection on one side, an API client on the other."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret, redact
+
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.hooks.check import Verdict, check, explain_configuration
+from airflow_provider_aliyunsms.hooks.clients import client_for
+from airflow_provider_aliyunsms.hooks.form import field_behaviour, form_widgets
+from airflow_provider_aliyunsms.hooks.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_aliyunsms.api.client import AliyunSmsClient
+    from airflow_provider_aliyunsms.api.models import MessageStatus, SendAnswer, SendDetailsPage
+    from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
+
+
+class AliyunSmsHook(BaseHook):
+    """Talks to Alibaba Cloud SMS through one Airflow connection of type ``aliyun_sms``.
+
+    Making a hook costs nothing: the connection is fetched at the first use and kept. The fields of the
+    connection:
+
+    * **Login**: AccessKey ID.
+    * **Password**: AccessKey secret.
+    * **Host**: endpoint override for both APIs, ``https://...``; plain ``http`` only to a loopback address.
+      **Port**: used with the host if set.
+    * **Extra**: ``region_id`` and ``globe_region_id`` choose the endpoints of the China and the Globe API;
+      ``security_token`` belongs to a temporary AccessKey; ``sign_name`` and ``sender_id`` are defaults for
+      recipients that bring none; ``connect_timeout`` and ``read_timeout`` are seconds (5 and 10). Other
+      names are ignored.
+
+    To send a campaign use the operators: they write down what they send, so that a retry does not send it
+    again. The methods here make one call each and remember nothing.
+
+    :param aliyun_sms_conn_id: the connection to use.
+    """
+
+    conn_name_attr = "aliyun_sms_conn_id"
+    default_conn_name = "aliyun_sms_default"
+    conn_type = "aliyun_sms"
+    hook_name = "Alibaba Cloud SMS"
+
+    def __init__(self, aliyun_sms_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.aliyun_sms_conn_id = aliyun_sms_conn_id
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Describe the standard fields of the connection form, for Airflow below 3.2."""
+        return field_behaviour()
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Make the extra fields of the connection form, for Airflow below 3.2."""
+        return form_widgets()
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The connection, fetched once.
+
+        :raises AirflowNotFoundException: there is none of this id.
+        """
+        return self.get_connection(self.aliyun_sms_conn_id)
+
+    @cached_property
+    def settings(self) -> ConnectionSettings:
+        """The connection, read and checked; its secrets are masked in logs from here on.
+
+        :raises ConfigurationError: a field is wrong or missing.
+        """
+        settings = read_settings(self.connection)
+        mask_secret(settings.credentials.access_key_secret)
+        if settings.credentials.security_token:
+            mask_secret(settings.credentials.security_token)
+        return settings
+
+    @property
+    def sign_name(self) -> str | None:
+        """The default SMS signature of this connection."""
+        return self.settings.sign_name
+
+    @property
+    def sender_id(self) -> str | None:
+        """The default sender ID of this connection, for the Globe API."""
+        return self.settings.sender_id
+
+    def get_conn(self) -> AliyunSmsClient:
+        """Give the API client, made once; it may be shared between threads.
+
+        :raises ConfigurationError: a field of the connection is wrong or missing.
+        """
+        return self._client
+
+    @cached_property
+    def _client(self) -> AliyunSmsClient:
+        return client_for(self.settings)
+
+    def send_sms(
+        self,
+        *,
+        phone_numbers: Sequence[str],
+        template_code: str,
+        sign_name: str | None = None,
+        template_param: Mapping[str, str] | None = None,
+        out_id: str | None = None,
+    ) -> SendAnswer:
+        """Send one text to a few phones in China, say an alert: one call, charged per message.
+
+        **Not idempotent**: a task that calls this and is retried sends, and pays, again. Set ``retries=0`` on
+        it, or use ``AliyunSendBatchSmsOperator``, which survives retries.
+        https://help.aliyun.com/document_detail/419273.html
+
+        :param phone_numbers: 1 to 1000 numbers.
+        :param template_code: such as ``SMS_152550005``.
+        :param sign_name: defaults to the connection's.
+        :param template_param: the template's variables.
+        :param out_id: a label of yours that comes back in look-ups and receipts.
+        :raises AmbiguousOutcomeError: it may or may not have been sent; look it up before trying again.
+        :raises NotSentError: certainly not sent; may be tried again after a wait.
+        :raises RequestRefusedError: certainly not sent; the request is wrong.
+        :raises CampaignDoomedError: certainly not sent; signature, template, balance or account is at fault.
+        :raises ConfigurationError: there is no signature here and none in the connection.
+        """
+        signature = sign_name or self.sign_name
+        if not signature:
+            raise ConfigurationError(
+                "There is no SMS signature.",
+                advice="Pass sign_name, or set sign_name in the extra of the connection.",
+            )
+        return self.get_conn().send_sms(
+            phone_numbers=phone_numbers,
+            sign_name=signature,
+            template_code=template_code,
+            template_param=template_param,
+            out_id=out_id,
+        )
+
+    def query_send_details(
+        self,
+        *,
+        phone_number: str,
+        send_date: str,
+        page_size: int = 50,
+        current_page: int = 1,
+        biz_id: str | None = None,
+    ) -> SendDetailsPage:
+        """Look up what became of the messages to one phone in China on one day; free, and safe to repeat.
+
+        Records appear some time after sending: an empty page proves nothing.
+        https://help.aliyun.com/document_detail/419277.html
+
+        :param phone_number: one number.
+        :param send_date: the day in China, as ``yyyyMMdd``; at most 30 days back.
+        :param page_size: 1 to 50.
+        :param current_page: counted from 1.
+        :param biz_id: only the messages of this send.
+        :raises ApiError: no answer even after a few attempts, or a refusal.
+        """
+        return self.get_conn().query_send_details(
+            phone_number=phone_number,
+            send_date=send_date,
+            page_size=page_size,
+            current_page=current_page,
+            biz_id=biz_id,
+        )
+
+    def query_message(self, *, message_id: str) -> MessageStatus:
+        """Look up what became of one message of the Globe API; free, and safe to repeat.
+
+        A status of None means that there is no record, or none yet.
+        https://www.alibabacloud.com/help/en/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
+
+        :param message_id: as ``BatchSendMessageToGlobe`` answered it.
+        :raises ApiError: no answer even after a few attempts, or a refusal.
+        """
+        return self.get_conn().query_message(message_id=message_id)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask the China API for one signature: sends nothing, costs nothing, shows no secret.
+
+        Credentials that are valid but may not list signatures count as a success, and the text says so.
+        """
+        verdict = self._verdict()
+        return verdict.ok, str(redact(verdict.message))
+
+    def _verdict(self) -> Verdict:
+        try:
+            return check(self.settings)
+        except ConfigurationError as error:
+            return explain_configuration(error)
+        except AirflowNotFoundException:
+            return Verdict(ok=False, message=f"There is no connection {self.aliyun_sms_conn_id!r}.")
+        except Exception as error:  # noqa: BLE001 - Airflow would show the text of it, unmasked
+            return Verdict(
+                ok=False,
+                message=f"The test itself failed ({type(error).__name__}). Please report it as a bug.",
+            )

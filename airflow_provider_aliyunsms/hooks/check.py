@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the "Test" button of a connection says.
+
+Airflow shows the text as it is, without masking, so every text here is our own: an error's is never used,
+the AccessKey ID is masked, and a code of the API is shown only if it looks like one.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from airflow_provider_aliyunsms.api.retrying import ReadRetries
+from airflow_provider_aliyunsms.api.signature import SignedRequest
+from airflow_provider_aliyunsms.exceptions import (
+    AmbiguousOutcomeError,
+    ApiError,
+    ConfigurationError,
+    ConnectionNotMadeError,
+    ThrottledError,
+)
+from airflow_provider_aliyunsms.hooks.clients import china_endpoint_for, client_for, transport_for
+
+if TYPE_CHECKING:
+    from airflow_provider_aliyunsms.api.endpoints import Endpoint
+    from airflow_provider_aliyunsms.api.transport import Transport
+    from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
+
+
+class Verdict(NamedTuple):
+    """The answer of a connection test, as Airflow wants it."""
+
+    ok: bool
+    message: str
+
+
+_NO_PERMISSION: Final = frozenset(
+    {
+        "forbidden.ram",
+        "forbidden",
+        "nopermission",
+        "actionunauthorized",
+        "ram_permission_deny",
+        "ram_check_failed",
+    }
+)
+_EXPIRED_CLOCK: Final = frozenset({"invalidtimestamp.expired", "invalidtimestamp.format"})
+_LIST_DENIED: Final = (
+    "The AccessKey {key} is valid, but it may not list signatures (dysms:QuerySmsSignList). Sending may "
+    "still be allowed: it needs dysms:SendBatchSms and dysms:QuerySendDetails, for Globe "
+    "dysms:BatchSendMessageToGlobe and dysms:QueryMessage. Nothing was sent."
+)
+_NO_MATCH: Final = "The AccessKey secret does not belong to the AccessKey ID {key}. Enter it again."
+_REFUSALS: Final = {
+    "signaturedoesnotmatch": _NO_MATCH,
+    "incompletesignature": _NO_MATCH,
+    "invalidaccesskeyid.notfound": "There is no AccessKey ID {key}. Correct the login, or use another.",
+    "invalidaccesskeyid.inactive": "The AccessKey {key} is disabled. Enable it in RAM.",
+    "invalidsecuritytoken.expired": "The STS security token has expired. Fetch a new AccessKey and token.",
+    "invalidsecuritytoken.malformed": "The STS security token is malformed. Copy security_token again.",
+    "invalidsecuritytoken.mismatchwithaccesskey": (
+        "The STS security token does not belong to the AccessKey ID {key}. Take both from one STS answer; "
+        "with a permanent AccessKey leave security_token empty."
+    ),
+}
+_UNREACHABLE: Final = {
+    "NameNotResolved": "its name cannot be resolved. Check the host field and this machine's DNS.",
+    "ProxyFailed": "the proxy did not open a way. Check HTTPS_PROXY and NO_PROXY of this machine.",
+    "ConnectionRefused": "it refused the connection. Check the host field and the firewall.",
+    "ConnectTimeout": "no connection was made within connect_timeout. Check the network and the firewall.",
+    "TlsFailed": "the TLS handshake failed. Check the host field and the trusted certificates.",
+}
+_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}")
+
+
+def check(settings: ConnectionSettings) -> Verdict:
+    """Ask the China API for one signature: one attempt that costs nothing, sends nothing and changes nothing.
+
+    :raises ConfigurationError: an endpoint or a region is malformed.
+    """
+    endpoint = china_endpoint_for(settings)
+    transport = transport_for(settings)
+    client = client_for(settings, transport=transport, read_retries=ReadRetries(attempts=1))
+    key_id = settings.credentials.access_key_id
+    try:
+        answer = client.query_sms_sign_list(page_index=1, page_size=1)
+        found = f" It sees {answer.total_count} signature(s)." if answer.total_count else ""
+        return Verdict(
+            ok=True, message=f"{endpoint.host} accepts the AccessKey {mask(key_id)}.{found} Nothing was sent."
+        )
+    except ApiError as error:
+        ok, message = explain(error, key_id=key_id, endpoint=endpoint)
+        note = (
+            clock_note(transport=transport, endpoint=endpoint) if _plain(error.code) in _EXPIRED_CLOCK else ""
+        )
+        return Verdict(ok=ok, message=message + note)
+    finally:
+        client.close()
+
+
+def explain(error: ApiError, *, key_id: str, endpoint: Endpoint) -> Verdict:
+    """Say what a failed test means for the connection, in words of our own."""
+    if isinstance(error, ConnectionNotMadeError):
+        why = _UNREACHABLE.get(
+            error.code or "", "no connection could be made. Check the host and the network."
+        )
+        return Verdict(ok=False, message=f"{endpoint.host} cannot be reached: {why}")
+    plain = _plain(error.code)
+    if plain in _NO_PERMISSION:
+        return Verdict(ok=True, message=_LIST_DENIED.format(key=mask(key_id)))
+    if (refusal := _REFUSALS.get(plain)) is not None:
+        return Verdict(ok=False, message=refusal.format(key=mask(key_id)) + _facts(error))
+    if plain in _EXPIRED_CLOCK:
+        return Verdict(
+            ok=False,
+            message="This machine's clock is wrong: the gateway refuses the request's date. Set it by NTP.",
+        )
+    if isinstance(error, ThrottledError):
+        return Verdict(
+            ok=False, message="The gateway is busy with this account. Test again in a minute." + _facts(error)
+        )
+    if isinstance(error, AmbiguousOutcomeError):
+        return Verdict(
+            ok=False, message=f"{endpoint.host} gave no usable answer. Is it the SMS API?" + _facts(error)
+        )
+    return Verdict(ok=False, message="The API refused the test." + _facts(error))
+
+
+def explain_configuration(error: ConfigurationError) -> Verdict:
+    """Repeat what is wrong with the fields; these errors never hold a value."""
+    return Verdict(ok=False, message=str(error))
+
+
+def clock_note(*, transport: Transport, endpoint: Endpoint) -> str:
+    """Tell how far this machine's clock is off, by the Date header of any answer; empty when that fails."""
+    try:
+        answer = transport.send(SignedRequest(url=endpoint.url, headers={}, body=b""))
+        theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
+    except (ApiError, ValueError):
+        return ""
+    seconds = round((datetime.now(tz=UTC) - theirs.astimezone(UTC)).total_seconds())
+    direction = "ahead of" if seconds > 0 else "behind"
+    return f" It is {abs(seconds)} seconds {direction} the gateway's."
+
+
+def mask(key_id: str) -> str:
+    """Show enough of an AccessKey ID to tell it from others, and not the rest."""
+    return f"{key_id[:4]}****" if len(key_id) > 8 else "****"
+
+
+def _plain(code: str | None) -> str:
+    return (code or "").lower().removeprefix("isv.").removeprefix("isp.")
+
+
+def _facts(error: ApiError) -> str:
+    shown = [
+        f"{name} {value}"
+        for name, value in (("code", error.code), ("request id", error.request_id))
+        if value and _CODE.fullmatch(value)
+    ]
+    if error.http_status is not None:
+        shown.append(f"HTTP {error.http_status}")
+    return f" ({', '.join(shown)})" if shown else ""

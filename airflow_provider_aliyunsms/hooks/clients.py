@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From settings to a client: the one builder behind the hook and the trigger, so that they cannot drift."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_aliyunsms.api.client import AliyunSmsClient
+from airflow_provider_aliyunsms.api.credentials import static_credentials
+from airflow_provider_aliyunsms.api.endpoints import china_endpoint, globe_endpoint
+from airflow_provider_aliyunsms.api.transport import Transport
+from airflow_provider_aliyunsms.hooks.settings import read_settings
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_aliyunsms.api.endpoints import Endpoint
+    from airflow_provider_aliyunsms.api.retrying import ReadRetries
+    from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
+
+
+def build_client(connection: Connection) -> AliyunSmsClient:
+    """Make a client from a connection; no network, and no call to Airflow.
+
+    For triggers: fetch the connection with ``get_async_connection``, then call this through
+    ``asyncio.to_thread``, because it reads certificates from disk. One client per trigger.
+
+    :raises ConfigurationError: a field of the connection is wrong or missing.
+    """
+    return client_for(read_settings(connection))
+
+
+def client_for(
+    settings: ConnectionSettings,
+    *,
+    transport: Transport | None = None,
+    read_retries: ReadRetries | None = None,
+) -> AliyunSmsClient:
+    """Make a client from settings.
+
+    :param transport: used instead of a new one.
+    :param read_retries: how read calls are repeated, if not as usual.
+    :raises ConfigurationError: an endpoint or a region is malformed.
+    """
+    return AliyunSmsClient(
+        credentials=static_credentials(settings.credentials),
+        china=china_endpoint_for(settings),
+        globe=globe_endpoint(region_id=settings.globe_region_id, override=settings.endpoint),
+        transport=transport or transport_for(settings),
+        read_retries=read_retries,
+    )
+
+
+def china_endpoint_for(settings: ConnectionSettings) -> Endpoint:
+    """Choose the endpoint of the China API.
+
+    :raises ConfigurationError: the endpoint or the region is malformed.
+    """
+    return china_endpoint(region_id=settings.region_id, override=settings.endpoint)
+
+
+def transport_for(settings: ConnectionSettings) -> Transport:
+    """Make the connection pool a client sends through."""
+    return Transport(connect_timeout=settings.connect_timeout, read_timeout=settings.read_timeout)
