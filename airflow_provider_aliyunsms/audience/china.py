@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a row must look like for the China API (SendBatchSms)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aliyunsms.audience.local_codes import LocalCode, RowRejected
+from airflow_provider_aliyunsms.audience.numbers import international_number, mainland_number
+from airflow_provider_aliyunsms.audience.recipients import Recipient
+from airflow_provider_aliyunsms.audience.row_numbers import invalid_number, number_text
+from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Row, field_label, is_missing
+from airflow_provider_aliyunsms.audience.variables import (
+    TEMPLATE_PARAM,
+    given_variables,
+    has_broken_characters,
+    variable_text,
+)
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SIGN_NAME = "sign_name"
+SMS_UP_EXTEND_CODE = "sms_up_extend_code"
+CHINA_KEYS = frozenset({PHONE_NUMBER, SIGN_NAME, TEMPLATE_PARAM, SMS_UP_EXTEND_CODE})
+
+# The whole number that a reply goes to has at most 20 digits; how many of them are free is not documented.
+_EXTEND_CODE = re.compile(r"[0-9]{1,20}")
+
+
+class ChinaRules:
+    """
+    Turns rows into recipients of ``SendBatchSms``.
+
+    :param sign_name: the signature of rows without one.
+    :param template_param: variables merged under each row's own. An empty default declares a variable that
+        every row must give.
+    :param max_variable_length: characters one variable may have.
+    :raises ConfigurationError: when a default could not be sent.
+
+    See https://help.aliyun.com/en/sms/developer-reference/api-dysmsapi-2017-05-25-sendbatchsms
+    """
+
+    def __init__(
+        self,
+        *,
+        sign_name: str | None,
+        template_param: Mapping[str, Any] | None,
+        max_variable_length: int = 35,
+    ) -> None:
+        if max_variable_length < 1:
+            msg = "max_variable_length must be at least 1."
+            raise ConfigurationError(msg)
+        self._max_variable_length = max_variable_length
+        try:
+            self._sign_name = _sign_name(sign_name)
+            self._defaults, self._required = self._check_defaults(template_param)
+        except RowRejected as error:
+            msg = f"The defaults cannot be sent: {error.reason}."
+            raise ConfigurationError(msg, code=error.code) from None
+
+    def prepare_row(self, row: Row) -> Recipient:
+        """
+        The recipient a row stands for.
+
+        :raises RowRejected: when it cannot be sent to.
+        :raises AudienceError: when it has a key that means nothing here.
+        """
+        try:
+            return self.prepare(row.values, flat=row.flat)
+        except AudienceError as error:
+            error.row = row.number
+            error.message = f"Row {row.number}: {error.message}"
+            raise
+
+    def prepare(self, values: Mapping[str, Any] | str, *, flat: bool = False) -> Recipient:
+        """
+        The recipient a row's values stand for.
+
+        :param values: the row, or just a phone number.
+        :param flat: whether keys the API does not know are template variables.
+        :raises RowRejected: when it cannot be sent to.
+        :raises AudienceError: when it has a key that means nothing here.
+        """
+        if isinstance(values, str):
+            values = {PHONE_NUMBER: values}
+        number = _china_number(values)
+        sign_name = _sign_name(values.get(SIGN_NAME)) or self._sign_name
+        if not sign_name:
+            raise RowRejected(
+                code=LocalCode.MISSING_SIGNATURE, field=SIGN_NAME, reason="there is no signature for this row"
+            )
+        return Recipient(
+            number=number,
+            sign_name=sign_name,
+            template_param=self._variables(values, flat=flat),
+            sms_up_extend_code=_extend_code(values.get(SMS_UP_EXTEND_CODE)),
+        )
+
+    def _variables(self, values: Mapping[str, Any], *, flat: bool) -> dict[str, str]:
+        merged = dict(self._defaults)
+        empty = set(self._required)
+        for name, value in given_variables(values, known=CHINA_KEYS, flat=flat):
+            text = self._checked(name, value)
+            if text is None:
+                empty.add(name)
+            else:
+                merged[name] = text
+        for name in sorted(empty - merged.keys()):
+            label = field_label(name)
+            raise RowRejected(
+                code=LocalCode.EMPTY_VARIABLE,
+                field=label,
+                reason=f"variable '{label}' is empty and has no default",
+            )
+        return merged
+
+    def _checked(self, name: str, value: Any) -> str | None:
+        text = variable_text(name, value)
+        if text is not None and len(text) > self._max_variable_length:
+            label = field_label(name)
+            raise RowRejected(
+                code=LocalCode.VARIABLE_TOO_LONG,
+                field=label,
+                reason=f"variable '{label}' is longer than {self._max_variable_length} characters",
+            )
+        return text
+
+    def _check_defaults(
+        self, template_param: Mapping[str, Any] | None
+    ) -> tuple[dict[str, str], frozenset[str]]:
+        checked = {
+            name: self._checked(name, value)
+            for name, value in given_variables({TEMPLATE_PARAM: template_param}, known=CHINA_KEYS, flat=False)
+        }
+        defaults = {name: text for name, text in checked.items() if text is not None}
+        return defaults, frozenset(checked.keys() - defaults.keys())
+
+
+def _china_number(values: Mapping[str, Any]) -> str:
+    text = number_text(values, PHONE_NUMBER)
+    mainland = mainland_number(text)
+    if mainland is not None:
+        return mainland
+    number = international_number(text)
+    if number is None:
+        raise invalid_number(
+            PHONE_NUMBER, "the phone number is neither a mainland mobile nor one with a country code"
+        )
+    if number.startswith("86"):
+        raise invalid_number(PHONE_NUMBER, "the phone number is in the mainland but is not a mobile")
+    # The API ignores a plus sign and takes eleven digits from 13 to 19 for a mainland mobile, so most +1
+    # numbers would reach somebody in China.
+    if mainland_number(number) is not None:
+        raise invalid_number(PHONE_NUMBER, "the API would take this +1 number for a mainland mobile")
+    return number
+
+
+def _sign_name(value: Any) -> str:
+    if is_missing(value):
+        return ""
+    if not isinstance(value, str) or has_broken_characters(value):
+        raise RowRejected(
+            code=LocalCode.INVALID_SIGNATURE, field=SIGN_NAME, reason="the signature is not proper text"
+        )
+    return value.strip()
+
+
+def _extend_code(value: Any) -> str:
+    text = variable_text(SMS_UP_EXTEND_CODE, value)
+    if text is None:
+        return ""
+    if not _EXTEND_CODE.fullmatch(text.strip()):
+        raise RowRejected(
+            code=LocalCode.INVALID_EXTEND_CODE,
+            field=SMS_UP_EXTEND_CODE,
+            reason="the extension code is not made of 1 to 20 digits",
+        )
+    return text.strip()

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a row must look like for the international API (BatchSendMessageToGlobe)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aliyunsms.audience.local_codes import LocalCode, RowRejected
+from airflow_provider_aliyunsms.audience.numbers import international_number, is_bare_mainland, region_of
+from airflow_provider_aliyunsms.audience.recipients import Recipient
+from airflow_provider_aliyunsms.audience.row_numbers import invalid_number, number_text
+from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Row, field_label, is_missing
+from airflow_provider_aliyunsms.audience.variables import (
+    TEMPLATE_PARAM,
+    given_variables,
+    has_broken_characters,
+    variable_text,
+)
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+TO = "to"
+MESSAGE = "message"
+GLOBE_KEYS = frozenset({TO, PHONE_NUMBER, MESSAGE, TEMPLATE_PARAM})
+MAX_MESSAGE_LENGTH = 1500
+
+_PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
+_REGION = re.compile(r"[A-Z]{2}")
+
+
+class GlobeRules:
+    """
+    Turns rows into recipients of ``BatchSendMessageToGlobe``.
+
+    :param message: the text of rows without one; ``${name}`` is filled from the row's variables.
+    :param template_param: variables merged under each row's own.
+    :param refused_regions: ISO regions nobody is sent to. The API never reaches ``CN``, and its first
+        documentation excluded ``US``.
+    :raises ConfigurationError: when the default text or a region could not be right.
+
+    See https://www.alibabacloud.com/help/en/sms/api-batchsendmessagetoglobe
+    """
+
+    def __init__(
+        self,
+        *,
+        message: str | None,
+        template_param: Mapping[str, Any] | None,
+        refused_regions: Collection[str] = ("CN", "US"),
+    ) -> None:
+        self._refused_regions = _check_regions(refused_regions)
+        try:
+            self._message = _message(message)
+            _check_length(_PLACEHOLDER.sub("", self._message))
+            self._defaults = _texts(
+                given_variables({TEMPLATE_PARAM: template_param}, known=GLOBE_KEYS, flat=False)
+            )
+        except RowRejected as error:
+            msg = f"The defaults cannot be sent: {error.reason}."
+            raise ConfigurationError(msg, code=error.code) from None
+
+    def prepare_row(self, row: Row) -> Recipient:
+        """
+        The recipient a row stands for.
+
+        :raises RowRejected: when it cannot be sent to.
+        :raises AudienceError: when it has a key that means nothing here.
+        """
+        try:
+            return self.prepare(row.values, flat=row.flat)
+        except AudienceError as error:
+            error.row = row.number
+            error.message = f"Row {row.number}: {error.message}"
+            raise
+
+    def prepare(self, values: Mapping[str, Any] | str, *, flat: bool = False) -> Recipient:
+        """
+        The recipient a row's values stand for, with its finished text.
+
+        :param values: the row, or just a phone number with its country code.
+        :param flat: whether keys the API does not know are variables of the text.
+        :raises RowRejected: when it cannot be sent to.
+        :raises AudienceError: when it has a key that means nothing here.
+        """
+        if isinstance(values, str):
+            values = {TO: values}
+        number = self._number(values)
+        template = _message(values.get(MESSAGE)) or self._message
+        own = dict(given_variables(values, known=GLOBE_KEYS, flat=flat))
+        return Recipient(number=number, message=self._rendered(template, own))
+
+    def _number(self, values: Mapping[str, Any]) -> str:
+        text = number_text(values, TO, PHONE_NUMBER)
+        if is_bare_mainland(text):
+            if "CN" in self._refused_regions:
+                raise _refused("CN", "; a number in North America needs its plus sign to be told apart")
+            raise invalid_number(
+                TO, "the phone number reads as a mainland and as a +1 number; write it with a plus"
+            )
+        number = international_number(text)
+        if number is None:
+            raise invalid_number(TO, "the phone number is not one with a country code")
+        region = region_of("+" + number)
+        if region in self._refused_regions:
+            raise _refused(region, "")
+        return number
+
+    def _rendered(self, template: str, own: Mapping[str, Any]) -> str:
+        def value_of(found: re.Match[str]) -> str:
+            name = found.group(1).strip()
+            text = variable_text(name, own[name]) if name in own else None
+            if text is None:
+                text = self._defaults.get(name)
+            if text is None:
+                raise _missing_variable(name)
+            return text
+
+        message = _PLACEHOLDER.sub(value_of, template)
+        if not message.strip():
+            raise RowRejected(
+                code=LocalCode.MISSING_MESSAGE, field=MESSAGE, reason="there is no text for this row"
+            )
+        _check_length(message)
+        return message
+
+
+def _texts(variables: Any) -> dict[str, str]:
+    made = {name: variable_text(name, value) for name, value in variables}
+    return {name: text for name, text in made.items() if text is not None}
+
+
+def _message(value: Any) -> str:
+    if is_missing(value):
+        return ""
+    if not isinstance(value, str) or has_broken_characters(value):
+        raise RowRejected(code=LocalCode.INVALID_MESSAGE, field=MESSAGE, reason="the text is not proper text")
+    return value
+
+
+def _check_length(message: str) -> None:
+    if len(message) > MAX_MESSAGE_LENGTH:
+        raise RowRejected(
+            code=LocalCode.MESSAGE_TOO_LONG,
+            field=MESSAGE,
+            reason=f"the text is longer than {MAX_MESSAGE_LENGTH} characters",
+        )
+
+
+def _check_regions(regions: Collection[str]) -> frozenset[str]:
+    if isinstance(regions, str) or not all(isinstance(region, str) for region in regions):
+        msg = "refused_regions must be a list of two-letter region codes such as ['CN', 'US']."
+        raise ConfigurationError(msg)
+    upper = frozenset(region.strip().upper() for region in regions)
+    if not all(_REGION.fullmatch(region) for region in upper):
+        msg = "refused_regions holds something that is no two-letter region code."
+        raise ConfigurationError(msg)
+    return upper
+
+
+def _refused(region: str, more: str) -> RowRejected:
+    return RowRejected(
+        code=LocalCode.REFUSED_REGION, field=TO, reason=f"this task does not send to region {region}{more}"
+    )
+
+
+def _missing_variable(name: str) -> RowRejected:
+    label = field_label(name)
+    return RowRejected(
+        code=LocalCode.MISSING_VARIABLE,
+        field=label,
+        reason=f"the text asks for '{label}', which has no value",
+    )

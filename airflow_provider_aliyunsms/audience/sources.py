@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The door for every kind of audience: a list, or a file in one of the formats below."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from airflow_provider_aliyunsms.audience.csv_source import read_csv
+from airflow_provider_aliyunsms.audience.jsonl_source import read_jsonl
+from airflow_provider_aliyunsms.audience.list_source import read_list
+from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, OpenBinary, Row
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+
+__all__ = ["FILE_ENDINGS", "OpenBinary", "Row", "check_source", "read_rows"]
+
+_FORMATS: Mapping[str, Callable[..., Iterator[Row]]] = {
+    ".csv": read_csv,
+    ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+    ".json-lines": read_jsonl,
+}
+FILE_ENDINGS = tuple(_FORMATS)
+
+
+def read_rows(source: object, *, number_field: str = PHONE_NUMBER, open_binary: OpenBinary) -> Iterator[Row]:
+    """
+    The rows of an audience, one at a time and in order.
+
+    The kind of source is checked at once; a file is opened when the first row is asked for, and its errors
+    appear with the row they are in. Reading twice gives the same rows, except for a one-way iterator.
+
+    :param source: an iterable of numbers or mappings, or the path or URI of a file ending in one of
+        :data:`FILE_ENDINGS`.
+    :param number_field: the key that holds the phone number, ``phone_number`` or ``to``.
+    :param open_binary: opens a path or URI for reading bytes.
+    :raises AudienceError: when the source or a row has the wrong shape; it never holds a value of a row.
+    :raises ConfigurationError: when the file's ending is unknown.
+    """
+    path = check_source(source)
+    if path is None:
+        return read_list(source, number_field=number_field)  # type: ignore[arg-type] # check_source saw an iterable
+    return _FORMATS[_ending(path)](path, number_field=number_field, open_binary=open_binary)
+
+
+def check_source(source: object) -> str | None:
+    """
+    The path or URI a source names, or None when it holds the rows itself. Costs nothing: reads nothing.
+
+    :raises AudienceError: when it is neither.
+    :raises ConfigurationError: when the file's ending is unknown.
+    """
+    path = _path_of(source)
+    if path is not None:
+        _ending(path)
+        return path
+    if isinstance(source, Mapping | bytes | bytearray | memoryview) or not isinstance(source, Iterable):
+        msg = (
+            f"Recipients cannot be a {type(source).__name__}: give a list of numbers or mappings, "
+            f"or the path of a file."
+        )
+        raise AudienceError(msg)
+    return None
+
+
+def _path_of(source: Any) -> str | None:
+    if isinstance(source, str):
+        return source
+    if isinstance(source, os.PathLike):
+        return os.fsdecode(source)
+    # Storage paths such as Airflow's ObjectStoragePath are no os.PathLike; their text form is their URI.
+    return str(source) if hasattr(source, "as_uri") else None
+
+
+def _ending(path: str) -> str:
+    lower = path.lower()
+    for ending in FILE_ENDINGS:
+        if lower.endswith(ending):
+            return ending
+    msg = f"Recipients given as text must be the path of a file ending in {', '.join(FILE_ENDINGS)}."
+    raise ConfigurationError(msg, advice="put a single phone number into a list.")

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The spool's private SQLite file: made so that nobody else can read it and nothing of it stays behind."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_aliyunsms.exceptions import AudienceError, LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SETTINGS = """
+PRAGMA page_size = 8192;
+-- The file is a cache: it is filled from the source and settled from the ledger, and after a crash a new one
+-- is made. So there is nothing to recover after a crash, and durability would only cost time and disk.
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA cache_size = -32000;
+"""
+
+_SCHEMA = """
+CREATE TABLE spool (
+    seq INTEGER PRIMARY KEY,
+    key INTEGER,            -- NULL: will never be sent
+    outcome TEXT,           -- NULL: pending
+    code TEXT,
+    answer INTEGER,
+    message_id TEXT,
+    number TEXT NOT NULL,
+    given TEXT,             -- NULL: written as in number
+    content TEXT
+);
+CREATE TABLE answer (id INTEGER PRIMARY KEY, out_id TEXT NOT NULL, biz_id TEXT, time TEXT NOT NULL);
+CREATE TABLE rejection (
+    seq INTEGER PRIMARY KEY, row INTEGER NOT NULL,
+    code TEXT NOT NULL, field TEXT NOT NULL, reason TEXT NOT NULL
+);
+"""
+
+
+class SpoolFile:
+    """
+    A SQLite file in a directory of its own that only this user can enter.
+
+    It lives as long as the connection: its name is removed as soon as it is open, so that a killed process
+    leaves an empty directory and not a list of phone numbers.
+
+    :param directory: where to put it; the system's temporary directory by default.
+    :raises AudienceError: when the place cannot be written to.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        try:
+            self.directory = Path(tempfile.mkdtemp(prefix="aliyunsms-", dir=directory))
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+            msg = f"The local working copy of the audience cannot be made: {problem}. Nothing was sent."
+            raise AudienceError(
+                msg, advice="free the worker's temporary directory or name another one."
+            ) from error
+        try:
+            with writing_before_send():
+                self.connection = self._open()
+        except AudienceError:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            raise
+
+    def close(self) -> None:
+        """Delete everything. May be called twice."""
+        self.connection.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _open(self) -> sqlite3.Connection:
+        path = self.directory / "spool.sqlite"
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            connection.executescript(_SETTINGS)
+            connection.executescript(_SCHEMA)
+            path.unlink()
+        except (sqlite3.Error, OSError):
+            connection.close()
+            raise
+        return connection
+
+
+@contextmanager
+def writing_before_send() -> Iterator[None]:
+    """
+    Say what a failing disk means while the spool is filled.
+
+    :raises AudienceError: nothing was sent and nothing will be.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        msg = f"The local working copy of the audience cannot be written: {error}. Nothing was sent."
+        raise AudienceError(
+            msg, advice="free space in the worker's temporary directory, or name another one."
+        ) from error
+
+
+@contextmanager
+def writing_while_sending() -> Iterator[None]:
+    """
+    Say what a failing disk means once messages are out.
+
+    :raises LedgerError: what was sent is in the ledger, so a retry resumes.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        msg = f"The local working copy of the audience failed while sending: {error}."
+        raise LedgerError(msg, advice="free space in the worker's temporary directory and retry.") from error

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Template variables: which ones a row gives, and how a value becomes text."""
+
+from __future__ import annotations
+
+import datetime
+import operator
+import re
+from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from airflow_provider_aliyunsms.audience.local_codes import LocalCode, RowRejected
+from airflow_provider_aliyunsms.audience.rows import field_label, is_missing
+from airflow_provider_aliyunsms.audience.strict_json import BrokenJsonError, parse_json
+from airflow_provider_aliyunsms.exceptions import AudienceError
+
+TEMPLATE_PARAM = "template_param"
+
+# More digits than any limit allows; writing them out first could take seconds and gigabytes.
+_MAX_DIGITS = 2000
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def has_broken_characters(text: str) -> bool:
+    """Whether the text holds half a character (a lone surrogate), which no request can carry."""
+    return not text.isascii() and _SURROGATE.search(text) is not None
+
+
+def given_variables(
+    values: Mapping[str, Any], *, known: Collection[str], flat: bool
+) -> Iterator[tuple[str, Any]]:
+    """
+    The variables one row gives, as they were written.
+
+    :param values: the row.
+    :param known: the keys that are no variables.
+    :param flat: whether the other keys are variables; they win over ``template_param``.
+    :raises RowRejected: when ``template_param`` is no object.
+    :raises AudienceError: when a key is neither known nor a variable: sending without it could be wrong.
+    """
+    yield from _param_object(values.get(TEMPLATE_PARAM)).items()
+    for name, value in values.items():
+        if name in known:
+            continue
+        if not flat:
+            raise _unknown_key(name, known)
+        yield name, value
+
+
+def variable_text(name: object, value: Any) -> str | None:
+    """
+    A value as the text the API asks for, or None when it means "not given" (None, NaN, blank).
+
+    Numbers are written out in full (``1e3`` is ``1000``), booleans in lower case, dates in ISO form.
+
+    :raises RowRejected: for a nested value, a value of another type, or a name that is no text.
+    """
+    if not isinstance(name, str) or not name.strip() or has_broken_characters(name):
+        raise RowRejected(
+            code=LocalCode.INVALID_VARIABLE, field=TEMPLATE_PARAM, reason="a variable has no proper name"
+        )
+    if is_missing(value):
+        return None
+    text = value if isinstance(value, str) else _plain_text(name, value)
+    if has_broken_characters(text):
+        raise _invalid(name, "holds half a character")
+    return text
+
+
+def _plain_text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        value = Decimal(repr(float(value)))
+    if isinstance(value, Decimal):
+        return _decimal_text(name, value)
+    if isinstance(value, datetime.datetime):
+        return datetime.datetime.isoformat(value, sep=" ")
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise _invalid(name, "is not a plain value (text, number, date)") from None
+    return _int_text(name, number)
+
+
+def _decimal_text(name: str, value: Decimal) -> str:
+    if value.is_infinite():
+        raise _invalid(name, "is not a finite number")
+    exponent = value.as_tuple().exponent
+    if abs(value.adjusted()) > _MAX_DIGITS or (isinstance(exponent, int) and abs(exponent) > _MAX_DIGITS):
+        raise _too_many_digits(name)
+    return format(value, "f")
+
+
+def _int_text(name: str, value: int) -> str:
+    if value.bit_length() > 3 * _MAX_DIGITS:
+        raise _too_many_digits(name)
+    return str(value)
+
+
+def _param_object(value: Any) -> Mapping[str, Any]:
+    if is_missing(value):
+        return {}
+    if isinstance(value, str):
+        try:
+            value = parse_json(value)
+        except BrokenJsonError as error:
+            raise RowRejected(
+                code=LocalCode.INVALID_VARIABLE, field=TEMPLATE_PARAM, reason=f"template_param is {error}"
+            ) from None
+    if not isinstance(value, Mapping):
+        raise RowRejected(
+            code=LocalCode.INVALID_VARIABLE, field=TEMPLATE_PARAM, reason="template_param is not an object"
+        )
+    return value
+
+
+def _invalid(name: str, problem: str) -> RowRejected:
+    label = field_label(name)
+    return RowRejected(code=LocalCode.INVALID_VARIABLE, field=label, reason=f"variable '{label}' {problem}")
+
+
+def _too_many_digits(name: str) -> RowRejected:
+    label = field_label(name)
+    return RowRejected(
+        code=LocalCode.VARIABLE_TOO_LONG,
+        field=label,
+        reason=f"variable '{label}' has more than {_MAX_DIGITS} digits",
+    )
+
+
+def _unknown_key(name: object, known: Collection[str]) -> AudienceError:
+    label = field_label(name)
+    return AudienceError(
+        f"The key '{label}' means nothing here; a row may have {', '.join(sorted(known))}.",
+        field=label,
+        advice=f"put template variables under '{TEMPLATE_PARAM}', and drop what the message does not need.",
+    )
