@@ -10,8 +10,8 @@ class Private:
     """
     A value that shows only a description of itself.
 
-    Airflow stores every template field after rendering, through ``serialize()`` or ``str()``, and shows it in its
-    interface; a rendered audience or receipt list would put phone numbers there.
+    Airflow stores every template field after rendering, through ``serialize()`` or ``str()``, and shows it
+    in its interface; a rendered audience or receipt list would put phone numbers there.
 
     :param value: the value itself; wrapping a wrapped value keeps the inner one.
     :param description: what is shown instead, without numbers, texts or variable values.

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read the result of a send task: which campaign is watched, and where its receipts are."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
+
+APIS = ("SendBatchSms", "BatchSendMessageToGlobe")
+KEPT_FIELDS = ("phone_number", "to", "outcome", "biz_id", "message_id", "out_id", "time")
+ADVICE = "Pass the output of a send operator, such as campaign=send.output, or a list of several."
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedCampaign:
+    """
+    What the delivery floor needs of a send task's result.
+
+    :param accepted: messages the gateway took.
+    :param finished_at: when sending ended, seconds since the epoch.
+    :param digest: fingerprint of the audience.
+    :param receipts_path: where the receipts are, None when they came along.
+    :param receipts: the accepted receipts of a small campaign, None when they are in a file.
+    """
+
+    campaign_id: str
+    api: str
+    accepted: int
+    finished_at: float
+    digest: str
+    receipts_path: str | None
+    receipts: tuple[Mapping[str, Any], ...] | None
+
+    def __repr__(self) -> str:
+        return f"WatchedCampaign({self.campaign_id!r}, accepted={self.accepted})"
+
+    def to_json(self) -> dict[str, Any]:
+        """
+        Return the form a trigger carries.
+
+        Inline receipts are compressed: small, and not readable in passing where the arguments of a trigger
+        are shown.
+        """
+        kept: dict[str, Any] = {
+            "campaign_id": self.campaign_id,
+            "api": self.api,
+            "accepted": self.accepted,
+            "finished_at": self.finished_at,
+            "digest": self.digest,
+        }
+        if self.receipts is None:
+            return kept | {"receipts_path": self.receipts_path}
+        text = json.dumps(self.receipts, separators=(",", ":"))
+        return kept | {"packed": base64.b64encode(zlib.compress(text.encode(), 9)).decode()}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> WatchedCampaign:
+        """
+        Read what :meth:`to_json` wrote.
+
+        :raises ConfigurationError: it is something else.
+        """
+        try:
+            packed = kept.get("packed")
+            receipts = None
+            if packed is not None:
+                receipts = tuple(json.loads(zlib.decompress(base64.b64decode(packed))))
+            return cls(
+                campaign_id=kept["campaign_id"],
+                api=kept["api"],
+                accepted=kept["accepted"],
+                finished_at=kept["finished_at"],
+                digest=kept["digest"],
+                receipts_path=kept.get("receipts_path"),
+                receipts=receipts,
+            )
+        except (KeyError, TypeError, AttributeError, ValueError, zlib.error, binascii.Error):
+            raise ConfigurationError("the trigger's campaign is unreadable", advice=ADVICE) from None
+
+
+def watched(campaign: Any) -> tuple[WatchedCampaign, ...]:
+    """
+    Read one send task's result, or several.
+
+    :param campaign: a mapping, a sequence of mappings (the output of a mapped send task), or either as JSON
+        text.
+    :raises ConfigurationError: saying what is missing and where to find it.
+    """
+    if isinstance(campaign, str):
+        campaign = _from_text(campaign)
+    if campaign is None:
+        raise ConfigurationError(
+            "campaign is None: the send task left no result, because it was skipped, failed or its XCom is gone",
+            advice="Look at the send task first. " + ADVICE,
+        )
+    if isinstance(campaign, Mapping):
+        return (_watched_one(campaign),)
+    if isinstance(campaign, Iterable) and not isinstance(campaign, bytes):
+        several = tuple(_watched_one(each) for each in campaign)
+        if several:
+            return several
+        raise ConfigurationError("campaign is an empty list: no send task left a result", advice=ADVICE)
+    raise ConfigurationError(
+        f"campaign must be a mapping or a list of them, not {type(campaign).__name__}", advice=ADVICE
+    )
+
+
+def fingerprint(campaigns: Sequence[WatchedCampaign]) -> str:
+    """Return what changes when remembered progress no longer fits."""
+    facts = [[each.campaign_id, each.digest, each.accepted, each.receipts_path] for each in campaigns]
+    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
+
+
+def ids_of(campaigns: Sequence[WatchedCampaign]) -> str | list[str]:
+    """Return the campaign id, or the ids of several."""
+    ids = [each.campaign_id for each in campaigns]
+    return ids[0] if len(ids) == 1 else ids
+
+
+def parse_time(text: Any) -> float | None:
+    """Return seconds since the epoch; None when the text is no time. Without a zone it is read as UTC."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _from_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ConfigurationError(
+            "campaign is a text that is not JSON",
+            advice=ADVICE
+            + " A Jinja template needs render_template_as_native_obj=True or the tojson filter.",
+        ) from None
+
+
+def _watched_one(campaign: Any) -> WatchedCampaign:
+    if not isinstance(campaign, Mapping):
+        raise ConfigurationError(
+            f"campaign holds {type(campaign).__name__} where a send task's result belongs", advice=ADVICE
+        )
+    api, accepted = campaign.get("api"), campaign.get("accepted")
+    if api not in APIS:
+        raise ConfigurationError(f"campaign needs api, one of {' and '.join(APIS)}", advice=ADVICE)
+    if isinstance(accepted, bool) or not isinstance(accepted, int) or accepted < 0:
+        raise ConfigurationError("campaign needs accepted, the number of accepted messages", advice=ADVICE)
+    finished_at = parse_time(campaign.get("finished_at"))
+    if finished_at is None:
+        raise ConfigurationError("campaign needs finished_at, as 2026-01-02T03:04:05Z", advice=ADVICE)
+    path, receipts = _where(campaign, accepted=accepted)
+    return WatchedCampaign(
+        campaign_id=str(campaign.get("campaign_id", "")),
+        api=api,
+        accepted=accepted,
+        finished_at=finished_at,
+        digest=str(campaign.get("digest", "")),
+        receipts_path=path,
+        receipts=receipts,
+    )
+
+
+def _where(
+    campaign: Mapping[str, Any], *, accepted: int
+) -> tuple[str | None, tuple[Mapping[str, Any], ...] | None]:
+    """Return where the receipts are: exactly one of the two, inline first."""
+    receipts, path = campaign.get("receipts"), campaign.get("receipts_path")
+    if isinstance(receipts, Sequence) and not isinstance(receipts, str | bytes):
+        return None, tuple(_kept(each) for each in receipts if _is_accepted(each))
+    if path:
+        return str(path), None
+    if not accepted:
+        return None, ()
+    raise ConfigurationError(
+        "campaign has neither receipts nor receipts_path",
+        advice="Give the send operator a receipts_path on a storage every worker and the triggerer can read.",
+    )
+
+
+def _is_accepted(receipt: Any) -> bool:
+    return isinstance(receipt, Mapping) and receipt.get("outcome") == "accepted"
+
+
+def _kept(receipt: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: receipt[name] for name in KEPT_FIELDS if receipt.get(name) is not None}

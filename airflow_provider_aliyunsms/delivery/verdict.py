@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Decide whether a campaign was delivered well enough, and when that is certain.
+
+The ratio is ``delivered / accepted``: what the gateway refused is the send task's verdict, not this one's.
+The rules, in this order:
+
+1. Nothing is pending: it ends. Reached, or no ratio asked for: success. Otherwise: too few.
+2. Even if every pending message were delivered, the ratio would be missed: it ends at once, too few.
+3. The ratio is reached and ``stop_when_reached`` is set: success.
+4. The deadline has passed: success when the ratio is reached, or none was asked for; otherwise: timed out.
+5. Otherwise it waits. That includes a ratio that is reached already: the counts shall be as final as the
+   deadline allows.
+
+A campaign of which nothing was accepted has nothing to deliver and ends at once with success.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aliyunsms.exceptions import ConfigurationError, DeliveryError, DeliveryTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SHOWN_CODES = 5
+"""Codes named in an error text; the XCom has them all."""
+
+
+class Verdict(StrEnum):
+    """What the counts mean at this moment."""
+
+    WAIT = "wait"
+    SUCCESS = "success"
+    TOO_FEW = "too_few"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """
+    The counts of one or several campaigns.
+
+    :param errors: the carriers' codes of the failed messages; the counts add up to ``failed``.
+    """
+
+    delivered: int = 0
+    failed: int = 0
+    pending: int = 0
+    errors: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> int:
+        """Every accepted message is in exactly one of the three counts."""
+        return self.delivered + self.failed + self.pending
+
+    def as_xcom(self, *, campaign_id: str | list[str]) -> dict[str, Any]:
+        """Return the result of the sensor; the most frequent code comes first."""
+        ranked = sorted(self.errors.items(), key=lambda item: (-item[1], item[0]))
+        return {
+            "campaign_id": campaign_id,
+            "delivered": self.delivered,
+            "failed": self.failed,
+            "pending": self.pending,
+            "errors": dict(ranked),
+        }
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Add up the counts of several campaigns."""
+    errors: Counter[str] = Counter()
+    delivered = failed = pending = 0
+    for tally in tallies:
+        delivered, failed, pending = (
+            delivered + tally.delivered,
+            failed + tally.failed,
+            pending + tally.pending,
+        )
+        errors.update(tally.errors)
+    return Tally(delivered=delivered, failed=failed, pending=pending, errors=dict(errors))
+
+
+def check_ratio(ratio: float | None) -> None:
+    """
+    Refuse a ratio outside 0..1.
+
+    :raises ConfigurationError: most likely a percentage was given.
+    """
+    if ratio is None:
+        return
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 <= ratio <= 1:
+        raise ConfigurationError(
+            "min_delivered_ratio must be a number between 0 and 1",
+            advice="Write 0.95 for 95 percent, or leave it out to accept any result.",
+        )
+
+
+def needed(*, accepted: int, ratio: float | None) -> int:
+    """Return how many messages must be delivered; exact, where ``0.07 * 100`` would ask for eight."""
+    return 0 if ratio is None else math.ceil(Fraction(str(ratio)) * accepted)
+
+
+def judge(*, tally: Tally, ratio: float | None, expired: bool, stop_when_reached: bool = False) -> Verdict:
+    """
+    Apply the rules at the top of this file.
+
+    :param ratio: the smallest acceptable ``delivered / accepted``, None when any result will do.
+    :param expired: the deadline has passed, or nothing can change any more.
+    """
+    wanted = needed(accepted=tally.accepted, ratio=ratio)
+    if tally.delivered + tally.pending < wanted:
+        return Verdict.TOO_FEW
+    reached = tally.delivered >= wanted
+    if not tally.pending or (reached and ratio is not None and stop_when_reached):
+        return Verdict.SUCCESS
+    if not expired:
+        return Verdict.WAIT
+    return Verdict.SUCCESS if reached else Verdict.TIMED_OUT
+
+
+def explain(*, tally: Tally, ratio: float | None) -> str:
+    """Say in one sentence what the counts are."""
+    text = (
+        f"of {tally.accepted} accepted messages {tally.delivered} were delivered, {tally.failed} failed "
+        f"and {tally.pending} are pending"
+    )
+    if ratio is not None:
+        text += f"; {needed(accepted=tally.accepted, ratio=ratio)} deliveries were asked for"
+    return text
+
+
+def error_of(*, verdict: Verdict, tally: Tally, ratio: float | None) -> DeliveryError | None:
+    """Return the error a verdict ends in, None for success."""
+    text = explain(tally=tally, ratio=ratio)
+    if verdict is Verdict.TOO_FEW:
+        ranked = sorted(tally.errors.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_CODES]
+        codes = ", ".join(f"{code} {count}" for code, count in ranked)
+        return DeliveryError(
+            f"too few messages were delivered: {text}",
+            code=ranked[0][0] if ranked else None,
+            advice=f"The carriers' most frequent reasons: {codes}. The table of codes says what to do about each."
+            if codes
+            else None,
+        )
+    if verdict is Verdict.TIMED_OUT:
+        return DeliveryTimeoutError(
+            f"the deadline passed: {text}",
+            advice="Receipts can take hours: raise the sensor's timeout, or clear this task to ask again once.",
+        )
+    return None

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Look, judge, and say how long to wait: the one step that sensor and trigger repeat, each in its own way."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, RoundReport, next_wait
+from airflow_provider_aliyunsms.delivery.verdict import Tally, Verdict, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+MAX_FAILED_ROUNDS = 10
+"""Rounds in a row in which nothing works before it is said; about twenty minutes with the default waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """
+    When to stop, and how often to look.
+
+    :param min_delivered_ratio: see :mod:`airflow_provider_aliyunsms.delivery.verdict`.
+    :param stop_when_reached: the same.
+    :param finished_at: when sending ended, seconds since the epoch; the waits grow from here.
+    :param deadline: seconds since the epoch.
+    :param interval: the shortest wait between two rounds, seconds.
+    :param longest: the longest wait, seconds.
+    :param max_failed_rounds: rounds in a row in which nothing works, before the last error is raised.
+    """
+
+    min_delivered_ratio: float | None
+    stop_when_reached: bool
+    finished_at: float
+    deadline: float
+    interval: float
+    longest: float
+    max_failed_rounds: int = MAX_FAILED_ROUNDS
+
+
+class Watch:
+    """
+    Looks at one or several campaigns until the verdict is final.
+
+    A round that has begun is finished even when the deadline passes meanwhile: the verdict at the deadline
+    always rests on an answer, or the lack of one, for every message. A round takes ``pending / max_qps``
+    seconds.
+
+    :param poller: asks for the messages.
+    :param rules: when to stop.
+    :param failures: failed rounds in a row so far, remembered from an earlier process.
+    """
+
+    def __init__(self, *, poller: DeliveryPoller, rules: Rules, failures: int = 0) -> None:
+        self._poller = poller
+        self._rules = rules
+        self.failures = failures
+
+    @property
+    def tally(self) -> Tally:
+        """The counts as they are now."""
+        return self._poller.tally
+
+    @property
+    def poller(self) -> DeliveryPoller:
+        """Who asks."""
+        return self._poller
+
+    def look(self, *, now: Callable[[], float], should_stop: Callable[[], bool] = lambda: False) -> Verdict:
+        """
+        Make one round and judge.
+
+        :param now: the wall clock, seconds since the epoch.
+        :param should_stop: ends the round early; an unfinished round never ends in "timed out".
+        :raises CampaignDoomedError: the credentials or permissions are wrong.
+        :raises Exception: the last error, after too many failed rounds in a row.
+        """
+        if self._judge(expired=False) is not Verdict.WAIT:
+            return self._judge(expired=False)
+        report = self._poller.round(should_stop=should_stop)
+        self._log(report)
+        self._count(report)
+        hopeless = not report.asked and report.error is None
+        return self._judge(expired=not report.stopped and (hopeless or now() >= self._rules.deadline))
+
+    def wait(self, *, now: float) -> float:
+        """Return the seconds until the next look."""
+        return next_wait(
+            elapsed=now - self._rules.finished_at,
+            interval=self._rules.interval,
+            longest=self._rules.longest,
+            remaining=self._rules.deadline - now,
+        )
+
+    def _judge(self, *, expired: bool) -> Verdict:
+        return judge(
+            tally=self.tally,
+            ratio=self._rules.min_delivered_ratio,
+            expired=expired,
+            stop_when_reached=self._rules.stop_when_reached,
+        )
+
+    def _count(self, report: RoundReport) -> None:
+        if not report.failed:
+            self.failures = 0
+            return
+        self.failures += 1
+        if report.error is not None and self.failures >= self._rules.max_failed_rounds:
+            raise report.error
+
+    def _log(self, report: RoundReport) -> None:
+        tally = self.tally
+        log.info(
+            "Delivery: %d delivered, %d failed, %d pending (%d asked, %d without an answer)",
+            tally.delivered,
+            tally.failed,
+            tally.pending,
+            report.asked,
+            report.unanswered,
+        )
