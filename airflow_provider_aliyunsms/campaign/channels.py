@@ -8,15 +8,10 @@ the call ended, so that policy stays in one place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.api.client import AliyunSmsClient
 from airflow_provider_aliyunsms.api.codes import CodeClass, look_up_code
-from airflow_provider_aliyunsms.api.models import GlobeAnswer, SendDetail
-from airflow_provider_aliyunsms.api.signature import Envelope
-from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.campaign.chunks import Chunk
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
 from airflow_provider_aliyunsms.exceptions import (
@@ -28,6 +23,15 @@ from airflow_provider_aliyunsms.exceptions import (
     RequestRefusedError,
     ThrottledError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_provider_aliyunsms.api.client import AliyunSmsClient
+    from airflow_provider_aliyunsms.api.models import GlobeAnswer, SendDetail
+    from airflow_provider_aliyunsms.api.signature import Envelope
+    from airflow_provider_aliyunsms.audience.recipients import Recipient
+    from airflow_provider_aliyunsms.campaign.chunks import Chunk
 
 CHINA_TIME = timezone(timedelta(hours=8))
 """Send dates are kept in UTC+8, without daylight saving."""
@@ -245,6 +249,7 @@ def _china_delivery(row: SendDetail) -> Delivery:
         return Delivery(fate=Fate.DELIVERED, code="DELIVERED")
     if row.send_status != 2:
         return Delivery(fate=Fate.PENDING, code=row.err_code or "PENDING")
-    if look_up_code(row.err_code or "").code_class is CodeClass.DELIVERY_PENDING:
-        return Delivery(fate=Fate.PENDING, code=row.err_code)
-    return Delivery(fate=Fate.FAILED, code=row.err_code or "FAILED")
+    code = row.err_code or "FAILED"
+    if look_up_code(code).code_class is CodeClass.DELIVERY_PENDING:
+        return Delivery(fate=Fate.PENDING, code=code)
+    return Delivery(fate=Fate.FAILED, code=code)

@@ -16,15 +16,18 @@ of that occasion resume it like any other.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.campaign.chunks import Chunk
-from airflow_provider_aliyunsms.campaign.stores import Store
 from airflow_provider_aliyunsms.campaign.windows import Window, open_window
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from airflow_provider_aliyunsms.campaign.chunks import Chunk
+    from airflow_provider_aliyunsms.campaign.stores import Store
 
 _HEAD = "aliyun_sms.head"
 _PROGRESS = "aliyun_sms.progress"
@@ -128,7 +131,11 @@ class Ledger:
         """
         at = self._now()
         window = open_window(
-            number=self._windows + 1, seed=secrets.token_hex(8), date=_stamp(at), at=round(at, 3), chunks=chunks
+            number=self._windows + 1,
+            seed=secrets.token_hex(8),
+            date=_stamp(at),
+            at=round(at, 3),
+            chunks=chunks,
         )
         self.save(window)
         self._windows += 1
@@ -182,7 +189,9 @@ class Ledger:
             return self._store.get(key)
         except LedgerError:
             raise
-        except Exception as error:  # a store may raise anything; whatever it is, nothing is known and nothing sent
+        except (
+            Exception
+        ) as error:  # a store may raise anything; whatever it is, nothing is known and nothing sent
             raise LedgerError(
                 f"the ledger could not be read ({type(error).__name__})",
                 advice="Check Airflow's API server, then let the task retry: it resumes.",

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_aliyunsms.api.signature import Envelope
-from airflow_provider_aliyunsms.campaign.chunks import Chunk
-from airflow_provider_aliyunsms.campaign.outcomes import Outcome
+if TYPE_CHECKING:
+    from airflow_provider_aliyunsms.api.signature import Envelope
+    from airflow_provider_aliyunsms.campaign.chunks import Chunk
+    from airflow_provider_aliyunsms.campaign.outcomes import Outcome
 
 
 class Evidence(StrEnum):

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience.spool import ReceiptRow
 from airflow_provider_aliyunsms.exceptions import AudienceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from airflow_provider_aliyunsms.audience.spool import ReceiptRow
 
 INLINE_LIMIT = 100
 """Campaigns up to this size carry their receipts in the XCom; larger ones leave them in a file."""
@@ -17,8 +20,14 @@ NUMBER_FIELDS = {"SendBatchSms": "phone_number", "BatchSendMessageToGlobe": "to"
 ID_FIELDS = {"SendBatchSms": "biz_id", "BatchSendMessageToGlobe": "message_id"}
 
 
-def as_receipts(*, rows: Iterable[ReceiptRow], api: str) -> Iterator[dict[str, Any]]:
-    """Yield one receipt per recipient, in the order of the audience."""
+def as_receipts(*, rows: Iterable[ReceiptRow], api: str, at: str) -> Iterator[dict[str, Any]]:
+    """
+    Yield one receipt per recipient, in the order of the audience.
+
+    :param rows: who and what became of it.
+    :param api: names the fields as that API does.
+    :param at: the time for those that never came to be sent.
+    """
     number_field, id_field = NUMBER_FIELDS[api], ID_FIELDS[api]
     for row in rows:
         yield {
@@ -27,7 +36,7 @@ def as_receipts(*, rows: Iterable[ReceiptRow], api: str) -> Iterator[dict[str, A
             "code": row.code,
             id_field: row.biz_id if id_field == "biz_id" else row.message_id,
             "out_id": row.out_id,
-            "time": row.time,
+            "time": row.time or at,
         }
 
 

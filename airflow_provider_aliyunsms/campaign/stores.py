@@ -86,7 +86,9 @@ class PathStore:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise LedgerError(f"the ledger could not be read ({type(error).__name__})", advice=_ADVICE) from error
+            raise LedgerError(
+                f"the ledger could not be read ({type(error).__name__})", advice=_ADVICE
+            ) from error
 
     def set(self, key: str, value: Any) -> None:
         """
@@ -105,7 +107,9 @@ class PathStore:
                 with (self._folder / _file_name(key)).open("wb") as stream:
                     stream.write(data)
         except OSError as error:
-            raise LedgerError(f"the ledger could not be written ({type(error).__name__})", advice=_ADVICE) from error
+            raise LedgerError(
+                f"the ledger could not be written ({type(error).__name__})", advice=_ADVICE
+            ) from error
 
 
 def _local_folder(folder: AnyPath) -> Path | None:

@@ -11,12 +11,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.campaign.chunks import Chunk
 from airflow_provider_aliyunsms.campaign.outcomes import FINAL, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_aliyunsms.campaign.chunks import Chunk
 
 MAX_BYTES = 60_000
 """Below ``[state_store] max_value_storage_bytes`` (65,535), with room for what JSON adds."""

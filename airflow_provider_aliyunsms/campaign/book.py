@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keep the ledger, which lasts, and the spool, which is fast, in step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_aliyunsms.campaign.chunks import Chunk
+from airflow_provider_aliyunsms.campaign.evidence import REPLAY_LIMIT
+from airflow_provider_aliyunsms.campaign.jobs import Job
+from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airflow_provider_aliyunsms.audience.spool import Spool
+    from airflow_provider_aliyunsms.campaign.clock import Clock
+    from airflow_provider_aliyunsms.campaign.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.windows import Entry, Window
+
+WRITE_EVERY = 2.0
+"""Seconds after which outcomes are written even though their window is not through yet."""
+
+MAPPING_UNKNOWN = "local.MAPPING_UNKNOWN"
+OPEN = "local.NO_ANSWER"
+
+Settlement = tuple[int, str, str | None, str | None]
+
+
+class Book:
+    """
+    Intents and outcomes of one try.
+
+    :param ledger: the durable record.
+    :param spool: the local copy of the audience, with the outcomes known so far.
+    :param clock: the time.
+    :param lease: seconds after which the ledger must have been written again before the next call.
+    """
+
+    def __init__(self, *, ledger: Ledger, spool: Spool, clock: Clock, lease: float) -> None:
+        self._ledger = ledger
+        self._spool = spool
+        self._clock = clock
+        self._lease = lease
+        self._outstanding: dict[int, int] = {}
+        self._unwritten: dict[int, Window] = {}
+        self._written_at = clock.monotonic()
+
+    @property
+    def windows_under_way(self) -> int:
+        """Windows with chunks that were not answered yet."""
+        return len(self._outstanding)
+
+    def restore(self, *, resend_unknown: bool) -> list[Job]:
+        """
+        Bring the spool up to what the ledger knows and return the chunks whose fate is open.
+
+        :param resend_unknown: treat what was given up before as open again.
+        """
+        open_jobs: list[Job] = []
+        for window in self._ledger.windows():
+            for entry in window.entries:
+                if resend_unknown and _given_up(entry.outcome):
+                    entry.outcome = None
+                if entry.outcome is None:
+                    open_jobs.append(self._reopen(window, entry))
+                elif entry.outcome.kind in (Kind.SPLIT, Kind.RELEASED):
+                    self._spool.reopen(entry.keys)
+                else:
+                    self._to_spool(entry, entry.outcome)
+        # Nothing can be said to, or about, people who are no longer in the audience.
+        return [job for job in open_jobs if job.chunk.keys]
+
+    def give_back(self, chunk: Chunk) -> None:
+        """Show the recipients of a chunk that was certainly not sent as pending again."""
+        self._spool.reopen(chunk.keys)
+
+    def open_window(self, chunks: Sequence[Chunk]) -> list[Job]:
+        """Make the intents durable and return the jobs that may now be done."""
+        window = self._ledger.write_intents(chunks)
+        self._outstanding[window.number] = len(window.entries)
+        return [
+            Job(window=window, entry=entry, chunk=chunk, attempted_before=entry.attempted_at)
+            for entry, chunk in zip(window.entries, chunks, strict=True)
+        ]
+
+    def settle(self, job: Job, outcome: Outcome) -> None:
+        """Take a final outcome down."""
+        job.entry.outcome = outcome
+        if outcome.kind not in (Kind.SPLIT, Kind.RELEASED):
+            # The recipients of those two wait in a new chunk: still pending in the spool they could be cut twice.
+            self._to_spool(job.entry, outcome)
+        self._unwritten[job.window.number] = job.window
+        self._answered(job)
+
+    def keep_open(self, job: Job, *, code: str | None) -> None:
+        """Show the recipients of an open chunk as unknown until evidence says more."""
+        self._spool.settle(
+            out_id=job.entry.out_id,
+            biz_id=None,
+            time=job.entry.date,
+            settlements=[(key, "unknown", code or OPEN, None) for key in job.entry.keys],
+        )
+        self._answered(job)
+
+    def journal_replay(self, job: Job) -> None:
+        """Write down that a copy of the request may leave from now on, before it can."""
+        job.attempted_before = job.entry.attempted_at
+        now = self._clock.now()
+        if job.chunk.complete and not job.seen and now - job.signed_at < REPLAY_LIMIT:
+            job.entry.attempted_at = round(now, 3)
+            self._ledger.save(job.window)
+
+    def write_if_due(self) -> None:
+        """Write outcomes that have waited long enough, so that a crash leaves little to settle."""
+        if self._unwritten and self._clock.monotonic() - self._written_at > WRITE_EVERY:
+            self.write_all()
+
+    def write_all(self) -> None:
+        """Write every outcome that the ledger does not know yet."""
+        while self._unwritten:
+            number, window = next(iter(self._unwritten.items()))
+            self._ledger.save(window)
+            del self._unwritten[number]
+        self._written_at = self._clock.monotonic()
+
+    def confirm_if_due(self) -> None:
+        """Prove that this process still owns the campaign when it has not written for a while."""
+        if self._clock.now() - self._ledger.written_at > self._lease:
+            self._ledger.confirm()
+
+    def _reopen(self, window: Window, entry: Entry) -> Job:
+        found = self._spool.find(entry.keys)
+        members = [(key, found[key]) for key in entry.keys if key in found]
+        chunk = Chunk(
+            out_id=entry.out_id,
+            keys=tuple(key for key, _ in members),
+            recipients=tuple(recipient for _, recipient in members),
+            complete=len(members) == len(entry.keys),
+        )
+        job = Job(window=window, entry=entry, chunk=chunk, settling=True, attempted_before=entry.attempted_at)
+        self.keep_open(job, code=OPEN)
+        return job
+
+    def _answered(self, job: Job) -> None:
+        """Count a chunk of a window as answered, once; write the window when it was the last one."""
+        number = job.window.number
+        if number not in self._outstanding or job.settling:
+            return
+        self._outstanding[number] -= 1
+        if self._outstanding[number] == 0:
+            del self._outstanding[number]
+            if number in self._unwritten:
+                self._ledger.save(self._unwritten.pop(number))
+
+    def _to_spool(self, entry: Entry, outcome: Outcome) -> None:
+        self._spool.settle(
+            out_id=entry.out_id,
+            biz_id=outcome.biz_id,
+            time=outcome.time,
+            settlements=_settlements(entry, outcome),
+        )
+
+
+def _settlements(entry: Entry, outcome: Outcome) -> Iterable[Settlement]:
+    if outcome.kind is Kind.ACCEPTED:
+        ids = outcome.message_ids or (None,) * len(entry.keys)
+        for position, key in enumerate(entry.keys):
+            if position in outcome.failed:
+                yield key, "rejected", outcome.code, None
+            else:
+                yield key, "accepted", None, ids[position]
+    else:
+        word = "rejected" if outcome.kind is Kind.REFUSED else "unknown"
+        for key in entry.keys:
+            yield key, word, outcome.code, None
+
+
+def _given_up(outcome: Outcome | None) -> bool:
+    """Whether an outcome was given up for want of evidence; a contradictory list was accepted all the same."""
+    return outcome is not None and outcome.kind is Kind.UNKNOWN and outcome.code != MAPPING_UNKNOWN

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reasons to stop before the next call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.policy import SendPolicy, pause_after
+from airflow_provider_aliyunsms.exceptions import (
+    NotSentError,
+    OutcomeUnknownError,
+    SendInterruptedError,
+    TooManyRefusedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_aliyunsms.campaign.clock import Clock
+
+THRESHOLD_SAMPLE = 100
+"""Recipients that must be settled before a share of refused ones means anything."""
+
+
+class Guards:
+    """
+    Watch the outcomes of one try and say when it must end.
+
+    :param policy: thresholds and patience.
+    :param clock: the time.
+    :param stop_reason: asked before every call.
+    """
+
+    def __init__(self, *, policy: SendPolicy, clock: Clock, stop_reason: Callable[[], str | None]) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._stop_reason = stop_reason
+        self._refused = 0
+        self._answered = 0
+        self._failures = 0
+        self._last_failure: Outcome | None = None
+        self._last_answer_at = 0.0
+        self._doom: Exception | None = None
+        self.fault: Exception | None = None
+
+    def begin(self) -> None:
+        """Start the patience."""
+        self._last_answer_at = self._clock.monotonic()
+
+    def count(self, outcome: Outcome, *, recipients: int, settling: bool) -> None:
+        """Take an outcome into account; one that evidence brought is progress, whatever it says."""
+        if outcome.error is not None:
+            self._doom = self._doom or outcome.error
+        if outcome.kind is Kind.RELEASED and not settling:
+            self._failures += 1
+            self._last_failure = outcome
+        elif outcome.kind is not Kind.AMBIGUOUS:
+            self._last_answer_at = self._clock.monotonic()
+            self._failures = 0
+        if outcome.kind in (Kind.ACCEPTED, Kind.REFUSED):
+            self._answered += recipients
+            self._refused += recipients if outcome.kind is Kind.REFUSED else len(outcome.failed)
+
+    def pause_until(self, outcome: Outcome) -> float:
+        """Return the monotonic time before which no call shall be made after one that did not get through."""
+        return self._clock.monotonic() + pause_after(self._failures, asked=outcome.retry_after)
+
+    def check(self, *, open_chunks: int) -> None:
+        """Raise the error that ends this try, if there is one."""
+        if self._doom is not None:
+            raise self._doom
+        if self.fault is not None:
+            raise self.fault
+        reason = self._stop_reason()
+        if reason:
+            raise SendInterruptedError(
+                f"sending stopped before its next call: {reason}",
+                advice="Nothing is lost: a retry or a Clear of the task goes on where it stopped.",
+            )
+        self._check_threshold()
+        self._check_patience(open_chunks=open_chunks)
+
+    def patience_is_over(self, *, waiting_alone: bool) -> bool:
+        """Whether the wait for evidence has been long enough; ``waiting_alone``: everybody else was served."""
+        return waiting_alone and self._silence() > self._policy.evidence_wait
+
+    def _check_threshold(self) -> None:
+        threshold = self._policy.error_threshold
+        if threshold is None or self._answered < THRESHOLD_SAMPLE:
+            return
+        if self._refused / self._answered >= threshold:
+            raise TooManyRefusedError(
+                f"{self._refused} of the {self._answered} recipients served so far were refused",
+                advice="Look at the codes in the receipts. When the cause is mended, clear the task: it goes on with "
+                "the rest. error_threshold says what share is too large.",
+            )
+
+    def _check_patience(self, *, open_chunks: int) -> None:
+        if self._failures and self._silence() > self._policy.network_patience:
+            code = None if self._last_failure is None else self._last_failure.code
+            raise NotSentError(
+                "the gateway could not be reached, or refused every call for its rate, for too long",
+                code=code,
+                advice="Check network, endpoint and rate limit. What was not sent is sent by the next try.",
+            )
+        if open_chunks >= self._policy.most_open_chunks and self._silence() > self._policy.evidence_wait:
+            raise OutcomeUnknownError(
+                f"{open_chunks} calls ended without a clear answer, so no new ones were made",
+                advice="The gateway is not well. A retry of the task settles the open calls first and goes on.",
+            )
+
+    def _silence(self) -> float:
+        return self._clock.monotonic() - self._last_answer_at

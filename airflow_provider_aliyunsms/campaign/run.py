@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One try of one campaign, from the rows of an audience to the result."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aliyunsms.audience.recipients import Dedupe, Recipient, recipient_key
+from airflow_provider_aliyunsms.audience.spool import Spool
+from airflow_provider_aliyunsms.campaign.admission import Limits, admit
+from airflow_provider_aliyunsms.campaign.clock import Clock
+from airflow_provider_aliyunsms.campaign.ledger import Ledger, Opening
+from airflow_provider_aliyunsms.campaign.progress import Progress
+from airflow_provider_aliyunsms.campaign.receipts import as_receipts
+from airflow_provider_aliyunsms.campaign.sender import Parts, Sender
+from airflow_provider_aliyunsms.campaign.stores import MemoryStore, Store
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
+
+if TYPE_CHECKING:
+    from airflow_provider_aliyunsms.audience.rows import Row
+    from airflow_provider_aliyunsms.campaign.policy import SendPolicy
+    from airflow_provider_aliyunsms.campaign.ports import Channel
+
+log = logging.getLogger(__name__)
+
+DRY_RUN = "local.DRY_RUN"
+
+KeepReceipts = Callable[[Iterator[dict[str, Any]], int], dict[str, Any]]
+"""Takes the receipts and their number, returns what the summary says of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """
+    Everything one try needs to know.
+
+    :param campaign_id: the identity within which nobody is sent to twice.
+    :param rows: the audience as it was given.
+    :param prepare: makes a recipient of a row or rejects it.
+    :param dedupe: ``content`` or ``phone``: what makes two rows the same.
+    :param channel: the way out.
+    :param store: where the ledger lives.
+    :param fenced: whether an orphan of an earlier try could still write to the store.
+    :param policy: how to send.
+    :param limits: what is too much before the first send.
+    :param keep_receipts: writes the receipts and says where they are.
+    :param stop_reason: asked between calls; a text stops the sending.
+    :param first_try: False when Airflow says that the task ran before.
+    :param resend: send to everybody again.
+    :param occasion: the same for a try and its automatic retries, another one after a Clear.
+    :param dry_run: do everything but write intents and send.
+    """
+
+    campaign_id: str
+    rows: Iterable[Row]
+    prepare: Callable[[Row], Recipient]
+    dedupe: Dedupe
+    channel: Channel
+    store: Store
+    fenced: bool
+    policy: SendPolicy
+    limits: Limits
+    keep_receipts: KeepReceipts
+    stop_reason: Callable[[], str | None]
+    first_try: bool = True
+    resend: bool = False
+    occasion: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """
+    How a try ended.
+
+    :param summary: the XCom of the send.
+    :param still_open: chunks whose fate a later try may still find out.
+    """
+
+    summary: dict[str, Any]
+    still_open: int
+
+
+class Campaign:
+    """
+    One try of a campaign.
+
+    :param plan: see :class:`Plan`.
+    :param clock: the time.
+    """
+
+    def __init__(self, *, plan: Plan, clock: Clock | None = None) -> None:
+        self._plan = plan
+        self._clock = clock or Clock()
+
+    def run(self) -> Result:
+        """
+        Serve everybody once and return the summary; the caller decides what its ``unknown`` means.
+
+        The ledger is opened first of all, so that a later try can tell that there was an earlier one.
+
+        :raises AliyunSmsError: see :meth:`Sender.run`, the ledger, the audience and its limits.
+        """
+        plan = self._plan
+        store = MemoryStore() if plan.dry_run else plan.store
+        ledger = Ledger(
+            store=store,
+            campaign_id=plan.campaign_id,
+            fenced=plan.fenced and not plan.dry_run,
+            now=self._clock.now,
+        )
+        opening = ledger.open(
+            first_try=plan.first_try or plan.dry_run, resend=plan.resend, occasion=plan.occasion
+        )
+        self._announce(opening)
+        with Spool() as spool:
+            try:
+                self._load(spool, ledger)
+                admit(spool=spool, limits=plan.limits)
+            except AliyunSmsError:
+                self._say_goodbye(ledger)
+                raise
+            if plan.dry_run:
+                return Result(summary=self._rehearse(spool, opening), still_open=0)
+            still_open = self._send(spool=spool, ledger=ledger, opening=opening)
+            return Result(
+                summary=self._finish(spool=spool, ledger=ledger, opening=opening), still_open=still_open
+            )
+
+    def _load(self, spool: Spool, ledger: Ledger) -> None:
+        campaign, dedupe = ledger.campaign, self._plan.dedupe
+        spool.load(
+            self._plan.rows,
+            prepare=self._plan.prepare,
+            key_of=lambda recipient: recipient_key(campaign_id=campaign, recipient=recipient, dedupe=dedupe),
+        )
+        log.info(
+            "Campaign %s: %d rows, %d to be served, local findings %s.",
+            ledger.campaign,
+            spool.total,
+            spool.ready,
+            spool.local_errors() or "none",
+        )
+
+    def _announce(self, opening: Opening) -> None:
+        if self._plan.resend and not opening.resumed:
+            log.warning(
+                "resend=True: everybody in this audience is sent to AGAIN, whoever was sent to before."
+            )
+        elif opening.resumed:
+            log.info("Resuming: the ledger of an earlier try is read, nobody in it is sent to again.")
+
+    def _send(self, *, spool: Spool, ledger: Ledger, opening: Opening) -> int:
+        if opening.contested and self._plan.fenced:
+            self._wait_for_orphan()
+        progress = Progress(ledger=ledger, spool=spool, clock=self._clock)
+        parts = Parts(
+            channel=self._plan.channel,
+            ledger=ledger,
+            spool=spool,
+            policy=self._plan.policy,
+            clock=self._clock,
+            stop_reason=self._plan.stop_reason,
+            on_progress=progress.show_if_due,
+        )
+        sender = Sender(parts=parts, resumed=opening.resumed)
+        try:
+            sender.run()
+        except AliyunSmsError:
+            progress.log_now()
+            if sender.idle:
+                self._say_goodbye(ledger)
+            raise
+        progress.show()
+        return sender.still_open
+
+    def _wait_for_orphan(self) -> None:
+        log.warning(
+            "The last try did not say good-bye: waiting %.0f s for its process to notice that it was replaced.",
+            self._plan.policy.takeover_wait,
+        )
+        until = self._clock.monotonic() + self._plan.policy.takeover_wait
+        while (left := until - self._clock.monotonic()) > 0:
+            reason = self._plan.stop_reason()
+            if reason:
+                raise SendInterruptedError(f"stopped before the first call: {reason}")
+            self._clock.sleep(min(left, 0.2))
+
+    def _finish(self, *, spool: Spool, ledger: Ledger, opening: Opening) -> dict[str, Any]:
+        summary = self._summary(spool=spool, started_at=opening.started_at, requests=ledger.calls)
+        if opening.summary is not None and _same(opening.summary, summary):
+            # A cleared, finished task: nothing was sent, and what it returns must be the same to the letter.
+            summary = dict(opening.summary)
+        else:
+            ledger.finish(summary)
+        summary |= self._plan.keep_receipts(
+            as_receipts(rows=spool.receipts(), api=self._plan.channel.api, at=opening.started_at), spool.total
+        )
+        ledger.close()
+        return summary
+
+    def _rehearse(self, spool: Spool, opening: Opening) -> dict[str, Any]:
+        calls = 0
+        for batch in spool.unsettled(batch=self._plan.policy.chunk_size):
+            calls += 1
+            spool.settle(
+                out_id="",
+                biz_id=None,
+                time=opening.started_at,
+                settlements=[(key, "skipped", DRY_RUN, None) for key, _ in batch],
+            )
+        summary = self._summary(spool=spool, started_at=opening.started_at, requests=0)
+        receipts = as_receipts(rows=spool.receipts(), api=self._plan.channel.api, at=opening.started_at)
+        return {
+            **summary,
+            "dry_run": True,
+            "planned_requests": calls,
+            **self._plan.keep_receipts(receipts, spool.total),
+        }
+
+    def _summary(self, *, spool: Spool, started_at: str, requests: int) -> dict[str, Any]:
+        counts = spool.counts()
+        return {
+            "campaign_id": self._plan.campaign_id,
+            "api": self._plan.channel.api,
+            "total": counts.total,
+            "accepted": counts.accepted,
+            "rejected": counts.rejected,
+            "skipped": counts.skipped,
+            "unknown": counts.unknown + counts.pending,
+            "requests": requests,
+            "errors": spool.errors(),
+            "digest": spool.digest,
+            "started_at": started_at,
+            "finished_at": datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
+    def _say_goodbye(self, ledger: Ledger) -> None:
+        # The error under way is the one to report; without a good-bye the next try only waits a little longer.
+        with contextlib.suppress(AliyunSmsError):
+            ledger.close()
+
+
+def _same(stored: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:
+    return all(stored.get(name) == value for name, value in fresh.items() if name != "finished_at")

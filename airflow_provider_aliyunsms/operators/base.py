@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the two send operators share: everything but their parameters and their channel."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
+
+from airflow_provider_aliyunsms.exceptions import (
+    AudienceError,
+    CampaignDoomedError,
+    ConfigurationError,
+    LedgerMissingError,
+    OutcomeUnknownError,
+    TooManyRefusedError,
+)
+from airflow_provider_aliyunsms.operators.fields import as_bool, as_seconds, hide
+from airflow_provider_aliyunsms.private import unwrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_aliyunsms.audience.recipients import Recipient
+    from airflow_provider_aliyunsms.audience.rows import Row
+    from airflow_provider_aliyunsms.campaign.policy import SendPolicy
+    from airflow_provider_aliyunsms.campaign.ports import Channel
+    from airflow_provider_aliyunsms.campaign.run import Plan, Result
+    from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+
+
+class AliyunSmsSendOperator(BaseOperator):
+    """
+    Send one campaign and return what became of every recipient.
+
+    Not for use in a DAG: see the two operators in ``operators/aliyun_sms.py``, which document the parameters.
+    """
+
+    ui_color = "#fff1e6"
+    number_field = "phone_number"
+
+    def __init__(
+        self,
+        *,
+        recipients: Any,
+        campaign_id: str | None = None,
+        chunk_size: int,
+        max_concurrency: int,
+        max_qps: float | None,
+        receipts_path: str | None = None,
+        ledger_path: str | None = None,
+        durable: bool = True,
+        resend: bool | str = False,
+        dry_run: bool | str = False,
+        dedupe: Literal["content", "phone"] = "content",
+        on_empty: Literal["skip", "fail"] = "skip",
+        max_rejected: float | None = None,
+        error_threshold: float | None = 0.5,
+        settle_time: float | timedelta = 600.0,
+        evidence_wait: float | timedelta = 90.0,
+        resend_unknown: bool = False,
+        aliyun_sms_conn_id: str = "aliyun_sms_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.recipients = recipients
+        self.campaign_id = campaign_id
+        self.chunk_size = chunk_size
+        self.max_concurrency = max_concurrency
+        self.max_qps = max_qps
+        self.receipts_path = receipts_path
+        self.ledger_path = ledger_path
+        self.durable = durable
+        self.resend = resend
+        self.is_dry_run = dry_run  # BaseOperator has a method of the parameter's name
+        self.dedupe = dedupe
+        self.on_empty = on_empty
+        self.max_rejected = max_rejected
+        self.error_threshold = error_threshold
+        self.settle_time = settle_time
+        self.evidence_wait = evidence_wait
+        self.resend_unknown = resend_unknown
+        self.aliyun_sms_conn_id = aliyun_sms_conn_id
+        self._killed = False
+
+    @cached_property
+    def hook(self) -> AliyunSmsHook:
+        """The hook behind ``aliyun_sms_conn_id``."""
+        from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+
+        return AliyunSmsHook(aliyun_sms_conn_id=self.aliyun_sms_conn_id)
+
+    @abstractmethod
+    def make_channel(self) -> Channel:
+        """Build the way out."""
+
+    @abstractmethod
+    def make_prepare(self) -> Callable[[Row], Recipient]:
+        """Build the rules that make a recipient of a row."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send to everybody who was not sent to before; see the class."""
+        from airflow_provider_aliyunsms.campaign.run import Campaign
+
+        plan = self._plan(context)
+        try:
+            result = Campaign(plan=plan).run()
+        except AudienceError as error:
+            if error.code == "local.EMPTY_AUDIENCE" and self.on_empty == "skip":
+                raise AirflowSkipException(f"Nothing to send: {error}") from error
+            raise
+        except (CampaignDoomedError, LedgerMissingError, TooManyRefusedError) as error:
+            # Another try would meet the same answer, and every call costs money.
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        finally:
+            self.hook.get_conn().close()
+        return self._verdict(context, result)
+
+    def on_kill(self) -> None:
+        """Ask the sending to stop before its next call; touches nothing else, least of all the ledger."""
+        self._killed = True
+
+    def _verdict(self, context: Context, result: Result) -> dict[str, Any]:
+        summary = result.summary
+        self.log.info(
+            "Campaign %s: %d accepted, %d rejected, %d skipped, %d unknown of %d.",
+            summary["campaign_id"],
+            summary["accepted"],
+            summary["rejected"],
+            summary["skipped"],
+            summary["unknown"],
+            summary["total"],
+        )
+        if not summary["unknown"]:
+            return summary
+        # A failing task has no return value: the truth about everybody else is left beside it.
+        context["ti"].xcom_push(key="campaign", value=summary)
+        text = f"for {summary['unknown']} of {summary['total']} recipients nobody knows whether they were sent to"
+        if result.still_open:
+            raise OutcomeUnknownError(
+                text,
+                advice="Everybody else was served. A retry looks for evidence again and sends nothing twice.",
+            )
+        raise AirflowFailException(
+            f"OutcomeUnknownError: {text}. Everybody else was served. Next step: look their numbers up in the "
+            "receipts and in the SMS console; resend_unknown=True sends to them again."
+        )
+
+    def _plan(self, context: Context) -> Plan:
+        from airflow_provider_aliyunsms.audience.sources import read_rows
+        from airflow_provider_aliyunsms.campaign.admission import Limits
+        from airflow_provider_aliyunsms.campaign.run import Plan
+        from airflow_provider_aliyunsms.operators.places import ReceiptKeeper, choose_store, open_binary
+
+        ti = context["ti"]
+        campaign_id = self.campaign_id or f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
+        dry_run = as_bool(self.is_dry_run, name="dry_run")
+        choice = choose_store(
+            context=context, campaign_id=campaign_id, ledger_path=self.ledger_path, durable=self.durable
+        )
+        return Plan(
+            campaign_id=campaign_id,
+            rows=read_rows(unwrap(self.recipients), number_field=self.number_field, open_binary=open_binary),
+            prepare=self.make_prepare(),
+            dedupe=self.dedupe,
+            channel=self.make_channel(),
+            store=choice.store,
+            fenced=choice.fenced,
+            policy=self._policy(),
+            limits=Limits(max_rejected=self.max_rejected),
+            keep_receipts=ReceiptKeeper(campaign_id=campaign_id, receipts_path=self.receipts_path),
+            stop_reason=self._stop_reason(),
+            first_try=ti.try_number <= 1,
+            resend=as_bool(self.resend, name="resend"),
+            occasion=f"{ti.run_id}:{ti.max_tries - (self.retries or 0)}",
+            dry_run=dry_run,
+        )
+
+    def _policy(self) -> SendPolicy:
+        from airflow_provider_aliyunsms.campaign.policy import SendPolicy
+        from airflow_provider_aliyunsms.operators.fields import check_range
+
+        check_range("chunk_size", self.chunk_size, low=1, high=self.make_channel().max_chunk_size)
+        check_range("max_concurrency", self.max_concurrency, low=1, high=256)
+        if self.max_qps is not None and self.max_qps <= 0:
+            raise ConfigurationError("max_qps must be larger than 0, or None for no limit")
+        return SendPolicy(
+            chunk_size=self.chunk_size,
+            max_concurrency=self.max_concurrency,
+            max_qps=self.max_qps,
+            settle_time=as_seconds(self.settle_time),
+            evidence_wait=as_seconds(self.evidence_wait),
+            error_threshold=self.error_threshold,
+            resend_unknown=self.resend_unknown,
+        )
+
+    def _stop_reason(self) -> Callable[[], str | None]:
+        parent = os.getppid()
+
+        def reason() -> str | None:
+            if self._killed:
+                return "the task was killed"
+            # A supervisor that died cannot take outcomes any more, and Airflow will start another try.
+            return "the task's supervisor died" if os.getppid() != parent else None
+
+        return reason
+
+    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+        """Render, then hide what Airflow would otherwise show to everybody under "Rendered Templates"."""
+        super()._do_render_template_fields(*args, **kwargs)
+        for name in ("recipients", "template_param", "message"):
+            if hasattr(self, name):
+                setattr(self, name, hide(getattr(self, name)))

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things lie: the audience's file, the ledger, the receipts."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT, write_json_lines
+from airflow_provider_aliyunsms.campaign.stores import AnyPath, MemoryStore, PathStore, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChoice:
+    """
+    A store for the ledger.
+
+    :param store: the store.
+    :param fenced: whether an orphan of an earlier try could still write to it.
+    """
+
+    store: Store
+    fenced: bool
+
+
+def choose_store(
+    *, context: Context, campaign_id: str, ledger_path: str | None, durable: bool
+) -> StoreChoice:
+    """
+    Find the place of the ledger: ``ledger_path``, else Airflow's task state store (3.3 and later).
+
+    Without either the first try sends, and a second one refuses to.
+    """
+    if not durable:
+        log.warning("durable=False: there is no ledger, so a retry of this task will refuse to send.")
+        return StoreChoice(store=MemoryStore(), fenced=False)
+    if ledger_path:
+        return StoreChoice(
+            store=PathStore(root=cast("AnyPath", storage_path(ledger_path)), campaign_id=campaign_id),
+            fenced=True,
+        )
+    store = cast("dict[str, Any]", context).get("task_state_store")
+    if store is None:
+        log.warning(
+            "This Airflow has no task state store and ledger_path is not set: a retry of this task will refuse "
+            "to send. Set ledger_path to a storage that outlives the worker."
+        )
+        return StoreChoice(store=MemoryStore(), fenced=False)
+    return StoreChoice(store=store, fenced=False)
+
+
+def storage_path(path: str) -> Any:
+    """Return a path on any fsspec storage, with the connection its URI names."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(path if "://" in path else f"file://{Path(path).expanduser().resolve()}")
+
+
+def open_binary(path: str) -> BinaryIO:
+    """Open a local path or a URI for reading."""
+    if "://" not in path:
+        return Path(path).expanduser().open("rb")
+    return cast("BinaryIO", storage_path(path).open("rb"))
+
+
+class ReceiptKeeper:
+    """
+    Put the receipts into the XCom when there are few, else into a JSON-lines file.
+
+    :param campaign_id: names the file.
+    :param receipts_path: a folder, or a file ending in ``.jsonl``; None for the XCom, and for larger campaigns a
+        folder below ``AIRFLOW_HOME``, which other machines do not see.
+    """
+
+    def __init__(self, *, campaign_id: str, receipts_path: str | None) -> None:
+        self._campaign_id = campaign_id
+        self._receipts_path = receipts_path
+
+    def __call__(self, receipts: Iterator[dict[str, Any]], total: int) -> dict[str, Any]:
+        """Keep them and say where they are."""
+        if self._receipts_path is None and total <= INLINE_LIMIT:
+            return {"receipts": list(receipts)}
+        path = self._file()
+        _write(path=path, receipts=receipts)
+        log.info("Receipts: %s", path)
+        return {"receipts_path": path}
+
+    def _file(self) -> str:
+        folder = self._receipts_path
+        if folder is None:
+            home = os.environ.get("AIRFLOW_HOME", "~/airflow")
+            folder = str(Path(home).expanduser() / "aliyun_sms_receipts")
+            log.warning("receipts_path is not set: the receipts go to this machine's %s.", folder)
+        if folder.endswith(".jsonl"):
+            return folder
+        readable = re.sub(r"[^A-Za-z0-9._-]+", "_", self._campaign_id)[:80].strip("._")
+        digest = hashlib.blake2b(self._campaign_id.encode(), digest_size=4).hexdigest()
+        return f"{folder.rstrip('/')}/{readable}-{digest}.jsonl"
+
+
+def _write(*, path: str, receipts: Iterator[dict[str, Any]]) -> None:
+    """Write a file that is either the old one or the complete new one, readable by its owner alone."""
+    target = storage_path(path)
+    if target.protocol not in ("file", "local"):
+        with target.open("wb") as stream:
+            write_json_lines(receipts=receipts, stream=stream)
+        return
+    local = Path(str(target.path))
+    local.parent.mkdir(parents=True, exist_ok=True)
+    beside = local.with_name(f".{local.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            write_json_lines(receipts=receipts, stream=stream)
+        beside.replace(local)
+    finally:
+        beside.unlink(missing_ok=True)
