@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Airflow is told about this package.
+"""
+What Airflow is told about this package.
 
 Airflow calls this while it is still reading its own configuration, so this module imports nothing at all.
 """

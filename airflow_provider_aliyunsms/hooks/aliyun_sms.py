@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 class AliyunSmsHook(BaseHook):
-    """Talks to Alibaba Cloud SMS through one Airflow connection of type ``aliyun_sms``.
+    """
+    Talks to Alibaba Cloud SMS through one Airflow connection of type ``aliyun_sms``.
 
     Making a hook costs nothing: the connection is fetched at the first use and kept. The fields of the
     connection:
@@ -66,7 +67,8 @@ class AliyunSmsHook(BaseHook):
 
     @cached_property
     def connection(self) -> Connection:
-        """The connection, fetched once.
+        """
+        The connection, fetched once.
 
         :raises AirflowNotFoundException: there is none of this id.
         """
@@ -74,7 +76,8 @@ class AliyunSmsHook(BaseHook):
 
     @cached_property
     def settings(self) -> ConnectionSettings:
-        """The connection, read and checked; its secrets are masked in logs from here on.
+        """
+        The connection, read and checked; its secrets are masked in logs from here on.
 
         :raises ConfigurationError: a field is wrong or missing.
         """
@@ -95,7 +98,8 @@ class AliyunSmsHook(BaseHook):
         return self.settings.sender_id
 
     def get_conn(self) -> AliyunSmsClient:
-        """Give the API client, made once; it may be shared between threads.
+        """
+        Give the API client, made once; it may be shared between threads.
 
         :raises ConfigurationError: a field of the connection is wrong or missing.
         """
@@ -114,7 +118,8 @@ class AliyunSmsHook(BaseHook):
         template_param: Mapping[str, str] | None = None,
         out_id: str | None = None,
     ) -> SendAnswer:
-        """Send one text to a few phones in China, say an alert: one call, charged per message.
+        """
+        Send one text to a few phones in China, say an alert: one call, charged per message.
 
         **Not idempotent**: a task that calls this and is retried sends, and pays, again. Set ``retries=0`` on
         it, or use ``AliyunSendBatchSmsOperator``, which survives retries.
@@ -154,7 +159,8 @@ class AliyunSmsHook(BaseHook):
         current_page: int = 1,
         biz_id: str | None = None,
     ) -> SendDetailsPage:
-        """Look up what became of the messages to one phone in China on one day; free, and safe to repeat.
+        """
+        Look up what became of the messages to one phone in China on one day; free, and safe to repeat.
 
         Records appear some time after sending: an empty page proves nothing.
         https://help.aliyun.com/document_detail/419277.html
@@ -175,7 +181,8 @@ class AliyunSmsHook(BaseHook):
         )
 
     def query_message(self, *, message_id: str) -> MessageStatus:
-        """Look up what became of one message of the Globe API; free, and safe to repeat.
+        """
+        Look up what became of one message of the Globe API; free, and safe to repeat.
 
         A status of None means that there is no record, or none yet.
         https://www.alibabacloud.com/help/en/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
@@ -186,7 +193,8 @@ class AliyunSmsHook(BaseHook):
         return self.get_conn().query_message(message_id=message_id)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the China API for one signature: sends nothing, costs nothing, shows no secret.
+        """
+        Ask the China API for one signature: sends nothing, costs nothing, shows no secret.
 
         Credentials that are valid but may not list signatures count as a success, and the text says so.
         """

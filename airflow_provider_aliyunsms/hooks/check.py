@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the "Test" button of a connection says.
+"""
+What the "Test" button of a connection says.
 
 Airflow shows the text as it is, without masking, so every text here is our own: an error's is never used,
 the AccessKey ID is masked, and a code of the API is shown only if it looks like one.
@@ -76,7 +77,8 @@ _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}")
 
 
 def check(settings: ConnectionSettings) -> Verdict:
-    """Ask the China API for one signature: one attempt that costs nothing, sends nothing and changes nothing.
+    """
+    Ask the China API for one signature: one attempt that costs nothing, sends nothing and changes nothing.
 
     :raises ConfigurationError: an endpoint or a region is malformed.
     """
@@ -140,9 +142,10 @@ def clock_note(*, transport: Transport, endpoint: Endpoint) -> str:
         theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
     except (ApiError, ValueError):
         return ""
-    seconds = round((datetime.now(tz=UTC) - theirs.astimezone(UTC)).total_seconds())
-    direction = "ahead of" if seconds > 0 else "behind"
-    return f" It is {abs(seconds)} seconds {direction} the gateway's."
+    minutes = round((datetime.now(tz=UTC) - theirs.astimezone(UTC)).total_seconds() / 60)
+    if minutes == 0:
+        return " By the Date header of its answer the two clocks agree: does a proxy hold requests back?"
+    return f" It is {abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'} the gateway's."
 
 
 def mask(key_id: str) -> str:

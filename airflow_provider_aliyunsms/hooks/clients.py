@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def build_client(connection: Connection) -> AliyunSmsClient:
-    """Make a client from a connection; no network, and no call to Airflow.
+    """
+    Make a client from a connection; no network, and no call to Airflow.
 
     For triggers: fetch the connection with ``get_async_connection``, then call this through
     ``asyncio.to_thread``, because it reads certificates from disk. One client per trigger.
@@ -36,7 +37,8 @@ def client_for(
     transport: Transport | None = None,
     read_retries: ReadRetries | None = None,
 ) -> AliyunSmsClient:
-    """Make a client from settings.
+    """
+    Make a client from settings.
 
     :param transport: used instead of a new one.
     :param read_retries: how read calls are repeated, if not as usual.
@@ -52,7 +54,8 @@ def client_for(
 
 
 def china_endpoint_for(settings: ConnectionSettings) -> Endpoint:
-    """Choose the endpoint of the China API.
+    """
+    Choose the endpoint of the China API.
 
     :raises ConfigurationError: the endpoint or the region is malformed.
     """

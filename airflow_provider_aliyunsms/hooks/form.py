@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection form as Airflow below 3.2 wants it: methods of the hook.
+"""
+The connection form as Airflow below 3.2 wants it: methods of the hook.
 
 Both are drawn from the provider info, which newer Airflow reads directly, so the two forms cannot differ.
 """

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a connection says, checked field by field.
+"""
+What a connection says, checked field by field.
 
 Only fields named here are read: whoever may edit a connection must not be able to set options that the
 author of the DAG did not ask for.
@@ -40,7 +41,8 @@ EXTRA_FIELDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSettings:
-    """One connection, read and checked.
+    """
+    One connection, read and checked.
 
     :param endpoint: overrides the endpoint of both APIs; None means the regions choose.
     :param connect_timeout: seconds, 0 < x <= 300.
@@ -58,7 +60,8 @@ class ConnectionSettings:
 
 
 def read_settings(connection: Connection) -> ConnectionSettings:
-    """Read a connection of type ``aliyun_sms``; no network, no masking.
+    """
+    Read a connection of type ``aliyun_sms``; no network, no masking.
 
     :raises CredentialsError: the AccessKey ID or the secret is missing or malformed.
     :raises ConfigurationError: another field is wrong. No message repeats a value.
