@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_aliyunsms.delivery.verdict import Tally, Verdict
+from airflow_provider_aliyunsms.delivery.verdict import Tally, Verdict, ranked
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
     AmbiguousOutcomeError,
@@ -40,15 +41,31 @@ KNOWN_ERRORS: dict[str, type[AliyunSmsError]] = {
 }
 
 
-def verdict_event(*, verdict: Verdict, tally: Tally) -> dict[str, Any]:
-    """Return the event of a watch that came to its end."""
-    return {
-        "status": verdict.value,
-        "delivered": tally.delivered,
-        "failed": tally.failed,
-        "pending": tally.pending,
-        "errors": dict(tally.errors),
-    }
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """
+    How a watch came to its end.
+
+    :param campaign_id: one id, or those of several campaigns.
+    """
+
+    verdict: Verdict
+    campaign_id: str | list[str]
+    tally: Tally
+
+    def as_event(self) -> dict[str, Any]:
+        """Return the event that :func:`read_event` reads."""
+        return {"status": self.verdict.value, **self.as_xcom()}
+
+    def as_xcom(self) -> dict[str, Any]:
+        """Return the result of the sensor; the most frequent code comes first."""
+        return {
+            "campaign_id": self.campaign_id,
+            "delivered": self.tally.delivered,
+            "failed": self.tally.failed,
+            "pending": self.tally.pending,
+            "errors": dict(ranked(self.tally)),
+        }
 
 
 def error_event(error: Exception) -> dict[str, Any]:
@@ -70,7 +87,7 @@ def error_event(error: Exception) -> dict[str, Any]:
     }
 
 
-def read_event(event: Any) -> tuple[Verdict, Tally]:
+def read_event(event: Any) -> Ending:
     """
     Return what an event says.
 
@@ -85,7 +102,9 @@ def read_event(event: Any) -> tuple[Verdict, Tally]:
         raise AliyunSmsError(
             "the trigger came back with an unknown status", advice="Clear the task to ask again."
         )
-    return Verdict(event["status"]), _tally(event)
+    return Ending(
+        verdict=Verdict(event["status"]), campaign_id=event.get("campaign_id", ""), tally=_tally(event)
+    )
 
 
 def _error(event: Mapping[str, Any]) -> AliyunSmsError:

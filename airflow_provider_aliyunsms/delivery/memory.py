@@ -11,10 +11,14 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_aliyunsms.delivery.campaigns import fingerprint
 from airflow_provider_aliyunsms.delivery.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
+    from airflow_provider_aliyunsms.delivery.watch import Watch
 
 PREFIX = "aliyun_sms.delivery."
 HEAD = PREFIX + "head"
@@ -34,25 +38,25 @@ class Store(Protocol):
         ...
 
 
-def remember(*, store: Store, fingerprint: str, progress: Sequence[Progress], failures: int) -> None:
+def remember(*, store: Store, watch: Watch) -> None:
     """Write the parts first and the head last, so that a torn write is seen by its checksum."""
-    text = json.dumps([each.to_json() for each in progress], separators=(",", ":"))
+    text = json.dumps([each.to_json() for each in watch.progress], separators=(",", ":"))
     parts = [text[start : start + PART_SIZE] for start in range(0, len(text), PART_SIZE)]
     for number, part in enumerate(parts):
         store.set(f"{PREFIX}{number}", part)
     head = {
-        "fingerprint": fingerprint,
+        "fingerprint": fingerprint(watch.campaigns),
         "parts": len(parts),
         "crc": zlib.crc32(text.encode()),
-        "failures": failures,
+        "failures": watch.failures,
     }
     store.set(HEAD, head)
 
 
-def recall(*, store: Store, fingerprint: str) -> tuple[list[Progress], int] | None:
-    """Return progress and failed rounds, None when nothing whole is remembered of these campaigns."""
+def recall(*, store: Store, campaigns: Sequence[WatchedCampaign]) -> tuple[list[Progress], int] | None:
+    """Return progress and failed rounds in a row, None when nothing whole is remembered of these campaigns."""
     head = store.get(HEAD)
-    if not isinstance(head, dict) or head.get("fingerprint") != fingerprint:
+    if not isinstance(head, dict) or head.get("fingerprint") != fingerprint(campaigns):
         return None
     try:
         text = "".join(str(store.get(f"{PREFIX}{number}")) for number in range(int(head["parts"])))

@@ -232,7 +232,7 @@ def next_wait(*, elapsed: float, interval: float, longest: float, remaining: flo
     :param remaining: until the deadline.
     """
     wanted = min(max(interval, elapsed * GROWTH), max(interval, longest))
-    return max(0.0, min(wanted, remaining))
+    return min(wanted, remaining) if remaining > 0 else wanted
 
 
 def round_time(*, messages: int, max_qps: float | None) -> float:

@@ -22,7 +22,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, DeliveryError, DeliveryTimeoutError
 
@@ -60,16 +60,10 @@ class Tally:
         """Every accepted message is in exactly one of the three counts."""
         return self.delivered + self.failed + self.pending
 
-    def as_xcom(self, *, campaign_id: str | list[str]) -> dict[str, Any]:
-        """Return the result of the sensor; the most frequent code comes first."""
-        ranked = sorted(self.errors.items(), key=lambda item: (-item[1], item[0]))
-        return {
-            "campaign_id": campaign_id,
-            "delivered": self.delivered,
-            "failed": self.failed,
-            "pending": self.pending,
-            "errors": dict(ranked),
-        }
+
+def ranked(tally: Tally) -> list[tuple[str, int]]:
+    """Return the codes and their counts, the most frequent first."""
+    return sorted(tally.errors.items(), key=lambda item: (-item[1], item[0]))
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
@@ -139,11 +133,11 @@ def error_of(*, verdict: Verdict, tally: Tally, ratio: float | None) -> Delivery
     """Return the error a verdict ends in, None for success."""
     text = explain(tally=tally, ratio=ratio)
     if verdict is Verdict.TOO_FEW:
-        ranked = sorted(tally.errors.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_CODES]
-        codes = ", ".join(f"{code} {count}" for code, count in ranked)
+        reasons = ranked(tally)[:SHOWN_CODES]
+        codes = ", ".join(f"{code} {count}" for code, count in reasons)
         return DeliveryError(
             f"too few messages were delivered: {text}",
-            code=ranked[0][0] if ranked else None,
+            code=reasons[0][0] if reasons else None,
             advice=f"The carriers' most frequent reasons: {codes}. The table of codes says what to do about each."
             if codes
             else None,

@@ -7,11 +7,16 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.delivery.campaigns import ids_of
+from airflow_provider_aliyunsms.delivery.events import Ending
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, RoundReport, next_wait
 from airflow_provider_aliyunsms.delivery.verdict import Tally, Verdict, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
+    from airflow_provider_aliyunsms.delivery.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +55,24 @@ class Watch:
     always rests on an answer, or the lack of one, for every message. A round takes ``pending / max_qps``
     seconds.
 
+    :param campaigns: what is looked at.
     :param poller: asks for the messages.
     :param rules: when to stop.
     :param failures: failed rounds in a row so far, remembered from an earlier process.
     """
 
-    def __init__(self, *, poller: DeliveryPoller, rules: Rules, failures: int = 0) -> None:
-        self._poller = poller
-        self._rules = rules
+    def __init__(
+        self,
+        *,
+        campaigns: Sequence[WatchedCampaign],
+        poller: DeliveryPoller,
+        rules: Rules,
+        failures: int = 0,
+    ) -> None:
+        self.campaigns = tuple(campaigns)
+        self.rules = rules
         self.failures = failures
+        self._poller = poller
 
     @property
     def tally(self) -> Tally:
@@ -66,9 +80,13 @@ class Watch:
         return self._poller.tally
 
     @property
-    def poller(self) -> DeliveryPoller:
-        """Who asks."""
-        return self._poller
+    def progress(self) -> list[Progress]:
+        """What is known, one for each campaign that has anything to ask for."""
+        return self._poller.progress
+
+    def ending(self, verdict: Verdict) -> Ending:
+        """Return the counts together with what they mean."""
+        return Ending(verdict=verdict, campaign_id=ids_of(self.campaigns), tally=self.tally)
 
     def look(self, *, now: Callable[[], float], should_stop: Callable[[], bool] = lambda: False) -> Verdict:
         """
@@ -85,23 +103,23 @@ class Watch:
         self._log(report)
         self._count(report)
         hopeless = not report.asked and report.error is None
-        return self._judge(expired=not report.stopped and (hopeless or now() >= self._rules.deadline))
+        return self._judge(expired=not report.stopped and (hopeless or now() >= self.rules.deadline))
 
     def wait(self, *, now: float) -> float:
         """Return the seconds until the next look."""
         return next_wait(
-            elapsed=now - self._rules.finished_at,
-            interval=self._rules.interval,
-            longest=self._rules.longest,
-            remaining=self._rules.deadline - now,
+            elapsed=now - self.rules.finished_at,
+            interval=self.rules.interval,
+            longest=self.rules.longest,
+            remaining=self.rules.deadline - now,
         )
 
     def _judge(self, *, expired: bool) -> Verdict:
         return judge(
             tally=self.tally,
-            ratio=self._rules.min_delivered_ratio,
+            ratio=self.rules.min_delivered_ratio,
             expired=expired,
-            stop_when_reached=self._rules.stop_when_reached,
+            stop_when_reached=self.rules.stop_when_reached,
         )
 
     def _count(self, report: RoundReport) -> None:
@@ -109,7 +127,7 @@ class Watch:
             self.failures = 0
             return
         self.failures += 1
-        if report.error is not None and self.failures >= self._rules.max_failed_rounds:
+        if report.error is not None and self.failures >= self.rules.max_failed_rounds:
             raise report.error
 
     def _log(self, report: RoundReport) -> None:

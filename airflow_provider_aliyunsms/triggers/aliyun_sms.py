@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watch the delivery of a campaign from the triggerer, where waiting costs no worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from airflow_provider_aliyunsms.delivery.events import Ending
+    from airflow_provider_aliyunsms.delivery.watch import Watch
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class AliyunSmsDeliveryTrigger(BaseTrigger):
+    """
+    Asks what became of the accepted messages of one or several campaigns until the verdict is final.
+
+    Only free read calls are made, so that a restart of the triggerer, which runs this again from its arguments, is
+    harmless: it asks again for what was pending when the task was deferred. Nothing has to be undone when it is
+    cancelled. It ends in exactly one event, also when something breaks; no error leaves ``run``.
+
+    The arguments are stored in Airflow's database, encrypted. They hold no secrets, and no phone numbers when the
+    receipts are in a file; the receipts of a small campaign travel in them, compressed.
+
+    :param campaigns: what :meth:`~airflow_provider_aliyunsms.delivery.campaigns.WatchedCampaign.to_json` gave.
+    :param end_time: the deadline, seconds since the epoch; a wall clock, because a trigger may move to another
+        machine. One round is made even when it has passed.
+    :param min_delivered_ratio: the smallest acceptable share of delivered messages, None when any will do.
+    :param stop_when_reached: end as soon as the ratio is reached.
+    :param max_qps: messages asked for per second, None for no limit.
+    :param poke_interval: the shortest wait between two rounds, seconds.
+    :param max_wait: the longest wait, seconds.
+    :param max_failed_rounds: rounds in a row in which nothing works, before an error is reported.
+    :param aliyun_sms_conn_id: the connection; it is read in the triggerer.
+    :param progress: what is known already, one for each campaign with accepted messages; None to ask for everyone.
+    """
+
+    def __init__(
+        self,
+        *,
+        campaigns: Sequence[Mapping[str, Any]],
+        end_time: float,
+        min_delivered_ratio: float | None = None,
+        stop_when_reached: bool = False,
+        max_qps: float | None = 20,
+        poke_interval: float = 30.0,
+        max_wait: float = 300.0,
+        max_failed_rounds: int = 10,
+        aliyun_sms_conn_id: str = "aliyun_sms_default",
+        progress: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is not annotated
+        self.campaigns = campaigns
+        self.end_time = end_time
+        self.min_delivered_ratio = min_delivered_ratio
+        self.stop_when_reached = stop_when_reached
+        self.max_qps = max_qps
+        self.poke_interval = poke_interval
+        self.max_wait = max_wait
+        self.max_failed_rounds = max_failed_rounds
+        self.aliyun_sms_conn_id = aliyun_sms_conn_id
+        self.progress = progress
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments that make an equal trigger."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "campaigns": self.campaigns,
+                "end_time": self.end_time,
+                "min_delivered_ratio": self.min_delivered_ratio,
+                "stop_when_reached": self.stop_when_reached,
+                "max_qps": self.max_qps,
+                "poke_interval": self.poke_interval,
+                "max_wait": self.max_wait,
+                "max_failed_rounds": self.max_failed_rounds,
+                "aliyun_sms_conn_id": self.aliyun_sms_conn_id,
+                "progress": self.progress,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: see :mod:`airflow_provider_aliyunsms.delivery.events`."""
+        from airflow_provider_aliyunsms.delivery.events import error_event
+
+        stop = threading.Event()
+        try:
+            event = (await self._ending(stop)).as_event()
+        except Exception as error:  # noqa: BLE001 - what leaves run shows as "Trigger failure" and nothing else
+            log.warning("The delivery cannot be watched any longer: %s", type(error).__name__)
+            event = error_event(error)
+        finally:
+            # a cancelled await leaves its thread behind, which looks at this before each question
+            stop.set()
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is not annotated
+
+    async def _ending(self, stop: threading.Event) -> Ending:
+        from airflow_provider_aliyunsms.delivery.verdict import Verdict
+
+        watch = await self._patiently_made_watch()
+        while True:
+            verdict = await _in_own_thread(lambda: watch.look(now=time.time, should_stop=stop.is_set))
+            if verdict is not Verdict.WAIT:
+                return watch.ending(verdict)
+            await asyncio.sleep(watch.wait(now=time.time()))
+
+    async def _patiently_made_watch(self) -> Watch:
+        """Survive a short outage of the secrets backend or of the storage; a wrong setting shows at once."""
+        from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+        from airflow_provider_aliyunsms.exceptions import AliyunSmsError
+
+        failures = 0
+        while True:
+            try:
+                return await self._make_watch()
+            except (AliyunSmsError, AirflowNotFoundException):
+                raise
+            except Exception as error:
+                failures += 1
+                if failures >= self.max_failed_rounds:
+                    raise
+                log.warning("The delivery cannot be watched yet: %s", type(error).__name__)
+                await asyncio.sleep(self.poke_interval)
+
+    async def _make_watch(self) -> Watch:
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        connection = await get_async_connection(self.aliyun_sms_conn_id)
+        return await asyncio.to_thread(self._build, connection)
+
+    def _build(self, connection: Any) -> Watch:
+        from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
+        from airflow_provider_aliyunsms.delivery.progress import Progress
+        from airflow_provider_aliyunsms.delivery.watch import Rules
+        from airflow_provider_aliyunsms.hooks.delivery import make_watch, status_client
+
+        campaigns = [WatchedCampaign.from_json(each) for each in self.campaigns]
+        return make_watch(
+            campaigns=campaigns,
+            rules=Rules(
+                min_delivered_ratio=self.min_delivered_ratio,
+                stop_when_reached=self.stop_when_reached,
+                finished_at=max(each.finished_at for each in campaigns),
+                deadline=self.end_time,
+                interval=self.poke_interval,
+                longest=self.max_wait,
+                max_failed_rounds=self.max_failed_rounds,
+            ),
+            client=lambda: status_client(connection),
+            max_qps=self.max_qps,
+            progress=None if self.progress is None else [Progress.from_json(each) for each in self.progress],
+        )
+
+
+async def _in_own_thread(work: Callable[[], T]) -> T:
+    """
+    Run a round in a thread of its own.
+
+    A round can take minutes, and ``asyncio.to_thread`` has a handful of threads for all triggers of the process.
+    """
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aliyun-sms-delivery-round")
+    try:
+        # with the context, because Airflow finds the task's log through it
+        return await asyncio.get_running_loop().run_in_executor(
+            executor, contextvars.copy_context().run, work
+        )
+    finally:
+        executor.shutdown(wait=False)
