@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.simulator.options import Options, is_loopback
-from airflow_provider_aliyunsms.simulator.server import LOOPBACK, SimulatorServer, listen
+from airflow_provider_aliyunsms.simulator.server import LOOPBACK, SimulatorServer, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Run a simulator until a signal stops it.
 
     :param argv: the arguments without the program's name; those of the process when None.
-    :return: the exit status: 0 after a stop, 2 when it cannot start.
+    :return: the exit status: 0 after Ctrl-C, 2 when it cannot start.
     """
     arguments = _parser().parse_args(argv)
     if not is_loopback(arguments.host):
@@ -56,7 +56,7 @@ def _server(arguments: argparse.Namespace) -> SimulatorServer:
         china_qps=arguments.china_qps,
         journal=arguments.journal,
     )
-    return SimulatorServer(options, listener=listen(host=arguments.host, port=arguments.port))
+    return prepare(options, host=arguments.host, port=arguments.port)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -33,11 +33,10 @@ class SimulatorServer(uvicorn.Server):
     One simulator behind one listening socket.
 
     :param listener: already bound, so that the port is known before the loop runs.
-    :raises ConfigurationError: the journal cannot be read.
     """
 
-    def __init__(self, options: Options, *, listener: socket.socket) -> None:
-        self.state = State(options)
+    def __init__(self, state: State, *, listener: socket.socket) -> None:
+        self.state = state
         self.ready = threading.Event()
         self._listener = listener
         self._stopping = asyncio.Event()
@@ -76,15 +75,22 @@ class SimulatorServer(uvicorn.Server):
         self.should_exit = True
 
 
-def listen(*, host: str, port: int) -> socket.socket:
+def prepare(options: Options, *, host: str, port: int) -> SimulatorServer:
     """
-    Bind a listening socket.
+    Load the journal and bind the socket; nothing is served yet.
 
     :param port: 0 for any free one.
-    :raises OSError: the port is taken or the host is not this machine's.
+    :raises ConfigurationError: the journal cannot be read.
+    :raises OSError: the port is taken, the host is not this machine's, or the journal cannot be opened.
     """
+    state = State(options)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError:
+        state.close()
+        raise
+    return SimulatorServer(state, listener=listener)
 
 
 @contextmanager
@@ -100,7 +106,7 @@ def running(*, port: int = 0, **settings: Any) -> Iterator[SimulatorClient]:
     :return: the simulator's URL and its control API.
     :raises ConfigurationError: an option is wrong, or the server did not come up.
     """
-    server = SimulatorServer(Options(**settings), listener=listen(host=LOOPBACK, port=port))
+    server = prepare(Options(**settings), host=LOOPBACK, port=port)
     client = SimulatorClient(server.url)
     thread = threading.Thread(target=server.serve_until_stopped, name="aliyunsms-simulator", daemon=True)
     thread.start()

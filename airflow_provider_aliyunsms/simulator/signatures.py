@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 V3_ALGORITHM = "ACS3-HMAC-SHA256"
 
-MISMATCH = Refusal(
-    "SignatureDoesNotMatch", "Specified signature is not matched with our calculation.", status=400
-)
+_MISMATCH = "Specified signature is not matched with our calculation."
 
 
 def percent_encode(text: str) -> str:
@@ -61,9 +59,13 @@ def check_v1(call: Call, *, secret: str) -> Refusal | None:
         return Refusal(
             "InvalidSignatureMethod", "Specified parameter SignatureMethod is not valid.", status=400
         )
-    expected = v1_signature(method=call.method, pairs=[*call.query, *call.form], secret=secret)
-    given = call.values.get("Signature", "")
-    return None if hmac.compare_digest(expected.encode(), given.encode()) else MISMATCH
+    pairs = [*call.query, *call.form]
+    expected = v1_signature(method=call.method, pairs=pairs, secret=secret)
+    if hmac.compare_digest(expected.encode(), call.values.get("Signature", "").encode()):
+        return None
+    # the legacy SDK reads what the gateway signed out of this text, numbers and all
+    signed = v1_string_to_sign(method=call.method, pairs=pairs)
+    return _mismatch(f" server string to sign is:{signed}")
 
 
 def v3_fields(authorization: str) -> dict[str, str] | None:
@@ -98,11 +100,15 @@ def check_v3(call: Call, *, secret: str) -> Refusal | None:
     if not _must_be_signed(call.headers) <= set(signed):
         return Refusal("IncompleteSignature", "SignedHeaders leaves out a required header.", status=400)
     if call.headers.get("x-acs-content-sha256") != hashlib.sha256(call.body).hexdigest():
-        return MISMATCH
+        return _mismatch()
     expected = v3_signature(call, signed=signed, secret=secret)
-    return None if hmac.compare_digest(expected.encode(), fields["Signature"].encode()) else MISMATCH
+    return None if hmac.compare_digest(expected.encode(), fields["Signature"].encode()) else _mismatch()
+
+
+def _mismatch(detail: str = "") -> Refusal:
+    return Refusal("SignatureDoesNotMatch", _MISMATCH + detail, status=400)
 
 
 def _must_be_signed(headers: Iterable[str]) -> set[str]:
-    present = {name for name in headers if name.startswith("x-acs-") or name == "content-type"}
-    return {"host", "x-acs-content-sha256"} | present
+    # the documentation adds content-type, but the official async SDK lets its HTTP library add one unsigned
+    return {"host", "x-acs-content-sha256"} | {name for name in headers if name.startswith("x-acs-")}
