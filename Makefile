@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything runs in environments of its own below this folder; nothing is installed elsewhere.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+# test processes; 2 suits the smallest CI machines, 0 runs all in one process
+WORKERS ?= 2
+# further arguments for pytest, such as PYTEST_ARGS="-k ledger"
+PYTEST_ARGS ?=
+COVERAGE_FLOOR ?= 85
+
+VENV := .venv-test
+DEMO_VENV := .venv-demo
+BIN := $(VENV)/bin
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+# the version is part of the name, so that another PYTHON builds anew
+STAMP := $(VENV)/.built-for-$(PYTHON_VERSION)
+DEMO_STAMP := $(DEMO_VENV)/.built-for-$(PYTHON_VERSION)
+LOCK := requirements-dev.lock
+
+# caches of the tools live and die with the environment
+CACHE := $(VENV)/cache
+export RUFF_CACHE_DIR := $(CACHE)/ruff
+export MYPY_CACHE_DIR := $(CACHE)/mypy
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
+LINT_IMPORTS := $(BIN)/lint-imports --cache-dir $(CACHE)/import-linter
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r name text; do
+		printf '  make %-8s %s\n' "$$name" "$$text"
+	done
+	echo
+	echo '  Variables: PYTHON=python3.12 (any from 3.11), WORKERS=2, PYTEST_ARGS="-k ledger", COVERAGE_FLOOR=85'
+
+.PHONY: test
+test: $(STAMP) ## Run every check and every test, with coverage
+	@scratch=$$(mktemp -d)
+	trap 'rm -rf "$$scratch"' EXIT
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(LINT_IMPORTS)
+	# one file, one process: module fixtures are made once, and each process has an Airflow of its own
+	TMPDIR="$$scratch" COVERAGE_FILE="$$scratch/coverage" $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+		-o cache_dir=$(CACHE)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) \
+		$(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## Run the checks without the tests
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(LINT_IMPORTS)
+
+.PHONY: format
+format: $(STAMP) ## Format the code and fix what can be fixed
+	@$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+.PHONY: demo
+demo: $(DEMO_STAMP) ## Watch a campaign go out, against a simulator on this machine
+	@$(DEMO_VENV)/bin/python dags_examples/demo/run.py
+
+.PHONY: lock
+lock: ## Write the newest versions that fit together to requirements-dev.lock (needs uv)
+	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+		--extra simulator pyproject.toml requirements-dev.in --output-file $(LOCK)
+
+.PHONY: clean
+clean: ## Remove everything that is made here
+	@rm -rf $(VENV) $(DEMO_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	find . -name .git -prune -o -path './.venv*' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
+
+$(STAMP): $(LOCK) pyproject.toml
+	@.ci/make-venv "$(PYTHON)" $(VENV) -r $(LOCK)
+	touch $@
+
+$(DEMO_STAMP): $(LOCK) pyproject.toml
+	@.ci/make-venv "$(PYTHON)" $(DEMO_VENV) -c $(LOCK) hatchling '.[simulator]'
+	touch $@
