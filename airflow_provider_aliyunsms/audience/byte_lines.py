@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 # A line this long is no row of an audience but a file of another kind, and would otherwise fill the memory.
 MAX_LINE_BYTES = 4 * 1024 * 1024
 _BLOCK = 256 * 1024
-_BOM = b"\xef\xbb\xbf"
 
 BrokenLine = Callable[[str], AudienceError]
 
@@ -49,25 +48,23 @@ def text_lines(stream: BinaryIO, *, broken: BrokenLine) -> Iterator[str]:
 
     :param broken: makes the error for a line that cannot be read, from what is wrong with it.
     """
+    encoding = "utf-8-sig"
     for raw in _byte_lines(stream, broken=broken):
         try:
-            line = raw.decode("utf-8")
+            line = raw.decode(encoding)
         except UnicodeDecodeError:
             line = None
         if line is None:
             # Raised outside the handler: the decoder's exception holds the bytes it choked on.
             raise broken("is not UTF-8 text; save the file as UTF-8")
         yield line
+        encoding = "utf-8"
 
 
 def _byte_lines(stream: BinaryIO, *, broken: BrokenLine) -> Iterator[bytes]:
     rest = b""
-    first = True
     while block := stream.read(_BLOCK):
         lines = (rest + block).split(b"\n")
-        if first:
-            lines[0] = lines[0].removeprefix(_BOM)
-            first = False
         rest = lines.pop()
         for line in lines:
             yield line + b"\n"

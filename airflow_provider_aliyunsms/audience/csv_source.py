@@ -58,7 +58,7 @@ class _CsvRows:
             except StopIteration:
                 return
             except csv.Error as error:
-                problem = str(error)
+                problem = _plain_words(str(error))
             else:
                 if len(cells) > 1 or (cells and cells[0].strip()):
                     yield cells
@@ -80,6 +80,13 @@ class _CsvRows:
 
     def _place(self) -> str:
         return f"near line {self._reader.line_num} of the file"
+
+
+def _plain_words(problem: str) -> str:
+    # The reader's own text asks for an argument of Python's open().
+    if problem.startswith("new-line"):
+        return "a line end in a cell without quotes, or line ends other than LF and CRLF"
+    return problem
 
 
 def _checked_header(cells: list[str] | None, number_field: str) -> list[str]:

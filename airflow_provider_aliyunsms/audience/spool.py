@@ -12,8 +12,8 @@ from airflow_provider_aliyunsms.audience.local_codes import LocalCode, RowReject
 from airflow_provider_aliyunsms.audience.recipients import Recipient
 from airflow_provider_aliyunsms.audience.spool_file import (
     SpoolFile,
-    writing_before_send,
-    writing_while_sending,
+    disk_before_sending,
+    disk_while_sending,
 )
 from airflow_provider_aliyunsms.audience.spool_records import (
     OUTCOMES,
@@ -121,16 +121,16 @@ class Spool:
         if self._digest is not None:
             msg = "a spool is loaded once"
             raise RuntimeError(msg)
-        with writing_before_send():
+        with disk_before_sending():
             self._db.execute("BEGIN")
         source = iter(rows)
         while batch := list(islice(source, _BATCH)):
             self._load_batch(batch, prepare=prepare, key_of=key_of)
-        with writing_before_send():
+        with disk_before_sending():
             self._db.execute(_INDEX)
             self._db.execute(_SKIP_DUPLICATES, (SKIPPED, LocalCode.DUPLICATE.value))
             self._db.execute("COMMIT")
-        self._ready, self._digest = self._fingerprint()
+            self._ready, self._digest = self._fingerprint()
 
     @property
     def total(self) -> int:
@@ -152,11 +152,11 @@ class Spool:
 
     def local_errors(self) -> dict[str, int]:
         """How often each local code occurs, duplicates included."""
-        return dict(self._db.execute(_LOCAL_ERRORS))
+        return dict(self._read(_LOCAL_ERRORS))
 
     def first_rejections(self, limit: int) -> list[Rejection]:
         """The first rows that were refused here, to show what is wrong; duplicates are not among them."""
-        return [Rejection(*found) for found in self._db.execute(_REJECTIONS, (limit,))]
+        return [Rejection(*found) for found in self._read(_REJECTIONS, limit)]
 
     def unsettled(self, *, batch: int) -> Iterator[list[tuple[int, Recipient]]]:
         """
@@ -175,16 +175,15 @@ class Spool:
         """The recipients with these keys; a key that is not here is left out."""
         found = {}
         for key in keys:
-            row = self._db.execute(_FIND, (key,)).fetchone()
-            if row is not None:
-                found[key] = Recipient.from_content(number=row[0], content=row[1])
+            for number, content in self._read(_FIND, key):
+                found[key] = Recipient.from_content(number=number, content=content)
         return found
 
     def settle(self, *, out_id: str, biz_id: str | None, time: str, settlements: Iterable[Settlement]) -> int:
         """
         Record the outcomes of one chunk; a later one overwrites an earlier one, and unknown keys are ignored.
 
-        About 3 microseconds a recipient.
+        About 4 microseconds a recipient.
 
         :param settlements: key, outcome, code and message id of each recipient.
         :returns: how many recipients were found.
@@ -194,7 +193,7 @@ class Spool:
             (_checked_outcome(outcome), code, message_id, key)
             for key, outcome, code, message_id in settlements
         ]
-        with writing_while_sending():
+        with disk_while_sending():
             answer = self._db.execute(_INSERT_ANSWER, (out_id, biz_id, time)).lastrowid
         return self._change(_SETTLE, [(*facts, answer, key) for *facts, key in changes])
 
@@ -209,14 +208,14 @@ class Spool:
 
     def counts(self) -> SpoolCounts:
         """How many rows ended how, at this moment. Reads every row: about 0.2 seconds for a million."""
-        found = dict(self._db.execute(_COUNTS, (PENDING,)))
+        found = dict(self._read(_COUNTS, PENDING))
         return SpoolCounts(
             total=self._total, **{name: found.get(name, 0) for name in (*sorted(OUTCOMES), PENDING)}
         )
 
     def errors(self) -> dict[str, int]:
         """How often each code occurs among what was not accepted; without a code, the outcome counts."""
-        return dict(self._db.execute(_ERRORS))
+        return dict(self._read(_ERRORS))
 
     def receipts(self) -> Iterator[ReceiptRow]:
         """One receipt for every row in input order; a row without an outcome is ``pending``."""
@@ -224,8 +223,12 @@ class Spool:
             for _, *facts in page:
                 yield ReceiptRow(*facts)
 
+    def _read(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with disk_while_sending():
+            return self._db.execute(query, parameters).fetchall()
+
     def _change(self, statement: str, parameters: list[tuple[Any, ...]]) -> int:
-        with writing_while_sending():
+        with disk_while_sending():
             self._db.execute("BEGIN")
             changed = self._db.executemany(statement, parameters).rowcount
             self._db.execute("COMMIT")
@@ -236,7 +239,7 @@ class Spool:
             msg = "a batch holds at least one"
             raise ValueError(msg)
         last = 0
-        while page := self._db.execute(query, (*parameters, last, batch)).fetchall():
+        while page := self._read(query, *parameters, last, batch):
             last = page[-1][0]
             yield page
 
@@ -258,7 +261,7 @@ class Spool:
             number = recipient.number
             spelling = given if given != number else None
             spooled.append((self._total, key_of(recipient), None, None, number, spelling, recipient.content))
-        with writing_before_send():
+        with disk_before_sending():
             self._db.executemany(_INSERT, spooled)
             self._db.executemany(_INSERT_REJECTION, rejections)
 

@@ -66,7 +66,7 @@ class SpoolFile:
                 msg, advice="free the worker's temporary directory or name another one."
             ) from error
         try:
-            with writing_before_send():
+            with disk_before_sending():
                 self.connection = self._open()
         except AudienceError:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -91,7 +91,7 @@ class SpoolFile:
 
 
 @contextmanager
-def writing_before_send() -> Iterator[None]:
+def disk_before_sending() -> Iterator[None]:
     """
     Say what a failing disk means while the spool is filled.
 
@@ -107,7 +107,7 @@ def writing_before_send() -> Iterator[None]:
 
 
 @contextmanager
-def writing_while_sending() -> Iterator[None]:
+def disk_while_sending() -> Iterator[None]:
     """
     Say what a failing disk means once messages are out.
 
