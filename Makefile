@@ -82,5 +82,5 @@ $(STAMP): $(LOCK) pyproject.toml
 	touch $@
 
 $(DEMO_STAMP): $(LOCK) pyproject.toml
-	@.ci/make-venv "$(PYTHON)" $(DEMO_VENV) -c $(LOCK) hatchling '.[simulator]'
+	@.ci/make-venv "$(PYTHON)" $(DEMO_VENV) -c $(LOCK) editables hatchling '.[simulator]'
 	touch $@
