@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the bytes of an answer to its fields, without trusting either.
+"""
+From the bytes of an answer to its fields, without trusting either.
 
 The gateway answers JSON, some of its error pages XML. Lists arrive as lists or as JSON in a string, numbers
 as numbers or as strings, the code as ``Code`` or as ``ResponseCode``. Whatever cannot be read is None.
@@ -21,7 +22,8 @@ _DECLARATION: Final = re.compile(r"<!(?!--|\[CDATA\[)")
 
 
 def read_answer(body: bytes) -> Answer | None:
-    """Read a body as a JSON object or as an XML document.
+    """
+    Read a body as a JSON object or as an XML document.
 
     :param body: the whole body.
     :return: its fields, or None when it is neither, or holds a DOCTYPE or an ENTITY.
@@ -35,7 +37,8 @@ def read_answer(body: bytes) -> Answer | None:
 
 
 def answer_code(answer: Answer, *, globe: bool = False) -> str | None:
-    """Find the code, under the name this API should use or the other API's.
+    """
+    Find the code, under the name this API should use or the other API's.
 
     :param answer: the fields.
     :param globe: whether ``ResponseCode`` comes first.
@@ -70,7 +73,8 @@ def number_of(answer: Answer, name: str) -> int | None:
 
 
 def texts_of(answer: Answer, name: str) -> tuple[str, ...] | None:
-    """Read a list of texts, written as a list or as JSON in a text.
+    """
+    Read a list of texts, written as a list or as JSON in a text.
 
     :return: empty when the field is absent or blank, None when it cannot be read.
     """
@@ -90,7 +94,8 @@ def texts_of(answer: Answer, name: str) -> tuple[str, ...] | None:
 
 
 def rows_of(answer: Answer, outer: str, inner: str) -> tuple[Answer, ...] | None:
-    """Read the rows of ``{outer: {inner: [...]}}``; XML shows a single row without its list.
+    """
+    Read the rows of ``{outer: {inner: [...]}}``; XML shows a single row without its list.
 
     :return: empty when there are none, None when they cannot be read.
     """

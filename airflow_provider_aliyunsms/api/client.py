@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calls of both APIs that this package makes.
+"""
+The calls of both APIs that this package makes.
 
 Send calls make one attempt: the APIs are not idempotent, and a repeated call is a second message on a phone.
 Everything travels in the form body, because proxies log URLs.
@@ -37,7 +38,8 @@ _GLOBE: Final = "2018-05-01"
 
 
 class AliyunSmsClient:
-    """Both APIs behind one door; safe to share between threads.
+    """
+    Both APIs behind one door; safe to share between threads.
 
     :param credentials: asked before every signature.
     :param china: the endpoint of the 2017-05-25 API.
@@ -76,7 +78,8 @@ class AliyunSmsClient:
         out_id: str | None = None,
         envelope: Envelope | None = None,
     ) -> SendAnswer:
-        """Send one template to up to 100 numbers, each with its own signature and variables. Costs money.
+        """
+        Send one template to up to 100 numbers, each with its own signature and variables. Costs money.
 
         One attempt, never repeated here. Acceptance says nothing about single numbers; receipts do.
         https://help.aliyun.com/document_detail/102364.html
@@ -117,7 +120,8 @@ class AliyunSmsClient:
         out_id: str | None = None,
         envelope: Envelope | None = None,
     ) -> SendAnswer:
-        """Send one text to up to 1000 numbers. Costs money.
+        """
+        Send one text to up to 1000 numbers. Costs money.
 
         One attempt, never repeated here; errors as in :meth:`send_batch_sms`.
         https://help.aliyun.com/document_detail/419273.html
@@ -153,7 +157,8 @@ class AliyunSmsClient:
         channel_id: str | None = None,
         envelope: Envelope | None = None,
     ) -> GlobeAnswer:
-        """Send free texts to up to 1000 numbers outside the mainland. Costs money, even when delivery fails.
+        """
+        Send free texts to up to 1000 numbers outside the mainland. Costs money, even when delivery fails.
 
         One attempt, never repeated here; errors as in :meth:`send_batch_sms`. No API can look up what became
         of a lost answer. One call a second per account.
@@ -195,7 +200,8 @@ class AliyunSmsClient:
         current_page: int = 1,
         biz_id: str | None = None,
     ) -> SendDetailsPage:
-        """Look up what was sent to one number on one day. Free; repeated on passing errors.
+        """
+        Look up what was sent to one number on one day. Free; repeated on passing errors.
 
         https://help.aliyun.com/document_detail/419277.html
 
@@ -217,7 +223,8 @@ class AliyunSmsClient:
         return self._read_retries.call(lambda: self._send_details(form))
 
     def query_message(self, *, message_id: str) -> MessageStatus:
-        """Look up one message of the 2018-05-01 API. Free; repeated on passing errors.
+        """
+        Look up one message of the 2018-05-01 API. Free; repeated on passing errors.
 
         https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
 
@@ -227,7 +234,8 @@ class AliyunSmsClient:
         return self._read_retries.call(lambda: self._message_status(message_id))
 
     def query_sms_sign_list(self, *, page_index: int = 1, page_size: int = 1) -> SignListAnswer:
-        """List signatures, to test a connection: free and without effect; repeated on passing errors.
+        """
+        List signatures, to test a connection: free and without effect; repeated on passing errors.
 
         https://help.aliyun.com/document_detail/419282.html
 

@@ -53,7 +53,8 @@ _FAMILIES: Final = (
 
 
 def tidy_code(code: str) -> str:
-    """Make a code that came over the wire fit for logs and errors.
+    """
+    Make a code that came over the wire fit for logs and errors.
 
     :param code: whatever stood where a code belongs.
     :return: at most 80 characters of a code's alphabet, long runs of digits blotted out; "UNREADABLE"
@@ -64,7 +65,8 @@ def tidy_code(code: str) -> str:
 
 
 def look_up_code(code: str, *, http_status: int = 200, globe: bool = False) -> CodeInfo:
-    """Say what a code means and allows.
+    """
+    Say what a code means and allows.
 
     An unknown code is ambiguous: whatever is not proven to be a refusal may have been accepted. The same
     holds for "OK" under an error status.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Codes of ``SendBatchSms`` and ``SendSms`` that concern one request, one number or one text.
+"""
+Codes of ``SendBatchSms`` and ``SendSms`` that concern one request, one number or one text.
 
 https://help.aliyun.com/document_detail/101346.html
 """

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""China codes after which nothing else of the campaign would be accepted either.
+"""
+China codes after which nothing else of the campaign would be accepted either.
 
 https://help.aliyun.com/document_detail/101346.html
 """

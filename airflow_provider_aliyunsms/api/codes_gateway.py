@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Codes of the gateway in front of both APIs.
+"""
+Codes of the gateway in front of both APIs.
 
 https://help.aliyun.com/document_detail/48054.html
 """

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ResponseCode`` values of the 2018-05-01 API.
+"""
+``ResponseCode`` values of the 2018-05-01 API.
 
 https://www.alibabacloud.com/help/en/sms/developer-reference/error-codes
 """

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Older spellings of the 2018-05-01 codes, which may still be met.
+"""
+Older spellings of the 2018-05-01 codes, which may still be met.
 
 https://www.alibabacloud.com/help/doc-detail/116206.htm
 """

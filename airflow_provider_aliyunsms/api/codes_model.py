@@ -40,7 +40,8 @@ class CodeClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeInfo:
-    """One code, in plain words.
+    """
+    One code, in plain words.
 
     :param code: the code as the API spells it.
     :param code_class: what may be concluded from it.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Codes of delivery receipts and of ``QuerySendDetails`` rows.
+"""
+Codes of delivery receipts and of ``QuerySendDetails`` rows.
 
 https://help.aliyun.com/document_detail/101347.html
 """

@@ -14,7 +14,8 @@ _SHOWN = 4
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """An AccessKey, with a token when it comes from STS.
+    """
+    An AccessKey, with a token when it comes from STS.
 
     :param access_key_id: the AccessKey ID.
     :param access_key_secret: the AccessKey secret; never shown.

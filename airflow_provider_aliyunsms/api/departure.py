@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections that know whether a request has begun to leave this machine.
+"""
+Connections that know whether a request has begun to leave this machine.
 
 urllib3 raises the same kinds of errors before and after that moment, so the moment itself is noted: the first
 byte written to a connection that is open from end to end, proxy tunnel and TLS handshake included.

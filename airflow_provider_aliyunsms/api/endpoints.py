@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the calls go: regions, overrides, and the rule that plain http stays on this machine.
+"""
+Where the calls go: regions, overrides, and the rule that plain http stays on this machine.
 
 https://help.aliyun.com/document_detail/68360.html
 """
@@ -35,7 +36,8 @@ _ADVICE: Final = "Write it like https://dysmsapi.aliyuncs.com, or leave it empty
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One host that answers the API.
+    """
+    One host that answers the API.
 
     :param scheme: ``https``, or ``http`` for a loopback host.
     :param host: the host, with its port unless that is the scheme's own.
@@ -51,7 +53,8 @@ class Endpoint:
 
 
 def china_endpoint(*, region_id: str | None, override: str | None) -> Endpoint:
-    """Choose the endpoint of the 2017-05-25 API.
+    """
+    Choose the endpoint of the 2017-05-25 API.
 
     :param region_id: such as ``cn-hangzhou``; None and unknown regions mean the central endpoint.
     :param override: an endpoint to use instead, see :func:`parse_endpoint`.
@@ -61,7 +64,8 @@ def china_endpoint(*, region_id: str | None, override: str | None) -> Endpoint:
 
 
 def globe_endpoint(*, region_id: str | None, override: str | None) -> Endpoint:
-    """Choose the endpoint of the 2018-05-01 API.
+    """
+    Choose the endpoint of the 2018-05-01 API.
 
     :param region_id: such as ``ap-southeast-1``; None and unknown regions mean Singapore, ``cn-`` regions
         the central endpoint.
@@ -72,12 +76,15 @@ def globe_endpoint(*, region_id: str | None, override: str | None) -> Endpoint:
 
 
 def parse_endpoint(override: str) -> Endpoint:
-    """Read an endpoint a person wrote.
+    """
+    Read an endpoint a person wrote.
 
     :param override: a host, or a URL without path; https unless it says http, which only loopback may.
     :raises ConfigurationError: it is anything else. The text is not repeated, it may hold a password.
     """
     text = override.strip()
+    if not text.isprintable():  # urlsplit would drop line ends silently
+        raise ConfigurationError("The endpoint holds control characters.", advice=_ADVICE)
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         port = parts.port

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of each call, as the API wants them written: lists as JSON in a string.
+"""
+The parameters of each call, as the API wants them written: lists as JSON in a string.
 
 A wrong count is a programming error that could send one person's text to another, so it is checked here too.
 """
@@ -7,6 +8,7 @@ A wrong count is a programming error that could send one person's text to anothe
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ def batch_sms_form(
     sms_up_extend_codes: Sequence[str] | None,
     out_id: str | None,
 ) -> dict[str, str]:
-    """Write the parameters of ``SendBatchSms``.
+    """
+    Write the parameters of ``SendBatchSms``.
 
     :raises ValueError: the lists are empty or differ in length.
     """
@@ -35,7 +38,7 @@ def batch_sms_form(
         "TemplateCode": template_code,
     }
     if template_params is not None:
-        form["TemplateParamJson"] = _ENCODE([_texts(one) for one in template_params])
+        form["TemplateParamJson"] = _ENCODE(_all_texts(template_params))
     if sms_up_extend_codes is not None:
         form["SmsUpExtendCodeJson"] = _ENCODE(list(sms_up_extend_codes))
     return _with(form, OutId=out_id)
@@ -50,7 +53,8 @@ def sms_form(
     sms_up_extend_code: str | None,
     out_id: str | None,
 ) -> dict[str, str]:
-    """Write the parameters of ``SendSms``.
+    """
+    Write the parameters of ``SendSms``.
 
     :raises ValueError: there is no number, or one holds a comma, which would make it two.
     """
@@ -73,7 +77,8 @@ def globe_form(
     validity_period: int | None,
     channel_id: str | None,
 ) -> dict[str, str]:
-    """Write the parameters of ``BatchSendMessageToGlobe``: always one text per number.
+    """
+    Write the parameters of ``BatchSendMessageToGlobe``: always one text per number.
 
     :raises ValueError: the lists are empty or differ in length.
     """
@@ -95,6 +100,15 @@ def _check_counts(first: Sequence[Any], *others: Sequence[Any] | None) -> None:
         raise ValueError("a call needs a list of at least one phone number")
     if any(other is not None and len(other) != len(first) for other in others):
         raise ValueError("the lists of one call must have one entry per phone number")
+
+
+def _all_texts(params: Sequence[Mapping[str, Any]]) -> list[Mapping[str, str]]:
+    # Nearly always everything is plain text already, and this runs for every recipient of a campaign.
+    if {*map(type, params)} == {dict}:
+        values = chain.from_iterable(one.values() for one in params)
+        if {*map(type, values)} <= {str}:
+            return list(params)
+    return [_texts(one) for one in params]
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class SendAnswer:
-    """The platform accepted a 2017-05-25 send.
+    """
+    The platform accepted a 2017-05-25 send.
 
     :param biz_id: one id for the whole request; None when the answer held none.
     :param request_id: for a support ticket.
@@ -20,7 +21,8 @@ class SendAnswer:
 
 @dataclass(frozen=True, slots=True)
 class GlobeAnswer:
-    """The platform accepted a 2018-05-01 batch, wholly or in part.
+    """
+    The platform accepted a 2018-05-01 batch, wholly or in part.
 
     :param request_id: for a support ticket.
     :param success_count: how many were accepted; None when absent or unreadable.
@@ -36,7 +38,8 @@ class GlobeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SendDetail:
-    """One record of ``QuerySendDetails``; the message's text is not kept.
+    """
+    One record of ``QuerySendDetails``; the message's text is not kept.
 
     :param phone_number: the recipient; not in the repr.
     :param send_status: 1 waiting for the receipt, 2 failed, 3 delivered, 0 unreadable.
@@ -58,7 +61,8 @@ class SendDetail:
 
 @dataclass(frozen=True, slots=True)
 class SendDetailsPage:
-    """One page of ``QuerySendDetails``.
+    """
+    One page of ``QuerySendDetails``.
 
     :param total_count: records in all; an empty page with a count above zero proves nothing.
     :param details: the records of this page.
@@ -72,7 +76,8 @@ class SendDetailsPage:
 
 @dataclass(frozen=True, slots=True)
 class MessageStatus:
-    """One message as ``QueryMessage`` knows it.
+    """
+    One message as ``QueryMessage`` knows it.
 
     :param status: 1 delivered, 2 failed, 3 on its way; None when there is no record, or not yet.
     :param error_code: the receipt's code, or None.
@@ -88,7 +93,8 @@ class MessageStatus:
 
 @dataclass(frozen=True, slots=True)
 class SignListAnswer:
-    """What ``QuerySmsSignList`` is asked for here: that it answers.
+    """
+    What ``QuerySmsSignList`` is asked for here: that it answers.
 
     :param total_count: signatures of the account; None when unreadable.
     :param request_id: for a support ticket.

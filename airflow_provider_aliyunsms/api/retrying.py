@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReadRetries:
-    """How often and how patiently a read call is repeated.
+    """
+    How often and how patiently a read call is repeated.
 
     :param attempts: attempts in all, at least 1.
     :param first_wait: seconds; the longest first wait, doubled before each further attempt.
@@ -36,7 +37,8 @@ class ReadRetries:
     longest_wait: float = 8.0
 
     def call(self, attempt: Callable[[], T]) -> T:
-        """Call until it succeeds, fails for good, or the attempts are used up.
+        """
+        Call until it succeeds, fails for good, or the attempts are used up.
 
         :param attempt: one attempt, which must not change anything at the other end.
         :raises ApiError: the last attempt's.

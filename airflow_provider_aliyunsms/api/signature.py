@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signing: ``ACS3-HMAC-SHA256``, the way the official SDKs sign by default.
+"""
+Signing: ``ACS3-HMAC-SHA256``, the way the official SDKs sign by default.
 
 https://help.aliyun.com/document_detail/2593177.html
 """
@@ -31,7 +32,8 @@ _MOST_CHARACTERS: Final = 0x10000
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What makes one signed request unique; signing again with the same one gives the same bytes.
+    """
+    What makes one signed request unique; signing again with the same one gives the same bytes.
 
     :param date: UTC, like ``2026-01-02T03:04:05Z``; the gateway accepts it for 15 minutes.
     :param nonce: unique for 15 minutes; the gateway refuses a request whose nonce it has seen.
@@ -65,7 +67,8 @@ def sign_acs3(
     credentials: Credentials,
     envelope: Envelope,
 ) -> SignedRequest:
-    """Sign one POST; the same inputs give the same bytes.
+    """
+    Sign one POST; the same inputs give the same bytes.
 
     :param endpoint: where it goes.
     :param action: the API's action, such as ``SendBatchSms``.
@@ -106,7 +109,8 @@ def sign_acs3(
 
 
 def canonical_request(*, query: str, headers: Mapping[str, str], body_sha256: str) -> str:
-    """Write a POST to ``/`` the one way that is signed.
+    """
+    Write a POST to ``/`` the one way that is signed.
 
     :param query: the encoded query, sorted by name.
     :param headers: the headers to sign, names in lower case.
@@ -118,7 +122,8 @@ def canonical_request(*, query: str, headers: Mapping[str, str], body_sha256: st
 
 
 def sign_canonical(canonical: str, *, secret: str) -> str:
-    """Sign a canonical request.
+    """
+    Sign a canonical request.
 
     :param canonical: the text of :func:`canonical_request`.
     :param secret: the AccessKey secret.

@@ -40,7 +40,8 @@ _LONGEST_WAIT_MS: Final = 3_600_000
 
 
 def accepted_fields(http: HttpAnswer, *, action: str, globe: bool) -> Answer:
-    """Return the fields of an answer whose code is OK, raise the error of any other.
+    """
+    Return the fields of an answer whose code is OK, raise the error of any other.
 
     The code in the body decides; the HTTP status only confirms. Whatever is not proven to be a refusal is
     ambiguous. The API's own text never gets into an error, for it may quote numbers and variables.

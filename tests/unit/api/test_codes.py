@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_aliyunsms.api.codes import CodeClass, all_codes, look_up_code, tidy_code
+
+KNOWN = {re.sub(r"^is[vp]\.", "", info.code).upper() for info in all_codes()}
+
+
+@pytest.mark.parametrize("info", all_codes(), ids=lambda info: info.code)
+def test_every_row_is_complete_in_both_languages(info):
+    chinese = re.compile(r"[\u4e00-\u9fff]")
+    for text in (info.meaning, info.advice):
+        assert text.endswith(".")
+        assert not chinese.search(text)
+    for text in (info.meaning_zh, info.advice_zh):
+        assert text.endswith("。")
+        assert chinese.search(text)
+
+
+def test_no_row_is_listed_twice():
+    codes = [info.code for info in all_codes()]
+    assert len(codes) == len(set(codes))
+
+
+@pytest.mark.parametrize("globe", [False, True])
+@pytest.mark.parametrize("info", all_codes(), ids=lambda info: info.code)
+def test_prefix_and_case_do_not_matter(info, globe):
+    bare = re.sub(r"^is[vp]\.", "", info.code)
+    spellings = [info.code, bare, bare.lower(), f"isv.{bare}", f"ISP.{bare}", f" {bare} "]
+    found = {look_up_code(one, globe=globe).code_class for one in spellings}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "code_class"),
+    [
+        ("OK", CodeClass.ACCEPTED),
+        ("isv.BUSINESS_LIMIT_CONTROL", CodeClass.FLOW_CONTROL),
+        ("VALVE:H_MC", CodeClass.FLOW_CONTROL),
+        ("isv.DAY_LIMIT_CONTROL", CodeClass.DOOMED),
+        ("isv.MOBILE_NUMBER_ILLEGAL", CodeClass.RECIPIENT),
+        ("isv.PARAM_LENGTH_LIMIT", CodeClass.CONTENT),
+        ("isv.MOBILE_COUNT_OVER_LIMIT", CodeClass.REQUEST),
+        ("isv.SMS_TEMPLATE_ILLEGAL", CodeClass.DOOMED),
+        ("isp.GATEWAY_ERROR", CodeClass.AMBIGUOUS),
+        ("Throttling.Api", CodeClass.RETRY),
+        ("SignatureNonceUsed", CodeClass.NONCE_USED),
+        ("InvalidTimeStamp.Expired", CodeClass.RETRY),
+        ("QPS_LIMIT_CONTROL", CodeClass.RETRY),
+        ("ONLINE_BILLING_FAILED", CodeClass.AMBIGUOUS),
+        ("DATA_NOT_EXIST", CodeClass.QUERY),
+        ("DELIVERED", CodeClass.DELIVERY_OK),
+        ("REQUEST_SUCCESS", CodeClass.DELIVERY_PENDING),
+        ("MOBLLE_TERMINAL_ERROR", CodeClass.DELIVERY_FAILED),
+        ("REJECTED_NOT_ENOUGH_CREDITS", CodeClass.AMBIGUOUS),
+    ],
+)
+def test_classes(code, code_class):
+    assert look_up_code(code).code_class is code_class
+
+
+@pytest.mark.parametrize(
+    "code", ["MOBILE_IN_BLACK", "USER_REJECT", "isv.BLACK_KEY_CONTROL_LIMIT", "isv.CUSTOMER_REFUSED"]
+)
+def test_numbers_to_leave_alone(code):
+    assert look_up_code(code).suppress
+
+
+@pytest.mark.parametrize(
+    "code", ["MOBILE_NOT_ON_SERVICE", "MOBILE_SEND_LIMIT", "isv.MOBILE_NUMBER_ILLEGAL", "EXPIRED"]
+)
+def test_numbers_that_may_work_again(code):
+    assert not look_up_code(code).suppress
+
+
+def test_the_two_apis_differ():
+    assert look_up_code("BLACK_KEY_CONTROL_LIMIT").code_class is CodeClass.RECIPIENT
+    assert look_up_code("BLACK_KEY_CONTROL_LIMIT", globe=True).code_class is CodeClass.CONTENT
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "code_class"),
+    [
+        ("MissingSignName", 400, CodeClass.REQUEST),
+        ("InvalidSignName.Malformed", 400, CodeClass.REQUEST),
+        ("InvalidParameter.Something", 400, CodeClass.REQUEST),
+        ("Throttling.NewKind", 429, CodeClass.RETRY),
+        ("MissingSignName", 200, CodeClass.AMBIGUOUS),
+        ("InvalidSignName", 500, CodeClass.AMBIGUOUS),
+        ("Throttling.NewKind", 503, CodeClass.AMBIGUOUS),
+        ("InvalidAccessKeyId.NewKind", 400, CodeClass.AMBIGUOUS),
+    ],
+)
+def test_families_of_gateway_codes_need_an_error_status(code, status, code_class):
+    found = look_up_code(code, http_status=status)
+    assert (found.code, found.code_class) == (code, code_class)
+
+
+@pytest.mark.parametrize("status", [300, 400, 500, 503])
+def test_ok_under_an_error_status_is_not_believed(status):
+    assert look_up_code("OK", http_status=status).code_class is CodeClass.AMBIGUOUS
+
+
+@given(
+    st.text(max_size=40).filter(
+        lambda text: re.sub(r"^is[vp]\.", "", text.strip(), flags=re.I).upper() not in KNOWN
+    )
+)
+def test_unknown_codes_are_ambiguous(code):
+    if not code.strip().upper().startswith("SENDERID_BL"):
+        assert look_up_code(code).code_class is CodeClass.AMBIGUOUS
+
+
+@given(st.text(max_size=200))
+def test_tidied_codes_can_be_logged(code):
+    tidy = tidy_code(code)
+    assert re.fullmatch(r"[A-Za-z0-9_.:*\-]{1,80}", tidy)
+    assert not re.search(r"\d{6}", tidy)
+
+
+@pytest.mark.parametrize("code", [info.code for info in all_codes()])
+def test_tidying_leaves_codes_alone(code):
+    assert tidy_code(code) == code

@@ -1,0 +1,421 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What left this machine and what did not, against real sockets that misbehave."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import struct
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from airflow_provider_aliyunsms.api import departure
+from airflow_provider_aliyunsms.api.endpoints import Endpoint
+from airflow_provider_aliyunsms.api.signature import Envelope, sign_acs3
+from airflow_provider_aliyunsms.api.transport import Transport
+from airflow_provider_aliyunsms.exceptions import (
+    AmbiguousOutcomeError,
+    ConfigurationError,
+    ConnectionNotMadeError,
+)
+
+OK = b'{"Code":"OK"}'
+PRIVATE = ("13800001234", "testsecret", "testid", "9f8e7d", "Signature=", "ACS3", "秘密")
+
+
+@pytest.fixture
+def transport():
+    with closing(Transport(connect_timeout=2.0, read_timeout=5.0)) as one:
+        yield one
+
+
+@pytest.fixture
+def hasty():
+    with closing(Transport(connect_timeout=0.3, read_timeout=0.3)) as one:
+        yield one
+
+
+@pytest.fixture
+def request_to(credentials):
+    def make(endpoint):
+        return sign_acs3(
+            endpoint=endpoint,
+            action="SendBatchSms",
+            version="2017-05-25",
+            query={},
+            form={"PhoneNumberJson": '["13800001234"]', "TemplateParamJson": '[{"name":"秘密"}]'},
+            credentials=credentials,
+            envelope=Envelope(date="2026-01-02T03:04:05Z", nonce="9f8e7d"),
+        )
+
+    return make
+
+
+def everything_in(error):
+    """All texts a log, a traceback or an error tracker would show."""
+    texts = []
+    while error is not None:
+        texts += [str(error), repr(error), repr(vars(error)), repr(error.args)]
+        error = error.__cause__ or error.__context__
+    return " ".join(texts)
+
+
+def fails(transport, request, kind, code):
+    with pytest.raises(kind) as caught:
+        transport.send(request)
+    assert type(caught.value) is kind
+    assert caught.value.code == code
+    assert not [word for word in PRIVATE if word in everything_in(caught.value)]
+    return caught.value
+
+
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+# --- certainly not left -----------------------------------------------------------------------------------
+
+
+def test_refused_connection(transport, request_to):
+    endpoint = Endpoint(scheme="http", host=f"127.0.0.1:{unused_port()}")
+    fails(transport, request_to(endpoint), ConnectionNotMadeError, "ConnectionRefused")
+
+
+def test_refused_tls_connection(transport, request_to):
+    endpoint = Endpoint(scheme="https", host=f"127.0.0.1:{unused_port()}")
+    fails(transport, request_to(endpoint), ConnectionNotMadeError, "ConnectionRefused")
+
+
+def test_name_that_does_not_resolve(transport, request_to):
+    endpoint = Endpoint(scheme="https", host="nothing.invalid")
+    fails(transport, request_to(endpoint), ConnectionNotMadeError, "NameNotResolved")
+
+
+def test_full_backlog_times_out_connecting(hasty, request_to):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        waiting = []
+        try:
+            for _ in range(8):
+                one = socket.socket()
+                one.setblocking(False)
+                one.connect_ex(listener.getsockname())
+                waiting.append(one)
+            endpoint = Endpoint(scheme="http", host=f"127.0.0.1:{listener.getsockname()[1]}")
+            fails(hasty, request_to(endpoint), ConnectionNotMadeError, "ConnectTimeout")
+        finally:
+            for one in waiting:
+                one.close()
+
+
+def test_tls_to_a_server_that_speaks_plain_text(transport, request_to, serve):
+    server = serve(lambda connection, _: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+    endpoint = Endpoint(scheme="https", host=f"127.0.0.1:{server.port}")
+    fails(transport, request_to(endpoint), ConnectionNotMadeError, "TlsFailed")
+
+
+def test_tls_to_a_server_that_says_nothing(hasty, request_to, serve):
+    server = serve(lambda _, server: server.stopping.wait())
+    endpoint = Endpoint(scheme="https", host=f"127.0.0.1:{server.port}")
+    fails(hasty, request_to(endpoint), ConnectionNotMadeError, "ConnectTimeout")
+
+
+def test_tls_to_a_server_that_hangs_up(transport, request_to, serve):
+    server = serve(lambda connection, _: connection.recv(1024))
+    endpoint = Endpoint(scheme="https", host=f"127.0.0.1:{server.port}")
+    error = fails(transport, request_to(endpoint), ConnectionNotMadeError, "TlsFailed")
+    assert error.advice
+    assert server.connections == 1
+
+
+# --- may have left ----------------------------------------------------------------------------------------
+
+
+def never_answer(connection, server):
+    server.take(connection)
+    server.stopping.wait()
+
+
+def close_without_answer(connection, server):
+    server.take(connection)
+
+
+def reset(connection, server):
+    server.take(connection)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def close_after_half_the_request(connection, server):
+    connection.recv(40)
+    server.requests.append("half")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def truncate(connection, server):
+    server.take(connection)
+    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"Code":"OK"')
+
+
+def truncate_chunks(connection, server):
+    server.take(connection)
+    connection.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{"Code":\r\n40\r\n"O')
+
+
+def answer_nonsense(connection, server):
+    server.take(connection)
+    connection.sendall(b"\x00\x01\x02 no http at all\r\n\r\n")
+
+
+def answer_false_gzip(connection, server):
+    server.take(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd")
+
+
+def drip_body(connection, server):
+    server.take(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    for _ in range(200):
+        server.stopping.wait(0.02)
+        connection.sendall(b" ")
+
+
+def drip_headers(connection, server):
+    server.take(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    for _ in range(200):
+        server.stopping.wait(0.02)
+        connection.sendall(b"x")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [
+        (never_answer, "ReadTimeout"),
+        (close_without_answer, "ConnectionLost"),
+        (reset, "ConnectionLost"),
+        (close_after_half_the_request, "ConnectionLost"),
+        (truncate, "TruncatedAnswer"),
+        (truncate_chunks, "TruncatedAnswer"),
+        (answer_nonsense, "ConnectionLost"),
+        (answer_false_gzip, "TruncatedAnswer"),
+        (drip_body, "ReadTimeout"),
+        (drip_headers, "ReadTimeout"),
+    ],
+)
+def test_lost_answers_are_ambiguous_and_tried_once(hasty, request_to, serve, behaviour, code):
+    server = serve(behaviour)
+    started = time.monotonic()
+    fails(hasty, request_to(server.endpoint), AmbiguousOutcomeError, code)
+    assert time.monotonic() - started < 2.0
+    assert (server.connections, len(server.requests)) == (1, 1)
+
+
+def test_an_endless_answer_is_given_up(transport, request_to, serve):
+    def flood(connection, server):
+        server.take(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not server.stopping.is_set():
+            connection.sendall(b" " * 1_000_000)
+
+    server = serve(flood)
+    fails(transport, request_to(server.endpoint), AmbiguousOutcomeError, "NoAnswer")
+
+
+def test_a_kept_alive_connection_that_dies_is_ambiguous_and_not_tried_again(
+    transport, request_to, serve, http
+):
+    def die_on_the_second(connection, server):
+        server.take(connection)
+        connection.sendall(http(OK))
+        server.take(connection)
+
+    server = serve(die_on_the_second)
+    transport.send(request_to(server.endpoint))
+    fails(transport, request_to(server.endpoint), AmbiguousOutcomeError, "ConnectionLost")
+    assert (server.connections, len(server.requests)) == (1, 2)
+
+
+def test_threads_do_not_mix_up_their_verdicts(transport, request_to, serve):
+    server = serve(close_without_answer)
+    gone = Endpoint(scheme="http", host=f"127.0.0.1:{unused_port()}")
+    endpoints = [server.endpoint, gone] * 20
+
+    def verdict(endpoint):
+        with pytest.raises((AmbiguousOutcomeError, ConnectionNotMadeError)) as caught:
+            transport.send(request_to(endpoint))
+        return caught.type
+
+    with ThreadPoolExecutor(8) as threads:
+        verdicts = list(threads.map(verdict, endpoints))
+    assert verdicts == [AmbiguousOutcomeError, ConnectionNotMadeError] * 20
+
+
+# --- answers ----------------------------------------------------------------------------------------------
+
+
+def test_the_request_arrives_as_it_was_signed(transport, request_to, answering, http):
+    server = answering(http(OK))
+    request = request_to(server.endpoint)
+    answer = transport.send(request)
+    line, headers, body = server.requests[0]
+    assert line == "POST / HTTP/1.1"
+    assert body == request.body
+    assert {name: headers[name] for name in request.headers} == dict(request.headers)
+    assert (answer.status, answer.body) == (200, OK)
+    assert "OK" not in repr(answer)
+
+
+def test_calls_share_a_kept_alive_connection(transport, request_to, answering, http):
+    server = answering(http(OK))
+    for _ in range(20):
+        transport.send(request_to(server.endpoint))
+    assert (server.connections, len(server.requests)) == (1, 20)
+
+
+def test_a_connection_that_idled_too_long_is_not_used_again(
+    transport, request_to, answering, http, monkeypatch
+):
+    server = answering(http(OK))
+    transport.send(request_to(server.endpoint))
+    monkeypatch.setattr(departure, "_IDLE_LIMIT_SECONDS", 0.0)
+    transport.send(request_to(server.endpoint))
+    assert server.connections == 2
+
+
+def test_a_connection_the_server_closed_meanwhile_is_replaced(transport, request_to, serve, http):
+    closed = threading.Event()
+
+    def answer_once(connection, server):
+        server.take(connection)
+        connection.sendall(http(OK))
+        connection.shutdown(socket.SHUT_RDWR)
+        closed.set()
+
+    server = serve(answer_once)
+    transport.send(request_to(server.endpoint))
+    assert closed.wait(5)
+    assert transport.send(request_to(server.endpoint)).body == OK
+    assert server.connections == 2
+
+
+def test_no_redirect_is_followed(transport, request_to, answering, http):
+    elsewhere = answering(http(OK))
+    server = answering(
+        http(b"", status="307 Temporary Redirect", headers=[f"Location: {elsewhere.endpoint.url}"])
+    )
+    assert transport.send(request_to(server.endpoint)).status == 307
+    assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("status", ["429 Too Many", "500 Oops", "502 Bad Gateway", "503 Busy"])
+def test_error_answers_are_returned_after_one_attempt(transport, request_to, answering, http, status):
+    server = answering(http(b"<html></html>", status=status, headers=["Retry-After: 0"]))
+    assert transport.send(request_to(server.endpoint)).status == int(status[:3])
+    assert len(server.requests) == 1
+
+
+def test_no_cookie_and_no_netrc(transport, request_to, answering, http, monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    server = answering(http(OK, headers=["Set-Cookie: a=b; Path=/"]))
+    request = request_to(server.endpoint)
+    for _ in range(2):
+        transport.send(request)
+    for _, headers, _ in server.requests:
+        assert headers["authorization"] == request.headers["authorization"]
+        assert "cookie" not in headers
+
+
+def test_chunked_and_compressed_answers_are_read(transport, request_to, answering):
+    packed = gzip.compress(OK)
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
+    server = answering(
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+    )
+    assert [transport.send(request_to(server.endpoint)).body for _ in range(2)] == [OK, OK]
+    assert server.connections == 1
+
+
+def test_an_answer_that_ends_with_the_connection_is_read(transport, request_to, serve):
+    def answer_and_close(connection, server):
+        server.take(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + OK)
+
+    server = serve(answer_and_close)
+    assert transport.send(request_to(server.endpoint)).body == OK
+
+
+def test_parallel_calls(transport, request_to, answering, http):
+    server = answering(http(OK))
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(transport.send, [request_to(server.endpoint)] * 80))
+    assert {answer.body for answer in answers} == {OK}
+    assert server.connections <= 8
+
+
+def test_a_closed_transport_connects_anew(transport, request_to, answering, http):
+    server = answering(http(OK))
+    transport.send(request_to(server.endpoint))
+    transport.close()
+    assert transport.send(request_to(server.endpoint)).body == OK
+    assert server.connections == 2
+
+
+def test_https_is_never_answered_by_a_plain_connection(transport, request_to, answering, http):
+    server = answering(http(OK))
+    transport.send(request_to(server.endpoint))
+    encrypted = Endpoint(scheme="https", host=server.endpoint.host)
+    with pytest.raises(ConnectionNotMadeError):
+        transport.send(request_to(encrypted))
+    assert len(server.requests) == 1
+
+
+def test_a_query_travels_as_it_was_signed(transport, credentials, answering, http):
+    server = answering(http(OK))
+    request = sign_acs3(
+        endpoint=server.endpoint,
+        action="SendBatchSms",
+        version="2017-05-25",
+        query={"OutId": "camp 1:*~/é"},
+        form={},
+        credentials=credentials,
+        envelope=Envelope.new(),
+    )
+    transport.send(request)
+    line, headers, body = server.requests[0]
+    assert (line, body) == ("POST /?OutId=camp%201%3A%2A~%2F%C3%A9 HTTP/1.1", b"")
+    assert headers["content-length"] == "0"
+    assert "content-type" not in headers
+
+
+def test_loopback_needs_no_proxy(transport, request_to, answering, http, monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port()}")
+    server = answering(http(OK))
+    assert transport.send(request_to(server.endpoint)).status == 200
+
+
+# --- settings ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "timeouts", [{"connect_timeout": 0}, {"read_timeout": -1}, {"read_timeout": float("nan")}]
+)
+def test_timeouts_must_be_positive(timeouts):
+    with pytest.raises(ConfigurationError):
+        Transport(**timeouts)
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_missing_certificates_are_noticed_at_once(monkeypatch, name):
+    monkeypatch.setenv(name, "/nowhere/bundle.pem")
+    with pytest.raises(ConfigurationError, match="certificates"):
+        Transport()
