@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples are promises: each runs through a real Airflow against the simulator, and the numbers must add up."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "dags_examples"
+FILES = sorted(EXAMPLES.glob("*.py"))
+
+pytestmark = pytest.mark.airflow
+
+
+def write_csv(path, *, header, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def outcomes(sent):
+    return {name: sent[name] for name in ("total", "accepted", "rejected", "skipped", "unknown")}
+
+
+def assert_nobody_twice(simulator, *, accepted):
+    stats = simulator.stats()
+    assert stats["accepted"] == stats["distinct_numbers"] == accepted
+    assert stats["duplicates"] == 0
+
+
+@pytest.fixture
+def run_example(run_dag, aliyun_connection):
+    """Run a DAG of an example file; only its sensors' patience is cut to seconds, nothing else is touched."""
+
+    def run(name, *, dag_id=None, **params):
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(str(EXAMPLES / f"{name}.py"), bundle_name="dags-folder")
+        assert not bag.import_errors
+        dag = bag.dags[dag_id or name]
+        for task in dag.tasks:
+            if task.task_id == "delivered":
+                task.poke_interval, task.delivery_timeout = 0.5, 3.0
+        return run_dag(dag, run_conf=params)
+
+    return run
+
+
+def test_every_example_parses_without_a_warning_and_no_file_is_without_a_dag():
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(EXAMPLES), bundle_name="dags-folder")
+    assert not bag.import_errors
+    assert not bag.captured_warnings
+    assert {Path(dag.fileloc) for dag in bag.dags.values()} == set(FILES)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_example_can_be_quoted_by_the_docs(path):
+    text = path.read_text(encoding="utf-8")
+    starts, ends = re.findall(r"# \[START (\w+)\]", text), re.findall(r"# \[END (\w+)\]", text)
+    assert starts == ends
+    assert path.stem in starts
+    assert text.splitlines()[1] == '"""'
+
+
+def test_china_campaign(run_example, simulator, tmp_path):
+    rows = [
+        "13800001001,张伟,320",
+        "+86 138-0000-1002,李娜,15",
+        "13800001003,,8",
+        "13800001001,张伟,320",
+        "1380000,王芳,5",
+        "13800010401,刘洋,70",
+        "13800010404,陈静,60",
+        *(f"1380000{number},赵敏,1" for number in range(2000, 2020)),
+    ]
+    outcome = run_example(
+        "china_campaign",
+        recipients=write_csv(tmp_path / "china.csv", header="phone_number,name,points", rows=rows),
+        receipts=str(tmp_path / "receipts"),
+    )
+    assert outcome.state == "success"
+    sent, seen = outcome.xcom("send"), outcome.xcom("delivered")
+    assert outcomes(sent) == {"total": 27, "accepted": 25, "rejected": 1, "skipped": 1, "unknown": 0}
+    assert sent["errors"] == {"local.INVALID_NUMBER": 1, "local.DUPLICATE": 1}
+    assert (seen["delivered"], seen["failed"], seen["pending"]) == (23, 1, 1)
+    assert seen["errors"] == {"MOBILE_NOT_ON_SERVICE": 1}
+    assert_nobody_twice(simulator, accepted=25)
+    (default,) = simulator.messages(number="13800001003")
+    assert "会员" in default["content"]
+    receipts = Path(sent["receipts_path"]).read_text(encoding="utf-8").splitlines()
+    assert len([json.loads(line) for line in receipts]) == 27
+
+
+def test_globe_campaign(run_example, simulator, tmp_path):
+    rows = [
+        "+447700900123,Amelia,WELCOME10",
+        "+33639980001,Léa,WELCOME10",
+        "+12125550123,Noah,WELCOME10",
+        "+447700900501,Oliver,WELCOME10",
+        "+447700900402,Isla,WELCOME10",
+        *(f"+4477009006{number},Grace,WELCOME10" for number in range(10, 20)),
+    ]
+    outcome = run_example(
+        "globe_campaign",
+        recipients=write_csv(tmp_path / "globe.csv", header="to,name,code", rows=rows),
+        receipts=str(tmp_path / "receipts"),
+    )
+    assert outcome.state == "success"
+    sent, seen = outcome.xcom("send"), outcome.xcom("delivered")
+    assert outcomes(sent) == {"total": 15, "accepted": 13, "rejected": 2, "skipped": 0, "unknown": 0}
+    assert sent["errors"]["local.REFUSED_REGION"] == 1
+    assert (seen["delivered"], seen["failed"], seen["pending"]) == (12, 1, 0)
+    assert_nobody_twice(simulator, accepted=13)
+    (message,) = simulator.messages(number="33639980001")
+    assert message["content"] == "Hello Léa, your voucher WELCOME10 is valid until Sunday."
+    assert message["sender_id"] == "Example"
+
+
+def test_campaign_after_data_prep_picks_sends_and_writes_no_number_into_a_log(
+    run_example, simulator, tmp_path, capfd
+):
+    rows = [
+        "13800001001,张伟,YT0001,shipped",
+        "13800001001,张伟,YT0002,shipped",
+        "13800001002,李娜,YT0003,paid",
+        "13800001003,王芳,YT0004,shipped",
+    ]
+    outcome = run_example(
+        "campaign_after_data_prep",
+        orders=write_csv(tmp_path / "orders.csv", header="phone_number,name,parcel,status", rows=rows),
+    )
+    assert outcome.state == "success"
+    assert outcomes(outcome.xcom("send"))["accepted"] == 3
+    assert simulator.counts() == {"13800001001": 2, "13800001003": 1}
+    written = "".join(capfd.readouterr())
+    assert "shipped_orders" in written
+    assert "1380000100" not in written
+    assert "YT0001" not in written
+
+
+def test_mapped_campaigns_are_named_after_their_files(run_example, simulator, tmp_path):
+    for city, numbers in {"beijing": range(1001, 1011), "shanghai": range(2001, 2006)}.items():
+        write_csv(
+            tmp_path / "cities" / f"{city}.csv",
+            header="phone_number,name",
+            rows=[f"1380000{number},张伟" for number in numbers],
+        )
+    outcome = run_example(
+        "mapped_campaigns",
+        folder=str(tmp_path / "cities"),
+        receipts=str(tmp_path / "receipts"),
+        ledger=str(tmp_path / "ledger"),
+    )
+    assert outcome.state == "success"
+    sent = [outcome.xcom(f"send[{index}]") for index in (0, 1)]
+    assert [each["accepted"] for each in sent] == [10, 5]
+    assert [each["campaign_id"].rpartition("/")[2] for each in sent] == ["beijing", "shanghai"]
+    assert outcome.xcom("delivered")["delivered"] == 15
+    assert_nobody_twice(simulator, accepted=15)
+
+
+def test_mapped_lists(run_example, simulator):
+    outcome = run_example("mapped_campaigns", dag_id="mapped_lists")
+    assert outcome.state == "success"
+    assert [outcome.xcom(f"send[{index}]")["accepted"] for index in (0, 1)] == [2, 1]
+    assert_nobody_twice(simulator, accepted=3)
+
+
+def test_deferrable_delivery_waits_in_its_trigger_and_reports_both_results(run_example, simulator, tmp_path):
+    simulator.options(delivery_delay=1.0)
+    rows = [f"1380000{number},张伟" for number in range(1001, 1151)]
+    rows.append("13800010403,李娜")
+    outcome = run_example(
+        "deferrable_delivery",
+        recipients=write_csv(tmp_path / "china.csv", header="phone_number,name", rows=rows),
+        receipts=str(tmp_path / "receipts"),
+    )
+    assert outcome.state == "success"
+    assert outcome.xcom("report") == {
+        "total": 151,
+        "accepted": 151,
+        "rejected": 0,
+        "skipped": 0,
+        "delivered": 150,
+        "failed": 1,
+        "pending": 0,
+    }
+    assert_nobody_twice(simulator, accepted=151)
