@@ -23,7 +23,7 @@ from airflow_provider_aliyunsms.exceptions import (
 )
 
 ERROR = "error"
-FINAL = frozenset({Verdict.SUCCESS, Verdict.TOO_FEW, Verdict.TIMED_OUT})
+FINAL = (Verdict.SUCCESS, Verdict.TOO_FEW, Verdict.TIMED_OUT)
 KNOWN_ERRORS: dict[str, type[AliyunSmsError]] = {
     each.__name__: each
     for each in (

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rounds: who is asked, how fast, and what an outage does."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_aliyunsms.delivery.campaigns import watched
+from airflow_provider_aliyunsms.delivery.polling import GIVE_UP_AFTER, next_wait, workers_for
+from airflow_provider_aliyunsms.exceptions import (
+    AmbiguousOutcomeError,
+    AudienceError,
+    CampaignDoomedError,
+    ConnectionNotMadeError,
+    RequestRefusedError,
+    ThrottledError,
+)
+
+seconds = st.floats(min_value=0, max_value=1e6)
+
+
+def test_a_round_asks_only_for_the_pending(kit, carrier):
+    delivered, failed, pending = kit.numbers(3)
+    carrier.fates = {delivered: "DELIVERED", failed: "MOBILE_IN_BLACK"}
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt(n) for n in kit.numbers(3)])), carrier)
+    assert poller.round().asked == 3
+    assert poller.round().asked == 1
+    assert carrier.asked == {delivered: 1, failed: 1, pending: 2}
+    tally = poller.tally
+    assert (tally.delivered, tally.failed, tally.pending) == (1, 1, 1)
+    assert tally.errors == {"MOBILE_IN_BLACK": 1}
+
+
+def test_a_file_is_read_again_and_only_pending_lines_count(kit, carrier):
+    receipts = [kit.receipt(n) for n in kit.numbers(4)]
+    receipts[1]["outcome"] = "skipped"
+    opener = kit.file_of(receipts)
+    campaigns = watched(kit.xcom(receipts, path="file:///receipts.jsonl"))
+    poller = kit.poller_for(campaigns, carrier, open_receipts=opener)
+    carrier.fates[kit.numbers(4)[0]] = "DELIVERED"
+    assert poller.round().asked == 3
+    assert poller.round().asked == 2
+    assert opener.opened == 3
+    assert carrier.asked[kit.numbers(4)[1]] == 0
+
+
+def test_the_answers_of_concurrent_calls_find_their_message(kit, carrier):
+    everyone = kit.numbers(500)
+    codes = {n: ("DELIVERED", "NO_ROUTE", "PENDING")[i % 3] for i, n in enumerate(everyone)}
+    carrier.fates = codes
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt(n) for n in everyone])), carrier)
+    poller.round()
+    poller.round()
+    assert {n for n, times in carrier.asked.items() if times == 2} == {
+        n for n, code in codes.items() if code == "PENDING"
+    }
+    assert poller.tally.delivered == 167
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ThrottledError("busy"),
+        ConnectionNotMadeError("refused"),
+        AmbiguousOutcomeError("cut"),
+        RequestRefusedError("bad number"),
+    ],
+)
+def test_a_message_without_an_answer_stays_pending(kit, carrier, error):
+    broken, fine = kit.numbers(2)
+    carrier.fates = {broken: error, fine: "DELIVERED"}
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt(broken), kit.receipt(fine)])), carrier)
+    report = poller.round()
+    assert (report.asked, report.unanswered, report.failed) == (2, 1, False)
+    carrier.fates[broken] = "DELIVERED"
+    assert poller.round().unanswered == 0
+    assert poller.tally.delivered == 2
+
+
+def test_wrong_credentials_are_said_at_once(kit, carrier):
+    carrier.fates = dict.fromkeys(kit.numbers(100), CampaignDoomedError("no", code="InvalidAccessKeyId"))
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt(n) for n in kit.numbers(100)])), carrier)
+    with pytest.raises(CampaignDoomedError, match="InvalidAccessKeyId"):
+        poller.round()
+
+
+def test_a_gateway_that_is_down_is_not_asked_for_everyone(kit, carrier):
+    everyone = kit.numbers(2000)
+    carrier.fates = dict.fromkeys(everyone, ConnectionNotMadeError("refused"))
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt(n) for n in everyone])), carrier)
+    report = poller.round()
+    assert report.failed
+    assert GIVE_UP_AFTER <= report.asked < GIVE_UP_AFTER + 100
+    assert poller.tally.pending == 2000
+
+
+@pytest.mark.parametrize("max_qps", [0.5, 1, 5, 20.9])
+def test_the_pace_is_kept(kit, carrier, max_qps):
+    clock = kit.Clock()
+    times = []
+    carrier_status = carrier.status
+
+    def status(*, message):
+        times.append(clock.now)
+        return carrier_status(message=message)
+
+    carrier.status = status
+    everyone = kit.numbers(60)
+    poller = kit.poller_for(
+        watched(kit.xcom([kit.receipt(n) for n in everyone])), carrier, max_qps=max_qps, clock=clock
+    )
+    poller.round()
+    assert len(times) == 60
+    assert clock.now >= 60 / max_qps - 1 / max_qps - 1
+    assert clock.now <= 60 / int(max(1, max_qps)) / min(1, max_qps) * 1.1
+
+
+def test_without_a_limit_nobody_waits(kit, carrier):
+    clock = kit.Clock()
+    poller = kit.poller_for(
+        watched(kit.xcom([kit.receipt(n) for n in kit.numbers(200)])), carrier, clock=clock
+    )
+    poller.round()
+    assert clock.slept == []
+
+
+def test_it_stops_between_two_questions(kit, carrier):
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt(n) for n in kit.numbers(50)])), carrier, max_qps=5)
+    report = poller.round(should_stop=lambda: sum(carrier.asked.values()) >= 10)
+    assert report.stopped
+    assert 10 <= report.asked < 20
+    assert poller.round().asked == 50
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"phone_number": None}, {"time": None}, {"time": "soon"}, {"out_id": None}],
+)
+def test_a_receipt_without_what_a_question_needs_stays_pending(kit, carrier, changes):
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt("13800001234", **changes)])), carrier)
+    assert poller.round().asked == 0
+    assert poller.tally.pending == 1
+
+
+def test_globe_goes_by_message_id(kit, carrier):
+    receipts = [
+        {"to": "6591234567", "outcome": "accepted", "message_id": "m1", "out_id": "af1", "time": None},
+        {"to": "6591234568", "outcome": "accepted", "message_id": None, "out_id": "af1", "time": None},
+    ]
+    carrier.fates["6591234567"] = "DELIVERED"
+    campaigns = watched(kit.xcom(receipts, api="BatchSendMessageToGlobe"))
+    poller = kit.poller_for(campaigns, carrier)
+    assert poller.round().asked == 1
+    assert (poller.tally.delivered, poller.tally.pending) == (1, 1)
+
+
+def test_several_campaigns_share_the_pace_and_add_up(kit, carrier):
+    clock = kit.Clock()
+    one, two, three, four = kit.numbers(4)
+    carrier.fates = {one: "DELIVERED", four: "NO_ROUTE"}
+    campaigns = watched(
+        [
+            kit.xcom([kit.receipt(one), kit.receipt(two)], campaign_id="a"),
+            kit.xcom([kit.receipt(three), kit.receipt(four)], campaign_id="b"),
+        ]
+    )
+    poller = kit.poller_for(campaigns, carrier, max_qps=1, clock=clock)
+    poller.round()
+    assert clock.now >= 3
+    assert (poller.tally.delivered, poller.tally.failed, poller.tally.pending) == (1, 1, 2)
+
+
+def test_an_unreadable_storage_is_a_failed_round(kit, carrier):
+    receipts = [kit.receipt(n) for n in kit.numbers(2)]
+    campaigns = watched(kit.xcom(receipts, path="s3://bucket/r.jsonl"))
+    healthy = kit.file_of(receipts)
+    broken = [False]
+
+    def opener(path):
+        if broken[0]:
+            raise ConnectionResetError("storage")
+        return healthy(path)
+
+    poller = kit.poller_for(campaigns, carrier, open_receipts=opener)
+    broken[0] = True
+    assert poller.round().failed
+    broken[0] = False
+    assert not poller.round().failed
+
+
+def test_a_receipts_file_that_turns_to_rubbish_is_said(kit, carrier):
+    import io
+
+    receipts = [kit.receipt(n) for n in kit.numbers(2)]
+    campaigns = watched(kit.xcom(receipts, path="s3://bucket/r.jsonl"))
+    files = [kit.file_of(receipts)]
+    poller = kit.poller_for(campaigns, carrier, open_receipts=lambda path: files[-1](path))
+    files.append(lambda path: io.BytesIO(b"rubbish\n"))
+    with pytest.raises(AudienceError):
+        poller.round()
+
+
+@given(elapsed=st.floats(-1e6, 1e6), interval=seconds, longest=seconds, remaining=st.floats(-1e6, 1e6))
+def test_a_wait_has_its_bounds(elapsed, interval, longest, remaining):
+    found = next_wait(elapsed=elapsed, interval=interval, longest=longest, remaining=remaining)
+    assert 0 <= found <= max(interval, longest)
+    if remaining > 0:
+        assert found <= remaining
+        assert found == remaining or found >= interval
+    else:
+        assert found >= interval
+
+
+def test_waits_grow_and_the_last_round_falls_on_the_deadline():
+    now, waits = 0.0, []
+    while now < 3600:
+        waits.append(next_wait(elapsed=now, interval=30, longest=300, remaining=3600 - now))
+        now += waits[-1]
+    assert waits[0] == 30
+    assert waits[:-1] == sorted(waits[:-1])
+    assert max(waits) == 300
+    assert now == 3600
+    assert len(waits) < 25
+
+
+@given(st.none() | st.floats(min_value=0.01, max_value=10_000))
+def test_workers_stay_within_bounds(max_qps):
+    assert 1 <= workers_for(max_qps=max_qps) <= 16

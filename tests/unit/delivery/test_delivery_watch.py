@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looking until it is over: deadlines, outages, and what the trigger hands back."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from airflow_provider_aliyunsms.delivery.events import Ending, error_event, read_event
+from airflow_provider_aliyunsms.delivery.verdict import Tally, Verdict
+from airflow_provider_aliyunsms.exceptions import (
+    AliyunSmsError,
+    AudienceError,
+    CampaignDoomedError,
+    ConfigurationError,
+    ConnectionNotMadeError,
+)
+
+NUMBER = "13800001234"
+
+
+def test_nothing_accepted_ends_without_a_question(kit, carrier):
+    watch = kit.watch_for([], carrier, min_delivered_ratio=1.0)
+    assert watch.look(now=lambda: kit.FINISHED_AT) is Verdict.SUCCESS
+    assert not carrier.asked
+
+
+def test_before_the_deadline_it_waits_and_after_it_ends_with_what_is_pending(kit, carrier):
+    watch = kit.watch_for([kit.receipt(NUMBER)], carrier)
+    assert watch.look(now=lambda: kit.FINISHED_AT + 3599) is Verdict.WAIT
+    assert watch.look(now=lambda: kit.FINISHED_AT + 3600) is Verdict.SUCCESS
+    assert watch.ending(Verdict.SUCCESS).as_xcom() == {
+        "campaign_id": "spring",
+        "delivered": 0,
+        "failed": 0,
+        "pending": 1,
+        "errors": {},
+    }
+
+
+def test_a_late_start_still_asks_everyone_once(kit, carrier):
+    carrier.fates[NUMBER] = "DELIVERED"
+    watch = kit.watch_for([kit.receipt(NUMBER)], carrier, min_delivered_ratio=1.0)
+    assert watch.look(now=lambda: kit.FINISHED_AT + 86_400) is Verdict.SUCCESS
+
+
+def test_a_look_cut_short_never_times_out(kit, carrier):
+    watch = kit.watch_for([kit.receipt(NUMBER)], carrier, min_delivered_ratio=1.0)
+    assert watch.look(now=lambda: kit.FINISHED_AT + 86_400, should_stop=lambda: True) is Verdict.WAIT
+    assert watch.look(now=lambda: kit.FINISHED_AT + 86_400) is Verdict.TIMED_OUT
+
+
+def test_nobody_waits_for_messages_nobody_can_ask_for(kit, carrier):
+    receipts = [kit.receipt(NUMBER, time=None)]
+    assert kit.watch_for(receipts, carrier).look(now=lambda: kit.FINISHED_AT) is Verdict.SUCCESS
+    strict = kit.watch_for(receipts, carrier, min_delivered_ratio=0.5)
+    assert strict.look(now=lambda: kit.FINISHED_AT) is Verdict.TIMED_OUT
+
+
+def test_an_outage_is_tolerated_but_not_for_ever(kit, carrier):
+    watch = kit.watch_for([kit.receipt(NUMBER)], carrier, max_failed_rounds=3)
+    carrier.fates[NUMBER] = ConnectionNotMadeError("refused")
+    for _ in range(2):
+        assert watch.look(now=lambda: kit.FINISHED_AT) is Verdict.WAIT
+    carrier.fates[NUMBER] = "PENDING"
+    assert watch.look(now=lambda: kit.FINISHED_AT) is Verdict.WAIT
+    carrier.fates[NUMBER] = ConnectionNotMadeError("refused")
+    for _ in range(2):
+        watch.look(now=lambda: kit.FINISHED_AT)
+    with pytest.raises(ConnectionNotMadeError):
+        watch.look(now=lambda: kit.FINISHED_AT)
+
+
+def test_an_outage_at_the_deadline_ends_with_what_is_known(kit, carrier):
+    watch = kit.watch_for([kit.receipt(NUMBER)], carrier)
+    carrier.fates[NUMBER] = ConnectionNotMadeError("refused")
+    assert watch.look(now=lambda: kit.FINISHED_AT + 3600) is Verdict.SUCCESS
+    assert watch.tally.pending == 1
+
+
+def test_one_short_line_per_round_and_never_a_number(kit, carrier, caplog):
+    caplog.set_level(logging.DEBUG)
+    carrier.fates = {NUMBER: ConnectionNotMadeError("refused")}
+    watch = kit.watch_for([kit.receipt(NUMBER), kit.receipt("13800005678")], carrier)
+    watch.look(now=lambda: kit.FINISHED_AT)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "0 delivered, 0 failed, 2 pending" in line
+    assert "1380000" not in line
+
+
+TALLY = Tally(delivered=1, failed=3, pending=2, errors={"A": 1, "B": 2})
+
+
+def test_an_ending_survives_the_database():
+    ending = Ending(verdict=Verdict.TOO_FEW, campaign_id="spring", tally=TALLY)
+    assert read_event(json.loads(json.dumps(ending.as_event()))) == ending
+    assert list(ending.as_xcom()["errors"]) == ["B", "A"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CampaignDoomedError("no", code="Forbidden.RAM", request_id="R-1", advice="Grant it."),
+        ConfigurationError("no such file", advice="Share it."),
+        AudienceError("bad line", row=3, advice="Clear."),
+    ],
+)
+def test_an_error_comes_back_as_what_it_was(error):
+    with pytest.raises(type(error)) as caught:
+        read_event(json.loads(json.dumps(error_event(error))))
+    assert str(caught.value) == str(error)
+
+
+def test_a_foreign_error_leaves_its_text_behind():
+    with pytest.raises(AliyunSmsError, match="RuntimeError") as caught:
+        read_event(error_event(RuntimeError(f"could not reach {NUMBER}")))
+    assert NUMBER not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        "success",
+        {},
+        {"status": "done"},
+        {"status": "wait", "delivered": 1, "failed": 0, "pending": 0, "errors": {}},
+        {"status": "success"},
+        {"status": "success", "delivered": "1", "failed": 0, "pending": 0, "errors": {}},
+        {"status": "success", "delivered": True, "failed": 0, "pending": 0, "errors": {}},
+        {"status": "success", "delivered": 1, "failed": -1, "pending": 0, "errors": {}},
+        {"status": "success", "delivered": 1, "failed": 0, "pending": 0, "errors": None},
+        {"status": "success", "delivered": 1, "failed": 0, "pending": 0, "errors": {"A": "x"}},
+        {"status": ["success"]},
+    ],
+)
+def test_no_other_event_counts_as_success(event):
+    with pytest.raises(AliyunSmsError):
+        read_event(event)
