@@ -27,7 +27,7 @@ CACHE := $(VENV)/cache
 export RUFF_CACHE_DIR := $(CACHE)/ruff
 export MYPY_CACHE_DIR := $(CACHE)/mypy
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
-LINT_IMPORTS := $(BIN)/lint-imports --cache-dir $(CACHE)/import-linter
+LINT_IMPORTS := lint-imports --cache-dir $(CACHE)/import-linter
 
 .PHONY: help
 help: ## Show this help
@@ -41,21 +41,28 @@ help: ## Show this help
 test: $(STAMP) ## Run every check and every test, with coverage
 	@scratch=$$(mktemp -d)
 	trap 'rm -rf "$$scratch"' EXIT
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(LINT_IMPORTS)
+	failed=
+	$(MAKE) --no-print-directory lint || failed=yes
 	# one file, one process: module fixtures are made once, and each process has an Airflow of its own
 	TMPDIR="$$scratch" COVERAGE_FILE="$$scratch/coverage" $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
 		-o cache_dir=$(CACHE)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) \
-		$(PYTEST_ARGS)
+		$(PYTEST_ARGS) || failed=yes
+	if [[ -n $$failed ]]; then
+		echo "Not everything passed" >&2
+		exit 1
+	fi
 
 .PHONY: lint
 lint: $(STAMP) ## Run the checks without the tests
-	@$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(LINT_IMPORTS)
+	@failed=
+	for check in "ruff check --output-format concise ." "ruff format --check ." mypy "$(LINT_IMPORTS)"; do
+		echo "== $${check%% *}"
+		$(BIN)/$$check || failed="$$failed $${check%% *}"
+	done
+	if [[ -n $$failed ]]; then
+		echo "Failed:$$failed" >&2
+		exit 1
+	fi
 
 .PHONY: format
 format: $(STAMP) ## Format the code and fix what can be fixed
