@@ -44,6 +44,7 @@ class Book:
         self._lease = lease
         self._outstanding: dict[int, int] = {}
         self._unwritten: dict[int, Window] = {}
+        self._released = False
         self._written_at = clock.monotonic()
 
     @property
@@ -76,7 +77,14 @@ class Book:
         self._spool.reopen(chunk.keys)
 
     def open_window(self, chunks: Sequence[Chunk]) -> list[Job]:
-        """Make the intents durable and return the jobs that may now be done."""
+        """
+        Make the intents durable and return the jobs that may now be done.
+
+        What released some of these recipients is made durable first: two open intents for one person would be
+        settled one by one, and both could end in a message.
+        """
+        if self._released:
+            self.write_all()
         window = self._ledger.write_intents(chunks)
         self._outstanding[window.number] = len(window.entries)
         return [
@@ -87,7 +95,9 @@ class Book:
     def settle(self, job: Job, outcome: Outcome) -> None:
         """Take a final outcome down."""
         job.entry.outcome = outcome
-        if outcome.kind not in (Kind.SPLIT, Kind.RELEASED):
+        if outcome.kind in (Kind.SPLIT, Kind.RELEASED):
+            self._released = True
+        else:
             # The recipients of those two wait in a new chunk: still pending in the spool they could be cut twice.
             self._to_spool(job.entry, outcome)
         self._unwritten[job.window.number] = job.window
@@ -122,6 +132,7 @@ class Book:
             number, window = next(iter(self._unwritten.items()))
             self._ledger.save(window)
             del self._unwritten[number]
+        self._released = False
         self._written_at = self._clock.monotonic()
 
     def confirm_if_due(self) -> None:

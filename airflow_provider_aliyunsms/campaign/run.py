@@ -17,8 +17,9 @@ from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.ledger import Ledger, Opening
 from airflow_provider_aliyunsms.campaign.progress import Progress
 from airflow_provider_aliyunsms.campaign.receipts import as_receipts
-from airflow_provider_aliyunsms.campaign.sender import Parts, Sender
+from airflow_provider_aliyunsms.campaign.sender import MakeWorkers, Parts, Sender
 from airflow_provider_aliyunsms.campaign.stores import MemoryStore, Store
+from airflow_provider_aliyunsms.campaign.workers import Workers
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Plan:
     :param resend: send to everybody again.
     :param occasion: the same for a try and its automatic retries, another one after a Clear.
     :param dry_run: do everything but write intents and send.
+    :param make_workers: makes the pool of threads that do the calls.
     """
 
     campaign_id: str
@@ -71,6 +73,7 @@ class Plan:
     resend: bool = False
     occasion: str = ""
     dry_run: bool = False
+    make_workers: MakeWorkers = Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +170,7 @@ class Campaign:
             clock=self._clock,
             stop_reason=self._plan.stop_reason,
             on_progress=progress.show_if_due,
+            make_workers=self._plan.make_workers,
         )
         sender = Sender(parts=parts, resumed=opening.resumed)
         try:

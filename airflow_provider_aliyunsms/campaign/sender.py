@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_aliyunsms.campaign.book import Book
 from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, halves, make_chunk
@@ -20,7 +20,7 @@ from airflow_provider_aliyunsms.campaign.jobs import Attempts, Job
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.pacing import SlidingWindow
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy, look_again_after, window_chunks
-from airflow_provider_aliyunsms.campaign.workers import Workers
+from airflow_provider_aliyunsms.campaign.workers import Pool, Workers
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ NAP = 0.2
 """Seconds after which the stop flag is looked at again while nothing happens."""
 
 
+class MakeWorkers(Protocol):
+    """Make a pool that does ``work`` on ``count`` jobs at once."""
+
+    def __call__(self, *, work: Callable[[Job], Outcome], count: int) -> Pool:
+        """Make one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """
@@ -49,6 +57,7 @@ class Parts:
     :param clock: the time.
     :param stop_reason: asked between calls; a text stops the sending.
     :param on_progress: called every few seconds with the number of recipients settled so far.
+    :param make_workers: makes the pool of threads that do the calls.
     :param wind_down: seconds to wait for calls in flight when sending stops early.
     """
 
@@ -59,6 +68,7 @@ class Parts:
     clock: Clock
     stop_reason: Callable[[], str | None]
     on_progress: Callable[[], None]
+    make_workers: MakeWorkers = Workers
     wind_down: float = 3.0
 
 
@@ -78,7 +88,7 @@ class Sender:
             max_qps=parts.policy.max_qps, starts_full=resumed, now=parts.clock.monotonic()
         )
         attempts = Attempts(channel=parts.channel, policy=parts.policy, now=parts.clock.now)
-        self._workers: Workers[Job, Outcome] = Workers(work=attempts.run, count=parts.policy.max_concurrency)
+        self._workers = parts.make_workers(work=attempts.run, count=parts.policy.max_concurrency)
         self._book = Book(ledger=parts.ledger, spool=parts.spool, clock=parts.clock, lease=parts.policy.lease)
         self._guards = Guards(policy=parts.policy, clock=parts.clock, stop_reason=parts.stop_reason)
         self._window_chunks = window_chunks(parts.policy, with_message_ids=parts.channel.has_message_ids)

@@ -5,16 +5,37 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+    from airflow_provider_aliyunsms.campaign.jobs import Job
+    from airflow_provider_aliyunsms.campaign.outcomes import Outcome
 
 
-class Workers(Generic[Job, Result]):
+class Pool(Protocol):
+    """What the sender needs of its workers."""
+
+    @property
+    def busy(self) -> int:
+        """Jobs given and not yet taken back."""
+
+    @property
+    def free(self) -> bool:
+        """Whether a job given now would start at once."""
+
+    def give(self, job: Job) -> None:
+        """Hand a job over."""
+
+    def take(self, *, timeout: float) -> tuple[Job, Outcome | Exception] | None:
+        """Return the next result, None when there is none within ``timeout`` seconds."""
+
+    def stop(self) -> None:
+        """Take no more jobs."""
+
+
+class Workers:
     """
     A fixed number of threads that take jobs and give results, in any order.
 
@@ -24,35 +45,40 @@ class Workers(Generic[Job, Result]):
     :param count: how many jobs run at once.
     """
 
-    def __init__(self, *, work: Callable[[Job], Result], count: int) -> None:
+    def __init__(self, *, work: Callable[[Job], Outcome], count: int) -> None:
         self._work = work
         self._count = count
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._results: queue.SimpleQueue[tuple[Job, Result | Exception]] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[tuple[Job, Outcome | Exception]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self.busy = 0
+        self._busy = 0
+
+    @property
+    def busy(self) -> int:
+        """Jobs given and not yet taken back."""
+        return self._busy
 
     @property
     def free(self) -> bool:
         """Whether a job given now would start at once."""
-        return self.busy < self._count
+        return self._busy < self._count
 
     def give(self, job: Job) -> None:
         """Hand a job to an idle thread; a new thread is only started when there is work for it."""
-        self.busy += 1
-        if len(self._threads) < min(self.busy, self._count):
+        self._busy += 1
+        if len(self._threads) < min(self._busy, self._count):
             thread = threading.Thread(target=self._run, name="aliyun-sms-call", daemon=True)
             self._threads.append(thread)
             thread.start()
         self._jobs.put(job)
 
-    def take(self, *, timeout: float) -> tuple[Job, Result | Exception] | None:
+    def take(self, *, timeout: float) -> tuple[Job, Outcome | Exception] | None:
         """Return the next result, None when there is none within ``timeout`` seconds."""
         try:
             result = self._results.get(timeout=timeout) if timeout > 0 else self._results.get_nowait()
         except queue.Empty:
             return None
-        self.busy -= 1
+        self._busy -= 1
         return result
 
     def stop(self) -> None:
@@ -63,7 +89,7 @@ class Workers(Generic[Job, Result]):
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
-                result: Result | Exception = self._work(job)
+                result: Outcome | Exception = self._work(job)
             except Exception as error:  # noqa: BLE001 - the main thread decides what an unforeseen error means
                 result = error
             self._results.put((job, result))
