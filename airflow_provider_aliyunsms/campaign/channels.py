@@ -73,7 +73,7 @@ class ChinaChannel:
                 envelope=envelope,
             )
         except ApiError as error:
-            return outcome_of(error, time=self._time())
+            return outcome_of(error, time=self._time(), globe=False)
         return Outcome(kind=Kind.ACCEPTED, time=self._time(), biz_id=answer.biz_id)
 
     def look_up(self, *, chunk: Chunk, since: float) -> Evidence:
@@ -157,7 +157,7 @@ class GlobeChannel:
                 envelope=envelope,
             )
         except ApiError as error:
-            return outcome_of(error, time=self._time())
+            return outcome_of(error, time=self._time(), globe=True)
         return globe_outcome(numbers=numbers, answer=answer, time=self._time())
 
     def look_up(self, *, chunk: Chunk, since: float) -> Evidence:  # noqa: ARG002 - the API has no such call
@@ -179,7 +179,7 @@ class GlobeChannel:
         return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def outcome_of(error: ApiError, *, time: str) -> Outcome:
+def outcome_of(error: ApiError, *, time: str, globe: bool) -> Outcome:
     """Translate what the client raised; whatever it does not know for certain stays ambiguous."""
     code = error.code or type(error).__name__
     if isinstance(error, NotSentError):
@@ -188,10 +188,16 @@ def outcome_of(error: ApiError, *, time: str) -> Outcome:
     if isinstance(error, CampaignDoomedError):
         return Outcome(kind=Kind.RELEASED, time=time, code=code, error=error)
     if isinstance(error, RequestRefusedError):
-        return Outcome(kind=Kind.REFUSED, time=time, code=code)
+        return Outcome(kind=Kind.REFUSED, time=time, code=code, lasting=_is_lasting(error, globe=globe))
     if not isinstance(error, AmbiguousOutcomeError):
         raise AliyunSmsError(f"a call ended in an error without a class: {type(error).__name__}") from error
     return Outcome(kind=Kind.AMBIGUOUS, time=time, code=code)
+
+
+def _is_lasting(error: RequestRefusedError, *, globe: bool) -> bool:
+    """Whether content or number were refused: flow control and the like depend on the moment instead."""
+    found = look_up_code(error.code or "", http_status=error.http_status or 200, globe=globe)
+    return found.code_class in (CodeClass.RECIPIENT, CodeClass.REQUEST, CodeClass.CONTENT)
 
 
 def globe_outcome(*, numbers: Sequence[str], answer: GlobeAnswer, time: str) -> Outcome:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from airflow_provider_aliyunsms.api.codes import CodeClass, look_up_code
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.ports import Evidence
 
@@ -21,8 +20,6 @@ REPLAY_LIMIT = 14 * 60.0
 """Seconds: the gateway forgets a nonce, and refuses a timestamp, after 15 minutes."""
 
 NONCE_USED = "SignatureNonceUsed"
-
-_SAME_FOR_EVERY_COPY = frozenset({CodeClass.RECIPIENT, CodeClass.REQUEST, CodeClass.CONTENT})
 
 
 class Step(StrEnum):
@@ -81,8 +78,7 @@ def judge_replay(outcome: Outcome) -> Outcome | None:
     trouble depend on the moment: the first copy may have been accepted before.
     """
     if outcome.kind is Kind.REFUSED:
-        same = look_up_code(outcome.code or "").code_class in _SAME_FOR_EVERY_COPY
-        return outcome if same else None
+        return outcome if outcome.lasting else None
     if outcome.kind in (Kind.ACCEPTED, Kind.UNKNOWN):
         return outcome
     return None

@@ -47,6 +47,7 @@ class Outcome:
     :param biz_id: China: the ``BizId`` of the batch, None when it was learned by look-up.
     :param message_ids: Globe: one id per recipient, None where there is none.
     :param failed: positions within the chunk that the gateway did not accept.
+    :param lasting: with ``refused``: every copy of this request would have been refused for the same reason.
     :param retry_after: seconds to wait, with ``released``.
     :param error: what stopped the whole campaign, with ``released``; never written to the ledger.
     """
@@ -57,6 +58,7 @@ class Outcome:
     biz_id: str | None = None
     message_ids: tuple[str | None, ...] | None = None
     failed: frozenset[int] = frozenset()
+    lasting: bool = False
     retry_after: float | None = None
     error: Exception | None = None
 

@@ -11,6 +11,9 @@ from airflow_provider_aliyunsms.api.endpoints import china_endpoint, globe_endpo
 from airflow_provider_aliyunsms.api.transport import Transport
 from airflow_provider_aliyunsms.hooks.settings import read_settings
 
+MAX_CONNECTIONS = 64
+"""As many as an operator may have calls in flight."""
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
@@ -64,4 +67,8 @@ def china_endpoint_for(settings: ConnectionSettings) -> Endpoint:
 
 def transport_for(settings: ConnectionSettings) -> Transport:
     """Make the connection pool a client sends through."""
-    return Transport(connect_timeout=settings.connect_timeout, read_timeout=settings.read_timeout)
+    return Transport(
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        pool_size=MAX_CONNECTIONS,
+    )

@@ -167,7 +167,7 @@ class ScriptedChannel:
         time = datetime.fromtimestamp(self._gateway.clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if kind == "doomed":
             return Outcome(kind=Kind.RELEASED, time=time, code=code, error=CampaignDoomedError("no", code=code))
-        outcome = Outcome(kind=Kind(kind), time=time, code=code or None)
+        outcome = Outcome(kind=Kind(kind), time=time, code=code or None, lasting=kind == "refused")
         return replace(outcome, biz_id=f"biz-{chunk.out_id}") if kind == "accepted" else outcome
 
     def look_up(self, *, chunk, since) -> Evidence:
