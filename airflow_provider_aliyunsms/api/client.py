@@ -189,6 +189,7 @@ class AliyunSmsClient:
             success_count=number_of(answer, "SuccessCount"),
             failed=texts_of(answer, "FailedList"),
             message_ids=texts_of(answer, "MessageIdList"),
+            ids_given=answer.get("MessageIdList") not in (None, ""),
         )
 
     def query_send_details(

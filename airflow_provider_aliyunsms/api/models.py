@@ -28,12 +28,14 @@ class GlobeAnswer:
     :param success_count: how many were accepted; None when absent or unreadable.
     :param failed: the numbers that were not accepted, without a reason; None when unreadable.
     :param message_ids: ids of the accepted ones; None when unreadable. Their order is not documented.
+    :param ids_given: whether the answer had a list of ids at all.
     """
 
     request_id: str | None
     success_count: int | None
     failed: tuple[str, ...] | None = field(repr=False)
     message_ids: tuple[str, ...] | None
+    ids_given: bool = True
 
 
 @dataclass(frozen=True, slots=True)

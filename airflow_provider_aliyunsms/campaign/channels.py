@@ -219,8 +219,8 @@ def globe_outcome(*, numbers: Sequence[str], answer: GlobeAnswer, time: str) -> 
     if answer.success_count is not None and answer.success_count != taken:
         return unknown
     ids: list[str | None] = [None] * len(numbers)
-    if answer.message_ids:
-        if len(answer.message_ids) != taken:
+    if answer.ids_given:
+        if answer.message_ids is None or len(answer.message_ids) != taken:
             return unknown
         remaining = iter(answer.message_ids)
         ids = [None if index in indexes else next(remaining) for index in range(len(numbers))]
