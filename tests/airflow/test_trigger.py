@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trigger on a real event loop, against a gateway on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
+
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError, CampaignDoomedError, DeliveryError
+from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySensor
+from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
+
+pytestmark = pytest.mark.airflow
+
+GOOD = [f"1380000{n:04d}" for n in range(1, 7)]
+DEAD = "13800000401"
+SILENT = "13800000404"
+
+
+@pytest.fixture
+def sent(aliyun_connection, airflow_db, tmp_path):
+    """Give a function that sends for real and returns what a send operator would."""
+
+    def send(numbers, *, inline=True):
+        from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+
+        client = AliyunSmsHook().get_conn()
+        answer = client.send_batch_sms(
+            phone_numbers=numbers, sign_names=["测试"] * len(numbers), template_code="SMS_1", out_id="chunk1"
+        )
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        receipts = [
+            {
+                "phone_number": number,
+                "outcome": "accepted",
+                "code": None,
+                "biz_id": answer.biz_id,
+                "out_id": "chunk1",
+                "time": now,
+            }
+            for number in numbers
+        ]
+        campaign = {
+            "campaign_id": "spring",
+            "api": "SendBatchSms",
+            "accepted": len(numbers),
+            "finished_at": now,
+            "digest": "d1",
+        }
+        if inline:
+            return campaign | {"receipts": receipts}
+        path = tmp_path / "receipts.jsonl"
+        path.write_text("".join(json.dumps(each) + "\n" for each in receipts))
+        return campaign | {"receipts_path": str(path)}
+
+    return send
+
+
+def deferral(campaign, **settings):
+    """Give what a sensor hands over when it defers."""
+    settings = {"poke_interval": 0.05, "max_wait": 0.2, **settings}
+    sensor = AliyunSmsDeliverySensor(task_id="wait", campaign=campaign, deferrable=True, **settings)
+    with pytest.raises(TaskDeferred) as caught:
+        sensor.execute({})
+    return caught.value
+
+
+def reborn(trigger):
+    """Give what another triggerer makes of the stored arguments."""
+    path, kwargs = trigger.serialize()
+    assert path == f"{AliyunSmsDeliveryTrigger.__module__}.{AliyunSmsDeliveryTrigger.__qualname__}"
+    return AliyunSmsDeliveryTrigger(**json.loads(json.dumps(kwargs)))
+
+
+async def events_of(trigger):
+    return [event.payload async for event in trigger.run()]
+
+
+def event_of(trigger):
+    (event,) = asyncio.run(events_of(trigger))
+    return event
+
+
+def queries(simulator):
+    return simulator.stats()["requests"].get("QuerySendDetails", 0)
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_its_arguments_make_an_equal_trigger_and_show_no_number(sent, simulator, inline):
+    trigger = deferral(sent([*GOOD, SILENT], inline=inline)).trigger
+    assert reborn(trigger).serialize() == trigger.serialize()
+    shown = repr(trigger) + json.dumps(trigger.serialize())
+    assert not [number for number in [*GOOD, SILENT] if number in shown]
+    assert "testsecret" not in shown
+
+
+def test_it_ends_in_one_event(sent, simulator):
+    simulator.options(delivery_delay=1.0)
+    trigger = deferral(sent([*GOOD, DEAD])).trigger
+    assert event_of(reborn(trigger)) == {
+        "status": "success",
+        "campaign_id": "spring",
+        "delivered": 6,
+        "failed": 1,
+        "pending": 0,
+        "errors": {"MOBILE_NOT_ON_SERVICE": 1},
+    }
+
+
+def test_a_restart_asks_only_for_the_pending(sent, simulator):
+    trigger = deferral(sent([*GOOD, SILENT], inline=False)).trigger
+    asked = queries(simulator)
+    trigger.end_time = time.time()
+    for _ in range(2):
+        assert event_of(reborn(trigger))["pending"] == 1
+    assert queries(simulator) == asked + 2
+
+
+def test_a_deadline_that_passed_long_ago_still_gets_an_answer(sent, simulator):
+    simulator.options(delivery_delay=1.0)
+    trigger = deferral(sent(GOOD), min_delivered_ratio=1.0).trigger
+    trigger.end_time = time.time() - 3600
+    assert event_of(reborn(trigger))["status"] == "timed_out"
+
+
+def test_a_lost_connection_is_tolerated(sent, simulator):
+    simulator.options(delivery_delay=1.0)
+    trigger = deferral(sent(GOOD)).trigger
+    simulator.misbehave("drop_before", action="QuerySendDetails", times=8)
+    assert event_of(reborn(trigger))["delivered"] == len(GOOD)
+    assert simulator.stats()["faults_played"]["drop_before"] == 8
+
+
+def test_a_gateway_that_is_gone_is_an_error_in_the_end(sent, simulator, set_connection):
+    trigger = deferral(sent([SILENT]), max_failed_rounds=2).trigger
+    set_connection(login="testid", password="testsecret", host="http://127.0.0.1:9")
+    event = event_of(reborn(trigger))
+    assert (event["status"], event["error"]) == ("error", "ConnectionNotMadeError")
+
+
+def test_permissions_lost_in_mid_poll_are_said(sent, simulator):
+    trigger = deferral(sent([SILENT])).trigger
+    simulator.misbehave("doomed", action="QuerySendDetails", times=None)
+    event = event_of(reborn(trigger))
+    with pytest.raises(CampaignDoomedError):
+        AliyunSmsDeliverySensor(task_id="wait", campaign=None).execute_complete({}, event)
+
+
+def test_a_missing_connection_is_an_error_event(sent, simulator, monkeypatch):
+    trigger = deferral(sent([SILENT])).trigger
+    trigger.aliyun_sms_conn_id = "not_there"
+    event = event_of(reborn(trigger))
+    assert (event["status"], event["error"]) == ("error", "AirflowNotFoundException")
+
+
+def test_receipts_the_triggerer_cannot_see_are_an_error_event(sent, simulator, tmp_path):
+    trigger = deferral(sent([SILENT], inline=False)).trigger
+    (tmp_path / "receipts.jsonl").unlink()
+    event = event_of(reborn(trigger))
+    assert (event["status"], event["error"]) == ("error", "ConfigurationError")
+
+
+def test_the_event_loop_is_not_blocked(sent, simulator):
+    simulator.misbehave("delay_before", action="QuerySendDetails", times=None, seconds=0.4)
+    campaign = sent([*GOOD, SILENT])
+    trigger = AliyunSmsDeliveryTrigger(
+        campaigns=[each.to_json() for each in watched_of(campaign)], end_time=time.time(), poke_interval=0.05
+    )
+
+    async def measured():
+        worst, ticks, done = 0.0, 0, asyncio.ensure_future(events_of(trigger))
+        while not done.done():
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            worst = max(worst, time.monotonic() - before - 0.01)
+            ticks += 1
+        return worst, ticks, done.result()
+
+    worst, ticks, (event,) = asyncio.run(measured())
+    assert event["pending"] == 1
+    assert ticks > 20
+    assert worst < 0.3
+
+
+def test_cancelling_ends_the_questions_and_hides_nothing(sent, simulator):
+    simulator.misbehave("delay_before", action="QuerySendDetails", times=None, seconds=0.1)
+    everyone = [f"1390000{n:04d}" for n in range(1, 90)]
+    campaign = sent(everyone)
+    trigger = AliyunSmsDeliveryTrigger(
+        campaigns=[each.to_json() for each in watched_of(campaign)], end_time=time.time() + 60, max_qps=20
+    )
+
+    async def cancelled():
+        running = asyncio.ensure_future(events_of(trigger))
+        while queries(simulator) < 3:  # noqa: ASYNC110 - the gateway has no event to wait for
+            await asyncio.sleep(0.02)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(cancelled())
+    wait_for_threads("aliyun-sms-delivery")
+    asked = queries(simulator)
+    assert asked < len(everyone)
+
+
+def watched_of(campaign):
+    from airflow_provider_aliyunsms.delivery.campaigns import watched
+
+    return watched(campaign)
+
+
+def wait_for_threads(prefix):
+    import threading
+
+    for thread in threading.enumerate():
+        if thread.name.startswith(prefix):
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_the_deferral_outlives_the_trigger(sent, simulator):
+    deferred = deferral(sent([SILENT]), timeout=120)
+    remaining = deferred.trigger.end_time - time.time()
+    assert 100 < remaining < 121
+    assert remaining < deferred.timeout.total_seconds() < remaining + 3600
+
+
+@pytest.mark.parametrize("event", [None, {}, {"status": "done"}])
+def test_only_our_events_end_the_task(event):
+    sensor = AliyunSmsDeliverySensor(task_id="wait", campaign=None)
+    with pytest.raises(AliyunSmsError):
+        sensor.execute_complete({}, event)
+
+
+def test_never_fail_and_soft_fail_come_back_as_skips():
+    event = {
+        "status": "too_few",
+        "campaign_id": "x",
+        "delivered": 0,
+        "failed": 1,
+        "pending": 0,
+        "errors": {"NO_ROUTE": 1},
+    }
+    with pytest.raises(DeliveryError):
+        AliyunSmsDeliverySensor(task_id="w", campaign=None).execute_complete({}, event)
+    for softness in ({"soft_fail": True}, {"never_fail": True}):
+        sensor = AliyunSmsDeliverySensor(task_id="w", campaign=None, **softness)
+        with pytest.raises(AirflowSkipException):
+            sensor.execute_complete({}, event)
+    with pytest.raises(AirflowSkipException):
+        AliyunSmsDeliverySensor(task_id="w", campaign=None, never_fail=True).execute_complete({}, None)
+    with pytest.raises(AliyunSmsError):
+        AliyunSmsDeliverySensor(task_id="w", campaign=None, soft_fail=True).execute_complete({}, None)
+
+
+@pytest.mark.parametrize("wrong", [{"min_delivered_ratio": 95}, {"stop_when_reached": True}, {"max_qps": 0}])
+def test_a_wrong_parameter_breaks_the_dag_file_not_the_run(wrong):
+    from airflow_provider_aliyunsms.exceptions import ConfigurationError
+
+    with pytest.raises(ConfigurationError):
+        AliyunSmsDeliverySensor(task_id="w", campaign=None, **wrong)
