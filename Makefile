@@ -56,8 +56,8 @@ test: $(STAMP) ## Run every check and every test, with coverage
 lint: $(STAMP) ## Run the checks without the tests
 	@failed=
 	for check in "ruff check --output-format concise ." "ruff format --check ." mypy "$(LINT_IMPORTS)"; do
-		echo "== $${check%% *}"
-		$(BIN)/$$check || failed="$$failed $${check%% *}"
+		echo "== $$check"
+		$(BIN)/$$check || failed="$$failed [$$check]"
 	done
 	if [[ -n $$failed ]]; then
 		echo "Failed:$$failed" >&2
