@@ -78,7 +78,7 @@ class InlineWorkers:
         self._clock.sleep(0.05)
         try:
             return job, self._work(job)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as the real pool does: the sender decides
             return job, error
 
     def stop(self) -> None:
@@ -166,7 +166,9 @@ class ScriptedChannel:
         kind, code = self._gateway.submit(chunk, envelope)
         time = datetime.fromtimestamp(self._gateway.clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if kind == "doomed":
-            return Outcome(kind=Kind.RELEASED, time=time, code=code, error=CampaignDoomedError("no", code=code))
+            return Outcome(
+                kind=Kind.RELEASED, time=time, code=code, error=CampaignDoomedError("no", code=code)
+            )
         outcome = Outcome(kind=Kind(kind), time=time, code=code or None, lasting=kind == "refused")
         return replace(outcome, biz_id=f"biz-{chunk.out_id}") if kind == "accepted" else outcome
 

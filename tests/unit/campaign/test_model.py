@@ -14,9 +14,9 @@ from collections import Counter
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from world import POISON, SETTLE_TIME, Crash, World
 
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
-from world import POISON, SETTLE_TIME, Crash, World
 
 FAULTS = st.sampled_from(
     [
@@ -72,7 +72,9 @@ class CampaignMachine(RuleBasedStateMachine):
         query_faults=st.lists(QUERY_FAULTS, max_size=4),
         chunk_size=st.sampled_from([1, 2, 3, 5, 40]),
         max_concurrency=st.integers(1, 4),
-        crash=st.sampled_from(["none", "before write", "after write", "between calls", "stop", "store fails"]),
+        crash=st.sampled_from(
+            ["none", "before write", "after write", "between calls", "stop", "store fails"]
+        ),
         moment=st.integers(0, 12),
     )
     def run_once(self, faults, query_faults, chunk_size, max_concurrency, crash, moment):

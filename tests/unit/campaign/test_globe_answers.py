@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``FailedList`` and ``MessageIdList`` are mapped back to the recipients, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_aliyunsms.api.models import GlobeAnswer
+from airflow_provider_aliyunsms.campaign.channels import globe_outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Kind
+
+NUMBERS = [f"8525120{i:04d}" for i in range(8)]
+
+
+def answer(**changes):
+    fields = {"request_id": "r", "success_count": None, "failed": (), "message_ids": (), "ids_given": True}
+    return GlobeAnswer(**(fields | changes))
+
+
+@given(failed=st.sets(st.integers(0, 7)), plus=st.booleans())
+def test_ids_belong_to_those_who_did_not_fail_in_order(failed, plus):
+    ids = tuple(f"id-{i}" for i in range(8) if i not in failed)
+    outcome = globe_outcome(
+        numbers=NUMBERS,
+        answer=answer(
+            failed=tuple(("+" if plus else "") + NUMBERS[i] for i in sorted(failed, reverse=True)),
+            message_ids=ids,
+            success_count=8 - len(failed),
+        ),
+        time="t",
+    )
+    assert outcome.kind is Kind.ACCEPTED
+    assert outcome.failed == failed
+    assert outcome.message_ids == tuple(None if i in failed else f"id-{i}" for i in range(8))
+
+
+@pytest.mark.parametrize(
+    "contradiction",
+    [
+        {"message_ids": ("a",) * 7},
+        {"message_ids": ("a",) * 9},
+        {"message_ids": ()},
+        {"message_ids": None},
+        {"message_ids": ("a",) * 8, "success_count": 7},
+        {"message_ids": ("a",) * 7, "failed": ("85299999999",)},
+        {"message_ids": ("a",) * 7, "failed": (NUMBERS[0], NUMBERS[0])},
+        {"message_ids": ("a",) * 8, "failed": None},
+    ],
+)
+def test_contradictions_are_unknown_rather_than_guessed(contradiction):
+    outcome = globe_outcome(numbers=NUMBERS, answer=answer(**contradiction), time="t")
+    assert outcome.kind is Kind.UNKNOWN
+    assert outcome.code == "local.MAPPING_UNKNOWN"
+    assert outcome.message_ids is None
+
+
+def test_an_answer_without_ids_is_accepted_without_ids():
+    outcome = globe_outcome(numbers=NUMBERS, answer=answer(ids_given=False, success_count=8), time="t")
+    assert outcome.kind is Kind.ACCEPTED
+    assert outcome.message_ids == (None,) * 8

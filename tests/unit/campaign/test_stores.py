@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two stores of our own, on real files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_aliyunsms.campaign.stores import MemoryStore, PathStore
+from airflow_provider_aliyunsms.exceptions import LedgerError
+
+
+@pytest.fixture(params=["memory", "path"])
+def store(request, tmp_path):
+    return (
+        MemoryStore() if request.param == "memory" else PathStore(root=tmp_path, campaign_id="dag/任务/run")
+    )
+
+
+def test_what_was_set_can_be_got_and_replaced(store):
+    assert store.get("aliyun_sms.head") is None
+    store.set("aliyun_sms.head", {"a": [1, "二"]})
+    assert store.get("aliyun_sms.head") == {"a": [1, "二"]}
+    store.set("aliyun_sms.head", {"a": 2})
+    assert store.get("aliyun_sms.head") == {"a": 2}
+
+
+def test_two_campaigns_share_a_folder_and_nothing_else(tmp_path):
+    first, second = (PathStore(root=tmp_path, campaign_id=name) for name in ("one", "two"))
+    first.set("k", 1)
+    assert second.get("k") is None
+    assert PathStore(root=tmp_path, campaign_id="one").get("k") == 1
+
+
+def test_a_write_leaves_no_half_file_behind(tmp_path):
+    store = PathStore(root=tmp_path, campaign_id="c")
+    for value in range(5):
+        store.set("k", value)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["k.json"]
+
+
+def test_a_broken_value_is_an_error_and_never_an_empty_ledger(tmp_path):
+    store = PathStore(root=tmp_path, campaign_id="c")
+    store.set("k", {"a": 1})
+    (file,) = tmp_path.rglob("k.json")
+    file.write_text('{"a": ')
+    with pytest.raises(LedgerError, match="could not be read"):
+        store.get("k")
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not Path("/proc/self").exists(), reason="needs /proc to be unwritable"
+)
+def test_a_place_that_cannot_be_written_stops_the_sending():
+    store = PathStore(root=Path("/proc/self/nowhere"), campaign_id="c")
+    with pytest.raises(LedgerError, match="could not be written"):
+        store.set("k", 1)
