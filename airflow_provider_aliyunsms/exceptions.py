@@ -54,7 +54,11 @@ class AliyunSmsError(Exception):
         self.advice = advice
 
     def __str__(self) -> str:
-        facts = [f"{name}={value}" for name, value in (("code", self.code), ("request_id", self.request_id)) if value]
+        facts = [
+            f"{name}={value}"
+            for name, value in (("code", self.code), ("request_id", self.request_id))
+            if value
+        ]
         text = f"{self.message} [{', '.join(facts)}]" if facts else self.message
         return f"{text} Next step: {self.advice}" if self.advice else text
 

@@ -183,8 +183,9 @@ def outcome_of(error: ApiError, *, time: str, globe: bool) -> Outcome:
     """Translate what the client raised; whatever it does not know for certain stays ambiguous."""
     code = error.code or type(error).__name__
     if isinstance(error, NotSentError):
+        throttled = isinstance(error, ThrottledError)
         retry_after = error.retry_after if isinstance(error, ThrottledError) else None
-        return Outcome(kind=Kind.RELEASED, time=time, code=code, retry_after=retry_after)
+        return Outcome(kind=Kind.RELEASED, time=time, code=code, throttled=throttled, retry_after=retry_after)
     if isinstance(error, CampaignDoomedError):
         return Outcome(kind=Kind.RELEASED, time=time, code=code, error=error)
     if isinstance(error, RequestRefusedError):

@@ -11,6 +11,7 @@ from airflow_provider_aliyunsms.exceptions import (
     NotSentError,
     OutcomeUnknownError,
     SendInterruptedError,
+    ThrottledError,
     TooManyRefusedError,
 )
 
@@ -98,12 +99,7 @@ class Guards:
 
     def _check_patience(self, *, open_chunks: int) -> None:
         if self._failures and self._silence() > self._policy.network_patience:
-            code = None if self._last_failure is None else self._last_failure.code
-            raise NotSentError(
-                "the gateway could not be reached, or refused every call for its rate, for too long",
-                code=code,
-                advice="Check network, endpoint and rate limit. What was not sent is sent by the next try.",
-            )
+            raise _given_up(self._last_failure)
         if open_chunks >= self._policy.most_open_chunks and self._silence() > self._policy.evidence_wait:
             raise OutcomeUnknownError(
                 f"{open_chunks} calls ended without a clear answer, so no new ones were made",
@@ -112,3 +108,18 @@ class Guards:
 
     def _silence(self) -> float:
         return self._clock.monotonic() - self._last_answer_at
+
+
+def _given_up(failure: Outcome | None) -> NotSentError:
+    code = None if failure is None else failure.code
+    if failure is not None and failure.throttled:
+        return ThrottledError(
+            "the gateway refused every call for its rate, for too long",
+            code=code,
+            advice="Lower max_qps, or have the account's limit raised. The next try sends what was not sent.",
+        )
+    return NotSentError(
+        "the gateway could not be reached for too long",
+        code=code,
+        advice="Check network and endpoint. The next try sends what was not sent.",
+    )

@@ -48,6 +48,7 @@ class Outcome:
     :param message_ids: Globe: one id per recipient, None where there is none.
     :param failed: positions within the chunk that the gateway did not accept.
     :param lasting: with ``refused``: every copy of this request would have been refused for the same reason.
+    :param throttled: with ``released``: the gateway refused the call for its rate.
     :param retry_after: seconds to wait, with ``released``.
     :param error: what stopped the whole campaign, with ``released``; never written to the ledger.
     """
@@ -59,6 +60,7 @@ class Outcome:
     message_ids: tuple[str | None, ...] | None = None
     failed: frozenset[int] = frozenset()
     lasting: bool = False
+    throttled: bool = False
     retry_after: float | None = None
     error: Exception | None = None
 

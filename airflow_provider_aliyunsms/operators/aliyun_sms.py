@@ -66,6 +66,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param settle_time: seconds, or a timedelta, for which look-ups must stay empty before a call without a clear
         answer counts as not accepted and is sent again.
     :param evidence_wait: seconds, or a timedelta, to wait for evidence after everybody else has been served.
+    :param network_patience: seconds, or a timedelta, without a single answer after which the try is given up.
     :param resend_unknown: send again what no evidence could settle.
     :param aliyun_sms_conn_id: the connection. (templated)
     :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent.

@@ -64,6 +64,7 @@ class AliyunSmsSendOperator(BaseOperator):
         error_threshold: float | None = 0.5,
         settle_time: float | timedelta = 600.0,
         evidence_wait: float | timedelta = 90.0,
+        network_patience: float | timedelta = 300.0,
         resend_unknown: bool = False,
         aliyun_sms_conn_id: str = "aliyun_sms_default",
         **kwargs: Any,
@@ -85,6 +86,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self.error_threshold = error_threshold
         self.settle_time = settle_time
         self.evidence_wait = evidence_wait
+        self.network_patience = network_patience
         self.resend_unknown = resend_unknown
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
         self._killed = False
@@ -197,6 +199,7 @@ class AliyunSmsSendOperator(BaseOperator):
             settle_time=as_seconds(self.settle_time),
             evidence_wait=as_seconds(self.evidence_wait),
             error_threshold=self.error_threshold,
+            network_patience=as_seconds(self.network_patience),
             resend_unknown=self.resend_unknown,
         )
 
