@@ -111,13 +111,17 @@ class Book:
             time=job.entry.date,
             settlements=[(key, "unknown", code or OPEN, None) for key in job.entry.keys],
         )
+        if job.entry.seen:
+            # Without this the next try would take the replay for a copy that may have arrived, and its retries,
+            # made sooner than the settle time, would each begin to wait anew.
+            self._unwritten[job.window.number] = job.window
         self._answered(job)
 
     def journal_replay(self, job: Job) -> None:
         """Write down that a copy of the request may leave from now on, before it can."""
         job.attempted_before = job.entry.attempted_at
         now = self._clock.now()
-        if job.chunk.complete and not job.seen and now - job.signed_at < REPLAY_LIMIT:
+        if job.chunk.complete and not job.entry.seen and now - job.signed_at < REPLAY_LIMIT:
             job.entry.attempted_at = round(now, 3)
             self._ledger.save(job.window)
 

@@ -33,7 +33,6 @@ class Job:
     :param entry: its intent.
     :param chunk: its recipients.
     :param settling: True when its fate is to be found out rather than to be made.
-    :param seen: the gateway said that it knows the nonce.
     :param looked: how often evidence was sought.
     :param due: when to seek evidence next, in monotonic seconds.
     :param attempted_before: when the last copy before a replay may have left.
@@ -43,7 +42,6 @@ class Job:
     entry: Entry
     chunk: Chunk
     settling: bool = False
-    seen: bool = False
     looked: int = 0
     due: float = 0.0
     attempted_before: float = 0.0
@@ -103,7 +101,7 @@ class Attempts:
             if outcome.code != NONCE_USED:
                 return replace(outcome, kind=Kind.AMBIGUOUS)
             # The gateway turned this copy away, so the last one that can count is the one before it.
-            job.seen = True
+            job.entry.seen = True
             job.entry.attempted_at = job.attempted_before
             step = self._next_step(job, look_up)
         return Outcome(kind=_KINDS[step], time=self._stamp(), code=_CODES.get(step))
@@ -119,7 +117,7 @@ class Attempts:
             Known(
                 look_up=look_up,
                 complete=job.chunk.complete,
-                seen=job.seen,
+                seen=job.entry.seen,
                 signed_ago=now - job.signed_at,
                 attempted_ago=now - job.attempted_before,
             ),

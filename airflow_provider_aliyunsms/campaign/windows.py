@@ -41,6 +41,7 @@ class Entry:
     :param attempted_at: the latest time, in seconds since the epoch, at which a request with this nonce may
         have left; look-ups prove nothing before the settle time has passed since then.
     :param outcome: None while nobody knows.
+    :param seen: the gateway said that it knows the nonce, so that no copy is worth sending any more.
     """
 
     out_id: str
@@ -49,6 +50,7 @@ class Entry:
     date: str
     attempted_at: float
     outcome: Outcome | None = None
+    seen: bool = False
 
     @property
     def settled(self) -> bool:
@@ -81,6 +83,7 @@ class Window:
                     "o": entry.out_id,
                     "k": _pack(entry.keys),
                     "a": entry.attempted_at,
+                    **({"n": 1} if entry.seen else {}),
                     **(entry.outcome.to_json() if entry.settled and entry.outcome else {}),
                 }
                 for entry in self.entries
@@ -100,6 +103,7 @@ class Window:
                     date=window.date,
                     attempted_at=kept["a"],
                     outcome=Outcome.from_json(kept) if "r" in kept else None,
+                    seen="n" in kept,
                 )
             )
         return window
