@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_aliyunsms.campaign.chunks import Chunk
 from airflow_provider_aliyunsms.campaign.evidence import REPLAY_LIMIT
 from airflow_provider_aliyunsms.campaign.jobs import Job
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED, Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,6 +71,12 @@ class Book:
                     self._to_spool(entry, entry.outcome)
         # Nothing can be said to, or about, people who are no longer in the audience.
         return [job for job in open_jobs if job.chunk.keys]
+
+    def take_back(self, job: Job) -> None:
+        """Take an intent back whose call was never made, so that no later try has to look for evidence."""
+        self._ledger.calls -= 1
+        self.settle(job, Outcome(kind=Kind.RELEASED, time=job.entry.date, code=NOT_STARTED))
+        self.give_back(job.chunk)
 
     def give_back(self, chunk: Chunk) -> None:
         """Show the recipients of a chunk that was certainly not sent as pending again."""

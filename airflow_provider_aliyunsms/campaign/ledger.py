@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.campaign.windows import Window, open_window
+from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED
+from airflow_provider_aliyunsms.campaign.windows import Entry, Window, open_window
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Ledger:
         while (value := self._get(self._window_key(self._windows + 1))) is not None:
             self._windows += 1
             window = Window.from_json(number=self._windows, value=value)
-            self.calls += len(window.entries)
+            self.calls += sum(not _never_made(entry) for entry in window.entries)
             yield window
 
     def write_intents(self, chunks: Sequence[Chunk]) -> Window:
@@ -211,6 +212,10 @@ class Ledger:
 
     def _stamp(self) -> str:
         return _stamp(self._now())
+
+
+def _never_made(entry: Entry) -> bool:
+    return entry.outcome is not None and entry.outcome.code == NOT_STARTED
 
 
 def _stamp(at: float) -> str:

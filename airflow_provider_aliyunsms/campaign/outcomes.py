@@ -36,6 +36,10 @@ class Kind(StrEnum):
 FINAL = frozenset({Kind.ACCEPTED, Kind.REFUSED, Kind.SPLIT, Kind.RELEASED, Kind.UNKNOWN})
 
 
+NOT_STARTED = "local.NOT_STARTED"
+"""The intent was written, but sending stopped before the call was made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """

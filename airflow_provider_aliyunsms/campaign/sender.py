@@ -247,6 +247,8 @@ class Sender:
         for chunk in self._again:
             self._book.give_back(chunk)
         try:
+            while self._ready:
+                self._book.take_back(self._ready.popleft())
             self._book.write_all()
         except AliyunSmsError as error:
             # The error that ended the sending is the one to report; the open intents are settled by the next try.

@@ -117,11 +117,11 @@ class PathStore:
 
 
 def _local_folder(folder: AnyPath) -> Path | None:
-    if isinstance(folder, Path):
-        return folder
-    if getattr(folder, "protocol", None) in ("file", "local"):
+    # The protocol first: below Airflow 3 an fsspec path calls itself a Path, and is none that os.open takes.
+    protocol = getattr(folder, "protocol", None)
+    if protocol in ("file", "local"):
         return Path(str(getattr(folder, "path")))  # noqa: B009 - only fsspec paths have it
-    return None
+    return folder if protocol is None and isinstance(folder, Path) else None
 
 
 def _file_name(key: str) -> str:
