@@ -57,3 +57,20 @@ def test_a_place_that_cannot_be_written_stops_the_sending():
     store = PathStore(root=Path("/proc/self/nowhere"), campaign_id="c")
     with pytest.raises(LedgerError, match="could not be written"):
         store.set("k", 1)
+
+
+def test_a_storage_path_that_calls_itself_a_path_is_written_where_it_points(tmp_path):
+    # as Airflow 2.11's ObjectStoragePath does, whose text is a URI
+
+    class StoragePath(type(tmp_path)):
+        protocol = "file"
+
+        @property
+        def path(self):
+            return str(self)
+
+        def __fspath__(self):
+            return f"file://{self}"
+
+    PathStore(root=StoragePath(tmp_path), campaign_id="spring").set("key", 1)
+    assert PathStore(root=tmp_path, campaign_id="spring").get("key") == 1
