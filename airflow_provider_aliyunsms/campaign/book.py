@@ -35,6 +35,7 @@ class Book:
     :param spool: the local copy of the audience, with the outcomes known so far.
     :param clock: the time.
     :param lease: seconds after which the ledger must have been written again before the next call.
+    :ivar strangers: the ledger knows people, but not one of this audience.
     """
 
     def __init__(self, *, ledger: Ledger, spool: Spool, clock: Clock, lease: float) -> None:
@@ -46,6 +47,7 @@ class Book:
         self._unwritten: dict[int, Window] = {}
         self._released = False
         self._written_at = clock.monotonic()
+        self.strangers = False
 
     @property
     def windows_under_way(self) -> int:
@@ -58,17 +60,22 @@ class Book:
 
         :param resend_unknown: treat what was given up before as open again.
         """
+        self.strangers = False
+        recorded = matched = 0
         open_jobs: list[Job] = []
         for window in self._ledger.windows():
             for entry in window.entries:
+                recorded += len(entry.keys)
                 if resend_unknown and _given_up(entry.outcome):
                     entry.outcome = None
                 if entry.outcome is None:
-                    open_jobs.append(self._reopen(window, entry))
+                    open_jobs.append(job := self._reopen(window, entry))
+                    matched += len(job.chunk)
                 elif entry.outcome.kind in (Kind.SPLIT, Kind.RELEASED):
-                    self._spool.reopen(entry.keys)
+                    matched += self._spool.reopen(entry.keys)
                 else:
-                    self._to_spool(entry, entry.outcome)
+                    matched += self._to_spool(entry, entry.outcome)
+        self.strangers = recorded > 0 and matched == 0
         # Nothing can be said to, or about, people who are no longer in the audience.
         return [job for job in open_jobs if job.chunk.keys]
 
@@ -174,8 +181,8 @@ class Book:
             if number in self._unwritten:
                 self._ledger.save(self._unwritten.pop(number))
 
-    def _to_spool(self, entry: Entry, outcome: Outcome) -> None:
-        self._spool.settle(
+    def _to_spool(self, entry: Entry, outcome: Outcome) -> int:
+        return self._spool.settle(
             out_id=entry.out_id,
             biz_id=outcome.biz_id,
             time=outcome.time,

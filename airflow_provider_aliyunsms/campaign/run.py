@@ -55,6 +55,7 @@ class Plan:
     :param resend: send to everybody again.
     :param occasion: the same for a try and its automatic retries, another one after a Clear.
     :param dry_run: do everything but write intents and send.
+    :param positional: the campaign id is derived from a place in a list of mapped inputs.
     :param make_workers: makes the pool of threads that do the calls.
     """
 
@@ -73,6 +74,7 @@ class Plan:
     resend: bool = False
     occasion: str = ""
     dry_run: bool = False
+    positional: bool = False
     make_workers: MakeWorkers = Workers
 
 
@@ -171,6 +173,7 @@ class Campaign:
             stop_reason=self._plan.stop_reason,
             on_progress=progress.show_if_due,
             make_workers=self._plan.make_workers,
+            positional=self._plan.positional,
         )
         sender = Sender(parts=parts, resumed=opening.resumed)
         try:

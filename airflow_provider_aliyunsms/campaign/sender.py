@@ -21,7 +21,7 @@ from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.pacing import SlidingWindow
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy, look_again_after, window_chunks
 from airflow_provider_aliyunsms.campaign.workers import Pool, Workers
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,6 +57,7 @@ class Parts:
     :param clock: the time.
     :param stop_reason: asked between calls; a text stops the sending.
     :param on_progress: called every few seconds with the number of recipients settled so far.
+    :param positional: the campaign's identity is a place in a list of mapped inputs.
     :param make_workers: makes the pool of threads that do the calls.
     :param wind_down: seconds to wait for calls in flight when sending stops early.
     """
@@ -68,6 +69,7 @@ class Parts:
     clock: Clock
     stop_reason: Callable[[], str | None]
     on_progress: Callable[[], None]
+    positional: bool = False
     make_workers: MakeWorkers = Workers
     wind_down: float = 3.0
 
@@ -122,6 +124,13 @@ class Sender:
         :raises OutcomeUnknownError: too many calls without a clear answer; the rest was not begun.
         """
         self._open = self._book.restore(resend_unknown=self._policy.resend_unknown)
+        if self._book.strangers and self._parts.positional:
+            raise LedgerError(
+                "the ledger of this mapped task is about entirely different people",
+                advice="The order of the mapped inputs has changed: whoever stands at this place now may have been "
+                "sent to from another one. Nothing was sent. Give the mapped tasks a campaign_id that follows the "
+                "input instead of its place, and a ledger_path.",
+            )
         self._guards.begin()
         try:
             while self._step():

@@ -254,7 +254,13 @@ class World:
             return "the test said so"
 
         policy = {"chunk_size": 5, "max_concurrency": 2, "settle_time": SETTLE_TIME, "evidence_wait": 60.0}
-        plan_fields = {"resend": False, "first_try": self.tries == 1, "dry_run": False, "dedupe": "content"}
+        plan_fields = {
+            "resend": False,
+            "first_try": self.tries == 1,
+            "dry_run": False,
+            "dedupe": "content",
+            "positional": False,
+        }
         for name, value in changes.items():
             (plan_fields if name in plan_fields or name == "limits" else policy)[name] = value
         plan = Plan(

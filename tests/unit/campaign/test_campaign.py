@@ -85,6 +85,14 @@ def test_a_resend_that_was_interrupted_is_resumed_by_its_retry(world):
     assert set(world.gateway.accepted.values()) == {2}
 
 
+def test_mapped_inputs_that_changed_places_are_not_sent_to(world):
+    world.run(PEOPLE[:20], positional=True)
+    with pytest.raises(LedgerError, match="mapped"):
+        retry(world, PEOPLE[20:], positional=True)
+    assert sum(world.gateway.accepted.values()) == 20
+    assert retry(world, PEOPLE[10:30], positional=True)["accepted"] == 20
+
+
 def test_a_second_try_without_a_ledger_sends_nothing(world):
     with pytest.raises(LedgerMissingError, match="Next step"):
         world.run(PEOPLE, first_try=False)
