@@ -182,7 +182,7 @@ class AliyunSmsSendOperator(BaseOperator):
             resend=as_bool(self.resend, name="resend"),
             occasion=f"{ti.run_id}:{ti.max_tries - (self.retries or 0)}",
             dry_run=dry_run,
-            positional=not self.campaign_id and ti.map_index >= 0,
+            positional=not self.campaign_id and (-1 if ti.map_index is None else ti.map_index) >= 0,
         )
 
     def _policy(self) -> SendPolicy:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter
 from pathlib import Path
 
@@ -131,6 +132,26 @@ def test_a_retry_sends_only_what_the_first_try_did_not(run_task, simulator, aliy
     assert len(simulator.counts()) == 40
 
 
+def test_progress_and_ledger_stand_in_the_task_state_without_numbers(
+    run_task, simulator, aliyun_connection, airflow_home
+):
+    people = [f"1380006{i:04d}" for i in range(40)]
+    assert run_task("china_state", SEND.format(f"recipients={people!r}")).state == "success"
+    with sqlite3.connect(airflow_home / "airflow.db") as database:
+        query = "select key, value from task_state_store where dag_id = 'china_state'"
+        state = dict(database.execute(query).fetchall())
+    assert json.loads(state["aliyun_sms.progress"]) == {
+        "settled": 40,
+        "total": 40,
+        "accepted": 40,
+        "rejected": 0,
+        "skipped": 0,
+        "unknown": 0,
+    }
+    assert not any(number in text for text in state.values() for number in people)
+    assert max(map(len, state.values())) < 65_535
+
+
 def test_an_empty_audience_is_skipped_or_fails(run_task, simulator, aliyun_connection):
     assert run_task("china_empty", SEND.format("recipients=[]")).states["send"] == "skipped"
     assert (
@@ -213,8 +234,6 @@ def test_rendered_templates_show_no_numbers_and_no_values(
     )
     outcome = run_task("china_rendered", body)
     assert outcome.xcom("send")["campaign_id"] == "china_rendered-x"
-    import sqlite3
-
     with sqlite3.connect(airflow_home / "airflow.db") as database:
         rendered = str(
             database.execute(
