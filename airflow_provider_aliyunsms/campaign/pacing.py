@@ -13,7 +13,7 @@ MARGIN = 0.018
 
 class SlidingWindow:
     """
-    A sliding-window log: the exact limiter, kept small because only ``limit`` times are remembered.
+    A sliding-window log: the exact limiter, kept small because only the calls of one window are remembered.
 
     A fraction above one is cut off (2.5 a second are 2), because no window may hold more than the limit; a rate
     below one is kept by spacing the calls. Not thread-safe: the sender's main thread alone asks.
@@ -24,29 +24,30 @@ class SlidingWindow:
     """
 
     def __init__(self, *, max_qps: float | None, starts_full: bool = False, now: float = 0.0) -> None:
-        self._paused_until = -math.inf
         self._times: deque[float] = deque()
-        if max_qps is None:
-            self._limit, self._span = 0, 0.0
-            return
-        self._limit = max(1, math.floor(max_qps))
-        self._span = (WINDOW if max_qps >= 1 else WINDOW / max_qps) + MARGIN
-        self._times = deque(maxlen=self._limit)
+        self._limit = 0
+        self._span = WINDOW + MARGIN
+        self.change(max_qps=max_qps)
         if starts_full:
             self._times.extend([now] * self._limit)
 
+    def change(self, *, max_qps: float | None) -> None:
+        """Set another limit; the calls of the last window keep counting."""
+        self._limit = 0 if max_qps is None else max(1, math.floor(max_qps))
+        self._span = (WINDOW if max_qps is None or max_qps >= 1 else WINDOW / max_qps) + MARGIN
+
     def wait_time(self, *, now: float) -> float:
         """Return the seconds until the next call may be made; 0.0 when it may be made at once."""
-        paused = self._paused_until - now
         if not self._limit or len(self._times) < self._limit:
-            return max(0.0, paused)
-        return max(0.0, paused, self._times[0] + self._span - now)
+            return 0.0
+        return max(0.0, self._times[-self._limit] + self._span - now)
 
     def count(self, *, now: float) -> None:
         """Remember a call that is made now."""
-        if self._limit:
-            self._times.append(now)
+        self._times.append(now)
+        while self._times[0] < now - self._span:
+            self._times.popleft()
 
-    def pause(self, *, until: float) -> None:
-        """Hold every call back, because the gateway asked for it."""
-        self._paused_until = max(self._paused_until, until)
+    def rate(self, *, now: float) -> float:
+        """Return how many calls were made within the last window."""
+        return float(sum(1 for at in self._times if at > now - self._span))

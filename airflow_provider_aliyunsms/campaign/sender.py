@@ -13,12 +13,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_aliyunsms.campaign.adaptive import AdaptivePace
 from airflow_provider_aliyunsms.campaign.book import Book
 from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, halves, make_chunk
 from airflow_provider_aliyunsms.campaign.guards import Guards
 from airflow_provider_aliyunsms.campaign.jobs import Attempts, Job
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
-from airflow_provider_aliyunsms.campaign.pacing import SlidingWindow
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy, look_again_after, window_chunks
 from airflow_provider_aliyunsms.campaign.workers import Pool, Workers
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerError
@@ -86,7 +86,7 @@ class Sender:
         self._parts = parts
         self._policy = parts.policy
         self._clock = parts.clock
-        self._limiter = SlidingWindow(
+        self._pace = AdaptivePace(
             max_qps=parts.policy.max_qps, starts_full=resumed, now=parts.clock.monotonic()
         )
         attempts = Attempts(channel=parts.channel, policy=parts.policy, now=parts.clock.now)
@@ -144,7 +144,7 @@ class Sender:
         self._book.write_if_due()
         if not self._workers.free or not self._prepare_work():
             return self._wait_for_result()
-        wait = self._limiter.wait_time(now=self._clock.monotonic())
+        wait = self._pace.wait_time(now=self._clock.monotonic())
         if wait > 0:
             self._collect(timeout=min(wait, NAP))
             return True
@@ -152,7 +152,7 @@ class Sender:
         if job is None:
             return self._wait_for_result()
         self._book.confirm_if_due()
-        self._limiter.count(now=self._clock.monotonic())
+        self._pace.count(now=self._clock.monotonic())
         self._workers.give(job)
         self._collect(timeout=0)
         return True
@@ -222,8 +222,7 @@ class Sender:
 
     def _apply(self, job: Job, outcome: Outcome) -> None:
         self._guards.count(outcome, recipients=len(job.chunk), settling=job.settling)
-        if outcome.kind is Kind.RELEASED and outcome.error is None and not job.settling:
-            self._limiter.pause(until=self._guards.pause_until(outcome))
+        self._slow_down(job, outcome)
         if outcome.kind is Kind.AMBIGUOUS:
             self._keep_open(job, outcome)
             return
@@ -233,6 +232,14 @@ class Sender:
         elif outcome.kind is Kind.RELEASED:
             members = list(zip(job.chunk.keys, job.chunk.recipients, strict=True))
             self._again.append(make_chunk(campaign=self._parts.ledger.campaign, members=members))
+
+    def _slow_down(self, job: Job, outcome: Outcome) -> None:
+        if outcome.throttled:
+            self._pace.throttled(now=self._clock.monotonic())
+        if outcome.throttled or (
+            outcome.kind is Kind.RELEASED and outcome.error is None and not job.settling
+        ):
+            self._pace.pause(until=self._guards.pause_until(outcome))
 
     def _keep_open(self, job: Job, outcome: Outcome) -> None:
         if job.looked == 0 and not job.settling:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_aliyunsms.campaign.adaptive import AdaptivePace
 from airflow_provider_aliyunsms.campaign.pacing import SlidingWindow
 
 
@@ -54,10 +55,56 @@ def test_calls_of_an_earlier_process_may_still_count():
 
 
 def test_a_pause_holds_everything_back_even_without_a_limit():
-    limiter = SlidingWindow(max_qps=None)
+    limiter = AdaptivePace(max_qps=None)
     limiter.count(now=1.0)
     limiter.pause(until=7.0)
     assert limiter.wait_time(now=5.0) == 2.0
     limiter.pause(until=6.0)
     assert limiter.wait_time(now=5.0) == 2.0, "a shorter pause does not end a longer one"
     assert limiter.wait_time(now=7.5) == 0.0
+
+
+def drive(*, pace, real_limit, seconds, delays=()):
+    """Call against a gateway that refuses what exceeds its own limit in any second."""
+    now, called, accepted, refused, delays = 0.0, [], [], 0, iter(delays)
+    while now < seconds:
+        now += next(delays, 0.0) + pace.wait_time(now=now)
+        pace.count(now=now)
+        called.append(now)
+        if len(accepted) - bisect.bisect_left(accepted, now - 1.0) >= real_limit:
+            refused += 1
+            pace.throttled(now=now)
+            pace.pause(until=now + 0.05)
+        else:
+            accepted.append(now)
+        now += 0.0005
+    return called, accepted, refused
+
+
+@pytest.mark.parametrize("max_qps", [None, 50, 200, 1000])
+@pytest.mark.parametrize("real_limit", [5, 40, 150])
+def test_the_pace_comes_down_to_the_gateways_limit_and_uses_it(max_qps, real_limit):
+    pace = AdaptivePace(max_qps=max_qps)
+    _, accepted, refused = drive(pace=pace, real_limit=real_limit, seconds=120)
+    possible = min(real_limit, max_qps or real_limit)
+    assert len(accepted) / 120 >= 0.6 * possible
+    assert refused <= 0.3 * len(accepted)
+
+
+def test_the_pace_recovers_fully_once_the_gateway_is_quiet():
+    pace = AdaptivePace(max_qps=100)
+    for second in range(3):
+        pace.throttled(now=10.0 + 2 * second)
+    assert pace.pace < 20
+    pace.wait_time(now=120.0)
+    assert pace.pace == 100
+
+
+@given(
+    max_qps=st.integers(1, 60),
+    real_limit=st.integers(1, 60),
+    delays=st.lists(st.floats(min_value=0, max_value=0.5), max_size=40),
+)
+def test_adapting_never_exceeds_what_it_was_told(max_qps, real_limit, delays):
+    called, _, _ = drive(pace=AdaptivePace(max_qps=max_qps), real_limit=real_limit, seconds=15, delays=delays)
+    assert worst_window(called) <= max_qps
