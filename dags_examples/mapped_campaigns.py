@@ -2,9 +2,9 @@
 """
 One campaign for every file in a folder, side by side, and one sensor for all of them.
 
-By default the map index is part of a campaign's identity, and it moves when files come or go between a run and its
-Clear. Here each campaign is named after its run and its file instead, and the ledger lies in a place that goes by
-that name: whatever the order, nobody is sent to twice.
+By default the map index is part of a campaign's identity. It moves when files come or go between a run and its Clear,
+and then the operator refuses to send. Here each campaign is named after its run and its file instead, and the ledger
+lies in a place that goes by that name: whatever the order, each run goes on where it stopped.
 """
 
 from __future__ import annotations

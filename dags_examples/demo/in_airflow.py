@@ -49,7 +49,7 @@ def _load(dag_id: str) -> DAG:
     for error in bag.import_errors.values():
         sys.stderr.write(f"{error}\n")
     dag: Any = bag.dags[dag_id]
-    # The one thing that differs from production: a carrier's receipt takes hours, the simulator's half a second.
+    # The one thing that differs from production: a carrier's receipt takes hours, the simulator's a moment.
     sensor = dag.get_task("delivered")
     sensor.poke_interval, sensor.delivery_timeout = LOOK_EVERY, DEADLINE
     return dag  # type: ignore[no-any-return]

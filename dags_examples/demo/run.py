@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).parent
-RECEIPT_DELAY = 0.5
+RECEIPT_DELAY = 0.2
 TEXT = {"SMS_152550005": "${name}您好，您有${points}积分将于本月底到期，可在会员中心兑换礼品。拒收请回复R"}
 CAMPAIGNS = (
     ("china_campaign", "China", "china", audience.write_china),
