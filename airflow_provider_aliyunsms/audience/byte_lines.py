@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines of a UTF-8 file, one at a time, whatever kind of stream the storage hands out."""
+"""Lines of a text file, one at a time, whatever kind of stream the storage hands out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
+from airflow_provider_aliyunsms.audience.encodings import NOT_UTF8, Decoder
 from airflow_provider_aliyunsms.exceptions import AudienceError
-
-if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.audience.rows import OpenBinary
 
 # A line this long is no row of an audience but a file of another kind, and would otherwise fill the memory.
 MAX_LINE_BYTES = 4 * 1024 * 1024
@@ -19,44 +16,35 @@ _BLOCK = 256 * 1024
 BrokenLine = Callable[[str], AudienceError]
 
 
-@contextmanager
-def opened(path: str, open_binary: OpenBinary) -> Iterator[BinaryIO]:
+def text_lines(stream: BinaryIO, *, encoding: str | None, broken: BrokenLine) -> Iterator[str]:
     """
-    Open an audience file and close it again.
-
-    :raises AudienceError: when the storage says no, at once or while reading; it names the file without its
-        folder, because a URI can hold credentials.
-    """
-    name = _file_name(path)
-    try:
-        with open_binary(path) as stream:
-            yield stream
-    except FileNotFoundError:
-        msg = f"The audience file '{name}' does not exist."
-        raise AudienceError(msg, advice="check the path, and that this worker sees the storage.") from None
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
-        msg = f"The audience file '{name}' cannot be read: {problem}."
-        raise AudienceError(msg) from None
-
-
-def text_lines(stream: BinaryIO, *, broken: BrokenLine) -> Iterator[str]:
-    """
-    The lines of a stream with their line ends, decoded from UTF-8 with or without a byte order mark.
+    The lines of a stream with their line ends, decoded, with or without a byte order mark.
 
     Memory stays flat: a block and a line at a time.
 
+    :param encoding: as ``check_encoding`` returned it, None for UTF-8.
     :param broken: makes the error for a line that cannot be read, from what is wrong with it.
     """
+    lines = _byte_lines(stream, broken=broken)
+    if encoding is None:
+        yield from _utf8(lines, broken=broken)
+        return
+    decoder = Decoder(encoding=encoding, broken=broken)
+    for raw in lines:
+        yield decoder.text(raw)
+    decoder.finish()
+
+
+def _utf8(lines: Iterator[bytes], *, broken: BrokenLine) -> Iterator[str]:
     encoding = "utf-8-sig"
-    for raw in _byte_lines(stream, broken=broken):
+    for raw in lines:
         try:
             line = raw.decode(encoding)
         except UnicodeDecodeError:
             line = None
         if line is None:
             # Raised outside the handler: the decoder's exception holds the bytes it choked on.
-            raise broken("is not UTF-8 text; save the file as UTF-8")
+            raise broken(NOT_UTF8)
         yield line
         encoding = "utf-8"
 
@@ -72,7 +60,3 @@ def _byte_lines(stream: BinaryIO, *, broken: BrokenLine) -> Iterator[bytes]:
             raise broken("is too long")
     if rest:
         yield rest
-
-
-def _file_name(path: str) -> str:
-    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]

@@ -6,50 +6,49 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, BinaryIO
 
-from airflow_provider_aliyunsms.audience.byte_lines import opened, text_lines
-from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, OpenBinary, Row, field_label
+from airflow_provider_aliyunsms.audience.byte_lines import text_lines
+from airflow_provider_aliyunsms.audience.columns import Table
+from airflow_provider_aliyunsms.audience.opening import opened
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
     from _csv import Reader
     from collections.abc import Iterator
 
+    from airflow_provider_aliyunsms.audience.reading import Reading
+    from airflow_provider_aliyunsms.audience.rows import Row
 
-def read_csv(path: str, *, number_field: str, open_binary: OpenBinary) -> Iterator[Row]:
+
+def read_csv(path: str, reading: Reading) -> Iterator[Row]:
     """
-    The rows of a comma-separated UTF-8 file, one at a time; every other column is a template variable.
+    The rows of a comma-separated text file, one at a time; every other column is a template variable.
 
     Quoted cells may hold commas, quotes and line ends. Empty lines are skipped and not counted.
 
     :raises AudienceError: for a header without the number's column, with a column twice or without a name, a
         row with too few or too many cells, broken quoting, another encoding, or an unreadable file.
     """
-    with opened(path, open_binary) as stream:
-        yield from _CsvRows(stream).rows(number_field)
+    with opened(path, reading) as stream:
+        yield from _CsvRows(stream, encoding=reading.encoding).rows(reading)
 
 
 class _CsvRows:
     """One pass over one file; remembers where it is, so that an error can say so."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, *, encoding: str | None) -> None:
         self._number = 0
         self._in_header = True
-        lines = text_lines(stream, broken=self._broken)
+        lines = text_lines(stream, encoding=encoding, broken=self._broken)
         self._reader: Reader = csv.reader(lines, strict=True)
 
-    def rows(self, number_field: str) -> Iterator[Row]:
-        header = _checked_header(next(self._records(), None), number_field)
+    def rows(self, reading: Reading) -> Iterator[Row]:
+        table = _table(next(self._records(), None), reading)
         self._in_header = False
         for cells in self._records():
             self._number += 1
-            if len(cells) != len(header):
-                raise self._ragged(len(cells), len(header))
-            yield Row(
-                number=self._number,
-                values=dict(zip(header, cells, strict=True)),
-                flat=True,
-                number_field=number_field,
-            )
+            if len(cells) != table.width:
+                raise self._ragged(len(cells), table.width)
+            yield table.row(cells, number=self._number)
 
     def _records(self) -> Iterator[list[str]]:
         while True:
@@ -89,25 +88,9 @@ def _plain_words(problem: str) -> str:
     return problem
 
 
-def _checked_header(cells: list[str] | None, number_field: str) -> list[str]:
-    if cells is None:
+def _table(header: list[str] | None, reading: Reading) -> Table:
+    if header is None:
         msg = "The audience file is empty: it has no header row."
         raise AudienceError(msg)
-    header = [cell.strip() for cell in cells]
-    # First of all, because the first row of a file without a header is somebody's data and must not be shown.
-    if number_field not in header and PHONE_NUMBER not in header:
-        msg = f"The header row has no column '{number_field}'."
-        raise AudienceError(
-            msg, field=number_field, advice="name the columns in the first row, and separate them by commas."
-        )
-    seen: set[str] = set()
-    for position, name in enumerate(header, start=1):
-        if not name:
-            msg = f"Column {position} has no name in the header row."
-            raise AudienceError(msg)
-        if name in seen:
-            label = field_label(name)
-            msg = f"The header row has the column '{label}' twice."
-            raise AudienceError(msg, field=label)
-        seen.add(name)
-    return header
+    names = [cell.strip() for cell in header]
+    return Table(names, columns=reading.columns, number_field=reading.number_field, place="header row")

@@ -5,18 +5,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience.byte_lines import opened, text_lines
-from airflow_provider_aliyunsms.audience.rows import OpenBinary, Row
+from airflow_provider_aliyunsms.audience.byte_lines import text_lines
+from airflow_provider_aliyunsms.audience.opening import opened
+from airflow_provider_aliyunsms.audience.rows import Row
 from airflow_provider_aliyunsms.audience.strict_json import BrokenJsonError, parse_json
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_aliyunsms.audience.columns import Columns
+    from airflow_provider_aliyunsms.audience.reading import Reading
 
 
-def read_jsonl(path: str, *, number_field: str, open_binary: OpenBinary) -> Iterator[Row]:
+def read_jsonl(path: str, reading: Reading) -> Iterator[Row]:
     """
-    The rows of a UTF-8 file of JSON lines, one at a time: objects, or strings that are just a number.
+    The rows of a text file of JSON lines, one at a time: objects, or strings that are just a number.
 
     Keys the API does not know are template variables, as in a CSV file. Empty lines are skipped.
 
@@ -28,25 +32,32 @@ def read_jsonl(path: str, *, number_field: str, open_binary: OpenBinary) -> Iter
     def broken(problem: str) -> AudienceError:
         return AudienceError(f"Row {row + 1} (line {line_number + 1} of the file) {problem}.", row=row + 1)
 
-    with opened(path, open_binary) as stream:
-        for line in text_lines(stream, broken=broken):
+    with opened(path, reading) as stream:
+        for line in text_lines(stream, encoding=reading.encoding, broken=broken):
             if line.strip():
-                values = _values(line, number_field)
+                values = _values(line, reading)
                 if isinstance(values, str):
                     raise broken(values)
                 row += 1
-                yield Row(number=row, values=values, flat=True, number_field=number_field)
+                yield Row(number=row, values=values, flat=True, number_field=reading.number_field)
             line_number += 1
 
 
-def _values(line: str, number_field: str) -> dict[str, Any] | str:
+def _values(line: str, reading: Reading) -> Mapping[str, Any] | str:
     """The row's values, or what is wrong with the line."""
     try:
         value = parse_json(line)
     except BrokenJsonError as error:
         return f"is {error}"
     if isinstance(value, dict):
-        return value
+        return _renamed(value, reading.columns)
     if isinstance(value, str):
-        return {number_field: value}
+        return {reading.number_field: value}
     return "is neither an object nor a string"
+
+
+def _renamed(values: dict[str, Any], columns: Columns) -> Mapping[str, Any] | str:
+    try:
+        return columns.renamed(values)
+    except AudienceError as error:
+        return f"has '{error.field}' twice once column_mapping is applied"

@@ -3,25 +3,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.rows import Row
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
+if TYPE_CHECKING:
+    from airflow_provider_aliyunsms.audience.columns import Columns
 
-def read_list(items: Iterable[Any], *, number_field: str) -> Iterator[Row]:
+
+def read_list(items: Iterable[Any], *, number_field: str, columns: Columns) -> Iterator[Row]:
     """
     One row for each item: a phone number as text, or a mapping with the documented keys.
 
-    :raises AudienceError: for an item of another type.
+    In a lazy sequence, as the collected results of a mapped task are, an item may itself be a list of such items;
+    only one list is held at a time.
+
+    :raises AudienceError: for an item of another type, such as the tuples of a query's result.
     """
-    for position, item in enumerate(items, start=1):
+    for position, item in enumerate(_flat(items), start=1):
         if isinstance(item, str):
             values: Mapping[str, Any] = {number_field: item}
         elif isinstance(item, Mapping):
-            values = item
+            values = _renamed(item, columns=columns, row=position)
         else:
             msg = f"Row {position} is of type {type(item).__name__}; it must be text or a mapping."
-            raise AudienceError(msg, row=position)
+            raise AudienceError(msg, row=position, advice="make each row a mapping with named keys.")
         yield Row(number=position, values=values, flat=False, number_field=number_field)
+
+
+def _flat(items: Iterable[Any]) -> Iterator[Any]:
+    # A plain list of lists is mostly a query's result, whose first cells must not be taken for the audience.
+    lazy = isinstance(items, Sequence) and not isinstance(items, list | tuple)
+    for item in items:
+        if lazy and isinstance(item, list):
+            yield from item
+        else:
+            yield item
+
+
+def _renamed(item: Mapping[str, Any], *, columns: Columns, row: int) -> Mapping[str, Any]:
+    try:
+        return columns.renamed(item)
+    except AudienceError as error:
+        error.row = row
+        error.message = f"Row {row}: {error.message}"
+        raise

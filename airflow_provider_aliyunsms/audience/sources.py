@@ -7,41 +7,73 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_aliyunsms.audience.columns import Columns
 from airflow_provider_aliyunsms.audience.csv_source import read_csv
+from airflow_provider_aliyunsms.audience.encodings import check_encoding
 from airflow_provider_aliyunsms.audience.jsonl_source import read_jsonl
 from airflow_provider_aliyunsms.audience.list_source import read_list
+from airflow_provider_aliyunsms.audience.opening import GZIP_ENDING
+from airflow_provider_aliyunsms.audience.parquet_source import check_parquet, read_parquet
+from airflow_provider_aliyunsms.audience.reading import Fingerprint, Reading, no_fingerprint
 from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, OpenBinary, Row
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
-__all__ = ["FILE_ENDINGS", "OpenBinary", "Row", "check_source", "read_rows"]
+__all__ = ["FILE_ENDINGS", "Columns", "OpenBinary", "Row", "check_source", "read_rows"]
 
-_FORMATS: Mapping[str, Callable[..., Iterator[Row]]] = {
+_TEXT: Mapping[str, Callable[[str, Reading], Iterator[Row]]] = {
     ".csv": read_csv,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
     ".json-lines": read_jsonl,
 }
-FILE_ENDINGS = tuple(_FORMATS)
+_PARQUET = ".parquet"
+FILE_ENDINGS = (*_TEXT, _PARQUET)
+"""Each of them may be followed by ``.gz``."""
 
 
-def read_rows(source: object, *, number_field: str = PHONE_NUMBER, open_binary: OpenBinary) -> Iterator[Row]:
+def read_rows(
+    source: object,
+    *,
+    number_field: str = PHONE_NUMBER,
+    open_binary: OpenBinary,
+    fingerprint: Fingerprint = no_fingerprint,
+    columns: Columns | None = None,
+    encoding: str | None = None,
+) -> Iterator[Row]:
     """
     The rows of an audience, one at a time and in order.
 
     The kind of source is checked at once; a file is opened when the first row is asked for, and its errors
     appear with the row they are in. Reading twice gives the same rows, except for a one-way iterator.
 
-    :param source: an iterable of numbers or mappings, or the path or URI of a file ending in one of
-        :data:`FILE_ENDINGS`.
+    :param source: an iterable of numbers or mappings, or of lists of these, or the path or URI of a file ending in
+        one of :data:`FILE_ENDINGS`, packed with gzip or not.
     :param number_field: the key that holds the phone number, ``phone_number`` or ``to``.
     :param open_binary: opens a path or URI for reading bytes.
+    :param fingerprint: tells whether a file is still the same.
+    :param columns: the source's names and ours, where they differ.
+    :param encoding: of a text file; None for UTF-8 with or without a byte order mark.
     :raises AudienceError: when the source or a row has the wrong shape; it never holds a value of a row.
-    :raises ConfigurationError: when the file's ending is unknown.
+    :raises ConfigurationError: when the file's ending or encoding is unknown, or Parquet is not installed.
     """
     path = check_source(source)
+    reading = Reading(
+        number_field=number_field,
+        open_binary=open_binary,
+        fingerprint=fingerprint,
+        columns=columns or Columns(),
+        encoding=check_encoding(encoding),
+    )
+    ending = None if path is None else _ending(path)
+    if encoding is not None and ending not in _TEXT:
+        msg = "encoding means something for CSV and JSON-lines files only"
+        raise ConfigurationError(msg, advice="Leave it out.")
     if path is None:
-        return read_list(source, number_field=number_field)  # type: ignore[arg-type] # check_source saw an iterable
-    return _FORMATS[_ending(path)](path, number_field=number_field, open_binary=open_binary)
+        return read_list(source, number_field=number_field, columns=reading.columns)  # type: ignore[arg-type] # check_source saw an iterable
+    if ending == _PARQUET:
+        check_parquet()
+        return read_parquet(path, reading)
+    return _TEXT[_ending(path)](path, reading)
 
 
 def check_source(source: object) -> str | None:
@@ -74,9 +106,12 @@ def _path_of(source: Any) -> str | None:
 
 
 def _ending(path: str) -> str:
-    lower = path.lower()
+    lower = path.lower().removesuffix(GZIP_ENDING)
     for ending in FILE_ENDINGS:
         if lower.endswith(ending):
             return ending
-    msg = f"Recipients given as text must be the path of a file ending in {', '.join(FILE_ENDINGS)}."
+    msg = (
+        f"Recipients given as text must be the path of a file ending in {', '.join(FILE_ENDINGS)}, "
+        f"with or without {GZIP_ENDING}."
+    )
     raise ConfigurationError(msg, advice="put a single phone number into a list.")

@@ -259,7 +259,7 @@ def test_every_ending_is_known_in_either_case(ending):
     assert check_source(f"s3://bucket/a{ending.upper()}")
 
 
-@pytest.mark.parametrize("source", ["a.xlsx", "a.csv.gz", SECRET, "", "s3://key:secret@bucket/a"])
+@pytest.mark.parametrize("source", ["a.xlsx", "a.gz", "a.xlsx.gz", SECRET, "", "s3://key:secret@bucket/a"])
 def test_another_ending_is_a_configuration_error_that_names_the_known_ones(source):
     with pytest.raises(ConfigurationError) as caught:
         read_rows(source, number_field="phone_number", open_binary=open_file)

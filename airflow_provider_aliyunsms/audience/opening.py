@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Open an audience file, unpacked where it is packed, and notice what goes wrong with it as a whole."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from airflow_provider_aliyunsms.exceptions import AudienceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_aliyunsms.audience.reading import Reading
+
+GZIP_ENDING = ".gz"
+_GZIP_MAGIC = b"\x1f\x8b"
+_BLOCK = 256 * 1024
+
+
+@contextmanager
+def opened(path: str, reading: Reading) -> Iterator[BinaryIO]:
+    """
+    Open an audience file for its content, gzip unpacked, and close it again. Nothing is read ahead of need.
+
+    :raises AudienceError: when the storage says no, at once or while reading, when gzip data are cut or damaged, or
+        when the file is another one at the end than it was at the beginning; it names the file without its
+        folder, because a URI can hold credentials.
+    """
+    name = _file_name(path)
+    before = reading.fingerprint(path)
+    try:
+        with _explained(name), reading.open_binary(path) as stream:
+            yield _unpacked(stream, name) if is_packed(path) else stream
+    except AudienceError:
+        # Whatever was found in a file that somebody is writing to is only a consequence of that.
+        if reading.fingerprint(path) != before:
+            raise _changed(name) from None
+        raise
+    if reading.fingerprint(path) != before:
+        raise _changed(name)
+
+
+def is_packed(path: str) -> bool:
+    """Whether the name says that the file is gzip."""
+    return path.lower().endswith(GZIP_ENDING)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        msg = f"The audience file '{name}' does not exist."
+        raise AudienceError(msg, advice="check the path, and that this worker sees the storage.") from None
+    except EOFError:
+        msg = f"The audience file '{name}' is cut: its gzip data end too early."
+        raise AudienceError(msg, advice="copy the file again and compare the sizes.") from None
+    except (gzip.BadGzipFile, zlib.error):
+        msg = f"The audience file '{name}' is damaged: its gzip data cannot be unpacked."
+        raise AudienceError(msg, advice="copy the file again and compare the sizes.") from None
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+        msg = f"The audience file '{name}' cannot be read: {problem}."
+        raise AudienceError(msg) from None
+
+
+def _unpacked(stream: BinaryIO, name: str) -> BinaryIO:
+    # Not every storage's stream can peek, and Python's own reader takes an empty file for valid gzip.
+    packed = io.BufferedReader(cast("io.RawIOBase", stream), _BLOCK)
+    start = packed.peek(len(_GZIP_MAGIC))[: len(_GZIP_MAGIC)]
+    if not start or not _GZIP_MAGIC.startswith(start):
+        problem = "is empty" if not start else "is not gzip"
+        msg = f"The audience file '{name}' {problem}, though its name says gzip."
+        raise AudienceError(msg, advice="name the file after what is in it, or pack it again.")
+    return cast("BinaryIO", gzip.GzipFile(fileobj=packed, mode="rb"))
+
+
+def _changed(name: str) -> AudienceError:
+    return AudienceError(
+        f"The audience file '{name}' changed while it was read. Nothing was sent.",
+        advice="write the file under another name, rename it when it is complete, and only then start the task.",
+    )
+
+
+def _file_name(path: str) -> str:
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2]
