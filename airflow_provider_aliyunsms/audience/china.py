@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.local_codes import LocalCode, RowRejected
-from airflow_provider_aliyunsms.audience.numbers import international_number, mainland_number
+from airflow_provider_aliyunsms.audience.numbers import compact_number, international_number, mainland_number
 from airflow_provider_aliyunsms.audience.recipients import Recipient
 from airflow_provider_aliyunsms.audience.row_numbers import invalid_number, number_text
 from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Row, field_label, is_missing
@@ -148,6 +148,12 @@ def _china_number(values: Mapping[str, Any]) -> str:
     if number is None:
         raise invalid_number(
             PHONE_NUMBER, "the phone number is neither a mainland mobile nor one with a country code"
+        )
+    # Eleven digits that begin with 1 are what a mistyped mainland mobile looks like; as a +1 number it would
+    # reach, and cost, somebody in North America. Who means that writes the plus sign.
+    if number.startswith("1") and not compact_number(text).startswith(("+", "00")):
+        raise invalid_number(
+            PHONE_NUMBER, "eleven digits that are no mainland mobile; +1 numbers need their plus"
         )
     if number.startswith("86"):
         raise invalid_number(PHONE_NUMBER, "the phone number is in the mainland but is not a mobile")

@@ -264,6 +264,13 @@ def test_wrong_defaults_are_a_configuration_error(wrong):
     assert "secret" not in str(caught.value)
 
 
+def test_a_mistyped_mainland_mobile_does_not_become_a_number_in_america():
+    with pytest.raises(RowRejected) as caught:
+        rules().prepare("12345678901")
+    assert caught.value.code == LocalCode.INVALID_NUMBER
+    assert rules().prepare("+12345678901").number == "12345678901"
+
+
 JUNK = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers(), max_size=2)
 )
