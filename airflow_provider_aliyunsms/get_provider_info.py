@@ -66,11 +66,6 @@ def _extra_fields() -> dict[str, object]:
         "globe_region_id": _text(
             "Globe region", "Region of the Globe API, such as ap-southeast-1. Empty: the default endpoint."
         ),
-        "security_token": {
-            "label": "STS security token",
-            "description": "Only with a temporary AccessKey. It expires, and nothing here renews it.",
-            "schema": {"type": ["string", "null"], "format": "password"},
-        },
         "sign_name": _text("Default signature", "SMS signature of recipients that bring none."),
         "sender_id": _text("Default sender ID", "Sender ID of Globe messages that bring none."),
         "connect_timeout": _seconds(
@@ -81,6 +76,54 @@ def _extra_fields() -> dict[str, object]:
             "Seconds to wait for an answer. A send that is not answered in time is looked up, not repeated.",
             default=10,
         ),
+        **_credential_fields(),
+    }
+
+
+def _credential_fields() -> dict[str, object]:
+    kinds = [
+        "access_key",
+        "sts",
+        "ram_role_arn",
+        "oidc_role_arn",
+        "ecs_ram_role",
+        "credentials_uri",
+        "default",
+    ]
+    role = "For ram_role_arn and oidc_role_arn. "
+    return {
+        "credential_type": {
+            "label": "Credential type",
+            "description": (
+                "access_key and sts use login and password; ram_role_arn assumes a role with them; the others need "
+                'neither. All but the first two need the extra "credentials" of the package.'
+            ),
+            "schema": {"type": ["string", "null"], "enum": kinds, "default": "access_key"},
+        },
+        "security_token": {
+            "label": "STS security token",
+            "description": "Only with a temporary AccessKey. It expires, and nothing here renews it.",
+            "schema": {"type": ["string", "null"], "format": "password"},
+        },
+        "role_arn": _text("Role ARN", role + "Such as acs:ram::1234567890123456:role/sms."),
+        "role_session_name": _text("Role session name", role + "Appears in the audit log."),
+        "role_session_expiration": {
+            "label": "Role session expiration",
+            "description": role + "Seconds for which one session is valid; empty means 3600.",
+            "schema": {"type": ["integer", "null"], "minimum": 900, "maximum": 43200},
+        },
+        "policy": _text("Session policy", role + "A JSON policy that narrows the role's permissions."),
+        "external_id": _text("External ID", "For ram_role_arn. What the role's trust policy asks for."),
+        "sts_endpoint": _text("STS endpoint", role + "A host such as sts.cn-hangzhou.aliyuncs.com."),
+        "oidc_provider_arn": _text("OIDC provider ARN", "For oidc_role_arn (RRSA)."),
+        "oidc_token_file_path": _text("OIDC token file", "For oidc_role_arn (RRSA). A path on the worker."),
+        "role_name": _text("ECS role name", "For ecs_ram_role. Empty: the role of the instance."),
+        "disable_imds_v1": {
+            "label": "Metadata v2 only",
+            "description": "For ecs_ram_role. true: never ask the metadata service without a token.",
+            "schema": {"type": ["string", "null"], "enum": ["true", "false"]},
+        },
+        "credentials_uri": _text("Credentials URI", "For credentials_uri. https, or http on this machine."),
     }
 
 

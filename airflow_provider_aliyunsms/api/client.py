@@ -29,19 +29,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_aliyunsms.api.answers import Answer
-    from airflow_provider_aliyunsms.api.credentials import CredentialsProvider
+    from airflow_provider_aliyunsms.api.credentials import Credentials, CredentialsProvider
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
     from airflow_provider_aliyunsms.api.transport import Transport
 
 _CHINA: Final = "2017-05-25"
 _GLOBE: Final = "2018-05-01"
+_SENDS: Final = frozenset({"SendBatchSms", "SendSms", "BatchSendMessageToGlobe"})
+_MOST_SIGNERS: Final = 10_000
 
 
 class AliyunSmsClient:
     """
     Both APIs behind one door; safe to share between threads.
 
-    :param credentials: asked before every signature.
+    :param credentials: asked before every signature; a replay after a lost answer is signed as its first copy was.
     :param china: the endpoint of the 2017-05-25 API.
     :param globe: the endpoint of the 2018-05-01 API.
     :param transport: makes the attempts; closed by :meth:`close`.
@@ -62,6 +64,7 @@ class AliyunSmsClient:
         self._globe = globe
         self._transport = transport
         self._read_retries = read_retries or ReadRetries()
+        self._signers: dict[str, Credentials] = {}
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -251,16 +254,26 @@ class AliyunSmsClient:
     def _call(
         self, action: str, form: Mapping[str, str], *, globe: bool = False, envelope: Envelope | None = None
     ) -> Answer:
+        envelope = envelope or Envelope.new()
+        credentials = self._signers.get(envelope.nonce) or self._credentials()
         request = sign_acs3(
             endpoint=self._globe if globe else self._china,
             action=action,
             version=_GLOBE if globe else _CHINA,
             query={},
             form=form,
-            credentials=self._credentials(),
-            envelope=envelope or Envelope.new(),
+            credentials=credentials,
+            envelope=envelope,
         )
-        return accepted_fields(self._transport.send(request), action=action, globe=globe)
+        try:
+            answer = accepted_fields(self._transport.send(request), action=action, globe=globe)
+        except AmbiguousOutcomeError:
+            # A replay proves something only if it is identical, also when the AccessKey was renewed in between.
+            if action in _SENDS and len(self._signers) < _MOST_SIGNERS:
+                self._signers[envelope.nonce] = credentials
+            raise
+        self._signers.pop(envelope.nonce, None)
+        return answer
 
     def _send_details(self, form: Mapping[str, str]) -> SendDetailsPage:
         try:

@@ -52,3 +52,24 @@ CredentialsProvider: TypeAlias = Callable[[], Credentials]
 def static_credentials(credentials: Credentials) -> CredentialsProvider:
     """Provide the same credentials for ever."""
     return lambda: credentials
+
+
+def announcing(
+    provider: CredentialsProvider, *, on_new: Callable[[Credentials], None]
+) -> CredentialsProvider:
+    """
+    Provide what another provider provides, and tell about every change of it, the first included.
+
+    :param on_new: called in the thread that signs, before the credentials are used.
+    """
+    known: Credentials | None = None
+
+    def provide() -> Credentials:
+        nonlocal known
+        found = provider()
+        if found != known:
+            on_new(found)
+            known = found
+        return found
+
+    return provide

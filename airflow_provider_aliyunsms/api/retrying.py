@@ -30,11 +30,13 @@ class ReadRetries:
     :param attempts: attempts in all, at least 1.
     :param first_wait: seconds; the longest first wait, doubled before each further attempt.
     :param longest_wait: seconds; no wait is longer, whatever the gateway asks for.
+    :param before_attempt: called before each attempt, to pace or to refuse it; what it raises ends the call.
     """
 
     attempts: int = 4
     first_wait: float = 0.5
     longest_wait: float = 8.0
+    before_attempt: Callable[[], None] | None = None
 
     def call(self, attempt: Callable[[], T]) -> T:
         """
@@ -49,7 +51,12 @@ class ReadRetries:
             retry=retry_if_exception_type((NotSentError, AmbiguousOutcomeError)),
             reraise=True,
         )
-        return retrying(attempt)
+        return retrying(lambda: self._announced(attempt))
+
+    def _announced(self, attempt: Callable[[], T]) -> T:
+        if self.before_attempt is not None:
+            self.before_attempt()
+        return attempt()
 
     def _wait(self, state: RetryCallState) -> float:
         # Jitter, because the tasks of one DAG start, and are throttled, together.

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret, redact
 
-from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.api.credentials import Credentials, announcing
+from airflow_provider_aliyunsms.exceptions import CampaignDoomedError, ConfigurationError, CredentialsError
 from airflow_provider_aliyunsms.hooks.check import Verdict, check, explain_configuration
-from airflow_provider_aliyunsms.hooks.clients import client_for
+from airflow_provider_aliyunsms.hooks.clients import client_for, provider_for
 from airflow_provider_aliyunsms.hooks.form import field_behaviour, form_widgets
 from airflow_provider_aliyunsms.hooks.settings import read_settings
 
@@ -36,9 +37,18 @@ class AliyunSmsHook(BaseHook):
     * **Host**: endpoint override for both APIs, ``https://...``; plain ``http`` only to a loopback address.
       **Port**: used with the host if set.
     * **Extra**: ``region_id`` and ``globe_region_id`` choose the endpoints of the China and the Globe API;
-      ``security_token`` belongs to a temporary AccessKey; ``sign_name`` and ``sender_id`` are defaults for
-      recipients that bring none; ``connect_timeout`` and ``read_timeout`` are seconds (5 and 10). Other
-      names are ignored.
+      ``sign_name`` and ``sender_id`` are defaults for recipients that bring none; ``connect_timeout`` and
+      ``read_timeout`` are seconds (5 and 10). Other names are ignored.
+    * **Extra, credentials**: ``credential_type`` says where they come from. ``access_key``: login and password,
+      with a ``security_token`` if there is one; ``sts``: the same, token required. Through the package
+      ``alibabacloud-credentials`` (extra ``credentials``), and renewed by it: ``ram_role_arn``,
+      ``oidc_role_arn`` (``role_arn``, ``role_session_name``, ``role_session_expiration``, ``policy``,
+      ``sts_endpoint``; the one with ``external_id``, the other with ``oidc_provider_arn`` and
+      ``oidc_token_file_path``), ``ecs_ram_role`` (``role_name``, ``disable_imds_v1``), ``credentials_uri``
+      (``credentials_uri``) and ``default`` (the package's chain).
+
+    A connection of type ``alibaba_cloud`` of the official provider works as well: its ``access_key_id`` and
+    ``access_key_secret`` are read from the extra.
 
     To send a campaign use the operators: they write down what they send, so that a retry does not send it
     again. The methods here make one call each and remember nothing.
@@ -82,9 +92,10 @@ class AliyunSmsHook(BaseHook):
         :raises ConfigurationError: a field is wrong or missing.
         """
         settings = read_settings(self.connection)
-        mask_secret(settings.credentials.access_key_secret)
-        if settings.credentials.security_token:
-            mask_secret(settings.credentials.security_token)
+        found = settings.credentials
+        known = found if isinstance(found, Credentials) else found.access_key
+        if known is not None:
+            _mask(known)
         return settings
 
     @property
@@ -101,13 +112,26 @@ class AliyunSmsHook(BaseHook):
         """
         Give the API client, made once; it may be shared between threads.
 
+        Credentials that renew themselves are fetched once here, so that a wrong role is found before anything is
+        sent, and asked for again before every request.
+
         :raises ConfigurationError: a field of the connection is wrong or missing.
+        :raises CredentialsError: there are no credentials.
+        :raises ConnectionNotMadeError: the credentials could not be fetched now.
         """
         return self._client
 
     @cached_property
     def _client(self) -> AliyunSmsClient:
-        return client_for(self.settings)
+        settings = self.settings
+        if isinstance(settings.credentials, Credentials):
+            return client_for(settings)
+        provider = announcing(provider_for(settings), on_new=_mask)
+        try:
+            provider()
+        except CampaignDoomedError as error:
+            raise CredentialsError(error.message, code=error.code, advice=error.advice) from None
+        return client_for(settings, credentials=provider)
 
     def send_sms(
         self,
@@ -213,3 +237,9 @@ class AliyunSmsHook(BaseHook):
                 ok=False,
                 message=f"The test itself failed ({type(error).__name__}). Please report it as a bug.",
             )
+
+
+def _mask(credentials: Credentials) -> None:
+    mask_secret(credentials.access_key_secret)
+    if credentials.security_token:
+        mask_secret(credentials.security_token)

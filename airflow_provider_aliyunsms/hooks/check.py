@@ -22,7 +22,12 @@ from airflow_provider_aliyunsms.exceptions import (
     ConnectionNotMadeError,
     ThrottledError,
 )
-from airflow_provider_aliyunsms.hooks.clients import china_endpoint_for, client_for, transport_for
+from airflow_provider_aliyunsms.hooks.clients import (
+    china_endpoint_for,
+    client_for,
+    provider_for,
+    transport_for,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
@@ -80,12 +85,19 @@ def check(settings: ConnectionSettings) -> Verdict:
     """
     Ask the China API for one signature: one attempt that costs nothing, sends nothing and changes nothing.
 
-    :raises ConfigurationError: an endpoint or a region is malformed.
+    :raises ConfigurationError: an endpoint or a region is malformed, or the credentials' package is missing.
     """
     endpoint = china_endpoint_for(settings)
+    provider = provider_for(settings)
+    try:
+        key_id = provider().access_key_id
+    except ApiError as error:
+        # Its text is our own: the package's is never passed on.
+        return Verdict(ok=False, message=str(error))
     transport = transport_for(settings)
-    client = client_for(settings, transport=transport, read_retries=ReadRetries(attempts=1))
-    key_id = settings.credentials.access_key_id
+    client = client_for(
+        settings, credentials=provider, transport=transport, read_retries=ReadRetries(attempts=1)
+    )
     try:
         answer = client.query_sms_sign_list(page_index=1, page_size=1)
         found = f" It sees {answer.total_count} signature(s)." if answer.total_count else ""

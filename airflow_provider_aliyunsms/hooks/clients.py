@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.api.client import AliyunSmsClient
-from airflow_provider_aliyunsms.api.credentials import static_credentials
+from airflow_provider_aliyunsms.api.credentials import Credentials, static_credentials
 from airflow_provider_aliyunsms.api.endpoints import china_endpoint, globe_endpoint
 from airflow_provider_aliyunsms.api.transport import Transport
+from airflow_provider_aliyunsms.api.vendor_credentials import VendorCredentials
 from airflow_provider_aliyunsms.hooks.settings import read_settings
 
 MAX_CONNECTIONS = 64
@@ -17,6 +18,7 @@ MAX_CONNECTIONS = 64
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
+    from airflow_provider_aliyunsms.api.credentials import CredentialsProvider
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
     from airflow_provider_aliyunsms.api.retrying import ReadRetries
     from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
@@ -37,23 +39,37 @@ def build_client(connection: Connection) -> AliyunSmsClient:
 def client_for(
     settings: ConnectionSettings,
     *,
+    credentials: CredentialsProvider | None = None,
     transport: Transport | None = None,
     read_retries: ReadRetries | None = None,
 ) -> AliyunSmsClient:
     """
     Make a client from settings.
 
+    :param credentials: used instead of what the settings say.
     :param transport: used instead of a new one.
     :param read_retries: how read calls are repeated, if not as usual.
     :raises ConfigurationError: an endpoint or a region is malformed.
+    :raises CredentialsError: the package for this kind of credentials is missing.
     """
     return AliyunSmsClient(
-        credentials=static_credentials(settings.credentials),
+        credentials=credentials or provider_for(settings),
         china=china_endpoint_for(settings),
         globe=globe_endpoint(region_id=settings.globe_region_id, override=settings.endpoint),
         transport=transport or transport_for(settings),
         read_retries=read_retries,
     )
+
+
+def provider_for(settings: ConnectionSettings) -> CredentialsProvider:
+    """
+    Make what is asked before every signature; no network.
+
+    :raises CredentialsError: the package for this kind of credentials is missing, or a field of it is.
+    """
+    if isinstance(settings.credentials, Credentials):
+        return static_credentials(settings.credentials)
+    return VendorCredentials(settings.credentials)
 
 
 def china_endpoint_for(settings: ConnectionSettings) -> Endpoint:

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from airflow_provider_aliyunsms.delivery.gate import CallGate
+from airflow_provider_aliyunsms.delivery.known import TOP
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, Part
+from airflow_provider_aliyunsms.delivery.sampling import draw
 from airflow_provider_aliyunsms.delivery.tracking import scan
 from airflow_provider_aliyunsms.delivery.watch import Rules, Watch
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
@@ -19,51 +23,76 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
     from airflow_provider_aliyunsms.campaign.ports import StatusChannel
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
+    from airflow_provider_aliyunsms.delivery.gate import Limits
+    from airflow_provider_aliyunsms.delivery.known import Known
     from airflow_provider_aliyunsms.delivery.progress import Progress
+
+GATE_MARGIN = 0.1
+"""Seconds by which the clocks of two processes may differ in what they call the last second."""
 
 READ_ATTEMPTS = 2
 """A question that fails is asked again in the next round anyway; more attempts would only make an outage slow."""
 
 
-def status_client(connection: Connection) -> AliyunSmsClient:
+def status_client(connection: Connection, *, gate: CallGate) -> AliyunSmsClient:
     """
     Make a client for read calls; no network.
 
+    :param gate: every query passes it.
     :raises ConfigurationError: a field of the connection is wrong or missing.
     """
     from airflow_provider_aliyunsms.api.retrying import ReadRetries
     from airflow_provider_aliyunsms.hooks.clients import client_for
     from airflow_provider_aliyunsms.hooks.settings import read_settings
 
-    return client_for(read_settings(connection), read_retries=ReadRetries(attempts=READ_ATTEMPTS))
+    retries = ReadRetries(attempts=READ_ATTEMPTS, before_attempt=gate.take)
+    return client_for(read_settings(connection), read_retries=retries)
 
 
 def make_watch(
     *,
     campaigns: Sequence[WatchedCampaign],
     rules: Rules,
-    client: Callable[[], AliyunSmsClient],
-    max_qps: float | None,
-    progress: Sequence[Progress] | None = None,
-    failures: int = 0,
+    limits: Limits,
+    client: Callable[[CallGate], AliyunSmsClient],
+    known: Known | None = None,
 ) -> Watch:
     """
     Build what sensor and trigger look through; reads the receipts unless progress is handed over.
 
-    :param client: makes the client; not called when nothing was accepted, so that no connection is needed.
-    :param progress: one for each campaign that has accepted messages.
+    :param client: makes the client, whose queries must pass the gate; not called when nothing was accepted, so that
+        no connection is needed.
+    :param known: what earlier processes learned.
     :raises ConfigurationError: the receipts cannot be found, or are not those of the campaign.
     """
+    gate = make_gate(limits=limits, known=known)
     asked = [each for each in campaigns if each.accepted]
     parts: list[Part] = []
     if asked:
-        made = client()
-        known = progress or [scan(campaign=each, open_receipts=open_receipts) for each in asked]
-        for campaign, done in zip(asked, known, strict=True):
+        made = client(gate)
+        for campaign, progress in zip(asked, _progress(asked, rules=rules, known=known), strict=True):
             channel = status_channel(api=campaign.api, client=made)
-            parts.append(Part(campaign=campaign, channel=channel, progress=done))
-    poller = DeliveryPoller(parts=parts, open_receipts=open_receipts, max_qps=max_qps)
-    return Watch(campaigns=campaigns, poller=poller, rules=rules, failures=failures)
+            parts.append(Part(campaign=campaign, channel=channel, progress=progress))
+    poller = DeliveryPoller(
+        parts=parts, open_receipts=open_receipts, gate=gate, cursor=known.cursor if known else TOP
+    )
+    return Watch(campaigns=campaigns, poller=poller, rules=rules, known=known)
+
+
+def make_gate(*, limits: Limits, known: Known | None) -> CallGate:
+    """Make the gate; the calls an earlier process made a moment ago still count towards the pace."""
+    if known is None:
+        return CallGate(limits=limits)
+    window = max(1.0, 1.0 / (limits.max_qps or 1.0)) + GATE_MARGIN
+    recent = known.recent if time.time() < known.noted_at + window else 0
+    return CallGate(limits=limits, calls=known.calls, recent=recent)
+
+
+def _progress(asked: Sequence[WatchedCampaign], *, rules: Rules, known: Known | None) -> Sequence[Progress]:
+    if known is not None and known.progress is not None:
+        return known.progress
+    everyone = [scan(campaign=each, open_receipts=open_receipts) for each in asked]
+    return draw(campaigns=asked, everyone=everyone, sample_size=rules.sample_size)
 
 
 def status_channel(*, api: str, client: AliyunSmsClient) -> StatusChannel:

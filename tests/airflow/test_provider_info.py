@@ -149,6 +149,18 @@ def test_the_connection_form_is_drawn_without_importing_the_hook(installed):
         "sender_id",
         "connect_timeout",
         "read_timeout",
+        "credential_type",
+        "role_arn",
+        "role_session_name",
+        "role_session_expiration",
+        "policy",
+        "external_id",
+        "sts_endpoint",
+        "oidc_provider_arn",
+        "oidc_token_file_path",
+        "role_name",
+        "disable_imds_v1",
+        "credentials_uri",
     }
     assert [name for name, field in answer["extra"].items() if field["sensitive"]] == ["security_token"]
     assert answer["ours_loaded"] == [PACKAGE, f"{PACKAGE}.get_provider_info"]

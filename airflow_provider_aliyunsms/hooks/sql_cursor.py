@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cursor on any database Airflow has a connection for, server-side where the driver would else hold all rows."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from airflow_provider_aliyunsms.audience.sql_errors import query_failed
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+
+_CURSOR_NAME = "aliyunsms_audience"
+_UNBUFFERED = {"MySQLdb": "MySQLdb.cursors", "pymysql": "pymysql.cursors"}
+
+
+@contextmanager
+def streaming_cursor(
+    *, conn_id: str, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
+) -> Iterator[Any]:
+    """
+    Run a query and give its DB-API cursor; connection and cursor are closed afterwards, nothing is committed.
+
+    PostgreSQL (psycopg 2 and 3) gets a named cursor, MySQL (mysqlclient, PyMySQL) an unbuffered one, because their
+    usual cursors fetch all rows into memory at once; other drivers fetch as they are asked.
+
+    :param conn_id: a connection whose hook is a ``DbApiHook``.
+    :param sql: one statement.
+    :param parameters: bound to it by the driver, in the driver's own style.
+    :raises ConfigurationError: the connection is none to a SQL database.
+    :raises AudienceError: the database cannot be reached or refuses the query.
+    """
+    hook = _hook(conn_id)
+    with contextlib.ExitStack() as stack:
+        try:
+            connection = hook.get_conn()
+            stack.callback(_close, connection)
+            cursor = _cursor(connection)
+            stack.callback(_close, cursor)
+            arguments = () if parameters is None else (parameters,)
+            cursor.execute(sql.strip().rstrip(";"), *arguments)
+            failure: AudienceError | None = None
+        except Exception as error:  # noqa: BLE001 - every driver has its own tree of errors
+            failure = query_failed(error, done=None)
+        if failure is not None:
+            # Raised outside the handler: the driver's text can hold values of rows.
+            raise failure
+        yield cursor
+
+
+def _hook(conn_id: str) -> Any:
+    try:
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+    except ImportError:
+        raise ConfigurationError(
+            "recipients_sql needs apache-airflow-providers-common-sql",
+            advice="pip install 'airflow-provider-aliyunsms[sql]' and the provider of the database.",
+        ) from None
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    hook = BaseHook.get_connection(conn_id).get_hook()
+    if not isinstance(hook, DbApiHook):
+        raise ConfigurationError(
+            f"the connection '{conn_id}' is not one to a SQL database",
+            advice="Give recipients_conn_id a connection whose hook is a DbApiHook, such as PostgreSQL or MySQL.",
+        )
+    return hook
+
+
+def _cursor(connection: Any) -> Any:
+    driver = type(connection).__module__.partition(".")[0]
+    if driver in ("psycopg", "psycopg2"):
+        return connection.cursor(name=_CURSOR_NAME)
+    if driver in _UNBUFFERED:
+        return connection.cursor(importlib.import_module(_UNBUFFERED[driver]).SSCursor)
+    return connection.cursor()
+
+
+def _close(resource: Any) -> None:
+    # After an error some drivers refuse even to close, and the error under way is the one to report.
+    with contextlib.suppress(Exception):
+        resource.close()
