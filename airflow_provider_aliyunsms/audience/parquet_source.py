@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from airflow_provider_aliyunsms.audience.columns import Table
 from airflow_provider_aliyunsms.audience.opening import is_packed, opened
 from airflow_provider_aliyunsms.audience.spool_file import disk_before_sending
-from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,19 +20,6 @@ if TYPE_CHECKING:
 
 BATCH = 4096
 _BLOCK = 1024 * 1024
-
-
-def check_parquet() -> None:
-    """
-    Make sure that Parquet can be read and written. The first call imports ``pyarrow``: some 0.3 seconds.
-
-    :raises ConfigurationError: when it is not installed.
-    """
-    try:
-        import pyarrow.parquet  # noqa: F401 - only whether it is there
-    except ImportError:
-        msg = "Parquet files need the package pyarrow"
-        raise ConfigurationError(msg, advice="pip install 'airflow-provider-aliyunsms[parquet]'.") from None
 
 
 def read_parquet(path: str, reading: Reading) -> Iterator[Row]:

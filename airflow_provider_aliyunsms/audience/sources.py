@@ -13,7 +13,8 @@ from airflow_provider_aliyunsms.audience.encodings import check_encoding
 from airflow_provider_aliyunsms.audience.jsonl_source import read_jsonl
 from airflow_provider_aliyunsms.audience.list_source import read_list
 from airflow_provider_aliyunsms.audience.opening import GZIP_ENDING
-from airflow_provider_aliyunsms.audience.parquet_source import check_parquet, read_parquet
+from airflow_provider_aliyunsms.audience.parquet_source import read_parquet
+from airflow_provider_aliyunsms.audience.parquet_support import check_parquet
 from airflow_provider_aliyunsms.audience.reading import Fingerprint, Reading, no_fingerprint
 from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, OpenBinary, Row
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError

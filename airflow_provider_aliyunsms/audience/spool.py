@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Generator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -124,8 +125,13 @@ class Spool:
         with disk_before_sending():
             self._db.execute("BEGIN")
         source = iter(rows)
-        while batch := list(islice(source, _BATCH)):
-            self._load_batch(batch, prepare=prepare, key_of=key_of)
+        try:
+            while batch := list(islice(source, _BATCH)):
+                self._load_batch(batch, prepare=prepare, key_of=key_of)
+        finally:
+            # Left alone, it would keep its file or its database open for as long as the error is handled.
+            if isinstance(source, Generator):
+                source.close()
         with disk_before_sending():
             self._db.execute(_INDEX)
             self._db.execute(_SKIP_DUPLICATES, (SKIPPED, LocalCode.DUPLICATE.value))

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Receipts: one row per recipient, written as JSON lines and read back by the delivery sensor."""
+"""Receipts: one row per recipient; ``receipt_files`` writes them and reads them back for the delivery sensor."""
 
 from __future__ import annotations
 
-import json
-from typing import IO, TYPE_CHECKING, Any
-
-from airflow_provider_aliyunsms.exceptions import AudienceError
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from airflow_provider_aliyunsms.audience.spool import ReceiptRow
 
@@ -38,30 +35,3 @@ def as_receipts(*, rows: Iterable[ReceiptRow], api: str, at: str) -> Iterator[di
             "out_id": row.out_id,
             "time": row.time or at,
         }
-
-
-def write_json_lines(*, receipts: Iterable[Mapping[str, Any]], stream: IO[bytes]) -> int:
-    """Write one JSON object a line and return their number."""
-    written = 0
-    for receipt in receipts:
-        stream.write(json.dumps(receipt, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-        written += 1
-    return written
-
-
-def read_json_lines(*, stream: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """
-    Read what :func:`write_json_lines` wrote.
-
-    :raises AudienceError: naming the line, never its content.
-    """
-    for number, line in enumerate(stream, start=1):
-        try:
-            receipt = json.loads(line)
-        except ValueError:
-            raise AudienceError(
-                "the receipts file has a line that is not JSON",
-                row=number,
-                advice="The file was cut or edited: clear the send task, it rebuilds the receipts without sending.",
-            ) from None
-        yield receipt

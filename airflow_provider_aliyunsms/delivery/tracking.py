@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any
 
 from airflow_provider_aliyunsms.campaign.ports import Tracked
+from airflow_provider_aliyunsms.campaign.receipt_files import read_receipts
 from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, parse_time
 from airflow_provider_aliyunsms.delivery.progress import Progress
-from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 OpenReceipts = Callable[[str], AbstractContextManager[IO[bytes]]]
 
@@ -79,28 +79,10 @@ def as_tracked(*, receipt: Mapping[str, Any], api: str) -> Tracked | None:
 def _receipts(
     *, campaign: WatchedCampaign, open_receipts: OpenReceipts, wanted: Callable[[int], bool]
 ) -> Iterator[Iterator[tuple[int, Mapping[str, Any]]]]:
-    """Give the wanted receipts; lines of settled messages are not even parsed."""
+    """Give the wanted receipts; those of settled messages are not even parsed."""
     if campaign.receipts is not None:
         yield ((at, receipt) for at, receipt in enumerate(campaign.receipts) if wanted(at))
         return
-    with open_receipts(campaign.receipts_path or "") as stream:
-        yield _parsed(lines=stream, wanted=wanted)
-
-
-def _parsed(
-    *, lines: Iterable[bytes], wanted: Callable[[int], bool]
-) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for position, line in enumerate(lines):
-        if not wanted(position):
-            continue
-        try:
-            receipt = json.loads(line)
-        except ValueError:
-            receipt = None
-        if not isinstance(receipt, dict):
-            raise AudienceError(
-                "the receipts file has a line that is not a receipt",
-                row=position + 1,
-                advice="The file was cut or edited: clear the send task, it rebuilds the receipts without sending.",
-            )
-        yield position, receipt
+    path = campaign.receipts_path or ""
+    with open_receipts(path) as stream:
+        yield read_receipts(path=path, stream=stream, wanted=wanted)

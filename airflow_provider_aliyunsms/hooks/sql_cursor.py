@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.sql_errors import query_failed
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 _CURSOR_NAME = "aliyunsms_audience"
 _UNBUFFERED = {"MySQLdb": "MySQLdb.cursors", "pymysql": "pymysql.cursors"}
@@ -60,7 +62,8 @@ def _hook(conn_id: str) -> Any:
         ) from None
     from airflow.providers.common.compat.sdk import BaseHook
 
-    hook = BaseHook.get_connection(conn_id).get_hook()
+    connection: Any = BaseHook.get_connection(conn_id)
+    hook = connection.get_hook()
     if not isinstance(hook, DbApiHook):
         raise ConfigurationError(
             f"the connection '{conn_id}' is not one to a SQL database",

@@ -39,9 +39,21 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     API: https://help.aliyun.com/document_detail/102364.html
 
     :param recipients: a list of numbers or of ``{"phone_number", "sign_name"?, "template_param"?,
-        "sms_up_extend_code"?}``, an XComArg of one, or the path or URI of a ``.csv`` or ``.jsonl`` file. In a file
+        "sms_up_extend_code"?}``, an XComArg of one (of a mapped task too, whose items may be such lists), or the
+        path or URI of a ``.csv``, ``.jsonl`` or ``.parquet`` file (the last needs the extra ``parquet``), each also
+        with ``.gz``. A URI such as ``s3://conn_id@bucket/key.csv`` brings its Airflow connection along. In a file
         ``phone_number`` is required, ``sign_name`` and ``sms_up_extend_code`` are optional, every other column is
-        a template variable. (templated)
+        a template variable. Files are streamed; one that changes while it is read is not sent to. (templated)
+    :param recipients_sql: instead of ``recipients``: one query, or the name of a ``.sql`` file, whose columns are
+        those of a file. Streamed, through a server-side cursor where the driver would else hold all rows
+        (PostgreSQL, MySQL); nothing is committed. A retry runs it again, so give it a stable answer and an
+        ``ORDER BY``; needs the extra ``sql``. (templated)
+    :param recipients_conn_id: the database's connection. (templated)
+    :param recipients_parameters: values the driver binds to the query, in its own style. (templated)
+    :param column_mapping: the source's names to ours where they differ, such as ``{"mobile": "phone_number"}``; None
+        as ours leaves a column out.
+    :param encoding: of a text file that is not UTF-8, such as ``gb18030``. Never guessed: what is not UTF-8 is
+        refused without it, and a UTF-8 file is refused with another one.
     :param template_code: the approved template, such as ``SMS_152550005``. (templated)
     :param sign_name: the signature of recipients without one, without brackets; falls back to the connection's.
         (templated)
@@ -51,7 +63,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param chunk_size: recipients of one call, 1 to 100.
     :param max_concurrency: calls in flight at once.
     :param max_qps: calls a second, None for no limit; the account's own limit is 5,000.
-    :param receipts_path: the folder, or ``.jsonl`` file, on any fsspec storage for the receipts. (templated)
+    :param receipts_path: where the receipts go on any fsspec storage: a file ending in ``.jsonl``, ``.csv`` (both
+        also with ``.gz``) or ``.parquet``, or a folder for one ``.jsonl`` per campaign. They are replaced by each
+        try, and a Clear rebuilds them without sending. (templated)
     :param ledger_path: the folder on any fsspec storage for the ledger, for Airflow below 3.3 or to span several
         runs. (templated)
     :param durable: keep a ledger; False makes every retry refuse to send.
@@ -77,6 +91,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
 
     template_fields: Sequence[str] = (
         "recipients",
+        "recipients_sql",
+        "recipients_conn_id",
+        "recipients_parameters",
         "template_code",
         "sign_name",
         "template_param",
@@ -91,7 +108,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     def __init__(
         self,
         *,
-        recipients: Any,
+        recipients: Any = None,
         template_code: str,
         sign_name: str | None = None,
         template_param: Mapping[str, Any] | None = None,
@@ -146,7 +163,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
     API: https://www.alibabacloud.com/help/en/sms/api-batchsendmessagetoglobe
 
     :param recipients: a list of numbers with country code or of ``{"to", "message"?, "template_param"?}``, an
-        XComArg of one, or the path or URI of a ``.csv`` or ``.jsonl`` file. In a file ``to`` is required,
+        XComArg of one, or the path or URI of a file, as with the China batch. In a file ``to`` is required,
         ``message`` is optional, every other column is a variable. (templated)
     :param message: the text of recipients without their own, up to 1,500 characters; ``${name}`` is filled from
         the recipient's variables. (templated)
@@ -165,6 +182,9 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
 
     template_fields: Sequence[str] = (
         "recipients",
+        "recipients_sql",
+        "recipients_conn_id",
+        "recipients_parameters",
         "message",
         "template_param",
         "message_type",
@@ -182,7 +202,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
     def __init__(
         self,
         *,
-        recipients: Any,
+        recipients: Any = None,
         message: str | None = None,
         template_param: Mapping[str, Any] | None = None,
         message_type: str = "NOTIFY",

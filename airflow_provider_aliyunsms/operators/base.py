@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
 
@@ -18,11 +18,11 @@ from airflow_provider_aliyunsms.exceptions import (
     OutcomeUnknownError,
     TooManyRefusedError,
 )
-from airflow_provider_aliyunsms.operators.fields import as_bool, as_seconds, hide
-from airflow_provider_aliyunsms.private import unwrap
+from airflow_provider_aliyunsms.operators.audiences import AudienceSource, check_one_source
+from airflow_provider_aliyunsms.operators.fields import as_bool, as_seconds, hide, hide_query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -42,13 +42,20 @@ class AliyunSmsSendOperator(BaseOperator):
     Not for use in a DAG: see the two operators in ``operators/aliyun_sms.py``, which document the parameters.
     """
 
+    template_ext = (".sql",)
+    template_fields_renderers: ClassVar = {"recipients_sql": "sql"}
     ui_color = "#fff1e6"
     number_field = "phone_number"
 
     def __init__(
         self,
         *,
-        recipients: Any,
+        recipients: Any = None,
+        recipients_sql: str | None = None,
+        recipients_conn_id: str | None = None,
+        recipients_parameters: Any = None,
+        column_mapping: Mapping[str, str | None] | None = None,
+        encoding: str | None = None,
         campaign_id: str | None = None,
         chunk_size: int,
         max_concurrency: int,
@@ -70,7 +77,18 @@ class AliyunSmsSendOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_one_source(
+            recipients=recipients,
+            recipients_sql=recipients_sql,
+            conn_id=recipients_conn_id,
+            parameters=recipients_parameters,
+        )
         self.recipients = recipients
+        self.recipients_sql = recipients_sql
+        self.recipients_conn_id = recipients_conn_id
+        self.recipients_parameters = recipients_parameters
+        self.column_mapping = column_mapping
+        self.encoding = encoding
         self.campaign_id = campaign_id
         self.chunk_size = chunk_size
         self.max_concurrency = max_concurrency
@@ -155,10 +173,9 @@ class AliyunSmsSendOperator(BaseOperator):
         )
 
     def _plan(self, context: Context) -> Plan:
-        from airflow_provider_aliyunsms.audience.sources import read_rows
         from airflow_provider_aliyunsms.campaign.admission import Limits
         from airflow_provider_aliyunsms.campaign.run import Plan
-        from airflow_provider_aliyunsms.operators.places import ReceiptKeeper, choose_store, open_binary
+        from airflow_provider_aliyunsms.operators.places import ReceiptKeeper, choose_store
 
         ti = context["ti"]
         campaign_id = self.campaign_id or f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
@@ -168,7 +185,7 @@ class AliyunSmsSendOperator(BaseOperator):
         )
         return Plan(
             campaign_id=campaign_id,
-            rows=read_rows(unwrap(self.recipients), number_field=self.number_field, open_binary=open_binary),
+            rows=self._audience().rows(),
             prepare=self.make_prepare(),
             dedupe=self.dedupe,
             channel=self.make_channel(),
@@ -183,6 +200,17 @@ class AliyunSmsSendOperator(BaseOperator):
             occasion=f"{ti.run_id}:{ti.max_tries - (self.retries or 0)}",
             dry_run=dry_run,
             positional=not self.campaign_id and (-1 if ti.map_index is None else ti.map_index) >= 0,
+        )
+
+    def _audience(self) -> AudienceSource:
+        return AudienceSource(
+            recipients=self.recipients,
+            recipients_sql=self.recipients_sql,
+            recipients_conn_id=self.recipients_conn_id,
+            recipients_parameters=self.recipients_parameters,
+            column_mapping=self.column_mapping,
+            encoding=self.encoding,
+            number_field=self.number_field,
         )
 
     def _policy(self) -> SendPolicy:
@@ -218,6 +246,7 @@ class AliyunSmsSendOperator(BaseOperator):
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
         """Render, then hide what Airflow would otherwise show to everybody under "Rendered Templates"."""
         super()._do_render_template_fields(*args, **kwargs)
-        for name in ("recipients", "template_param", "message"):
+        for name in ("recipients", "recipients_parameters", "template_param", "message"):
             if hasattr(self, name):
                 setattr(self, name, hide(getattr(self, name)))
+        self.recipients_sql = hide_query(self.recipients_sql)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT, write_json_lines
+from airflow_provider_aliyunsms.campaign.receipt_files import is_receipt_file, write_receipts
+from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT
 from airflow_provider_aliyunsms.campaign.stores import AnyPath, MemoryStore, PathStore, Store
 
 if TYPE_CHECKING:
@@ -75,18 +76,56 @@ def open_binary(path: str) -> BinaryIO:
     return cast("BinaryIO", storage_path(path).open("rb"))
 
 
+def fingerprint(path: str) -> object:
+    """
+    Return what differs when a file has changed: size, time and identity, as far as its storage tells.
+
+    :returns: None when the storage tells nothing.
+    """
+    try:
+        if "://" not in path:
+            facts = Path(path).expanduser().stat()
+            return (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        target = storage_path(path)
+        # Listings are cached, and the second look must not be answered with the first.
+        target.fs.invalidate_cache(target.fs._parent(target.path))
+        known = target.fs.info(target.path)
+    except (OSError, NotImplementedError):
+        return None
+    return tuple(str(known.get(name)) for name in _IDENTITY)
+
+
+_IDENTITY = (
+    "size",
+    "ETag",
+    "etag",
+    "e_tag",
+    "mtime",
+    "LastModified",
+    "last_modified",
+    "updated",
+    "created",
+    "generation",
+    "VersionId",
+    "ino",
+)
+"""What storages call it; each has some of them."""
+
+
 class ReceiptKeeper:
     """
-    Put the receipts into the XCom when there are few, else into a JSON-lines file.
+    Put the receipts into the XCom when there are few, else into a file.
 
     :param campaign_id: names the file.
-    :param receipts_path: a folder, or a file ending in ``.jsonl``; None for the XCom, and for larger campaigns a
-        folder below ``AIRFLOW_HOME``, which other machines do not see.
+    :param receipts_path: a folder, for one JSON-lines file per campaign, or a file whose ending says its format;
+        None for the XCom, and for larger campaigns a folder below ``AIRFLOW_HOME``, which other machines do not see.
+    :raises ConfigurationError: when the format cannot be written, before anything is sent.
     """
 
     def __init__(self, *, campaign_id: str, receipts_path: str | None) -> None:
         self._campaign_id = campaign_id
         self._receipts_path = receipts_path
+        self._is_file = receipts_path is not None and is_receipt_file(receipts_path)
 
     def __call__(self, receipts: Iterator[dict[str, Any]], total: int) -> dict[str, Any]:
         """Keep them and say where they are."""
@@ -103,7 +142,7 @@ class ReceiptKeeper:
             home = os.environ.get("AIRFLOW_HOME", "~/airflow")
             folder = str(Path(home).expanduser() / "aliyun_sms_receipts")
             log.warning("receipts_path is not set: the receipts go to this machine's %s.", folder)
-        if folder.endswith(".jsonl"):
+        if self._is_file:
             return folder
         readable = re.sub(r"[^A-Za-z0-9._-]+", "_", self._campaign_id)[:80].strip("._")
         digest = hashlib.blake2b(self._campaign_id.encode(), digest_size=4).hexdigest()
@@ -115,14 +154,14 @@ def _write(*, path: str, receipts: Iterator[dict[str, Any]]) -> None:
     target = storage_path(path)
     if target.protocol not in ("file", "local"):
         with target.open("wb") as stream:
-            write_json_lines(receipts=receipts, stream=stream)
+            write_receipts(receipts=receipts, path=path, stream=stream)
         return
     local = Path(str(target.path))
     local.parent.mkdir(parents=True, exist_ok=True)
     beside = local.with_name(f".{local.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-            write_json_lines(receipts=receipts, stream=stream)
+            write_receipts(receipts=receipts, path=path, stream=stream)
         beside.replace(local)
     finally:
         beside.unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the operators' parameters to the rows of the audience."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.private import unwrap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_aliyunsms.audience.rows import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudienceSource:
+    """
+    What the operator was told about its audience.
+
+    :param number_field: ``phone_number`` or ``to``.
+
+    The others are the operators' parameters of the same names.
+    """
+
+    recipients: Any
+    recipients_sql: Any
+    recipients_conn_id: str | None
+    recipients_parameters: Any
+    column_mapping: Mapping[str, str | None] | None
+    encoding: str | None
+    number_field: str
+
+    def rows(self) -> Iterator[Row]:
+        """
+        Give the rows, read as they are asked for; only the parameters are checked at once.
+
+        :raises ConfigurationError: the parameters contradict each other.
+        :raises AudienceError: see ``read_rows`` and ``read_sql``.
+        """
+        from airflow_provider_aliyunsms.audience.sources import Columns, read_rows
+        from airflow_provider_aliyunsms.operators.places import fingerprint, open_binary
+
+        columns = Columns(self.column_mapping)
+        if self.recipients_sql is not None:
+            return self._query(columns)
+        return read_rows(
+            unwrap(self.recipients),
+            number_field=self.number_field,
+            open_binary=open_binary,
+            fingerprint=fingerprint,
+            columns=columns,
+            encoding=self.encoding,
+        )
+
+    def _query(self, columns: Any) -> Iterator[Row]:
+        from airflow_provider_aliyunsms.audience.sql_source import read_sql
+        from airflow_provider_aliyunsms.hooks.sql_cursor import streaming_cursor
+
+        sql = unwrap(self.recipients_sql)
+        if not isinstance(sql, str) or not sql.strip():
+            raise ConfigurationError("recipients_sql must be the text of one query")
+        if self.encoding is not None:
+            raise ConfigurationError("encoding means nothing for recipients_sql", advice="Leave it out.")
+        open_cursor = partial(
+            streaming_cursor,
+            conn_id=str(self.recipients_conn_id),
+            sql=sql,
+            parameters=unwrap(self.recipients_parameters),
+        )
+        return read_sql(open_cursor, number_field=self.number_field, columns=columns)
+
+
+def check_one_source(
+    *, recipients: object, recipients_sql: object, conn_id: object, parameters: object
+) -> None:
+    """
+    Check that the audience comes from one place, as soon as a DAG is parsed.
+
+    :raises ConfigurationError: none or two are given, or the query's other parameters do not fit.
+    """
+    if (recipients is None) == (recipients_sql is None):
+        raise ConfigurationError(
+            "give either recipients or recipients_sql" if recipients is None else _TWO,
+            advice="recipients takes a list, an XComArg or a file; recipients_sql takes a query.",
+        )
+    if (recipients_sql is None) != (conn_id is None):
+        raise ConfigurationError("recipients_sql and recipients_conn_id go together")
+    if recipients_sql is None and parameters is not None:
+        raise ConfigurationError("recipients_parameters belong to recipients_sql")
+
+
+_TWO = "recipients and recipients_sql exclude each other"
