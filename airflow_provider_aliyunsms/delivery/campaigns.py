@@ -114,10 +114,10 @@ def watched(campaign: Any) -> tuple[WatchedCampaign, ...]:
     )
 
 
-def fingerprint(campaigns: Sequence[WatchedCampaign]) -> str:
+def fingerprint(campaigns: Sequence[WatchedCampaign], *, sample_size: int | None = None) -> str:
     """Return what changes when remembered progress no longer fits."""
     facts = [[each.campaign_id, each.digest, each.accepted, each.receipts_path] for each in campaigns]
-    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(json.dumps([facts, sample_size]).encode(), digest_size=16).hexdigest()
 
 
 def ids_of(campaigns: Sequence[WatchedCampaign]) -> str | list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_aliyunsms.delivery.sampling import DIGITS, wilson
 from airflow_provider_aliyunsms.delivery.verdict import Tally, Verdict, ranked
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
@@ -23,7 +24,8 @@ from airflow_provider_aliyunsms.exceptions import (
 )
 
 ERROR = "error"
-FINAL = (Verdict.SUCCESS, Verdict.TOO_FEW, Verdict.TIMED_OUT)
+PROGRESS = "progress"
+FINAL = (Verdict.SUCCESS, Verdict.TOO_FEW, Verdict.TIMED_OUT, Verdict.OUT_OF_CALLS)
 KNOWN_ERRORS: dict[str, type[AliyunSmsError]] = {
     each.__name__: each
     for each in (
@@ -47,25 +49,67 @@ class Ending:
     How a watch came to its end.
 
     :param campaign_id: one id, or those of several campaigns.
+    :param calls: queries made for it, by all processes of this try.
+    :param population: the accepted messages of which the tally counts a sample, None when it counts all.
     """
 
     verdict: Verdict
     campaign_id: str | list[str]
     tally: Tally
+    calls: int = 0
+    population: int | None = None
 
     def as_event(self) -> dict[str, Any]:
         """Return the event that :func:`read_event` reads."""
-        return {"status": self.verdict.value, **self.as_xcom()}
+        return {
+            "status": self.verdict.value,
+            "campaign_id": self.campaign_id,
+            **self._counts(),
+            "calls": self.calls,
+            "population": self.population,
+        }
 
     def as_xcom(self) -> dict[str, Any]:
-        """Return the result of the sensor; the most frequent code comes first."""
+        """
+        Return the result of the sensor; the most frequent code comes first.
+
+        The counts of a sample lie one level deeper, so that nobody takes them for those of the campaign.
+        """
+        if self.population is None:
+            return {"campaign_id": self.campaign_id, **self._counts(), "calls": self.calls}
+        asked = self.tally.accepted
+        interval = wilson(hits=self.tally.delivered, asked=asked)
         return {
             "campaign_id": self.campaign_id,
+            "estimated": True,
+            "accepted": self.population,
+            "sample_size": asked,
+            "delivered_ratio": round(self.tally.delivered / asked, DIGITS),
+            "delivered_ratio_interval": [round(interval.low, DIGITS), round(interval.high, DIGITS)],
+            "sample": self._counts(),
+            "calls": self.calls,
+        }
+
+    def _counts(self) -> dict[str, Any]:
+        return {
             "delivered": self.tally.delivered,
             "failed": self.tally.failed,
             "pending": self.tally.pending,
             "errors": dict(ranked(self.tally)),
         }
+
+
+def progress_event(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event of a leg that ended without a verdict: the task keeps what is known and defers again."""
+    return {"status": PROGRESS, "known": known}
+
+
+def read_progress(event: Any) -> Mapping[str, Any] | None:
+    """Return what a leg has learned, None when the event is another one."""
+    if isinstance(event, Mapping) and event.get("status") == PROGRESS:
+        known = event.get("known")
+        return known if isinstance(known, Mapping) else {}
+    return None
 
 
 def error_event(error: Exception) -> dict[str, Any]:
@@ -102,8 +146,13 @@ def read_event(event: Any) -> Ending:
         raise AliyunSmsError(
             "the trigger came back with an unknown status", advice="Clear the task to ask again."
         )
+    population = event.get("population")
     return Ending(
-        verdict=Verdict(event["status"]), campaign_id=event.get("campaign_id", ""), tally=_tally(event)
+        verdict=Verdict(event["status"]),
+        campaign_id=event.get("campaign_id", ""),
+        tally=_tally(event),
+        calls=event["calls"] if _is_count(event.get("calls")) else 0,
+        population=population if _is_count(population) else None,
     )
 
 

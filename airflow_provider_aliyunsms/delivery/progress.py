@@ -13,7 +13,7 @@ from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate
 from airflow_provider_aliyunsms.delivery.verdict import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Progress:
@@ -58,6 +58,24 @@ class Progress:
         else:
             self._failed += 1
             self._errors[delivery.code] += 1
+
+    def only(self, *, ranks: Sequence[int]) -> Progress:
+        """
+        Return a progress in which only some of the pending messages are expected.
+
+        :param ranks: which of the pending ones, counted from 0 in the order of their receipts; ascending.
+        """
+        chosen = Progress()
+        wanted = iter(ranks)
+        rank, before = next(wanted, None), 0
+        for byte, bits in enumerate(self._bits):
+            after = before + bits.bit_count()
+            while rank is not None and rank < after:
+                places = [bit for bit in range(8) if bits >> bit & 1]
+                chosen.expect(byte * 8 + places[rank - before])
+                rank = next(wanted, None)
+            before = after
+        return chosen
 
     @property
     def tally(self) -> Tally:

@@ -13,6 +13,11 @@ The rules, in this order:
    deadline allows.
 
 A campaign of which nothing was accepted has nothing to deliver and ends at once with success.
+
+With a sample, "reached" and "missed" mean the share within the sample where it ends anyway (1 and 4): the best guess
+there is, as often too high as too low. Where it would end early, the 95 percent confidence interval has to lie
+wholly on one side: its upper end, with every pending message delivered, below the ratio (2), or its lower end, with
+none of them delivered, not below it (3).
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.delivery.sampling import wilson
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, DeliveryError, DeliveryTimeoutError
 
 if TYPE_CHECKING:
@@ -40,6 +46,7 @@ class Verdict(StrEnum):
     SUCCESS = "success"
     TOO_FEW = "too_few"
     TIMED_OUT = "timed_out"
+    OUT_OF_CALLS = "out_of_calls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +87,17 @@ def total(tallies: Iterable[Tally]) -> Tally:
     return Tally(delivered=delivered, failed=failed, pending=pending, errors=dict(errors))
 
 
-def check_ratio(ratio: float | None) -> None:
+def check_ratio(ratio: float | None, *, stop_when_reached: bool = False) -> None:
     """
-    Refuse a ratio outside 0..1.
+    Refuse a ratio outside 0..1, and one that shall be reached but is not given.
 
     :raises ConfigurationError: most likely a percentage was given.
     """
     if ratio is None:
+        if stop_when_reached:
+            raise ConfigurationError(
+                "stop_when_reached needs min_delivered_ratio", advice="Say which ratio shall be reached."
+            )
         return
     if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 <= ratio <= 1:
         raise ConfigurationError(
@@ -100,38 +111,69 @@ def needed(*, accepted: int, ratio: float | None) -> int:
     return 0 if ratio is None else math.ceil(Fraction(str(ratio)) * accepted)
 
 
-def judge(*, tally: Tally, ratio: float | None, expired: bool, stop_when_reached: bool = False) -> Verdict:
+def judge(
+    *,
+    tally: Tally,
+    ratio: float | None,
+    expired: bool,
+    stop_when_reached: bool = False,
+    estimated: bool = False,
+) -> Verdict:
     """
     Apply the rules at the top of this file.
 
     :param ratio: the smallest acceptable ``delivered / accepted``, None when any result will do.
     :param expired: the deadline has passed, or nothing can change any more.
+    :param estimated: the counts are those of a sample.
     """
-    wanted = needed(accepted=tally.accepted, ratio=ratio)
-    if tally.delivered + tally.pending < wanted:
+    if _hopeless(tally=tally, ratio=ratio, estimated=estimated):
         return Verdict.TOO_FEW
-    reached = tally.delivered >= wanted
-    if not tally.pending or (reached and ratio is not None and stop_when_reached):
+    if not tally.pending or (stop_when_reached and _certain(tally=tally, ratio=ratio, estimated=estimated)):
         return Verdict.SUCCESS
     if not expired:
         return Verdict.WAIT
+    reached = tally.delivered >= needed(accepted=tally.accepted, ratio=ratio)
     return Verdict.SUCCESS if reached else Verdict.TIMED_OUT
 
 
-def explain(*, tally: Tally, ratio: float | None) -> str:
-    """Say in one sentence what the counts are."""
-    text = (
-        f"of {tally.accepted} accepted messages {tally.delivered} were delivered, {tally.failed} failed "
-        f"and {tally.pending} are pending"
-    )
+def _hopeless(*, tally: Tally, ratio: float | None, estimated: bool) -> bool:
+    at_best = tally.delivered + tally.pending
+    if estimated and tally.pending and ratio is not None:
+        return wilson(hits=at_best, asked=tally.accepted).high < ratio
+    return at_best < needed(accepted=tally.accepted, ratio=ratio)
+
+
+def _certain(*, tally: Tally, ratio: float | None, estimated: bool) -> bool:
+    if ratio is None:
+        return False
+    if estimated:
+        return wilson(hits=tally.delivered, asked=tally.accepted).low >= ratio
+    return tally.delivered >= needed(accepted=tally.accepted, ratio=ratio)
+
+
+def explain(*, tally: Tally, ratio: float | None, population: int | None = None) -> str:
+    """
+    Say in one sentence what the counts are.
+
+    :param population: the accepted messages of which these are a sample, None when they are all.
+    """
+    of = f"{tally.accepted} accepted messages"
+    if population is not None:
+        of = f"a sample of {tally.accepted} of {population} accepted messages"
+    text = f"of {of} {tally.delivered} were delivered, {tally.failed} failed and {tally.pending} are pending"
+    if population is not None:
+        low, high = wilson(hits=tally.delivered, asked=tally.accepted)
+        text += f", which stands for {low:.2%} to {high:.2%} delivered"
     if ratio is not None:
         text += f"; {needed(accepted=tally.accepted, ratio=ratio)} deliveries were asked for"
     return text
 
 
-def error_of(*, verdict: Verdict, tally: Tally, ratio: float | None) -> DeliveryError | None:
+def error_of(
+    *, verdict: Verdict, tally: Tally, ratio: float | None, population: int | None = None
+) -> DeliveryError | None:
     """Return the error a verdict ends in, None for success."""
-    text = explain(tally=tally, ratio=ratio)
+    text = explain(tally=tally, ratio=ratio, population=population)
     if verdict is Verdict.TOO_FEW:
         reasons = ranked(tally)[:SHOWN_CODES]
         codes = ", ".join(f"{code} {count}" for code, count in reasons)
@@ -146,5 +188,10 @@ def error_of(*, verdict: Verdict, tally: Tally, ratio: float | None) -> Delivery
         return DeliveryTimeoutError(
             f"the deadline passed: {text}",
             advice="Receipts can take hours: raise the sensor's timeout, or clear this task to ask again once.",
+        )
+    if verdict is Verdict.OUT_OF_CALLS:
+        return DeliveryTimeoutError(
+            f"the calls allowed by max_calls were used up: {text}",
+            advice="Raise max_calls or poke_interval, set sample_size, or clear this task to go on.",
         )
     return None

@@ -7,16 +7,17 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.delivery.campaigns import ids_of
+from airflow_provider_aliyunsms.delivery.campaigns import fingerprint, ids_of
 from airflow_provider_aliyunsms.delivery.events import Ending
+from airflow_provider_aliyunsms.delivery.known import Known
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, RoundReport, next_wait
+from airflow_provider_aliyunsms.delivery.sampling import population
 from airflow_provider_aliyunsms.delivery.verdict import Tally, Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-    from airflow_provider_aliyunsms.delivery.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Rules:
     :param interval: the shortest wait between two rounds, seconds.
     :param longest: the longest wait, seconds.
     :param max_failed_rounds: rounds in a row in which nothing works, before the last error is raised.
+    :param sample_size: messages asked for instead of all, None for all.
     """
 
     min_delivered_ratio: float | None
@@ -45,6 +47,7 @@ class Rules:
     interval: float
     longest: float
     max_failed_rounds: int = MAX_FAILED_ROUNDS
+    sample_size: int | None = None
 
 
 class Watch:
@@ -58,7 +61,7 @@ class Watch:
     :param campaigns: what is looked at.
     :param poller: asks for the messages.
     :param rules: when to stop.
-    :param failures: failed rounds in a row so far, remembered from an earlier process.
+    :param known: what earlier processes learned; its progress is that of the poller.
     """
 
     def __init__(
@@ -67,12 +70,15 @@ class Watch:
         campaigns: Sequence[WatchedCampaign],
         poller: DeliveryPoller,
         rules: Rules,
-        failures: int = 0,
+        known: Known | None = None,
     ) -> None:
         self.campaigns = tuple(campaigns)
         self.rules = rules
-        self.failures = failures
+        self.failures = known.failures if known else 0
+        self.next_at = known.next_at if known else 0.0
+        self.cut = False
         self._poller = poller
+        self._population = population(campaigns=self.campaigns, sample_size=rules.sample_size)
 
     @property
     def tally(self) -> Tally:
@@ -80,13 +86,37 @@ class Watch:
         return self._poller.tally
 
     @property
-    def progress(self) -> list[Progress]:
-        """What is known, one for each campaign that has anything to ask for."""
-        return self._poller.progress
+    def is_counted(self) -> bool:
+        """Whether the calls are limited, so that their number must not be lost."""
+        return self._poller.gate.limits.max_calls is not None
+
+    def known(self, *, now: float) -> Known:
+        """
+        Return what the next process needs to go on.
+
+        :param now: the wall clock, seconds since the epoch.
+        """
+        gate = self._poller.gate
+        return Known(
+            fingerprint=fingerprint(self.campaigns, sample_size=self.rules.sample_size),
+            progress=tuple(self._poller.progress),
+            failures=self.failures,
+            calls=gate.calls,
+            cursor=self._poller.cursor,
+            next_at=now + self.wait(now=now),
+            recent=gate.recent,
+            noted_at=now,
+        )
 
     def ending(self, verdict: Verdict) -> Ending:
         """Return the counts together with what they mean."""
-        return Ending(verdict=verdict, campaign_id=ids_of(self.campaigns), tally=self.tally)
+        return Ending(
+            verdict=verdict,
+            campaign_id=ids_of(self.campaigns),
+            tally=self.tally,
+            calls=self._poller.gate.calls,
+            population=self._population,
+        )
 
     def look(self, *, now: Callable[[], float], should_stop: Callable[[], bool] = lambda: False) -> Verdict:
         """
@@ -100,13 +130,19 @@ class Watch:
         if self._judge(expired=False) is not Verdict.WAIT:
             return self._judge(expired=False)
         report = self._poller.round(should_stop=should_stop)
+        self.cut = report.stopped
         self._log(report)
         self._count(report)
-        hopeless = not report.asked and report.error is None
+        if self._poller.gate.used_up:
+            verdict = self._judge(expired=True)
+            return Verdict.OUT_OF_CALLS if verdict is Verdict.TIMED_OUT else verdict
+        hopeless = report.whole and not report.asked and report.error is None
         return self._judge(expired=not report.stopped and (hopeless or now() >= self.rules.deadline))
 
     def wait(self, *, now: float) -> float:
-        """Return the seconds until the next look."""
+        """Return the seconds until the next look, none when the last one was cut short."""
+        if self.cut:
+            return 0.0
         return next_wait(
             elapsed=now - self.rules.finished_at,
             interval=self.rules.interval,
@@ -120,6 +156,7 @@ class Watch:
             ratio=self.rules.min_delivered_ratio,
             expired=expired,
             stop_when_reached=self.rules.stop_when_reached,
+            estimated=self._population is not None,
         )
 
     def _count(self, report: RoundReport) -> None:
@@ -133,10 +170,11 @@ class Watch:
     def _log(self, report: RoundReport) -> None:
         tally = self.tally
         log.info(
-            "Delivery: %d delivered, %d failed, %d pending (%d asked, %d without an answer)",
+            "Delivery: %d delivered, %d failed, %d pending (%d asked, %d without an answer, %d calls so far)",
             tally.delivered,
             tally.failed,
             tally.pending,
             report.asked,
             report.unanswered,
+            self._poller.gate.calls,
         )

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import json
+import math
 import time
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
@@ -16,9 +16,11 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_aliyunsms.delivery.gate import Limits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
-from airflow_provider_aliyunsms.exceptions import ConfigurationError, DeliveryError
+from airflow_provider_aliyunsms.exceptions import DeliveryError
 from airflow_provider_aliyunsms.private import Private, unwrap
+from airflow_provider_aliyunsms.sensors.memory import SensorMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
     from airflow_provider_aliyunsms.delivery.events import Ending
-    from airflow_provider_aliyunsms.delivery.memory import Store
+    from airflow_provider_aliyunsms.delivery.known import Known
     from airflow_provider_aliyunsms.delivery.watch import Rules, Watch
 
 BACKSTOP = timedelta(days=1).total_seconds()
@@ -42,8 +44,8 @@ GRACE = 600.0
 LONGEST_WAIT = 10
 """The longest wait, as a multiple of ``poke_interval``, unless ``max_wait`` is given."""
 
-HANDED_OVER = 40_000
-"""Characters of progress that travel to the trigger; MySQL keeps 64 KB of arguments. With more, it asks anew."""
+LEG = 300.0
+"""Seconds of asking, in reschedule mode, that a lost worker may cost."""
 
 
 class AliyunSmsDeliverySensor(BaseSensorOperator):
@@ -51,25 +53,38 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     Waits for the carriers' receipts of every accepted message of one or several campaigns.
 
     Makes free read calls only: nothing is sent and nothing is charged, whatever is retried. A poke asks only for the
-    messages that are still pending, at most ``max_qps`` a second, and takes ``pending / max_qps`` seconds: raise
-    ``max_qps`` for a large campaign (the APIs allow 5000 a second in China, 300 for Globe).
+    messages that are still pending, with up to ``max_concurrency`` queries in flight, evenly spread and at most
+    ``max_qps`` a second, and takes ``pending / max_qps`` seconds: raise both for a large campaign (the APIs allow
+    5000 a second in China, 300 for Globe), or ask for a sample. A message sent near midnight UTC+8 costs two
+    queries, a repeated query counts again; the pace and ``max_calls`` count every one of them.
 
     It ends
 
     * when nothing is pending any more, or
     * when ``min_delivered_ratio`` cannot be reached any more, even if all pending ones were delivered, or
-    * at its deadline, with ``pending`` counted.
+    * at its deadline, with ``pending`` counted, or
+    * when ``max_calls`` queries were made, as if that were the deadline.
 
     A ratio that is reached early does not end it, unless ``stop_when_reached`` is set. It succeeds when the ratio
     is reached or none was asked for, otherwise it fails with :class:`DeliveryError` or
     :class:`DeliveryTimeoutError`; ``soft_fail`` turns these two into a skip, in every mode. The three modes (poke,
     reschedule, deferrable) end in the same state with the same XCom: ``campaign_id``, ``delivered``, ``failed``,
-    ``pending`` and ``errors`` (code -> count of the failed ones).
+    ``pending``, ``errors`` (code -> count of the failed ones) and ``calls`` (queries made).
+
+    With ``sample_size`` and more accepted messages than that, it draws as many of them at random, always the same
+    ones, and the XCom holds an estimate: ``estimated`` (True), ``accepted``, ``sample_size``, ``delivered_ratio`` of
+    the sample (pending counts as not delivered), ``delivered_ratio_interval`` (95 percent, Wilson), ``calls``, and
+    the counts of the sample alone one level deeper, under ``sample``. Where it would end early, the whole interval
+    has to lie on one side of ``min_delivered_ratio``; at the end the sample's ratio decides. A thousand messages tell
+    the ratio to within 3 points, 10,000 to within 1.
 
     Failed calls leave a message pending; after ``max_failed_rounds`` pokes in a row in which nothing worked the last
     error is raised. Wrong credentials or permissions are raised at once. In reschedule mode every poke is a new
-    process: on Airflow 3.3 and later it remembers through the task state store whom it need not ask again, below
-    it asks everyone each time, and a failed poke does not count.
+    process: on Airflow 3.3 and later it remembers through the task state store whom it need not ask again, every
+    five minutes, below it asks everyone each time, a failed poke does not count, and ``max_calls`` holds for each
+    poke. A deferrable sensor comes back every five minutes to keep what was learned, so that a restarted triggerer
+    does not begin anew (see :class:`~airflow_provider_aliyunsms.triggers.aliyun_sms.AliyunSmsDeliveryTrigger`); on
+    3.3 and later a retry, too, asks only for the pending ones. A retry may make ``max_calls`` queries again.
 
     https://help.aliyun.com/document_detail/419277.html and
     https://www.alibabacloud.com/help/en/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
@@ -78,7 +93,10 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     :param min_delivered_ratio: 0..1, the smallest acceptable ``delivered / accepted`` (over all campaigns together);
         None accepts any result.
     :param stop_when_reached: succeed as soon as the ratio is reached, with the counts of that moment.
-    :param max_qps: messages asked for per second, None for no limit.
+    :param max_qps: queries per second, None for no limit.
+    :param max_concurrency: queries in flight at once, 1 to 64; each is a thread.
+    :param max_calls: the most queries of one try, None for no limit.
+    :param sample_size: messages to ask for instead of all, over all campaigns together.
     :param max_failed_rounds: pokes in a row in which nothing worked, before the error is raised.
     :param aliyun_sms_conn_id: the connection. Templated.
     :param deferrable: wait in the triggerer, without a worker slot, after a first poke of at most a minute.
@@ -101,6 +119,9 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         min_delivered_ratio: float | None = None,
         stop_when_reached: bool = False,
         max_qps: float | None = 20,
+        max_concurrency: int = 8,
+        max_calls: int | None = None,
+        sample_size: int | None = None,
         max_failed_rounds: int = 10,
         aliyun_sms_conn_id: str = "aliyun_sms_default",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -113,114 +134,147 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         self.min_delivered_ratio = min_delivered_ratio
         self.stop_when_reached = stop_when_reached
         self.max_qps = max_qps
+        self.max_concurrency = max_concurrency
+        self.max_calls = max_calls
+        self.sample_size = sample_size
         self.max_failed_rounds = max_failed_rounds
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
         self.deferrable = deferrable
         self.delivery_timeout = self.timeout
         self.timeout = self.delivery_timeout + BACKSTOP
         self._watch: Watch | None = None
-        _check(ratio=min_delivered_ratio, stop_when_reached=stop_when_reached, max_qps=max_qps)
+        check_ratio(min_delivered_ratio, stop_when_reached=stop_when_reached)
+        check_count(name="sample_size", value=sample_size)
+        self._limits()
 
     def execute(self, context: Context) -> Any:
         """
         Wait, and return the counts.
 
         :raises DeliveryError: too few messages were delivered, or can be.
-        :raises DeliveryTimeoutError: the deadline passed before enough were.
+        :raises DeliveryTimeoutError: the deadline passed, or the calls were used up, before enough were.
         :raises ConfigurationError: the campaign is not the result of a send operator.
         """
         self._watch = None
         if not self.deferrable:
             return super().execute(context)
         with self._softly():
-            return self._look_and_defer()
+            return self._look_and_defer(context)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Ask once for every pending message."""
-        from airflow_provider_aliyunsms.delivery.memory import forget, remember
         from airflow_provider_aliyunsms.delivery.verdict import Verdict
 
-        store = self._store(context)
-        watch = self._get_watch(store)
+        memory = self._memory(context)
+        if self._watch is None:
+            campaigns = self._campaigns()
+            known = memory.recall(fingerprint=self._fingerprint(campaigns))
+            self._watch = self._make_watch(campaigns=campaigns, known=known)
+        watch = self._watch
+        # without a memory the next process would begin with the same messages again
+        until = time.monotonic() + LEG if memory.exists else math.inf
         try:
-            verdict = watch.look(now=time.time)
-        finally:
-            if store is not None:
-                remember(store=store, watch=watch)
-        if verdict is Verdict.WAIT:
+            verdict = watch.look(now=time.time, should_stop=lambda: time.monotonic() > until)
+            with self._softly():
+                result = None if verdict is Verdict.WAIT else self._end(watch.ending(verdict))
+        except Exception:
+            memory.remember(watch.known(now=time.time()).for_new_try())
+            raise
+        if result is None:
+            memory.remember(watch.known(now=time.time()))
             return False
-        with self._softly():
-            result = self._end(watch.ending(verdict))
-        if store is not None:
-            forget(store=store)
+        memory.forget()
         return PokeReturnValue(is_done=True, xcom_value=result)
 
-    def execute_complete(self, context: Context, event: Any) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute_complete(self, context: Context, event: Any) -> dict[str, Any]:
         """
-        Come back from the trigger and end as the other modes do.
+        Come back from the trigger: keep what it learned and defer anew, or end as the other modes do.
 
         :raises AliyunSmsError: what went wrong in the trigger, or an event that is not from it.
         """
-        from airflow_provider_aliyunsms.delivery.events import read_event
+        from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
+        from airflow_provider_aliyunsms.delivery.known import Known
 
+        memory = self._memory(context)
         with self._softly():
-            return self._end(read_event(event))
+            learned = read_progress(event)
+            if learned is not None:
+                campaigns = self._campaigns()
+                known = Known.from_json(learned, fingerprint=self._fingerprint(campaigns))
+                if known is not None:
+                    memory.remember(known)
+                self._hand_over(campaigns=campaigns, known=known)
+            result = self._end(read_event(event))
+        memory.forget()
+        return result
 
-    def _look_and_defer(self) -> dict[str, Any]:
+    def _look_and_defer(self, context: Context) -> dict[str, Any]:
         from airflow_provider_aliyunsms.delivery.verdict import Verdict
 
-        watch = self._get_watch(None)
+        memory = self._memory(context)
+        campaigns = self._campaigns()
+        known = memory.recall(fingerprint=self._fingerprint(campaigns))
+        # only a new try of a deferrable sensor comes here: it has all its calls again
+        watch = self._make_watch(campaigns=campaigns, known=known and known.for_new_try())
         until = time.monotonic() + FIRST_LOOK
         verdict = watch.look(now=time.time, should_stop=lambda: time.monotonic() > until)
         if verdict is Verdict.WAIT:
-            self._hand_over(watch)
-        return self._end(watch.ending(verdict))
+            known = watch.known(now=time.time())
+            memory.remember(known)
+            self._hand_over(campaigns=campaigns, known=known)
+        result = self._end(watch.ending(verdict))
+        memory.forget()
+        return result
 
-    def _hand_over(self, watch: Watch) -> None:
-        from airflow_provider_aliyunsms.delivery.polling import round_time
+    def _hand_over(self, *, campaigns: Sequence[WatchedCampaign], known: Known | None) -> None:
         from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
 
-        rules = watch.rules
-        rounds = 3 * round_time(messages=watch.tally.pending, max_qps=self.max_qps)
+        rules, limits = self._rules(campaigns), self._limits()
+        rounds = 3 * limits.round_time(messages=sum(each.accepted for each in campaigns))
         self.defer(
             trigger=AliyunSmsDeliveryTrigger(
-                campaigns=[each.to_json() for each in watch.campaigns],
+                campaigns=[each.to_json() for each in campaigns],
                 end_time=rules.deadline,
                 min_delivered_ratio=self.min_delivered_ratio,
                 stop_when_reached=self.stop_when_reached,
                 max_qps=self.max_qps,
+                max_concurrency=self.max_concurrency,
+                max_calls=self.max_calls,
+                sample_size=self.sample_size,
                 poke_interval=rules.interval,
                 max_wait=rules.longest,
                 max_failed_rounds=self.max_failed_rounds,
                 aliyun_sms_conn_id=self.aliyun_sms_conn_id,
-                progress=_compact(watch),
+                known=None if known is None else known.to_small_json()[0],
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=max(0.0, rules.deadline - time.time()) + GRACE + rounds),
         )
 
-    def _get_watch(self, store: Store | None) -> Watch:
-        if self._watch is None:
-            self._watch = self._make_watch(store)
-        return self._watch
-
-    def _make_watch(self, store: Store | None) -> Watch:
+    def _campaigns(self) -> Sequence[WatchedCampaign]:
         from airflow_provider_aliyunsms.delivery.campaigns import watched
-        from airflow_provider_aliyunsms.delivery.memory import recall
+
+        return watched(unwrap(self.campaign))
+
+    def _fingerprint(self, campaigns: Sequence[WatchedCampaign]) -> str:
+        from airflow_provider_aliyunsms.delivery.campaigns import fingerprint
+
+        return fingerprint(campaigns, sample_size=self.sample_size)
+
+    def _limits(self) -> Limits:
+        return Limits(max_qps=self.max_qps, max_concurrency=self.max_concurrency, max_calls=self.max_calls)
+
+    def _make_watch(self, *, campaigns: Sequence[WatchedCampaign], known: Known | None) -> Watch:
         from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
         from airflow_provider_aliyunsms.hooks.delivery import make_watch, status_client
 
-        campaigns = watched(unwrap(self.campaign))
-        remembered = None if store is None else recall(store=store, campaigns=campaigns)
-        progress, failures = remembered or (None, 0)
         hook = AliyunSmsHook(aliyun_sms_conn_id=self.aliyun_sms_conn_id)
         return make_watch(
             campaigns=campaigns,
             rules=self._rules(campaigns),
-            client=lambda: status_client(hook.connection),
-            max_qps=self.max_qps,
-            progress=progress,
-            failures=failures,
+            limits=self._limits(),
+            client=lambda gate: status_client(hook.connection, gate=gate),
+            known=known,
         )
 
     def _rules(self, campaigns: Sequence[WatchedCampaign]) -> Rules:
@@ -238,19 +292,21 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             interval=self.poke_interval,
             longest=longest,
             max_failed_rounds=self.max_failed_rounds,
+            sample_size=self.sample_size,
         )
 
-    def _store(self, context: Context) -> Store | None:
-        """Return Airflow's task state store (3.3 and later) when pokes do not share a process."""
-        if not self.reschedule:
-            return None
-        return cast("Store | None", cast("dict[str, Any]", context).get("task_state_store"))
+    def _memory(self, context: Context) -> SensorMemory:
+        """Return the memory; pokes that share a process need none."""
+        if self.reschedule or self.deferrable:
+            return SensorMemory.of(context)
+        return SensorMemory(None)
 
     def _end(self, ending: Ending) -> dict[str, Any]:
         from airflow_provider_aliyunsms.delivery.verdict import error_of, explain
 
-        self.log.info("Delivery: %s", explain(tally=ending.tally, ratio=self.min_delivered_ratio))
-        error = error_of(verdict=ending.verdict, tally=ending.tally, ratio=self.min_delivered_ratio)
+        ratio, tally, population = self.min_delivered_ratio, ending.tally, ending.population
+        self.log.info("Delivery: %s", explain(tally=tally, ratio=ratio, population=population))
+        error = error_of(verdict=ending.verdict, tally=tally, ratio=ratio, population=population)
         if error is not None:
             raise error
         return ending.as_xcom()
@@ -277,11 +333,6 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         self.campaign = Private(self.campaign, description=_describe(self.campaign))
 
 
-def _compact(watch: Watch) -> list[dict[str, Any]] | None:
-    progress = [each.to_json() for each in watch.progress]
-    return progress if len(json.dumps(progress)) <= HANDED_OVER else None
-
-
 def _describe(campaign: Any) -> str:
     """Return what may be shown of a rendered campaign; a lazy list of XComs is not fetched for it."""
     value = unwrap(campaign)
@@ -290,15 +341,3 @@ def _describe(campaign: Any) -> str:
     if isinstance(value, list | tuple):
         return f"{len(value)} campaigns"
     return "no campaign" if value is None else f"campaigns ({type(value).__name__})"
-
-
-def _check(*, ratio: float | None, stop_when_reached: bool, max_qps: float | None) -> None:
-    check_ratio(ratio)
-    if stop_when_reached and ratio is None:
-        raise ConfigurationError(
-            "stop_when_reached needs min_delivered_ratio", advice="Say which ratio shall be reached."
-        )
-    if max_qps is not None and max_qps <= 0:
-        raise ConfigurationError(
-            "max_qps must be greater than 0", advice="Give calls per second, or None for no limit."
-        )

@@ -16,12 +16,15 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from airflow_provider_aliyunsms.delivery.events import Ending
+    from airflow_provider_aliyunsms.delivery.verdict import Verdict
     from airflow_provider_aliyunsms.delivery.watch import Watch
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+LEG = 300.0
+"""Seconds of watching that a restart of the triggerer may cost."""
 
 
 class AliyunSmsDeliveryTrigger(BaseTrigger):
@@ -29,7 +32,10 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
     Asks what became of the accepted messages of one or several campaigns until the verdict is final.
 
     Only free read calls are made, so that a restart of the triggerer, which runs this again from its arguments, is
-    harmless: it asks again for what was pending when the task was deferred. Nothing has to be undone when it is
+    harmless: it asks again for what was pending when the task was deferred. So that this is never long ago, it ends
+    after five minutes with what it has learned, and the task defers anew from there: a restart costs one such leg.
+    A leg goes on while its progress is too large for the arguments of a trigger (above 240,000 messages, while
+    neither nearly all nor nearly none are pending), or when it learned nothing. Nothing has to be undone when it is
     cancelled. It ends in exactly one event, also when something breaks; no error leaves ``run``.
 
     The arguments are stored in Airflow's database, encrypted. They hold no secrets, and no phone numbers when the
@@ -40,12 +46,16 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         machine. One round is made even when it has passed.
     :param min_delivered_ratio: the smallest acceptable share of delivered messages, None when any will do.
     :param stop_when_reached: end as soon as the ratio is reached.
-    :param max_qps: messages asked for per second, None for no limit.
+    :param max_qps: queries per second, None for no limit.
+    :param max_concurrency: queries in flight.
+    :param max_calls: queries in all, None for no limit.
+    :param sample_size: messages asked for instead of all, None for all.
     :param poke_interval: the shortest wait between two rounds, seconds.
     :param max_wait: the longest wait, seconds.
     :param max_failed_rounds: rounds in a row in which nothing works, before an error is reported.
     :param aliyun_sms_conn_id: the connection; it is read in the triggerer.
-    :param progress: what is known already, one for each campaign with accepted messages; None to ask for everyone.
+    :param known: what :meth:`~airflow_provider_aliyunsms.delivery.known.Known.to_small_json` gave; None to ask for
+        everyone.
     """
 
     def __init__(
@@ -56,11 +66,14 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         min_delivered_ratio: float | None = None,
         stop_when_reached: bool = False,
         max_qps: float | None = 20,
+        max_concurrency: int = 8,
+        max_calls: int | None = None,
+        sample_size: int | None = None,
         poke_interval: float = 30.0,
         max_wait: float = 300.0,
         max_failed_rounds: int = 10,
         aliyun_sms_conn_id: str = "aliyun_sms_default",
-        progress: Sequence[Mapping[str, Any]] | None = None,
+        known: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is not annotated
         self.campaigns = campaigns
@@ -68,11 +81,14 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         self.min_delivered_ratio = min_delivered_ratio
         self.stop_when_reached = stop_when_reached
         self.max_qps = max_qps
+        self.max_concurrency = max_concurrency
+        self.max_calls = max_calls
+        self.sample_size = sample_size
         self.poke_interval = poke_interval
         self.max_wait = max_wait
         self.max_failed_rounds = max_failed_rounds
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
-        self.progress = progress
+        self.known = known
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments that make an equal trigger."""
@@ -84,11 +100,14 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
                 "min_delivered_ratio": self.min_delivered_ratio,
                 "stop_when_reached": self.stop_when_reached,
                 "max_qps": self.max_qps,
+                "max_concurrency": self.max_concurrency,
+                "max_calls": self.max_calls,
+                "sample_size": self.sample_size,
                 "poke_interval": self.poke_interval,
                 "max_wait": self.max_wait,
                 "max_failed_rounds": self.max_failed_rounds,
                 "aliyun_sms_conn_id": self.aliyun_sms_conn_id,
-                "progress": self.progress,
+                "known": self.known,
             },
         )
 
@@ -98,7 +117,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
 
         stop = threading.Event()
         try:
-            event = (await self._ending(stop)).as_event()
+            event = await self._watched(stop)
         except Exception as error:  # noqa: BLE001 - what leaves run shows as "Trigger failure" and nothing else
             log.warning("The delivery cannot be watched any longer: %s", type(error).__name__)
             event = error_event(error)
@@ -107,14 +126,18 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
             stop.set()
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is not annotated
 
-    async def _ending(self, stop: threading.Event) -> Ending:
+    async def _watched(self, stop: threading.Event) -> dict[str, Any]:
         from airflow_provider_aliyunsms.delivery.verdict import Verdict
 
         watch = await self._patiently_made_watch()
+        leg = _Leg(watch=watch, stop=stop)
+        await asyncio.sleep(max(0.0, min(watch.next_at, self.end_time) - time.time()))
         while True:
-            verdict = await _in_own_thread(lambda: watch.look(now=time.time, should_stop=stop.is_set))
+            verdict = await _in_own_thread(leg.look)
             if verdict is not Verdict.WAIT:
-                return watch.ending(verdict)
+                return watch.ending(verdict).as_event()
+            if leg.is_over() and (event := await _in_own_thread(leg.event)) is not None:
+                return event
             await asyncio.sleep(watch.wait(now=time.time()))
 
     async def _patiently_made_watch(self) -> Watch:
@@ -143,12 +166,14 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         return await asyncio.to_thread(self._build, connection)
 
     def _build(self, connection: Any) -> Watch:
-        from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-        from airflow_provider_aliyunsms.delivery.progress import Progress
+        from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, fingerprint
+        from airflow_provider_aliyunsms.delivery.gate import Limits
+        from airflow_provider_aliyunsms.delivery.known import Known
         from airflow_provider_aliyunsms.delivery.watch import Rules
         from airflow_provider_aliyunsms.hooks.delivery import make_watch, status_client
 
         campaigns = [WatchedCampaign.from_json(each) for each in self.campaigns]
+        expected = fingerprint(campaigns, sample_size=self.sample_size)
         return make_watch(
             campaigns=campaigns,
             rules=Rules(
@@ -159,11 +184,42 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
                 interval=self.poke_interval,
                 longest=self.max_wait,
                 max_failed_rounds=self.max_failed_rounds,
+                sample_size=self.sample_size,
             ),
-            client=lambda: status_client(connection),
-            max_qps=self.max_qps,
-            progress=None if self.progress is None else [Progress.from_json(each) for each in self.progress],
+            limits=Limits(
+                max_qps=self.max_qps, max_concurrency=self.max_concurrency, max_calls=self.max_calls
+            ),
+            client=lambda gate: status_client(connection, gate=gate),
+            known=Known.from_json(self.known, fingerprint=expected),
         )
+
+
+class _Leg:
+    """The part of a watch after which a restart begins, because the task keeps what it learned."""
+
+    def __init__(self, *, watch: Watch, stop: threading.Event) -> None:
+        self._watch = watch
+        self._stop = stop
+        self._pending = watch.tally.pending
+        self._ends = time.monotonic() + LEG
+
+    def look(self) -> Verdict:
+        """Look once, until the leg ends."""
+        return self._watch.look(now=time.time, should_stop=lambda: self._stop.is_set() or self.is_over())
+
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() >= self._ends
+
+    def event(self) -> dict[str, Any] | None:
+        """Return the event that ends the leg; None, and another leg begins, when the task could keep nothing new."""
+        from airflow_provider_aliyunsms.delivery.events import progress_event
+
+        self._ends = time.monotonic() + LEG
+        known, whole = self._watch.known(now=time.time()).to_small_json()
+        # asked for again in vain would be calls beyond max_calls, so that these are always handed on
+        is_new = self._watch.tally.pending != self._pending or self._watch.cut or self._watch.is_counted
+        return progress_event(known) if whole and is_new else None
 
 
 async def _in_own_thread(work: Callable[[], T]) -> T:

@@ -102,13 +102,16 @@ def test_its_arguments_make_an_equal_trigger_and_show_no_number(sent, simulator,
 def test_it_ends_in_one_event(sent, simulator):
     simulator.options(delivery_delay=1.0)
     trigger = deferral(sent([*GOOD, DEAD])).trigger
-    assert event_of(reborn(trigger)) == {
+    event = event_of(reborn(trigger))
+    assert event.pop("calls") == queries(simulator)
+    assert event == {
         "status": "success",
         "campaign_id": "spring",
         "delivered": 6,
         "failed": 1,
         "pending": 0,
         "errors": {"MOBILE_NOT_ON_SERVICE": 1},
+        "population": None,
     }
 
 

@@ -14,7 +14,10 @@ import pytest
 
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate
 from airflow_provider_aliyunsms.delivery.campaigns import watched
+from airflow_provider_aliyunsms.delivery.gate import CallGate, Limits
+from airflow_provider_aliyunsms.delivery.known import TOP
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, Part
+from airflow_provider_aliyunsms.delivery.sampling import draw
 from airflow_provider_aliyunsms.delivery.tracking import scan
 from airflow_provider_aliyunsms.delivery.watch import Rules, Watch
 
@@ -111,15 +114,33 @@ def file_of(receipts):
     return opener
 
 
-def poller_for(campaigns, channel, *, open_receipts=no_files, max_qps=None, clock=None, progress=None):
+class Gated:
+    """A wire whose every question passes the gate, as every query of a client does."""
+
+    def __init__(self, *, carrier, gate):
+        self._carrier = carrier
+        self._gate = gate
+
+    def status(self, *, message):
+        self._gate.take()
+        return self._carrier.status(message=message)
+
+
+def poller_for(
+    campaigns, channel, *, open_receipts=no_files, clock=None, progress=None, known=None, **limits
+):
     clock = clock or Clock()
-    known = progress or [scan(campaign=each, open_receipts=open_receipts) for each in campaigns]
-    parts = [
-        Part(campaign=c, channel=channel, progress=done) for c, done in zip(campaigns, known, strict=True)
-    ]
-    return DeliveryPoller(
-        parts=parts, open_receipts=open_receipts, max_qps=max_qps, clock=clock, sleep=clock.sleep
+    gate = CallGate(
+        limits=Limits(**{"max_qps": None, **limits}),
+        calls=known.calls if known else 0,
+        clock=clock,
+        sleep=clock.sleep,
     )
+    found = progress or [scan(campaign=each, open_receipts=open_receipts) for each in campaigns]
+    gated = Gated(carrier=channel, gate=gate)
+    parts = [Part(campaign=c, channel=gated, progress=done) for c, done in zip(campaigns, found, strict=True)]
+    cursor = known.cursor if known else TOP
+    return DeliveryPoller(parts=parts, open_receipts=open_receipts, gate=gate, cursor=cursor)
 
 
 def rules(**changes):
@@ -134,9 +155,15 @@ def rules(**changes):
     return Rules(**(base | changes))
 
 
-def watch_for(receipts, channel, **changes):
-    campaigns = watched(xcom(receipts))
-    return Watch(campaigns=campaigns, poller=poller_for(campaigns, channel), rules=rules(**changes))
+def watch_for(receipts, channel, *, known=None, max_calls=None, **changes):
+    """Give a watch as a process would build it that knows what an earlier one learned."""
+    campaigns, its_rules = watched(xcom(receipts)), rules(**changes)
+    everyone = [scan(campaign=each, open_receipts=no_files) for each in campaigns]
+    progress = draw(campaigns=campaigns, everyone=everyone, sample_size=its_rules.sample_size)
+    if known is not None and known.progress is not None:
+        progress = known.progress
+    poller = poller_for(campaigns, channel, progress=progress, known=known, max_calls=max_calls)
+    return Watch(campaigns=campaigns, poller=poller, rules=its_rules, known=known)
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.delivery.campaigns import watched
-from airflow_provider_aliyunsms.delivery.polling import GIVE_UP_AFTER, next_wait, workers_for
+from airflow_provider_aliyunsms.delivery.polling import GIVE_UP_AFTER, next_wait
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,
     AudienceError,
@@ -128,10 +130,60 @@ def test_without_a_limit_nobody_waits(kit, carrier):
 
 def test_it_stops_between_two_questions(kit, carrier):
     poller = kit.poller_for(watched(kit.xcom([kit.receipt(n) for n in kit.numbers(50)])), carrier, max_qps=5)
-    report = poller.round(should_stop=lambda: sum(carrier.asked.values()) >= 10)
+    report = poller.round(should_stop=lambda: sum(list(carrier.asked.values())) >= 10)
     assert report.stopped
     assert 10 <= report.asked < 20
+
+
+def test_a_round_that_was_cut_goes_on_where_it_was(kit, carrier):
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt(n) for n in kit.numbers(500)])), carrier)
+    cut = poller.round(should_stop=lambda: sum(list(carrier.asked.values())) >= 300)
+    assert cut.stopped
+    assert 0 < poller.cursor[1] <= cut.asked
+    rest = poller.round()
+    assert not rest.whole
+    assert set(carrier.asked) == set(kit.numbers(500))
+    # nobody in front of the cut is asked again
+    assert cut.asked + rest.asked < 500 + 20
+    assert poller.round().asked == 500
+
+
+def test_a_cut_among_several_campaigns(kit, carrier):
+    everyone = kit.numbers(300)
+    campaigns = watched(
+        [kit.xcom([kit.receipt(n) for n in everyone[start::3]], campaign_id=str(start)) for start in range(3)]
+    )
+    poller = kit.poller_for(campaigns, carrier)
+    while len(carrier.asked) < 300:
+        already = sum(carrier.asked.values())
+        poller.round(should_stop=lambda already=already: sum(list(carrier.asked.values())) >= already + 40)
+    assert sum(carrier.asked.values()) < 400
+
+
+@pytest.mark.parametrize("max_concurrency", [1, 3, 8])
+def test_several_questions_are_in_flight_and_never_more(kit, carrier, max_concurrency):
+    barrier = threading.Barrier(max_concurrency)
+    answer = carrier.status
+
+    def status(*, message):
+        barrier.wait(10)
+        return answer(message=message)
+
+    carrier.status = status
+    campaigns = watched(kit.xcom([kit.receipt(n) for n in kit.numbers(12 * max_concurrency)]))
+    poller = kit.poller_for(campaigns, carrier, max_concurrency=max_concurrency)
+    assert poller.round().unanswered == 0
+    assert carrier.most_at_once <= max_concurrency
+
+
+def test_the_allowed_calls_are_all_used_and_never_one_more(kit, carrier):
+    campaigns = watched(kit.xcom([kit.receipt(n) for n in kit.numbers(50)]))
+    poller = kit.poller_for(campaigns, carrier, max_calls=70)
     assert poller.round().asked == 50
+    report = poller.round()
+    assert (report.asked, report.stopped) == (20, True)
+    assert poller.round().asked == 0
+    assert sum(carrier.asked.values()) == poller.gate.calls == 70
 
 
 @pytest.mark.parametrize(
@@ -223,8 +275,3 @@ def test_waits_grow_and_the_last_round_falls_on_the_deadline():
     assert max(waits) == 300
     assert now == 3600
     assert len(waits) < 25
-
-
-@given(st.none() | st.floats(min_value=0.01, max_value=10_000))
-def test_workers_stay_within_bounds(max_qps):
-    assert 1 <= workers_for(max_qps=max_qps) <= 16

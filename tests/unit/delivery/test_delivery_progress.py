@@ -5,19 +5,25 @@ from __future__ import annotations
 
 import json
 import random
-from types import SimpleNamespace
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate
-from airflow_provider_aliyunsms.delivery.campaigns import watched
+from airflow_provider_aliyunsms.delivery.campaigns import fingerprint, watched
+from airflow_provider_aliyunsms.delivery.known import HANDED_OVER, Known
 from airflow_provider_aliyunsms.delivery.memory import PART_SIZE, forget, recall, remember
 from airflow_provider_aliyunsms.delivery.progress import Progress
 
 positions = st.integers(min_value=0, max_value=5000)
 fates = st.sampled_from([Fate.DELIVERED, Fate.FAILED, Fate.PENDING])
+
+
+HEAD_IS_LAST = 4
+"""Writes it takes to keep 800,000 messages of which half are pending: three parts and the head."""
 
 
 class Store(dict):
@@ -69,64 +75,129 @@ def test_anything_else_is_no_progress(kept):
         Progress.from_json(kept)
 
 
-def test_a_store_brings_back_what_was_known(kit, carrier):
-    first, second = kit.numbers(2)
-    carrier.fates[first] = "NO_ROUTE"
-    watch = kit.watch_for([kit.receipt(first), kit.receipt(second)], carrier)
+@given(expected=st.sets(positions, max_size=300), data=st.data())
+def test_only_some_of_the_pending(expected, data):
+    progress = Progress()
+    for position in expected:
+        progress.expect(position)
+    ranks = sorted(data.draw(st.sets(st.integers(0, len(expected) - 1)))) if expected else []
+    chosen = progress.only(ranks=ranks)
+    in_order = sorted(expected)
+    assert {n for n in range(5001) if chosen.is_pending(n)} == {in_order[rank] for rank in ranks}
+
+
+def looked(kit, carrier, count=3):
+    """Give a watch that has asked once."""
+    carrier.fates[kit.numbers(1)[0]] = "NO_ROUTE"
+    watch = kit.watch_for([kit.receipt(each) for each in kit.numbers(count)], carrier)
     watch.look(now=lambda: kit.FINISHED_AT)
     watch.failures = 3
-    store = Store()
-    remember(store=store, watch=watch)
-    (progress,), failures = recall(store=store, campaigns=watch.campaigns)
-    assert progress.tally == watch.tally
-    assert (progress.is_pending(0), progress.is_pending(1), failures) == (False, True, 3)
-    assert first not in json.dumps(store)
+    return watch.known(now=kit.FINISHED_AT)
+
+
+def test_a_store_brings_back_what_was_known(kit, carrier):
+    known, store = looked(kit, carrier), Store()
+    remember(store=store, known=known)
+    back = recall(store=store, fingerprint=known.fingerprint)
+    assert back.to_json() == known.to_json()
+    assert [back.progress[0].is_pending(n) for n in range(3)] == [False, True, True]
+    assert (back.failures, back.calls) == (3, 3)
+    assert kit.numbers(1)[0] not in json.dumps(store)
+
+
+def half_pending(count):
+    chance = random.Random(1)
+    large = Progress()
+    for number in range(count):
+        if chance.random() < 0.5:
+            large.expect(number)
+    return large
 
 
 def test_a_large_campaign_is_kept_in_small_values():
-    chance = random.Random(1)
-    large = Progress()
-    for number in range(800_000):
-        if chance.random() < 0.5:
-            large.expect(number)
-    store = Store()
-    remember(store=store, watch=SimpleNamespace(progress=[large], campaigns=(), failures=0))
+    known, store = Known(fingerprint="f", progress=(half_pending(800_000),)), Store()
+    remember(store=store, known=known)
     assert sum(len(str(value)) for value in store.values()) > PART_SIZE
-    (back,), _ = recall(store=store, campaigns=())
-    assert back.tally == large.tally
+    assert recall(store=store, fingerprint="f").progress[0].tally == known.progress[0].tally
+
+
+def test_a_trigger_is_given_no_more_than_fits():
+    for count, fits in ((200_000, True), (400_000, False)):
+        known = Known(fingerprint="f", progress=(half_pending(count),), calls=7, failures=2, cursor=(0, 5))
+        small, whole = known.to_small_json()
+        assert whole is fits
+        assert len(json.dumps(small)) <= HANDED_OVER
+        back = Known.from_json(json.loads(json.dumps(small)), fingerprint="f")
+        assert (back.calls, back.failures) == (7, 2)
+        assert (back.progress is not None) is fits
+        # without progress the round begins at the top, or some would never be asked
+        assert back.cursor == ((0, 5) if fits else (0, 0))
 
 
 def damages(store):
     head = "aliyun_sms.delivery.head"
+    part = f"aliyun_sms.delivery.{store[head]['side']}.0"
     yield Store()
     yield Store({**store, head: "text"})
     yield Store({**store, head: {**store[head], "parts": "x"}})
     yield Store({**store, head: {**store[head], "crc": 1}})
-    yield Store({**store, "aliyun_sms.delivery.0": store["aliyun_sms.delivery.0"][:-2]})
+    yield Store({**store, part: store[part][:-2]})
     yield Store({head: store[head]})
 
 
 def test_a_damaged_store_remembers_nothing(kit, carrier):
-    watch = kit.watch_for([kit.receipt(each) for each in kit.numbers(3)], carrier)
-    store = Store()
-    remember(store=store, watch=watch)
-    assert recall(store=store, campaigns=watch.campaigns) is not None
+    known, store = looked(kit, carrier), Store()
+    remember(store=store, known=known)
+    assert recall(store=store, fingerprint=known.fingerprint) is not None
     for damaged in damages(store):
-        assert recall(store=damaged, campaigns=watch.campaigns) is None
+        assert recall(store=damaged, fingerprint=known.fingerprint) is None
 
 
-def test_another_campaign_starts_from_nothing(kit, carrier):
-    watch = kit.watch_for([kit.receipt(each) for each in kit.numbers(3)], carrier)
-    store = Store()
-    remember(store=store, watch=watch)
-    assert recall(store=store, campaigns=watched(kit.xcom([], digest="other"))) is None
+@pytest.mark.parametrize("writes", range(6))
+def test_a_torn_write_leaves_what_was_remembered_before(writes):
+    """The process dies after any number of writes: what is found is the old state or the new one."""
+
+    class Dying(Store):
+        left = 100
+
+        def set(self, key, value):
+            if not self.left:
+                raise ConnectionResetError("gone")
+            self.left -= 1
+            super().set(key, value)
+
+    store, old = Dying(), Known(fingerprint="f", progress=(half_pending(800_000),), calls=1)
+    for calls in (0, 1):
+        remember(store=store, known=replace(old, calls=calls))
+    store.left = writes
+    with suppress(ConnectionResetError):
+        remember(store=store, known=replace(old, calls=2))
+    back = recall(store=store, fingerprint="f")
+    assert back.calls == (2 if writes >= HEAD_IS_LAST else 1)
+    assert back.progress[0].tally == old.progress[0].tally
+
+
+def test_another_campaign_or_another_sample_starts_from_nothing(kit, carrier):
+    known, store = looked(kit, carrier), Store()
+    remember(store=store, known=known)
+    for other in (
+        fingerprint(watched(kit.xcom([], digest="other"))),
+        fingerprint(watched(kit.xcom([kit.receipt(n) for n in kit.numbers(3)])), sample_size=2),
+    ):
+        assert recall(store=store, fingerprint=other) is None
+
+
+@pytest.mark.parametrize("damage", [{"cursor": 7}, {"calls": None}, {"progress": [{}]}, {"next_at": "soon"}])
+def test_damaged_knowledge_is_none(kit, carrier, damage):
+    known = looked(kit, carrier)
+    assert Known.from_json({**known.to_json(), **damage}, fingerprint=known.fingerprint) is None
+    assert Known.from_json(None, fingerprint=known.fingerprint) is None
 
 
 def test_forgetting(kit, carrier):
-    watch = kit.watch_for([kit.receipt(each) for each in kit.numbers(3)], carrier)
-    store = Store()
+    known, store = looked(kit, carrier), Store()
     forget(store=store)
     assert not store
-    remember(store=store, watch=watch)
+    remember(store=store, known=known)
     forget(store=store)
-    assert recall(store=store, campaigns=watch.campaigns) is None
+    assert recall(store=store, fingerprint=known.fingerprint) is None

@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 
 from airflow_provider_aliyunsms.delivery.events import Ending, error_event, read_event
-from airflow_provider_aliyunsms.delivery.verdict import Tally, Verdict
+from airflow_provider_aliyunsms.delivery.known import Known
+from airflow_provider_aliyunsms.delivery.verdict import Tally, Verdict, error_of
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
     AudienceError,
     CampaignDoomedError,
     ConfigurationError,
     ConnectionNotMadeError,
+    DeliveryTimeoutError,
 )
 
 NUMBER = "13800001234"
@@ -37,6 +40,7 @@ def test_before_the_deadline_it_waits_and_after_it_ends_with_what_is_pending(kit
         "failed": 0,
         "pending": 1,
         "errors": {},
+        "calls": 2,
     }
 
 
@@ -90,12 +94,75 @@ def test_one_short_line_per_round_and_never_a_number(kit, carrier, caplog):
     assert "1380000" not in line
 
 
+@pytest.mark.parametrize(("ratio", "verdict"), [(None, Verdict.SUCCESS), (0.5, Verdict.OUT_OF_CALLS)])
+def test_when_the_calls_are_used_up_it_ends_as_at_the_deadline(kit, carrier, ratio, verdict):
+    receipts = [kit.receipt(n) for n in kit.numbers(10)]
+    watch = kit.watch_for(receipts, carrier, max_calls=25, min_delivered_ratio=ratio)
+    for _ in range(2):
+        assert watch.look(now=lambda: kit.FINISHED_AT) is Verdict.WAIT
+    assert watch.look(now=lambda: kit.FINISHED_AT) is verdict
+    ending = watch.ending(verdict)
+    assert ending.as_xcom()["calls"] == sum(carrier.asked.values()) == 25
+    if ratio:
+        error = error_of(verdict=verdict, tally=ending.tally, ratio=ratio)
+        assert isinstance(error, DeliveryTimeoutError)
+        assert "max_calls" in str(error)
+
+
+def test_calls_of_earlier_processes_count(kit, carrier):
+    receipts = [kit.receipt(n) for n in kit.numbers(10)]
+    first = kit.watch_for(receipts, carrier, max_calls=15)
+    first.look(now=lambda: kit.FINISHED_AT)
+    known = handed_over(first, now=kit.FINISHED_AT)
+    second = kit.watch_for(receipts, carrier, max_calls=15, known=known)
+    assert second.look(now=lambda: kit.FINISHED_AT) is Verdict.SUCCESS
+    assert sum(carrier.asked.values()) == 15
+    third = kit.watch_for(receipts, carrier, max_calls=15, known=known.for_new_try())
+    assert third.look(now=lambda: kit.FINISHED_AT) is Verdict.WAIT
+
+
+def handed_over(watch, *, now):
+    """Give what the next process finds in the arguments of its trigger."""
+    small, whole = watch.known(now=now).to_small_json()
+    assert whole
+    return Known.from_json(json.loads(json.dumps(small)), fingerprint=small["fingerprint"])
+
+
+def test_any_number_of_restarts_ends_in_the_same_counts(kit, carrier):
+    """Each process is cut short in mid-round; nobody is left out, nobody counted twice."""
+    everyone = kit.numbers(400)
+    carrier.fates = {n: ("DELIVERED", "NO_ROUTE", "PENDING")[i % 3] for i, n in enumerate(everyone)}
+    receipts = [kit.receipt(n) for n in everyone]
+    known, verdict = None, Verdict.WAIT
+    while verdict is Verdict.WAIT:
+        watch = kit.watch_for(receipts, carrier, known=known)
+        already = sum(carrier.asked.values())
+        verdict = watch.look(
+            now=lambda: kit.FINISHED_AT + 3600,
+            should_stop=lambda already=already: sum(list(carrier.asked.values())) >= already + 60,
+        )
+        known = handed_over(watch, now=kit.FINISHED_AT + 3600)
+    found = watch.ending(verdict).as_xcom()
+    assert (found["delivered"], found["failed"], found["pending"]) == (134, 133, 133)
+    assert found["calls"] == sum(carrier.asked.values()) < 500
+    assert set(carrier.asked) == set(everyone)
+
+
+def test_a_cut_look_goes_on_at_once_and_a_whole_one_waits(kit, carrier):
+    watch = kit.watch_for([kit.receipt(NUMBER)], carrier)
+    watch.look(now=lambda: kit.FINISHED_AT, should_stop=lambda: True)
+    assert watch.known(now=kit.FINISHED_AT).next_at == kit.FINISHED_AT
+    watch.look(now=lambda: kit.FINISHED_AT)
+    assert watch.known(now=kit.FINISHED_AT).next_at == kit.FINISHED_AT + 30
+
+
 TALLY = Tally(delivered=1, failed=3, pending=2, errors={"A": 1, "B": 2})
 
 
 def test_an_ending_survives_the_database():
-    ending = Ending(verdict=Verdict.TOO_FEW, campaign_id="spring", tally=TALLY)
-    assert read_event(json.loads(json.dumps(ending.as_event()))) == ending
+    ending = Ending(verdict=Verdict.TOO_FEW, campaign_id="spring", tally=TALLY, calls=9)
+    for each in (ending, replace(ending, population=1000)):
+        assert read_event(json.loads(json.dumps(each.as_event()))) == each
     assert list(ending.as_xcom()["errors"]) == ["B", "A"]
 
 
@@ -134,6 +201,7 @@ def test_a_foreign_error_leaves_its_text_behind():
         {"status": "success", "delivered": 1, "failed": 0, "pending": 0, "errors": None},
         {"status": "success", "delivered": 1, "failed": 0, "pending": 0, "errors": {"A": "x"}},
         {"status": ["success"]},
+        {"status": "progress", "known": {}},
     ],
 )
 def test_no_other_event_counts_as_success(event):
