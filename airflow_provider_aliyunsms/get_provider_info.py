@@ -30,6 +30,19 @@ def get_provider_info() -> dict[str, object]:
         "sensors": [_modules("sensors")],
         "hooks": [_modules("hooks")],
         "triggers": [_modules("triggers")],
+        "notifications": [f"{_PACKAGE}.notifications.aliyun_sms.AliyunSmsNotifier"],
+        "extra-links": [
+            f"{_PACKAGE}.links.aliyun_sms.AliyunSmsConsoleLink",
+            f"{_PACKAGE}.links.aliyun_sms.AliyunSmsGlobeConsoleLink",
+            f"{_PACKAGE}.links.aliyun_sms.AliyunSmsReceiptsLink",
+        ],
+        "task-decorators": [
+            {"name": "aliyun_sms", "class-name": f"{_PACKAGE}.decorators.aliyun_sms.aliyun_sms_task"},
+            {
+                "name": "aliyun_sms_globe",
+                "class-name": f"{_PACKAGE}.decorators.aliyun_sms.aliyun_sms_globe_task",
+            },
+        ],
         "connection-types": [
             {
                 "connection-type": "aliyun_sms",

@@ -6,6 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.links.aliyun_sms import (
+    AliyunSmsConsoleLink,
+    AliyunSmsGlobeConsoleLink,
+    AliyunSmsReceiptsLink,
+)
 from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
 from airflow_provider_aliyunsms.private import unwrap
 
@@ -104,6 +109,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         "is_dry_run",
         "aliyun_sms_conn_id",
     )
+    operator_extra_links = (AliyunSmsConsoleLink(), AliyunSmsReceiptsLink())
 
     def __init__(
         self,
@@ -197,6 +203,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         "is_dry_run",
         "aliyun_sms_conn_id",
     )
+    operator_extra_links = (AliyunSmsGlobeConsoleLink(), AliyunSmsReceiptsLink())
     number_field = "to"
 
     def __init__(
