@@ -69,16 +69,47 @@ def cut(*, campaign: str, batches: Iterable[Sequence[Member]], size: int) -> Ite
     Yield chunks of at most ``size`` recipients.
 
     Recipients with and without an extension code travel apart: the API aligns the codes by index, and nothing
-    says what an empty one means.
+    says what an empty one means. Two messages to one number travel apart too: records and failed lists name
+    numbers, so that within one call nobody could tell the two from each other.
     """
-    waiting: dict[bool, list[Member]] = {False: [], True: []}
+    groups = {False: _Group(size), True: _Group(size)}
     for batch in batches:
         for member in batch:
-            group = waiting[bool(member[1].sms_up_extend_code)]
-            group.append(member)
-            if len(group) == size:
-                yield make_chunk(campaign=campaign, members=group)
-                group.clear()
-    for group in waiting.values():
-        if group:
-            yield make_chunk(campaign=campaign, members=group)
+            group = groups[bool(member[1].sms_up_extend_code)]
+            if group.take(member):
+                yield make_chunk(campaign=campaign, members=group.emptied())
+    for group in groups.values():
+        while group:
+            yield make_chunk(campaign=campaign, members=group.emptied())
+
+
+class _Group:
+    """The members of the next chunk, and those who must wait because their number is in it already."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._members: list[Member] = []
+        self._numbers: set[str] = set()
+        self._later: list[Member] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._members)
+
+    def take(self, member: Member) -> bool:
+        """Take a member in and say whether the chunk is full."""
+        if member[1].number in self._numbers:
+            self._later.append(member)
+        else:
+            self._numbers.add(member[1].number)
+            self._members.append(member)
+        return len(self._members) >= self._size
+
+    def emptied(self) -> list[Member]:
+        """Return the members and begin the next chunk with those who waited."""
+        members, later = self._members, self._later
+        self._members, self._later, self._numbers = [], [], set()
+        for number, member in enumerate(later):
+            if self.take(member):
+                self._later.extend(later[number + 1 :])
+                break
+        return members
