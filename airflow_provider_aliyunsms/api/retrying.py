@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +19,7 @@ from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError, NotSent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 T = TypeVar("T")
 
@@ -30,13 +32,13 @@ class ReadRetries:
     :param attempts: attempts in all, at least 1.
     :param first_wait: seconds; the longest first wait, doubled before each further attempt.
     :param longest_wait: seconds; no wait is longer, whatever the gateway asks for.
-    :param before_attempt: called before each attempt, to pace or to refuse it; what it raises ends the call.
+    :param around_attempt: makes a context for each attempt, to pace or to refuse it; what it raises ends the call.
     """
 
     attempts: int = 4
     first_wait: float = 0.5
     longest_wait: float = 8.0
-    before_attempt: Callable[[], None] | None = None
+    around_attempt: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def call(self, attempt: Callable[[], T]) -> T:
         """
@@ -51,12 +53,11 @@ class ReadRetries:
             retry=retry_if_exception_type((NotSentError, AmbiguousOutcomeError)),
             reraise=True,
         )
-        return retrying(lambda: self._announced(attempt))
+        return retrying(lambda: self._one(attempt))
 
-    def _announced(self, attempt: Callable[[], T]) -> T:
-        if self.before_attempt is not None:
-            self.before_attempt()
-        return attempt()
+    def _one(self, attempt: Callable[[], T]) -> T:
+        with self.around_attempt():
+            return attempt()
 
     def _wait(self, state: RetryCallState) -> float:
         # Jitter, because the tasks of one DAG start, and are throttled, together.

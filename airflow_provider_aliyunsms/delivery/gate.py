@@ -7,14 +7,15 @@ import math
 import threading
 import time
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.pacing import MARGIN, WINDOW, SlidingWindow
+from airflow_provider_aliyunsms.delivery.arrivals import ArrivalWindow
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MOST_AT_ONCE = 64
 """As many connections as a client keeps."""
@@ -24,6 +25,9 @@ NAP = 0.25
 
 CATCH_UP = 0.05
 """Seconds of lateness that may be made up for; the rest is let go, so that a pause is never followed by a burst."""
+
+SPREAD = 1.019
+"""Seconds over which the queries of one second are spread, so that a small delay of one does not hold up the next."""
 
 ANSWER_TIME = 0.1
 """Seconds one query usually takes, to estimate how long a round will."""
@@ -87,14 +91,12 @@ class CallGate:
         self.calls = calls
         self._clock = clock
         self._sleep = sleep
-        self._lock = threading.Lock()
+        self._line = threading.Lock()
+        self._answered = threading.Condition()
         self._should_stop: Callable[[], bool] = lambda: False
-        self._window = SlidingWindow(max_qps=limits.max_qps)
-        self._gap = 0.0
-        if limits.max_qps is not None:
-            self._gap = (WINDOW + MARGIN) / max(1, math.floor(limits.max_qps))
-            for _ in range(min(recent, math.ceil(limits.max_qps))):
-                self._window.count(now=clock())
+        self._window = ArrivalWindow(max_qps=limits.max_qps)
+        self._window.assume(queries=recent, now=clock())
+        self._gap = 0.0 if limits.max_qps is None else SPREAD / max(1, math.floor(limits.max_qps))
         self._turn = -math.inf
 
     @property
@@ -104,31 +106,51 @@ class CallGate:
 
     @property
     def recent(self) -> int:
-        """How many queries passed within the last second."""
-        return round(self._window.rate(now=self._clock()))
+        """How many queries still count towards the pace."""
+        with self._answered:
+            return self._window.recent(now=self._clock())
 
     def listen(self, should_stop: Callable[[], bool]) -> None:
         """Close as soon as this says so, and not when the former one does; it is asked by any thread."""
         self._should_stop = should_stop
 
-    def take(self) -> None:
+    @contextmanager
+    def query(self) -> Iterator[None]:
         """
-        Wait for the next turn and count a query.
+        Wait for the next turn, count a query, and let it be made within the context.
 
         :raises CancelledError: the gate is closed, because of a request to stop or because all allowed queries
             were made.
         """
-        with self._lock:
+        started = self._enter()
+        try:
+            yield
+        finally:
+            with self._answered:
+                self._window.end(started=started, now=self._clock())
+                self._answered.notify()
+
+    def _enter(self) -> float:
+        with self._line:
             while not (self.used_up or self._should_stop()):
                 now = self._clock()
-                delay = max(self._window.wait_time(now=now), self._turn - now)
+                delay = self._delay(now=now)
                 if delay <= 0:
-                    self._window.count(now=now)
                     self._turn = max(self._turn, now - CATCH_UP) + self._gap
                     self.calls += 1
-                    return
-                self._sleep(min(delay, NAP))
+                    return now
+                if delay < math.inf:
+                    self._sleep(min(delay, NAP))
         raise CancelledError
+
+    def _delay(self, *, now: float) -> float:
+        with self._answered:
+            delay = max(self._window.wait_time(now=now), self._turn - now)
+            if delay <= 0:
+                self._window.start()
+            elif delay == math.inf:
+                self._answered.wait(NAP)
+            return delay
 
 
 def check_count(*, name: str, value: int | None) -> None:

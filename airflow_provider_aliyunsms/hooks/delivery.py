@@ -45,7 +45,7 @@ def status_client(connection: Connection, *, gate: CallGate) -> AliyunSmsClient:
     from airflow_provider_aliyunsms.hooks.clients import client_for
     from airflow_provider_aliyunsms.hooks.settings import read_settings
 
-    retries = ReadRetries(attempts=READ_ATTEMPTS, before_attempt=gate.take)
+    retries = ReadRetries(attempts=READ_ATTEMPTS, around_attempt=gate.query)
     return client_for(read_settings(connection), read_retries=retries)
 
 

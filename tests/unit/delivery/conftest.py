@@ -122,8 +122,8 @@ class Gated:
         self._gate = gate
 
     def status(self, *, message):
-        self._gate.take()
-        return self._carrier.status(message=message)
+        with self._gate.query():
+            return self._carrier.status(message=message)
 
 
 def poller_for(

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keep the number of queries that *arrive* in any one-second window within the limit, whatever delays them."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+WINDOW = 1.0
+MARGIN = 0.015
+"""Seconds added to the window, for what the quickest answer does not tell about the way there."""
+
+ENOUGH = 20
+"""Answers after which the quickest is believed to be as quick as they get."""
+
+
+class ArrivalWindow:
+    """
+    Counts a query from its answer instead of from its start, because only then it has certainly arrived.
+
+    Threads, the network and a busy machine delay a query by a varying time, so that queries which left evenly may
+    arrive together. An answered one arrived before its answer, by no less than the way back; together with the way
+    there of the next one that is what the quickest answer took. So that time is given back, and while the delays
+    stay the same nothing is lost against counting from the start. Not thread-safe.
+
+    :param max_qps: queries per second, None for no limit; a fraction above one is cut off.
+    """
+
+    def __init__(self, *, max_qps: float | None) -> None:
+        self._limit = math.inf if max_qps is None else max(1, math.floor(max_qps))
+        self._span = (WINDOW if max_qps is None or max_qps >= 1 else WINDOW / max_qps) + MARGIN
+        self._flying = 0
+        self._quickest = math.inf
+        self._answers = 0
+        self._arrived: deque[float] = deque()
+
+    def wait_time(self, *, now: float) -> float:
+        """Return the seconds until the next query may start; infinity when first an answer has to come."""
+        self._expire(now=now)
+        too_many = self._flying + len(self._arrived) - self._limit + 1
+        if too_many <= 0:
+            return 0.0
+        if too_many > len(self._arrived):
+            return math.inf
+        return max(0.0, self._arrived[int(too_many) - 1] + self._span - now)
+
+    def start(self) -> None:
+        """Count a query that leaves now."""
+        self._flying += 1
+
+    def end(self, *, started: float, now: float) -> None:
+        """Note that a query has its answer, or an error instead."""
+        self._flying -= 1
+        self._answers += 1
+        self._quickest = min(self._quickest, now - started)
+        at = now - self._quickest if self._answers > ENOUGH else now
+        self._arrived.append(max(at, self._arrived[-1] if self._arrived else -math.inf))
+
+    def assume(self, *, queries: int, now: float) -> None:
+        """Count queries of an earlier process as having arrived now."""
+        self._arrived.extend([now] * queries)
+
+    def recent(self, *, now: float) -> int:
+        """Return how many queries still count."""
+        self._expire(now=now)
+        return self._flying + len(self._arrived)
+
+    def _expire(self, *, now: float) -> None:
+        while self._arrived and self._arrived[0] + self._span <= now:
+            self._arrived.popleft()
