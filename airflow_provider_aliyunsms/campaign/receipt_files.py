@@ -106,7 +106,8 @@ def _read_json_lines(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, R
 
 def _write_csv(receipts: Iterable[Receipt], stream: IO[bytes]) -> None:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    # With line ends of one character, the writer forgets the quotes that the other one needs.
+    writer = csv.writer(text, lineterminator="\r\n")
     header = False
     for receipt in receipts:
         if not header:

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sqlite3
+import traceback
+from contextlib import contextmanager
+
+import pytest
+
+from airflow_provider_aliyunsms.audience.sources import Columns
+from airflow_provider_aliyunsms.audience.sql_errors import query_failed
+from airflow_provider_aliyunsms.audience.sql_source import BATCH, read_sql
+from airflow_provider_aliyunsms.exceptions import AudienceError
+
+SECRET = "13912345678"
+MANY = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {2 * BATCH + 9}) "
+
+
+def rows_of(sql, *, mapping=None, number_field="phone_number", row_factory=None):
+    @contextmanager
+    def opened():
+        connection = sqlite3.connect(":memory:")
+        connection.row_factory = row_factory
+        try:
+            yield connection.execute(sql)
+        finally:
+            connection.close()
+
+    return read_sql(opened, number_field=number_field, columns=Columns(mapping))
+
+
+def refused(rows):
+    with pytest.raises(AudienceError) as caught:
+        list(rows)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    return caught.value
+
+
+def test_columns_are_those_of_a_file():
+    (row,) = rows_of(
+        "SELECT 13800001234 AS tel, '张三' AS name, NULL AS city, 1 AS id",
+        mapping={"tel": "phone_number", "id": None},
+    )
+    assert dict(row.values) == {"phone_number": 13800001234, "name": "张三", "city": None}
+    assert (row.number, row.flat) == (1, True)
+
+
+def test_all_batches_come_in_order():
+    rows = list(rows_of(MANY + "SELECT i AS phone_number FROM n"))
+    assert [row.values["phone_number"] for row in rows] == list(range(2 * BATCH + 10))
+    assert rows[-1].number == 2 * BATCH + 10
+
+
+def test_an_error_in_mid_stream_says_after_how_many_rows_and_no_value():
+    sql = (
+        MANY
+        + f"SELECT CASE WHEN i = {BATCH + 5} THEN json_extract('{SECRET}', 'x') ELSE i END AS phone_number FROM n"
+    )
+    error = refused(rows_of(sql))
+    assert f"failed after {BATCH} rows: OperationalError (SQLITE_ERROR)" in str(error)
+
+
+def test_rows_as_dictionaries():
+    def factory(cursor, row):
+        return {column[0]: cell for column, cell in zip(cursor.description, row, strict=True)}
+
+    (row,) = rows_of("SELECT '1' AS phone_number, 'x' AS a", row_factory=factory)
+    assert dict(row.values) == {"phone_number": "1", "a": "x"}
+
+
+def test_what_is_no_query_and_what_lacks_the_number():
+    assert "not a query" in str(refused(rows_of("CREATE TABLE t (a)")))
+    error = refused(rows_of(f"SELECT '{SECRET}' AS a"))
+    assert "no column 'phone_number'" in str(error)
+    assert 'AS "phone_number"' in error.advice
+    assert "twice" in str(refused(rows_of("SELECT 1 AS phone_number, 2 AS a, 3 AS a")))
+
+
+def test_no_rows_is_an_empty_audience():
+    assert list(rows_of("SELECT 1 AS phone_number WHERE 0")) == []
+
+
+def test_a_database_text_is_shown_only_where_no_row_can_be_in_it():
+    class DataError(Exception):
+        pass
+
+    class UndefinedTable(sqlite3.ProgrammingError):
+        pgcode = "42P01"
+
+    unknown = query_failed(UndefinedTable(f'relation "people" does not exist\nLINE 1: {SECRET}'), done=None)
+    assert 'UndefinedTable (42P01): relation "people" does not exist' in str(unknown)
+    syntax = query_failed(sqlite3.OperationalError(f"near {SECRET}: syntax error"), done=None)
+    assert "near ***: syntax error" in str(syntax)
+    assert "Zhang" not in str(query_failed(DataError("invalid input: Zhang"), done=None))
+    assert "(1146)" in str(query_failed(DataError(1146, "x"), done=3))
