@@ -20,6 +20,8 @@ PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_
 # the version is part of the name, so that another PYTHON builds anew
 STAMP := $(VENV)/.built-for-$(PYTHON_VERSION)
 DEMO_STAMP := $(DEMO_VENV)/.built-for-$(PYTHON_VERSION)
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.built-for-$(PYTHON_VERSION)
 LOCK := requirements-dev.lock
 
 # caches of the tools live and die with the environment
@@ -73,6 +75,10 @@ format: $(STAMP) ## Format the code and fix what can be fixed
 demo: $(DEMO_STAMP) ## Watch a campaign go out, against a simulator on this machine
 	@$(DEMO_VENV)/bin/python dags_examples/demo/run.py
 
+.PHONY: bench
+bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md (20 minutes; BENCH_QUICK=1: 3)
+	@$(BENCH_VENV)/bin/python tests/benchmarks/run.py
+
 .PHONY: lock
 lock: ## Write the newest versions that fit together to requirements-dev.lock (needs uv)
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate \
@@ -81,7 +87,7 @@ lock: ## Write the newest versions that fit together to requirements-dev.lock (n
 
 .PHONY: clean
 clean: ## Remove everything that is made here
-	@rm -rf $(VENV) $(DEMO_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	@rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) .scratch-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 	find . -name .git -prune -o -path './.venv*' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
 
 $(STAMP): $(LOCK) pyproject.toml
@@ -90,4 +96,8 @@ $(STAMP): $(LOCK) pyproject.toml
 
 $(DEMO_STAMP): $(LOCK) pyproject.toml
 	@.ci/make-venv "$(PYTHON)" $(DEMO_VENV) -c $(LOCK) editables hatchling '.[simulator]'
+	touch $@
+
+$(BENCH_STAMP): $(LOCK) requirements-bench.in pyproject.toml
+	@.ci/make-venv "$(PYTHON)" $(BENCH_VENV) -r $(LOCK) -r requirements-bench.in
 	touch $@

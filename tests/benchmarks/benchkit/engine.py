@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+One campaign through the operator's own engine, in a process of its own; prints what it took as JSON::
+
+    python -m benchkit.engine --url http://127.0.0.1:1234 --audience audience.csv --folder /tmp/x --ledger
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import time
+from pathlib import Path
+
+from benchkit.clients_ours import our_client
+from benchkit.sample import SIGN_NAME, TEMPLATE_CODE
+from benchkit.usage import cpu_seconds, peak_mb
+
+from airflow_provider_aliyunsms.audience.china import ChinaRules
+from airflow_provider_aliyunsms.audience.sources import read_rows
+from airflow_provider_aliyunsms.campaign.admission import Limits
+from airflow_provider_aliyunsms.campaign.channels import ChinaChannel
+from airflow_provider_aliyunsms.campaign.policy import SendPolicy
+from airflow_provider_aliyunsms.campaign.receipt_files import write_receipts
+from airflow_provider_aliyunsms.campaign.run import Campaign, Plan
+from airflow_provider_aliyunsms.campaign.stores import MemoryStore, PathStore
+
+
+def plan_for(*, url, audience, folder, ledger, max_qps=None, width=16, chunk_size=100):
+    """Return the plan that the operator would make."""
+    receipts = Path(folder) / "receipts.jsonl"
+
+    def keep(rows, _total):
+        with receipts.open("wb") as stream:
+            write_receipts(receipts=rows, path=str(receipts), stream=stream)
+        return {"receipts_path": str(receipts)}
+
+    store = PathStore(root=Path(folder) / "ledger", campaign_id="bench") if ledger else MemoryStore()
+    return Plan(
+        campaign_id="bench",
+        rows=read_rows(str(audience), open_binary=lambda path: Path(path).open("rb")),
+        prepare=ChinaRules(sign_name=SIGN_NAME, template_param=None).prepare_row,
+        dedupe="content",
+        channel=ChinaChannel(client=our_client(url), template_code=TEMPLATE_CODE),
+        store=store,
+        fenced=ledger,
+        policy=SendPolicy(chunk_size=chunk_size, max_concurrency=width, max_qps=max_qps),
+        limits=Limits(),
+        keep_receipts=keep,
+        stop_reason=lambda: None,
+    )
+
+
+def campaign(**options):
+    """Run one and return its figures."""
+    began, cpu = time.monotonic(), cpu_seconds()
+    result = Campaign(plan=plan_for(**options)).run()
+    return {
+        "seconds": time.monotonic() - began,
+        "cpu_seconds": cpu_seconds() - cpu,
+        "peak_mb": peak_mb(),
+        "accepted": result.summary["accepted"],
+        "requests": result.summary["requests"],
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--audience", required=True)
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--ledger", action="store_true", help="keep a ledger below the folder")
+    parser.add_argument("--max-qps", type=float)
+    parser.add_argument("--chunk-size", type=int, default=100)
+    logging.basicConfig(level=os.environ.get("BENCH_LOG", "ERROR"))
+    print(json.dumps(campaign(**vars(parser.parse_args()))))
+
+
+if __name__ == "__main__":
+    main()

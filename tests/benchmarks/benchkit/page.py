@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page of the documentation, made of the results alone."""
+
+from __future__ import annotations
+
+from benchkit.sections import SECTIONS
+from benchkit.tables import table
+
+HEAD = """# Performance
+
+This page is made by `make bench`, which runs everything below in one go and ends in about 20 minutes; it writes
+`docs/bench/results.json` and the plots, too. The other side is a server that only answers, because the simulator
+would be the bottleneck. Client, server and Airflow share the cores, so that seconds at no latency say as much about
+the machine as about the client; ratios within a run can be compared, seconds of two runs can not.
+"""
+
+LIMITS_NEXT = """## What limits it next
+
+- **The account.** At the default 100 recipients a call, a limit of a few hundred calls a second is reached long
+  before the client is busy: one core makes about a thousand calls a second.
+- **Loading.** The audience is read, checked, keyed and cleared of duplicates before the first call, so that counts
+  and rejects are known while nothing was sent yet. That time cannot overlap with sending, and it is what is left of
+  the distance to the pool at short latencies.
+- **One process.** Threads share one interpreter lock; past about a thousand calls a second more threads do not help,
+  two mapped tasks do.
+- **The task state store.** A window of intents is one call to Airflow's API server; a slow API server delays only the
+  next window, because two are under way.
+"""
+
+
+def tables(results):
+    """Return all sections there are results for."""
+    return "\n".join(SECTIONS[name](results[name]) for name in SECTIONS if name in results)
+
+
+def page(results):
+    """Return the whole page."""
+    return "\n".join([HEAD, _machines(results), tables(results), LIMITS_NEXT])
+
+
+def _machines(results):
+    parts = {name: part for name, part in results.items() if "machine" in part}
+    newest = max((part["machine"] for part in parts.values()), key=lambda each: each["date"])
+    facts = [
+        ("processor", f"{newest['cpu']}, {newest['cores']} cores, {newest['memory_gb']} GB"),
+        ("system", f"{newest['system']}, Python {newest['python']}"),
+        (
+            "versions",
+            ", ".join(f"{name} {version}" for name, version in newest["versions"].items() if version),
+        ),
+        ("measured", ", ".join(f"{name} {part['machine']['date']}" for name, part in parts.items())),
+    ]
+    text = table(("machine", ""), facts)
+    if any(part["quick"] for part in parts.values()):
+        text += "\n\n**Made with `BENCH_QUICK=1`: small sizes, good for trying the scripts and for nothing else.**"
+    return text + "\n"

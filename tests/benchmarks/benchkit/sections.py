@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each figure means, section by section; every function takes its part of the results."""
+
+from __future__ import annotations
+
+from benchkit.tables import seconds, table, verdict
+
+
+def call(part):
+    rows = [
+        (row["client"], f"{row['ms']:.3f}", f"{row['quartile_low']:.3f} to {row['quartile_high']:.3f}")
+        for row in part["rows"]
+    ]
+    return f"""## CPU of one call
+
+CPU time of the calling process for one `SendBatchSms` with 100 recipients and two variables each,
+{part["body_bytes"]:,} bytes of body: encoding, signing, sending, reading the answer. The floor is a bare `requests` session that posts a body
+which was made before. Median of {part["rounds"]} rounds of {part["calls_per_round"]} calls, the clients taking turns.
+
+{table(("client", "ms a call", "middle half"), rows)}
+
+- against the official SDK: {verdict(part["ratio_to_official_sync"], at_most=0.7)}
+- against the floor: {verdict(part["ratio_to_floor"], at_most=1.4)}
+
+![CPU of one call](bench/call.svg)
+"""
+
+
+def campaign(part):
+    by = {(row["kind"], row["latency_ms"], row["size"]): row for row in part["rows"]}
+    rows = []
+    for ratio in part["ratios"]:
+        key = (ratio["latency_ms"], ratio["size"])
+        found = [by.get((kind, *key)) for kind in ("ours", "pool", "loop")]
+        rows.append(
+            (
+                f"{key[0]} ms",
+                f"{key[1]:,}",
+                *(seconds(row) for row in found),
+                ratio["to_pool"],
+                ratio["times_the_loop"],
+                *(f"{row['cpu_seconds']:.1f}" for row in found),
+            )
+        )
+    header = ("latency", "recipients", "ours s", "pool s", "loop s", "ours / pool", "loop / ours")
+    header += ("CPU ours s", "CPU pool s", "CPU loop s")
+    return f"""## A whole campaign in an Airflow task
+
+Seconds and CPU seconds of `execute` in a task of a real Airflow (scheduler, API server, LocalExecutor) that reads a
+CSV file and sends it. *ours*: the operator with everything on, ledger in the task state store and receipts in a file.
+*loop*: a `PythonOperator` that calls the official SDK once after the other, as most people write it. *pool*: the same
+with {part["width"]} threads, as many calls in flight as ours. Neither of the two checks numbers, knows duplicates, can
+be retried safely or says what became of anybody. Figures in brackets are computed from the largest campaign that was
+run. Imports of the SDK are not counted, ours are.
+
+{table(header, rows)}
+
+{_campaign_verdicts(part["ratios"])}
+
+![Seconds of a campaign](bench/campaign.svg)
+
+## What the ledger costs
+
+The same campaign with the ledger and with `durable=False`, in turn; median of the ratios of neighbours.
+
+{_ledger(part["ledger"])}
+"""
+
+
+def _campaign_verdicts(ratios):
+    lines = []
+    largest = max(ratio["size"] for ratio in ratios)
+    for ratio in ratios:
+        to_pool = verdict(ratio["to_pool"], at_most=1.15)
+        lines.append(f"- {ratio['latency_ms']} ms, {ratio['size']:,}: against the pool {to_pool}")
+        if ratio["latency_ms"] == 50:
+            lines.append(f"  - times the loop: {verdict(ratio['times_the_loop'], at_least=12)}")
+        if ratio["latency_ms"] == 0 and ratio["size"] == largest:
+            lines.append(f"  - CPU against the bare loop: {verdict(ratio['cpu_to_loop'], at_most=1.0)}")
+    return "\n".join(lines)
+
+
+def _ledger(rows):
+    shown = []
+    for row in rows:
+        ratio = verdict(row["ratio"], at_most=1.1)
+        shown.append((f"{row['latency_ms']} ms", f"{row['size']:,}", row["with"], row["without"], ratio))
+    return table(("latency", "recipients", "with s", "without s", "ratio"), shown)
+
+
+def memory(part):
+    rows = [(f"{row['size']:,}", row["peak_mb"], row["seconds"], row["cpu_seconds"]) for row in part["rows"]]
+    million = part["growth_mb"].get("1000000")
+    return f"""## Memory
+
+Highest resident memory (`VmHWM`) of a process that runs the operator's engine with a ledger and receipts on disk,
+one process for each size; the server answers at once.
+
+{table(("recipients", "peak MB", "seconds", "CPU seconds"), rows)}
+
+- growth from a thousand to a million, MB: {verdict(million, at_most=150)}
+- further growth to ten million, MB: {verdict(part["growth_from_1m_to_10m_mb"], at_most=50)}
+
+![Peak memory](bench/memory.svg)
+"""
+
+
+def pacing(part):
+    limits = sorted({row["limit"] for row in part["rows"]})
+    names = list(dict.fromkeys(row["limiter"] for row in part["rows"]))
+    by = {(row["limiter"], row["limit"]): row for row in part["rows"]}
+    rows = [
+        (name, *(_pace(by[name, limit]) for limit in limits), "yes" if name in part["passing"] else "no")
+        for name in names
+    ]
+    return f"""## Pacing
+
+Worst one-second window, wherever it starts, and the share of the limit that was used, both by the server's own
+clock. A limiter passes when no window holds more than the limit and at least 98 % of it is used, at every limit.
+*ours, whole campaign* is the engine with its ledger and one recipient a call; the other rows are a limiter alone in
+front of 16 threads. "+ margin" gives a library the same 1.8 % of room for jitter that ours has.
+
+{table(("limiter", *(f"{limit}/s" for limit in limits), "passes"), rows)}
+
+![Pacing](bench/pacing.svg)
+"""
+
+
+def _pace(row):
+    excess = "!" if row["worst_window"] > row["limit"] else ""
+    return f"{row['worst_window']}{excess}, {100 * row['utilisation']:.1f} %"
+
+
+def sensor(part):
+    rows = [
+        (row["messages"], row["calls"], row["seconds"], row["lag_p99_ms"], row["lag_max_ms"])
+        for row in part["rows"]
+    ]
+    return f"""## Sensor
+
+From deferring to the verdict on an accepted campaign whose messages have all arrived, in the trigger, without a
+limit on its pace. The lag is how much later than asked a 5 ms sleep of the event loop ends, which every other
+trigger of the process would feel.
+
+{table(("messages", "calls", "seconds", "lag p99 ms", "lag max ms"), rows)}
+
+- lag p99, ms: {verdict(max(row["lag_p99_ms"] for row in part["rows"]), at_most=50)}
+"""
+
+
+SECTIONS = {"call": call, "campaign": campaign, "memory": memory, "pacing": pacing, "sensor": sensor}

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``make bench`` was asked to do; every option is an environment variable."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+NAMES = ("call", "campaign", "memory", "ledger", "pacing", "sensor")
+
+
+def _flag(name):
+    return os.environ.get(name, "") not in ("", "0")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    Options of one run.
+
+    :ivar quick: small sizes everywhere; for trying the scripts, not for figures.
+    :ivar only: which benchmarks to run.
+    :ivar sizes: recipients of the campaigns in Airflow.
+    :ivar ten_million: measure the memory of ten million recipients too.
+    :ivar full: run one million recipients at 200 ms as well, which takes five more minutes.
+    """
+
+    quick: bool
+    only: tuple[str, ...]
+    sizes: tuple[int, ...]
+    ten_million: bool
+    full: bool
+
+    @classmethod
+    def from_environment(cls):
+        quick = _flag("BENCH_QUICK")
+        sizes = os.environ.get("BENCH_SIZES") or ("1000,10000" if quick else "10000,100000,1000000")
+        only = tuple(os.environ.get("BENCH_ONLY", "").split(",")) if os.environ.get("BENCH_ONLY") else NAMES
+        return cls(
+            quick=quick,
+            only=only,
+            sizes=tuple(int(size) for size in sizes.split(",")),
+            ten_million=_flag("BENCH_10M"),
+            full=_flag("BENCH_FULL"),
+        )

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Run all benchmarks one after the other and write tables, figures and plots to ``docs/``: ``make bench``.
+
+Options are environment variables: ``BENCH_QUICK=1`` for small sizes, ``BENCH_ONLY=call,pacing`` for some of
+them, ``BENCH_SIZES=10000,100000`` for other campaigns, ``BENCH_FULL=1`` for one million recipients at 200 ms,
+``BENCH_10M=1`` for the memory of ten million, ``BENCH_OUT=folder`` to write elsewhere.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from benchkit.machine import machine
+from benchkit.page import page, tables
+from benchkit.report import say
+from benchkit.settings import NAMES, Settings
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def main():
+    settings = Settings.from_environment()
+    out = Path(
+        os.environ.get("BENCH_OUT") or (CHECKOUT / ".scratch-bench" if settings.quick else CHECKOUT / "docs")
+    )
+    (out / "bench").mkdir(parents=True, exist_ok=True)
+    kept = out / "bench" / "results.json"
+    # a partial run replaces its part and keeps the others
+    results = json.loads(kept.read_text()) if kept.exists() and settings.only != NAMES else {}
+    began = time.monotonic()
+    for name in settings.only:
+        say(f"== {name}")
+        measured = importlib.import_module(f"bench_{name}").run(settings)
+        results[name] = measured | {"machine": machine(), "quick": settings.quick}
+        kept.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    from benchkit.plots import draw
+
+    draw(results, folder=out / "bench")
+    (out / "performance.md").write_text(page(results), encoding="utf-8")
+    print(tables(results))
+    say(f"done in {(time.monotonic() - began) / 60:.1f} minutes: {out / 'performance.md'}")
+
+
+if __name__ == "__main__":
+    main()
