@@ -9,12 +9,16 @@ may be lower (other senders share the account).
 from __future__ import annotations
 
 import math
+from collections import deque
 
 from airflow_provider_aliyunsms.campaign.pacing import SlidingWindow
 
 DECREASE = 0.5
 INCREASE = 0.05
 """Share of the pace at the last throttling that is added for every quiet second."""
+
+RECENT = 20
+"""Calls by which the quickest way to the gateway and back is known."""
 
 CALM = 1.0
 """Seconds within which several refusals count as one: they were all made at the same pace."""
@@ -37,6 +41,7 @@ class AdaptivePace:
         self._throttled_at = -math.inf
         self._raised_at = now
         self._pace_then = 1.0
+        self._took: deque[float] = deque(maxlen=RECENT)
 
     @property
     def pace(self) -> float | None:
@@ -51,6 +56,16 @@ class AdaptivePace:
     def count(self, *, now: float) -> None:
         """Remember a call that is made now."""
         self._window.count(now=now)
+
+    def answered(self, *, made_at: float, took: float) -> None:
+        """
+        Learn how late a call may have arrived.
+
+        The limit is kept where the gateway counts. A call that took longer than the quickest ones may have spent
+        all the difference on its way there; counted as that much later, it cannot share a second with the next.
+        """
+        self._took.append(took)
+        self._window.move(made_at=made_at, late=took - min(self._took))
 
     def pause(self, *, until: float) -> None:
         """Hold every call back until then."""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,9 +13,8 @@ from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.ports import Channel, Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
+    from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.windows import Entry, Window
 
@@ -35,6 +33,8 @@ class Job:
     :param settling: True when its fate is to be found out rather than to be made.
     :param looked: how often evidence was sought.
     :param due: when to seek evidence next, in monotonic seconds.
+    :param made_at: when the call was handed over, in monotonic seconds.
+    :param took: seconds from there to its answer.
     :param attempted_before: when the last copy before a replay may have left.
     """
 
@@ -44,6 +44,8 @@ class Job:
     settling: bool = False
     looked: int = 0
     due: float = 0.0
+    made_at: float = 0.0
+    took: float = 0.0
     attempted_before: float = 0.0
 
     @property
@@ -63,13 +65,13 @@ class Attempts:
 
     :param channel: the way out.
     :param policy: settle time and whether the unknown may be sent again.
-    :param now: wall clock.
+    :param clock: the time.
     """
 
-    def __init__(self, *, channel: Channel, policy: SendPolicy, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, channel: Channel, policy: SendPolicy, clock: Clock) -> None:
         self._channel = channel
         self._policy = policy
-        self._now = now
+        self._clock = clock
 
     def run(self, job: Job) -> Outcome:
         """Do what the job asks for."""
@@ -77,6 +79,7 @@ class Attempts:
 
     def _send(self, job: Job) -> Outcome:
         outcome = self._channel.submit(chunk=job.chunk, envelope=job.envelope)
+        job.took = self._clock.monotonic() - job.made_at
         return self._split_if_refused(job, outcome)
 
     def _split_if_refused(self, job: Job, outcome: Outcome) -> Outcome:
@@ -112,7 +115,7 @@ class Attempts:
         return self._channel.look_up(chunk=job.chunk, since=job.signed_at)
 
     def _next_step(self, job: Job, look_up: Evidence) -> Step:
-        now = self._now()
+        now = self._clock.now()
         step = next_step(
             Known(
                 look_up=look_up,
@@ -129,7 +132,7 @@ class Attempts:
         return step
 
     def _stamp(self) -> str:
-        return datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _KINDS = {

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections import deque
 
 WINDOW = 1.0
 MARGIN = 0.018
@@ -24,7 +24,7 @@ class SlidingWindow:
     """
 
     def __init__(self, *, max_qps: float | None, starts_full: bool = False, now: float = 0.0) -> None:
-        self._times: deque[float] = deque()
+        self._times: list[float] = []
         self._limit = 0
         self._span = WINDOW + MARGIN
         self.change(max_qps=max_qps)
@@ -44,10 +44,17 @@ class SlidingWindow:
 
     def count(self, *, now: float) -> None:
         """Remember a call that is made now."""
-        self._times.append(now)
-        while self._times[0] < now - self._span:
-            self._times.popleft()
+        bisect.insort(self._times, now)
+        if self._times[0] < now - 2 * self._span:
+            del self._times[: bisect.bisect_left(self._times, now - self._span)]
+
+    def move(self, *, made_at: float, late: float) -> None:
+        """Count a call as made ``late`` seconds later than it was: that is when it may have arrived."""
+        position = bisect.bisect_left(self._times, made_at)
+        if late > 0 and position < len(self._times) and self._times[position] == made_at:
+            del self._times[position]
+            bisect.insort(self._times, made_at + late)
 
     def rate(self, *, now: float) -> float:
         """Return how many calls were made within the last window."""
-        return float(sum(1 for at in self._times if at > now - self._span))
+        return float(len(self._times) - bisect.bisect_right(self._times, now - self._span))

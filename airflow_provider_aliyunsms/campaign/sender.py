@@ -89,7 +89,7 @@ class Sender:
         self._pace = AdaptivePace(
             max_qps=parts.policy.max_qps, starts_full=resumed, now=parts.clock.monotonic()
         )
-        attempts = Attempts(channel=parts.channel, policy=parts.policy, now=parts.clock.now)
+        attempts = Attempts(channel=parts.channel, policy=parts.policy, clock=parts.clock)
         self._workers = parts.make_workers(work=attempts.run, count=parts.policy.max_concurrency)
         self._book = Book(ledger=parts.ledger, spool=parts.spool, clock=parts.clock, lease=parts.policy.lease)
         self._guards = Guards(policy=parts.policy, clock=parts.clock, stop_reason=parts.stop_reason)
@@ -152,7 +152,8 @@ class Sender:
         if job is None:
             return self._wait_for_result()
         self._book.confirm_if_due()
-        self._pace.count(now=self._clock.monotonic())
+        job.made_at, job.took = self._clock.monotonic(), 0.0
+        self._pace.count(now=job.made_at)
         self._workers.give(job)
         self._collect(timeout=0)
         return True
@@ -222,6 +223,8 @@ class Sender:
 
     def _apply(self, job: Job, outcome: Outcome) -> None:
         self._guards.count(outcome, recipients=len(job.chunk), settling=job.settling)
+        if job.took:
+            self._pace.answered(made_at=job.made_at, took=job.took)
         self._slow_down(job, outcome)
         if outcome.kind is Kind.AMBIGUOUS:
             self._keep_open(job, outcome)

@@ -108,3 +108,33 @@ def test_the_pace_recovers_fully_once_the_gateway_is_quiet():
 def test_adapting_never_exceeds_what_it_was_told(max_qps, real_limit, delays):
     called, _, _ = drive(pace=AdaptivePace(max_qps=max_qps), real_limit=real_limit, seconds=15, delays=delays)
     assert worst_window(called) <= max_qps
+
+
+@given(
+    limit=st.integers(1, 5),
+    there=st.lists(st.floats(min_value=0, max_value=0.4), min_size=60, max_size=60),
+    back=st.lists(st.floats(min_value=0, max_value=0.4), min_size=60, max_size=60),
+)
+def test_the_limit_is_kept_where_the_gateway_counts(limit, there, back):
+    """Calls one after the other, each some time on its way: at least one of them went there at once."""
+    pace, now, arrived = AdaptivePace(max_qps=limit), 0.0, []
+    for way_there, way_back in zip([0.0, *there], [0.0, *back], strict=True):
+        now += pace.wait_time(now=now)
+        pace.count(now=now)
+        arrived.append(now + way_there)
+        took = way_there + way_back
+        pace.answered(made_at=now, took=took)
+        pace.answered(made_at=-1.0, took=0.0)
+        now += took
+    assert worst_window(arrived) <= limit
+
+
+def test_a_steady_way_to_the_gateway_costs_no_calls():
+    pace, now, calls = AdaptivePace(max_qps=1), 0.0, 0
+    while now < 60:
+        now += pace.wait_time(now=now)
+        pace.count(now=now)
+        pace.answered(made_at=now, took=0.3)
+        now += 0.3
+        calls += 1
+    assert calls >= 0.97 * 60
