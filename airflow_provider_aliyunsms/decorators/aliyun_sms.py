@@ -69,7 +69,8 @@ class _Decorated(DecoratedOperator, AliyunSmsSendOperator):
         self.op_args, self.op_kwargs = unwrap(self.op_args), unwrap(self.op_kwargs)
         context_merge(context, self.op_kwargs)
         kwargs = determine_kwargs(self.python_callable, self.op_args, context)
-        recipients = self.python_callable(*self.op_args, **kwargs)
+        with self.recorded(context):
+            recipients = self.python_callable(*self.op_args, **kwargs)
         if recipients is None:
             raise AudienceError(
                 "The decorated function returned nothing.",
@@ -89,13 +90,13 @@ class _Decorated(DecoratedOperator, AliyunSmsSendOperator):
 
 class _ChinaDecorated(_Decorated, AliyunSendBatchSmsOperator):
     template_fields: Sequence[str] = (*_CALL_FIELDS, *AliyunSendBatchSmsOperator.template_fields)
-    template_fields_renderers: ClassVar[dict[str, str]] = {}
+    template_fields_renderers: ClassVar[dict[str, str]] = AliyunSmsSendOperator.template_fields_renderers
     custom_operator_name = "@task.aliyun_sms"
 
 
 class _GlobeDecorated(_Decorated, AliyunBatchSendMessageToGlobeOperator):
     template_fields: Sequence[str] = (*_CALL_FIELDS, *AliyunBatchSendMessageToGlobeOperator.template_fields)
-    template_fields_renderers: ClassVar[dict[str, str]] = {}
+    template_fields_renderers: ClassVar[dict[str, str]] = AliyunSmsSendOperator.template_fields_renderers
     custom_operator_name = "@task.aliyun_sms_globe"
 
 

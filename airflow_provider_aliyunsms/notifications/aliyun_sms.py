@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection, Context
 
 __all__ = ["AliyunSmsNotifier", "send_aliyun_sms_notification"]
+
+log = logging.getLogger(__name__)
 
 MOST_PER_HOUR = 1000
 
@@ -93,7 +96,7 @@ class AliyunSmsNotifier(BaseNotifier):
             self._unrenderable = False
         except Exception as error:  # noqa: BLE001 - whatever a template raises must not leave a callback
             self._unrenderable = True
-            self.log.error("The alert is not sent: a template cannot be rendered (%s).", type(error).__name__)
+            log.error("The alert is not sent: a template cannot be rendered (%s).", type(error).__name__)
 
     def notify(self, context: Context) -> None:  # noqa: ARG002 - the fields are rendered already
         """Send; raises nothing."""
@@ -163,16 +166,16 @@ class AliyunSmsNotifier(BaseNotifier):
 
     def _log_failure(self, error: Exception) -> None:
         if isinstance(error, AliyunSmsError):
-            self.log.error("The alert is not sent. %s", error)
+            log.error("The alert is not sent. %s", error)
         elif isinstance(error, OSError):
-            self.log.error(
+            log.error(
                 "The alert is not sent: it cannot be counted in %s (%s).",
                 self._folder(),
                 type(error).__name__,
             )
         else:
             # the text of an error we do not know could hold anything
-            self.log.error("The alert is not sent (%s).", type(error).__name__)
+            log.error("The alert is not sent (%s).", type(error).__name__)
 
 
 send_aliyun_sms_notification = AliyunSmsNotifier

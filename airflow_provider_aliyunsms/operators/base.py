@@ -23,6 +23,7 @@ from airflow_provider_aliyunsms.operators.fields import as_bool, as_seconds, hid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -128,7 +129,8 @@ class AliyunSmsSendOperator(BaseOperator):
         """Send to everybody who was not sent to before; see the class."""
         from airflow_provider_aliyunsms.campaign.run import Campaign
 
-        plan = self._plan(context)
+        with self.recorded(context):
+            plan = self._plan(context)
         try:
             result = Campaign(plan=plan).run()
         except AudienceError as error:
@@ -141,6 +143,18 @@ class AliyunSmsSendOperator(BaseOperator):
         finally:
             self.hook.get_conn().close()
         return self._verdict(context, result)
+
+    def recorded(self, context: Context) -> AbstractContextManager[None]:
+        """Run what comes before the sending, so that its failure does not have the next try refuse to send."""
+        from airflow_provider_aliyunsms.operators.false_start import recorded
+
+        return recorded(
+            context=context,
+            campaign_id=self._identity(context),
+            ledger_path=self.ledger_path,
+            durable=self.durable,
+            occasion=self._occasion(context),
+        )
 
     def on_kill(self) -> None:
         """Ask the sending to stop before its next call; touches nothing else, least of all the ledger."""
@@ -178,7 +192,7 @@ class AliyunSmsSendOperator(BaseOperator):
         from airflow_provider_aliyunsms.operators.places import ReceiptKeeper, choose_store
 
         ti = context["ti"]
-        campaign_id = self.campaign_id or f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
+        campaign_id = self._identity(context)
         dry_run = as_bool(self.is_dry_run, name="dry_run")
         choice = choose_store(
             context=context, campaign_id=campaign_id, ledger_path=self.ledger_path, durable=self.durable
@@ -197,7 +211,7 @@ class AliyunSmsSendOperator(BaseOperator):
             stop_reason=self._stop_reason(),
             first_try=ti.try_number <= 1,
             resend=as_bool(self.resend, name="resend"),
-            occasion=f"{ti.run_id}:{ti.max_tries - (self.retries or 0)}",
+            occasion=self._occasion(context),
             dry_run=dry_run,
             positional=not self.campaign_id and (-1 if ti.map_index is None else ti.map_index) >= 0,
         )
@@ -212,6 +226,14 @@ class AliyunSmsSendOperator(BaseOperator):
             encoding=self.encoding,
             number_field=self.number_field,
         )
+
+    def _identity(self, context: Context) -> str:
+        ti = context["ti"]
+        return self.campaign_id or f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
+
+    def _occasion(self, context: Context) -> str:
+        ti = context["ti"]
+        return f"{ti.run_id}:{ti.max_tries - (self.retries or 0)}"
 
     def _policy(self) -> SendPolicy:
         from airflow_provider_aliyunsms.campaign.policy import SendPolicy
