@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from airflow_provider_aliyunsms.campaign.receipt_files import is_receipt_file, write_receipts
 from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT
 from airflow_provider_aliyunsms.campaign.stores import AnyPath, MemoryStore, PathStore, Store
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +64,23 @@ def choose_store(
 
 
 def storage_path(path: str) -> Any:
-    """Return a path on any fsspec storage, with the connection its URI names."""
+    """
+    Return a path on any fsspec storage, with the connection its URI names; no network as a rule.
+
+    :raises ConfigurationError: nothing installed knows the storage.
+    """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    return ObjectStoragePath(path if "://" in path else f"file://{Path(path).expanduser().resolve()}")
+    uri = path if "://" in path else f"file://{Path(path).expanduser().resolve()}"
+    try:
+        target = ObjectStoragePath(uri)
+        _ = target.fs
+    except (ValueError, ImportError):
+        raise ConfigurationError(
+            f"nothing that is installed here knows the storage {path.partition('://')[0]}://",
+            advice="Install the Airflow provider that brings it, such as apache-airflow-providers-amazon for s3://.",
+        ) from None
+    return target
 
 
 def open_binary(path: str) -> BinaryIO:
@@ -119,13 +133,16 @@ class ReceiptKeeper:
     :param campaign_id: names the file.
     :param receipts_path: a folder, for one JSON-lines file per campaign, or a file whose ending says its format;
         None for the XCom, and for larger campaigns a folder below ``AIRFLOW_HOME``, which other machines do not see.
-    :raises ConfigurationError: when the format cannot be written, before anything is sent.
+    :raises ConfigurationError: when format or storage cannot be written, before anything is sent.
     """
 
     def __init__(self, *, campaign_id: str, receipts_path: str | None) -> None:
         self._campaign_id = campaign_id
         self._receipts_path = receipts_path
         self._is_file = receipts_path is not None and is_receipt_file(receipts_path)
+        if receipts_path is not None:
+            # Found out only when the receipts are written, this would come after everybody was sent to.
+            storage_path(receipts_path)
 
     def __call__(self, receipts: Iterator[dict[str, Any]], total: int) -> dict[str, Any]:
         """Keep them and say where they are."""
