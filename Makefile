@@ -12,6 +12,10 @@ WORKERS ?= 2
 # further arguments for pytest, such as PYTEST_ARGS="-k ledger"
 PYTEST_ARGS ?=
 COVERAGE_FLOOR ?= 85
+# what "make compat" runs, such as COMPAT="2.11.2 3.3"; empty: all there is, and the result goes into the docs
+COMPAT ?=
+# the Pythons it looks at, such as COMPAT_PYTHONS="python3.11 /opt/python3.12/bin/python"; empty: those it finds
+COMPAT_PYTHONS ?=
 
 VENV := .venv-test
 DEMO_VENV := .venv-demo
@@ -34,10 +38,11 @@ LINT_IMPORTS := lint-imports --cache-dir $(CACHE)/import-linter
 .PHONY: help
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r name text; do
-		printf '  make %-8s %s\n' "$$name" "$$text"
+		printf '  make %-11s %s\n' "$$name" "$$text"
 	done
 	echo
 	echo '  Variables: PYTHON=python3.12 (any from 3.11), WORKERS=2, PYTEST_ARGS="-k ledger", COVERAGE_FLOOR=85'
+	echo '  COMPAT="2.11 3.3", COMPAT_PYTHONS="python3.11 /opt/python3.12/bin/python"'
 
 .PHONY: test
 test: $(STAMP) ## Run every check and every test, with coverage
@@ -70,6 +75,18 @@ lint: $(STAMP) ## Run the checks without the tests
 format: $(STAMP) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+.PHONY: compat
+compat: $(STAMP) ## Try the wheel on every supported Airflow and Python
+	@$(BIN)/python compat/run.py --pythons "$(COMPAT_PYTHONS)" $(if $(COMPAT),,--write-page) $(COMPAT)
+
+.PHONY: compat-lock
+compat-lock: $(STAMP) ## Resolve the environments of "make compat" anew
+	@$(BIN)/python compat/lock.py $(COMPAT)
+
+.PHONY: dist
+dist: $(STAMP) ## Build sdist and wheel into dist/, and try both
+	@$(BIN)/python compat/dist.py
 
 .PHONY: demo
 demo: $(DEMO_STAMP) ## Watch a campaign go out, against a simulator on this machine

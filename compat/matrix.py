@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``matrix.toml`` says."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Airflow:
+    """One supported Airflow: its version, the day its packages are from, the Pythons it supports."""
+
+    version: str
+    cut_off: str
+    pythons: tuple[str, ...]
+
+    @property
+    def lock(self) -> Path:
+        """The resolved versions of its environment."""
+        return HERE / f"requirements-{self.version}.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """All of them, and the packages that are newer than their cut-off."""
+
+    pythons: tuple[str, ...]
+    airflows: tuple[Airflow, ...]
+    newer: dict[str, str]
+
+    def choose(self, versions: list[str]) -> tuple[Airflow, ...]:
+        """
+        Give the named Airflows, all when none is named.
+
+        :param versions: as ``2.11.2`` or ``2.11``.
+        :raises SystemExit: for one that is not in the matrix.
+        """
+        unknown = [name for name in versions if not any(_is(airflow, name) for airflow in self.airflows)]
+        if unknown:
+            known = ", ".join(airflow.version for airflow in self.airflows)
+            raise SystemExit(f"Not in compat/matrix.toml: {', '.join(unknown)}. There are: {known}")
+        return tuple(
+            airflow
+            for airflow in self.airflows
+            if not versions or any(_is(airflow, name) for name in versions)
+        )
+
+
+def read() -> Matrix:
+    """Read the file."""
+    found = tomllib.loads((HERE / "matrix.toml").read_text(encoding="utf-8"))
+    airflows = tuple(
+        Airflow(version=each["version"], cut_off=each["cut-off"], pythons=tuple(each["pythons"]))
+        for each in found["airflow"]
+    )
+    return Matrix(pythons=tuple(found["pythons"]), airflows=airflows, newer=found["newer-than-the-cut-off"])
+
+
+def _is(airflow: Airflow, name: str) -> bool:
+    return airflow.version == name or airflow.version.startswith(f"{name}.")
