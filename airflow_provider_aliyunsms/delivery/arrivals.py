@@ -57,7 +57,7 @@ class ArrivalWindow:
         self._arrived.append(max(at, self._arrived[-1] if self._arrived else -math.inf))
 
     def assume(self, *, queries: int, now: float) -> None:
-        """Count queries of an earlier process as having arrived now."""
+        """Count queries of an earlier process as having arrived at this moment."""
         self._arrived.extend([now] * queries)
 
     def recent(self, *, now: float) -> int:

@@ -73,7 +73,8 @@ class CallGate:
 
     :param limits: the pace and the number of queries in all.
     :param calls: queries made earlier, which count towards ``max_calls``.
-    :param recent: how many of them were made within the last second, which count towards the pace.
+    :param recent: how many of them still count towards the pace.
+    :param recent_age: seconds since the last of these.
     :param clock: seconds, for the pacing alone.
     :param sleep: waits that many seconds.
     """
@@ -84,6 +85,7 @@ class CallGate:
         limits: Limits,
         calls: int = 0,
         recent: int = 0,
+        recent_age: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -95,7 +97,7 @@ class CallGate:
         self._answered = threading.Condition()
         self._should_stop: Callable[[], bool] = lambda: False
         self._window = ArrivalWindow(max_qps=limits.max_qps)
-        self._window.assume(queries=recent, now=clock())
+        self._window.assume(queries=recent, now=clock() - recent_age)
         self._gap = 0.0 if limits.max_qps is None else SPREAD / max(1, math.floor(limits.max_qps))
         self._turn = -math.inf
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.delivery.known import Known
     from airflow_provider_aliyunsms.delivery.progress import Progress
 
-GATE_MARGIN = 0.1
-"""Seconds by which the clocks of two processes may differ in what they call the last second."""
+CLOCK_SKEW = 0.1
+"""Seconds by which the clocks of two processes may differ."""
 
 READ_ATTEMPTS = 2
 """A question that fails is asked again in the next round anyway; more attempts would only make an outage slow."""
@@ -83,9 +83,8 @@ def make_gate(*, limits: Limits, known: Known | None) -> CallGate:
     """Make the gate; the calls an earlier process made a moment ago still count towards the pace."""
     if known is None:
         return CallGate(limits=limits)
-    window = max(1.0, 1.0 / (limits.max_qps or 1.0)) + GATE_MARGIN
-    recent = known.recent if time.time() < known.noted_at + window else 0
-    return CallGate(limits=limits, calls=known.calls, recent=recent)
+    age = max(0.0, time.time() - known.noted_at - CLOCK_SKEW)
+    return CallGate(limits=limits, calls=known.calls, recent=known.recent, recent_age=age)
 
 
 def _progress(asked: Sequence[WatchedCampaign], *, rules: Rules, known: Known | None) -> Sequence[Progress]:

@@ -218,7 +218,7 @@ class _Leg:
         self._ends = time.monotonic() + LEG
         known, whole = self._watch.known(now=time.time()).to_small_json()
         # asked for again in vain would be calls beyond max_calls, so that these are always handed on
-        is_new = self._watch.tally.pending != self._pending or self._watch.cut or self._watch.is_counted
+        is_new = self._watch.tally.pending != self._pending or self._watch.is_counted
         return progress_event(known) if whole and is_new else None
 
 
