@@ -28,6 +28,7 @@ CHINA_KEYS = frozenset({PHONE_NUMBER, SIGN_NAME, TEMPLATE_PARAM, SMS_UP_EXTEND_C
 
 # The whole number that a reply goes to has at most 20 digits; how many of them are free is not documented.
 _EXTEND_CODE = re.compile(r"[0-9]{1,20}")
+_MOST_NAMES = 1000
 
 
 class ChinaRules:
@@ -60,6 +61,7 @@ class ChinaRules:
         except RowRejected as error:
             msg = f"The defaults cannot be sent: {error.reason}."
             raise ConfigurationError(msg, code=error.code) from None
+        self._proper_names: set[str] = set()
 
     def prepare_row(self, row: Row) -> Recipient:
         """
@@ -100,10 +102,16 @@ class ChinaRules:
         )
 
     def _variables(self, values: Mapping[str, Any], *, flat: bool) -> dict[str, str]:
+        if flat and TEMPLATE_PARAM not in values:
+            plain = self._plain_variables(values)
+            if plain is not None:
+                return plain
         merged = dict(self._defaults)
         empty = set(self._required)
         for name, value in given_variables(values, known=CHINA_KEYS, flat=flat):
             text = self._checked(name, value)
+            if len(self._proper_names) < _MOST_NAMES:
+                self._proper_names.add(name)
             if text is None:
                 empty.add(name)
             else:
@@ -116,6 +124,24 @@ class ChinaRules:
                 reason=f"variable '{label}' is empty and has no default",
             )
         return merged
+
+    def _plain_variables(self, values: Mapping[str, Any]) -> dict[str, str] | None:
+        """
+        The variables of a row of a file in which nothing is remarkable, as nearly always; None for any other row.
+
+        It decides nothing by itself, but takes a fifth of the time.
+        """
+        merged = dict(self._defaults)
+        names, longest = self._proper_names, self._max_variable_length
+        for name, value in values.items():
+            if name in CHINA_KEYS:
+                continue
+            if name not in names or type(value) is not str or len(value) > longest or not value.strip():
+                return None
+            if has_broken_characters(value):
+                return None
+            merged[name] = value
+        return merged if self._required <= merged.keys() else None
 
     def _checked(self, name: str, value: Any) -> str | None:
         text = variable_text(name, value)
@@ -140,7 +166,9 @@ class ChinaRules:
 
 
 def _china_number(values: Mapping[str, Any]) -> str:
-    text = number_text(values, PHONE_NUMBER)
+    text = values.get(PHONE_NUMBER)
+    if type(text) is not str or not text.strip():
+        text = number_text(values, PHONE_NUMBER)
     mainland = mainland_number(text)
     if mainland is not None:
         return mainland
@@ -165,7 +193,7 @@ def _china_number(values: Mapping[str, Any]) -> str:
 
 
 def _sign_name(value: Any) -> str:
-    if is_missing(value):
+    if value is None or is_missing(value):
         return ""
     if not isinstance(value, str) or has_broken_characters(value):
         raise RowRejected(
@@ -175,7 +203,7 @@ def _sign_name(value: Any) -> str:
 
 
 def _extend_code(value: Any) -> str:
-    text = variable_text(SMS_UP_EXTEND_CODE, value)
+    text = None if value is None else variable_text(SMS_UP_EXTEND_CODE, value)
     if text is None:
         return ""
     if not _EXTEND_CODE.fullmatch(text.strip()):

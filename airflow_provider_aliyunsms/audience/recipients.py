@@ -7,13 +7,14 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_aliyunsms.audience.local_codes import LOCAL_MEANINGS, LocalCode, RowRejected
 from airflow_provider_aliyunsms.audience.numbers import mask_number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["LOCAL_MEANINGS", "Dedupe", "LocalCode", "Recipient", "RowRejected", "recipient_key"]
 
@@ -24,6 +25,10 @@ _CONTENT_COUNTS: dict[Dedupe, bool] = {"content": True, "phone": False}
 # Keys outlive a process: a retry finds its recipients in the ledger by them. Changing this encoder, or the
 # payload in recipient_key(), makes every running campaign unrecognisable to its own ledger.
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+# The parts of JSONEncoder and JSONDecoder that do the work: what they put around it, for every recipient of a
+# campaign anew, takes as long again.
+_text = encode_basestring
+_scan: Callable[[str, int], tuple[dict[str, Any], int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,6 +48,7 @@ class Recipient:
     template_param: Mapping[str, str] = field(default_factory=dict, hash=False)
     sms_up_extend_code: str = ""
     message: str = ""
+    _written: str = field(init=False, compare=False)  # what content gave the last time; not set before
 
     def __repr__(self) -> str:
         return f"Recipient({mask_number(self.number)})"
@@ -50,19 +56,18 @@ class Recipient:
     @property
     def content(self) -> str:
         """Everything but the number as canonical JSON: equal contents give equal texts."""
-        return _encode(
-            {
-                "message": self.message,
-                "sign_name": self.sign_name,
-                "sms_up_extend_code": self.sms_up_extend_code,
-                "template_param": dict(self.template_param),
-            }
-        )
+        try:
+            return self._written
+        except AttributeError:
+            content = _content(self)
+            object.__setattr__(self, "_written", content)
+            return content
 
     @classmethod
     def from_content(cls, *, number: str, content: str) -> Recipient:
         """Put a recipient together again from its number and :attr:`content`."""
-        return cls(number=number, **json.loads(content))
+        fields, _ = _scan(content, 0)
+        return cls(number, **fields)
 
 
 def recipient_key(*, campaign_id: str, recipient: Recipient, dedupe: Dedupe = "content") -> int:
@@ -79,8 +84,9 @@ def recipient_key(*, campaign_id: str, recipient: Recipient, dedupe: Dedupe = "c
     payload = _payload(recipient=recipient, dedupe=dedupe)
     # A lone surrogate cannot be sent, but it must not raise an error that carries the text either.
     data = payload.encode("utf-8", "surrogatepass")
-    digest = hashlib.blake2b(data, digest_size=8, key=_campaign_secret(campaign_id)).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    keyed = _keyed_hash(campaign_id).copy()
+    keyed.update(data)
+    return int.from_bytes(keyed.digest(), "big", signed=True)
 
 
 def _payload(*, recipient: Recipient, dedupe: Dedupe) -> str:
@@ -91,9 +97,30 @@ def _payload(*, recipient: Recipient, dedupe: Dedupe) -> str:
     return f"{len(number)}:{number}{recipient.content if _CONTENT_COUNTS[dedupe] else ''}"
 
 
+def _content(recipient: Recipient) -> str:
+    """Write what ``_encode`` would, in half the time when everything is text, as it nearly always is."""
+    try:
+        pairs = [f"{_text(name)}:{_text(value)}" for name, value in sorted(recipient.template_param.items())]
+        return (
+            f'{{"message":{_text(recipient.message)},"sign_name":{_text(recipient.sign_name)},'
+            f'"sms_up_extend_code":{_text(recipient.sms_up_extend_code)},'
+            f'"template_param":{{{",".join(pairs)}}}}}'
+        )
+    except TypeError:
+        return _encode(
+            {
+                "message": recipient.message,
+                "sign_name": recipient.sign_name,
+                "sms_up_extend_code": recipient.sms_up_extend_code,
+                "template_param": dict(recipient.template_param),
+            }
+        )
+
+
 @lru_cache(maxsize=16)
-def _campaign_secret(campaign_id: str) -> bytes:
+def _keyed_hash(campaign_id: str) -> hashlib.blake2b:
     if not campaign_id:
         msg = "a campaign needs an id"
         raise ValueError(msg)
-    return hashlib.blake2b(campaign_id.encode("utf-8", "surrogatepass"), digest_size=32).digest()
+    secret = hashlib.blake2b(campaign_id.encode("utf-8", "surrogatepass"), digest_size=32).digest()
+    return hashlib.blake2b(digest_size=8, key=secret)

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.audience import spool_sql as sql
 from airflow_provider_aliyunsms.audience.local_codes import LocalCode, RowRejected
 from airflow_provider_aliyunsms.audience.recipients import Recipient
 from airflow_provider_aliyunsms.audience.spool_file import (
@@ -39,40 +40,6 @@ Settlement = tuple[int, str, str | None, str | None]
 
 _BATCH = 2000
 
-_INSERT = "INSERT INTO spool (seq, key, outcome, code, number, given, content) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_INSERT_REJECTION = "INSERT INTO rejection (seq, row, code, field, reason) VALUES (?, ?, ?, ?, ?)"
-# The keys are indexed after the load, because sorting them once is faster than a million insertions at random
-# places, and asking "seen before?" during the load would need either that or all keys in memory.
-_INDEX = "CREATE INDEX spool_key ON spool (key)"
-_SKIP_DUPLICATES = """
-UPDATE spool SET key = NULL, outcome = ?, code = ?, number = coalesce(given, number), content = NULL
-WHERE seq IN (
-    SELECT seq FROM (
-        SELECT seq, row_number() OVER (PARTITION BY key ORDER BY seq) AS nth FROM spool WHERE key IS NOT NULL
-    ) WHERE nth > 1
-)
-"""
-_KEYS = "SELECT key FROM spool WHERE key IS NOT NULL ORDER BY seq"
-_UNSETTLED = """
-SELECT seq, key, number, content FROM spool
-WHERE seq > ? AND key IS NOT NULL AND outcome IS NULL ORDER BY seq LIMIT ?
-"""
-_FIND = "SELECT number, content FROM spool WHERE key = ?"
-_INSERT_ANSWER = "INSERT INTO answer (out_id, biz_id, time) VALUES (?, ?, ?)"
-_SETTLE = "UPDATE spool SET outcome = ?, code = ?, message_id = ?, answer = ? WHERE key = ?"
-_REOPEN = "UPDATE spool SET outcome = NULL, code = NULL, message_id = NULL, answer = NULL WHERE key = ?"
-_COUNTS = "SELECT coalesce(outcome, ?), count(*) FROM spool GROUP BY 1"
-_ERRORS = """
-SELECT coalesce(code, outcome), count(*) FROM spool
-WHERE outcome IN ('rejected', 'skipped', 'unknown') GROUP BY 1
-"""
-_LOCAL_ERRORS = "SELECT code, count(*) FROM spool WHERE key IS NULL GROUP BY 1"
-_REJECTIONS = "SELECT row, code, field, reason FROM rejection ORDER BY seq LIMIT ?"
-_RECEIPTS = """
-SELECT seq, number, coalesce(outcome, ?), code, biz_id, message_id, out_id, time
-FROM spool LEFT JOIN answer ON answer.id = spool.answer WHERE seq > ? ORDER BY seq LIMIT ?
-"""
-
 
 class Spool:
     """
@@ -90,7 +57,10 @@ class Spool:
         self._db = self._file.connection
         self._total = 0
         self._ready = 0
+        self._answers = 0
         self._digest: str | None = None
+        # Where those stand who were handed out by unsettled() and are not settled yet: as many as are under way.
+        self._places: dict[int, int] = {}
 
     def __enter__(self) -> Spool:
         return self
@@ -133,8 +103,8 @@ class Spool:
             if isinstance(source, Generator):
                 source.close()
         with disk_before_sending():
-            self._db.execute(_INDEX)
-            self._db.execute(_SKIP_DUPLICATES, (SKIPPED, LocalCode.DUPLICATE.value))
+            self._db.execute(sql.INDEX)
+            self._db.execute(sql.SKIP_DUPLICATES, (SKIPPED, LocalCode.DUPLICATE.value))
             self._db.execute("COMMIT")
             self._ready, self._digest = self._fingerprint()
 
@@ -158,11 +128,11 @@ class Spool:
 
     def local_errors(self) -> dict[str, int]:
         """How often each local code occurs, duplicates included."""
-        return dict(self._read(_LOCAL_ERRORS))
+        return dict(self._read(sql.LOCAL_ERRORS))
 
     def first_rejections(self, limit: int) -> list[Rejection]:
         """The first rows that were refused here, to show what is wrong; duplicates are not among them."""
-        return [Rejection(*found) for found in self._read(_REJECTIONS, limit)]
+        return [Rejection(*found) for found in self._read(sql.REJECTIONS, limit)]
 
     def unsettled(self, *, batch: int) -> Iterator[list[tuple[int, Recipient]]]:
         """
@@ -171,7 +141,9 @@ class Spool:
         Each batch is read when it is asked for, so :meth:`settle` may run in between. Nobody comes twice in
         one iteration, settled or not.
         """
-        for page in self._pages(_UNSETTLED, batch=batch):
+        self._places.clear()
+        for page in self._pages(sql.UNSETTLED, batch=batch):
+            self._places.update((key, seq) for seq, key, _, _ in page)
             yield [
                 (key, Recipient.from_content(number=number, content=content))
                 for _, key, number, content in page
@@ -181,7 +153,7 @@ class Spool:
         """The recipients with these keys; a key that is not here is left out."""
         found = {}
         for key in keys:
-            for number, content in self._read(_FIND, key):
+            for number, content in self._read(sql.FIND, key):
                 found[key] = Recipient.from_content(number=number, content=content)
         return found
 
@@ -189,19 +161,28 @@ class Spool:
         """
         Record the outcomes of one chunk; a later one overwrites an earlier one, and unknown keys are ignored.
 
-        About 4 microseconds a recipient.
+        About 4 microseconds a recipient, a tenth of it for neighbours that end alike.
 
         :param settlements: key, outcome, code and message id of each recipient.
         :returns: how many recipients were found.
         :raises LedgerError: when the disk fails; the ledger knows what was sent, so a retry resumes.
         """
-        changes = [
-            (_checked_outcome(outcome), code, message_id, key)
-            for key, outcome, code, message_id in settlements
-        ]
-        with disk_while_sending():
-            answer = self._db.execute(_INSERT_ANSWER, (out_id, biz_id, time)).lastrowid
-        return self._change(_SETTLE, [(*facts, answer, key) for *facts, key in changes])
+        self._answers += 1
+        ranges: list[list[Any]] = []
+        others: list[tuple[Any, ...]] = []
+        for key, outcome, code, message_id in settlements:
+            facts = [_checked_outcome(outcome), code, message_id, self._answers]
+            seq = self._places.pop(key, None)
+            if seq is None:
+                others.append((*facts, key))
+            elif ranges and ranges[-1][5] == seq - 1 and ranges[-1][:4] == facts:
+                ranges[-1][5] = seq
+            else:
+                ranges.append([*facts, seq, seq])
+        answer = (self._answers, out_id, biz_id, time)
+        return (
+            self._change((sql.INSERT_ANSWER, [answer]), (sql.SETTLE_RANGE, ranges), (sql.SETTLE, others)) - 1
+        )
 
     def reopen(self, keys: Sequence[int]) -> int:
         """
@@ -210,22 +191,22 @@ class Spool:
         :returns: how many recipients were found.
         :raises LedgerError: when the disk fails, as in :meth:`settle`.
         """
-        return self._change(_REOPEN, [(key,) for key in keys])
+        return self._change((sql.REOPEN, [(key,) for key in keys]))
 
     def counts(self) -> SpoolCounts:
         """How many rows ended how, at this moment. Reads every row: about 0.2 seconds for a million."""
-        found = dict(self._read(_COUNTS, PENDING))
+        found = dict(self._read(sql.COUNTS, PENDING))
         return SpoolCounts(
             total=self._total, **{name: found.get(name, 0) for name in (*sorted(OUTCOMES), PENDING)}
         )
 
     def errors(self) -> dict[str, int]:
         """How often each code occurs among what was not accepted; without a code, the outcome counts."""
-        return dict(self._read(_ERRORS))
+        return dict(self._read(sql.ERRORS))
 
     def receipts(self) -> Iterator[ReceiptRow]:
         """One receipt for every row in input order; a row without an outcome is ``pending``."""
-        for page in self._pages(_RECEIPTS, PENDING, batch=_BATCH):
+        for page in self._pages(sql.RECEIPTS, PENDING, batch=_BATCH):
             for _, *facts in page:
                 yield ReceiptRow(*facts)
 
@@ -233,12 +214,15 @@ class Spool:
         with disk_while_sending():
             return self._db.execute(query, parameters).fetchall()
 
-    def _change(self, statement: str, parameters: list[tuple[Any, ...]]) -> int:
+    def _change(self, *statements: tuple[str, Sequence[Any]]) -> int:
+        changed = 0
         with disk_while_sending():
             self._db.execute("BEGIN")
-            changed = self._db.executemany(statement, parameters).rowcount
+            for statement, parameters in statements:
+                if parameters:
+                    changed += self._db.executemany(statement, parameters).rowcount
             self._db.execute("COMMIT")
-        return max(changed, 0)
+        return changed
 
     def _pages(self, query: str, *parameters: Any, batch: int) -> Iterator[list[tuple[Any, ...]]]:
         if batch < 1:
@@ -253,6 +237,7 @@ class Spool:
         self, batch: list[Row], *, prepare: Callable[[Row], Recipient], key_of: Callable[[Recipient], int]
     ) -> None:
         spooled: list[tuple[Any, ...]] = []
+        rejected: list[tuple[Any, ...]] = []
         rejections: list[tuple[Any, ...]] = []
         for row in batch:
             self._total += 1
@@ -261,20 +246,21 @@ class Spool:
                 recipient = prepare(row)
             except RowRejected as error:
                 code = error.code.value
-                spooled.append((self._total, None, REJECTED, code, given, None, None))
+                rejected.append((self._total, REJECTED, code, given))
                 rejections.append((self._total, row.number, code, error.field, error.reason))
                 continue
             number = recipient.number
             spelling = given if given != number else None
-            spooled.append((self._total, key_of(recipient), None, None, number, spelling, recipient.content))
+            spooled.append((self._total, key_of(recipient), number, spelling, recipient.content))
         with disk_before_sending():
-            self._db.executemany(_INSERT, spooled)
-            self._db.executemany(_INSERT_REJECTION, rejections)
+            self._db.executemany(sql.INSERT, spooled)
+            self._db.executemany(sql.INSERT_REJECTED, rejected)
+            self._db.executemany(sql.INSERT_REJECTION, rejections)
 
     def _fingerprint(self) -> tuple[int, str]:
         count = 0
         digest = hashlib.blake2b(digest_size=32)
-        cursor = self._db.execute(_KEYS)
+        cursor = self._db.execute(sql.KEYS)
         while keys := cursor.fetchmany(_BATCH):
             count += len(keys)
             digest.update(struct.pack(f">{len(keys)}q", *(key for (key,) in keys)))

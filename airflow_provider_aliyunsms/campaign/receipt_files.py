@@ -21,6 +21,8 @@ Wanted = Callable[[int], bool]
 
 RECEIPT_ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 _GZIP = ".gz"
+# json.dumps would make this encoder anew for every receipt, which takes longer than to use it
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _BATCH = 20_000
 """Receipts of one Parquet row group: some 20 MB while it is put together."""
 
@@ -88,7 +90,7 @@ def _ending(path: str) -> str | None:
 
 def _write_json_lines(receipts: Iterable[Receipt], stream: IO[bytes]) -> None:
     for receipt in receipts:
-        stream.write(json.dumps(receipt, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        stream.write(_encode(receipt).encode() + b"\n")
 
 
 def _read_json_lines(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]]:

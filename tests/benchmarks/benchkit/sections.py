@@ -13,9 +13,9 @@ def call(part):
     ]
     return f"""## CPU of one call
 
-CPU time of the calling process for one `SendBatchSms` with 100 recipients and two variables each,
-{part["body_bytes"]:,} bytes of body: encoding, signing, sending, reading the answer. The floor is a bare `requests` session that posts a body
-which was made before. Median of {part["rounds"]} rounds of {part["calls_per_round"]} calls, the clients taking turns.
+CPU time of the calling process for one `SendBatchSms` with 100 recipients and two variables each: encoding,
+signing, sending {part["body_bytes"]:,} bytes, reading the answer. The floor is a bare `requests` session that posts a
+body which was made before. Median of {part["rounds"]} rounds of {part["calls_per_round"]} calls, the clients in turn.
 
 {table(("client", "ms a call", "middle half"), rows)}
 
@@ -47,11 +47,11 @@ def campaign(part):
     return f"""## A whole campaign in an Airflow task
 
 Seconds and CPU seconds of `execute` in a task of a real Airflow (scheduler, API server, LocalExecutor) that reads a
-CSV file and sends it. *ours*: the operator with everything on, ledger in the task state store and receipts in a file.
-*loop*: a `PythonOperator` that calls the official SDK once after the other, as most people write it. *pool*: the same
-with {part["width"]} threads, as many calls in flight as ours. Neither of the two checks numbers, knows duplicates, can
-be retried safely or says what became of anybody. Figures in brackets are computed from the largest campaign that was
-run. Imports of the SDK are not counted, ours are.
+CSV file and sends it. *ours*: the operator with everything on, ledger in the task state store and receipts in a
+file. *loop*: a `PythonOperator` that calls the official SDK once after the other, as most people write it. *pool*:
+the same with {part["width"]} threads, as many calls in flight as ours. Neither of the two checks numbers, knows
+duplicates, can be retried safely or says what became of anybody. Figures in brackets are computed from the largest
+campaign that was run. Imports of the SDK are not counted, ours are.
 
 {table(header, rows)}
 

@@ -131,3 +131,18 @@ def test_a_rejection_says_why_and_where():
         "code",
         "variable 'code' is empty",
     )
+
+
+@given(RECIPIENTS)
+def test_contents_are_written_as_they_always_were_because_ledgers_know_recipients_by_them(recipient):
+    fields = ("message", "sign_name", "sms_up_extend_code", "template_param")
+    expected = {name: getattr(recipient, name) for name in fields}
+    assert recipient.content == json.dumps(
+        expected, ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    )
+
+
+def test_keys_are_what_they_always_were_because_ledgers_know_recipients_by_them():
+    recipient = Recipient(number="13800001234", sign_name="阿里云", template_param={"b": "2", "a": "1"})
+    assert recipient_key(campaign_id="campaign", recipient=recipient) == 5538504925280486192
+    assert recipient_key(campaign_id="campaign", recipient=recipient, dedupe="phone") == -3284991034393294943

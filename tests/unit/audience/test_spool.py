@@ -350,3 +350,15 @@ def test_ten_thousand_rows_load_and_settle_quickly():
         assert spool.counts().accepted == 10_000
     assert middle - started < 1
     assert settled < 0.5
+
+
+@given(st.lists(st.sampled_from(["accepted", "rejected", "unknown"]), min_size=30, max_size=30), st.randoms())
+def test_neighbours_and_strangers_are_settled_alike(outcomes, shuffler):
+    with loaded([*numbers(30), *numbers(5)]) as spool:
+        wanted = dict(zip(keys_in(spool, batch=7), outcomes, strict=True))
+        keys = list(wanted)
+        shuffler.shuffle(keys)
+        for part in (keys[:12], keys[12:], keys[:3]):
+            settlements = [(key, wanted[key], None, None) for key in part]
+            assert spool.settle(out_id="o", biz_id="b", time=TIME, settlements=settlements) == len(part)
+        assert [row.outcome for row in spool.receipts()] == [*outcomes, *["skipped"] * 5]
