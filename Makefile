@@ -86,7 +86,7 @@ compat-lock: $(STAMP) ## Resolve the environments of "make compat" anew
 
 .PHONY: dist
 dist: $(STAMP) ## Build sdist and wheel into dist/, and try both
-	@$(BIN)/python compat/dist.py
+	@$(BIN)/python .ci/dist.py
 
 .PHONY: demo
 demo: $(DEMO_STAMP) ## Watch a campaign go out, against a simulator on this machine
