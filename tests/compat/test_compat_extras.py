@@ -16,7 +16,16 @@ from airflow.utils.session import create_session
 with create_session() as session:
     run = session.query(DagRun).filter(DagRun.dag_id == "compat_extras").one()
     instance = run.get_task_instance("remind", session=session)
-    task = SerializedDagModel.get("compat_extras", session=session).dag.get_task("remind")
+    stored = SerializedDagModel.get("compat_extras", session=session)
+    if stored:
+        dag = stored.dag
+    else:
+        # Airflow 2 stores no DAG when it tests one
+        from airflow.models.dagbag import DagBag
+        from airflow.serialization.serialized_objects import SerializedDAG
+
+        dag = SerializedDAG.from_dict(SerializedDAG.to_dict(DagBag().get_dag("compat_extras")))
+    task = dag.get_task("remind")
     links = {name: task.get_extra_links(instance, name) for name in task.extra_links}
 print(json.dumps(links))
 """
