@@ -9,6 +9,8 @@ Keys of the store, all below one campaign::
     aliyun_sms.g<G>.summary     the result, written when everybody has been served
     aliyun_sms.progress         small counts for the person who watches
 
+On a store that takes writes from anybody these stand below the try's epoch, see ``fence.py``.
+
 A resend starts the next generation, once for each occasion on which a person asked for it; the automatic retries
 of that occasion resume it like any other.
 """
@@ -18,8 +20,10 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_aliyunsms.campaign.fence import Fence
 from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED
 from airflow_provider_aliyunsms.campaign.windows import Entry, Window, open_window
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
     from airflow_provider_aliyunsms.campaign.stores import Store
+
+T = TypeVar("T")
 
 _HEAD = "aliyun_sms.head"
 _PROGRESS = "aliyun_sms.progress"
@@ -59,17 +65,17 @@ class Ledger:
 
     :param store: where it lives.
     :param campaign_id: checked against the record, because a wrong ledger is worse than none.
-    :param fenced: True when an orphan of an earlier try could still write to the store; every write then checks
-        first that the campaign has not been taken over. Airflow's own store refuses orphans by itself.
+    :param fenced: True when an orphan of an earlier try could still write to the store; every try then has a part of
+        the store to itself, see :class:`Fence`. Airflow's own store refuses orphans by itself.
     :param now: wall clock, in seconds since the epoch.
     """
 
     def __init__(self, *, store: Store, campaign_id: str, fenced: bool, now: Callable[[], float]) -> None:
-        self._store = store
-        self._campaign_id = campaign_id
-        self._fenced = fenced
-        self._now = now
         self._owner = secrets.token_hex(8)
+        self._fence = Fence(store=store, owner=self._owner) if fenced else None
+        self._store: Store = self._fence or store
+        self._campaign_id = campaign_id
+        self._now = now
         self._head: dict[str, Any] = {}
         self._windows = 0
         self.calls = 0
@@ -91,9 +97,11 @@ class Ledger:
         :raises LedgerMissingError: on a second try without a record of the first: nothing is sent.
         :raises LedgerError: when the record belongs to another campaign or cannot be read.
         """
+        # A try that claimed the campaign and left no head never came to send.
+        known = self._fence is not None and self._guarded(self._fence.look, "read")
         head = self._get(_HEAD)
         if head is None:
-            if not first_try and not resend:
+            if not first_try and not resend and not known:
                 raise LedgerMissingError(
                     "this task has run before, but there is no ledger that says what it sent",
                     advice="Nothing was sent now. Check the SMS console for this campaign; if nothing of it was "
@@ -105,11 +113,11 @@ class Ledger:
                 "the ledger belongs to another campaign",
                 advice="Give this campaign its own ledger_path or campaign_id.",
             )
-        contested = not head.get("closed", True)
+        contested = self._fence is not None and self._guarded(self._fence.claim, "written")
         resumed = head["generation"] > 0 and not (resend and head["occasion"] != occasion)
         if not resumed:
             head |= {"generation": head["generation"] + 1, "occasion": occasion, "started_at": self._stamp()}
-        self._head = {**head, "owner": self._owner, "closed": False}
+        self._head = {**head, "owner": self._owner}
         summary = self._get(self._summary_key()) if resumed else None
         self._set(_HEAD, self._head)
         return Opening(
@@ -123,6 +131,8 @@ class Ledger:
             window = Window.from_json(number=self._windows, value=value)
             self.calls += sum(not _never_made(entry) for entry in window.entries)
             yield window
+        if self._fence is not None:
+            self._guarded(self._fence.seal, "written")
 
     def write_intents(self, chunks: Sequence[Chunk]) -> Window:
         """
@@ -145,28 +155,27 @@ class Ledger:
 
     def save(self, window: Window) -> None:
         """Write a window with what has become known of it."""
-        self._check_owner()
         self._set(self._window_key(window.number), window.to_json())
 
     def confirm(self) -> None:
         """Make sure that this process still owns the campaign, after a long wait between two writes."""
-        self._check_owner()
-        self._set(_HEAD, self._head)
+        if self._fence is None:
+            self._set(_HEAD, self._head)
+        else:
+            self._guarded(self._fence.check, "read")
+            self.written_at = self._now()
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write the result, which a cleared task returns again."""
-        self._check_owner()
         self._set(self._summary_key(), dict(summary))
 
     def close(self) -> None:
         """Say good-bye, so that the next try need not wait for a process that may still be alive."""
-        self._check_owner()
-        self._head["closed"] = True
-        self._set(_HEAD, self._head)
+        if self._fence is not None:
+            self._guarded(self._fence.say_goodbye, "written")
 
     def show_progress(self, counts: Mapping[str, Any]) -> None:
         """Leave small counts where Airflow's UI and REST API show them."""
-        self._check_owner()
         self._set(_PROGRESS, dict(counts))
 
     def _summary_key(self) -> str:
@@ -175,40 +184,25 @@ class Ledger:
     def _window_key(self, number: int) -> str:
         return f"aliyun_sms.g{self._head['generation']}.w{number:06d}"
 
-    def _check_owner(self) -> None:
-        if not self._fenced:
-            return
-        head = self._get(_HEAD)
-        if head is None or head.get("owner") != self._owner:
-            raise LedgerError(
-                "another process has taken this campaign over",
-                advice="This one stopped before its next call; look at the newest try of the task.",
-            )
-
     def _get(self, key: str) -> Any:
+        return self._guarded(partial(self._store.get, key), "read")
+
+    def _set(self, key: str, value: Any) -> None:
+        self._guarded(partial(self._store.set, key, value), "written")
+        self.written_at = self._now()
+
+    def _guarded(self, access: Callable[[], T], done: str) -> T:
         try:
-            return self._store.get(key)
+            return access()
         except LedgerError:
             raise
         except (
             Exception
         ) as error:  # a store may raise anything; whatever it is, nothing is known and nothing sent
             raise LedgerError(
-                f"the ledger could not be read ({type(error).__name__})",
-                advice="Check Airflow's API server, then let the task retry: it resumes.",
-            ) from error
-
-    def _set(self, key: str, value: Any) -> None:
-        try:
-            self._store.set(key, value)
-        except LedgerError:
-            raise
-        except Exception as error:  # the same
-            raise LedgerError(
-                f"the ledger could not be written ({type(error).__name__})",
+                f"the ledger could not be {done} ({type(error).__name__})",
                 advice="Sending stopped before the next call. Check Airflow's API server, then let the task retry.",
             ) from error
-        self.written_at = self._now()
 
     def _stamp(self) -> str:
         return _stamp(self._now())

@@ -115,6 +115,41 @@ class PathStore:
                 f"the ledger could not be written ({type(error).__name__})", advice=_ADVICE
             ) from error
 
+    def create(self, key: str, value: Any) -> bool:
+        """
+        Keep a value durably unless there is one already; False when there is.
+
+        On a local disk two processes cannot both succeed. Other storages are asked before and after.
+
+        :raises LedgerError: as :meth:`set` does.
+        """
+        if self._local is None:
+            return _create_by_asking(self, key, value)
+        data = json.dumps(value, separators=(",", ":")).encode()
+        try:
+            self._local.mkdir(parents=True, exist_ok=True)
+            return _write_durably(path=self._local / _file_name(key), data=data, only_new=True)
+        except OSError as error:
+            raise LedgerError(
+                f"the ledger could not be written ({type(error).__name__})", advice=_ADVICE
+            ) from error
+
+
+def create_once(store: Store, key: str, value: Any) -> bool:
+    """
+    Keep a value unless there is one already, as safely as the store can.
+
+    :returns: False when there is one already.
+    """
+    return store.create(key, value) if isinstance(store, PathStore) else _create_by_asking(store, key, value)
+
+
+def _create_by_asking(store: Store, key: str, value: Any) -> bool:
+    if store.get(key) is not None:
+        return False
+    store.set(key, value)
+    return bool(store.get(key) == value)
+
 
 def _local_folder(folder: AnyPath) -> Path | None:
     # The protocol first: below Airflow 3 an fsspec path calls itself a Path, and is none that os.open takes.
@@ -128,14 +163,21 @@ def _file_name(key: str) -> str:
     return f"{key}.json"
 
 
-def _write_durably(*, path: Path, data: bytes) -> None:
+def _write_durably(*, path: Path, data: bytes, only_new: bool = False) -> bool:
+    """Write a file that appears whole or not at all; False when it was there and shall not be replaced."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with beside.open("wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        beside.replace(path)
+        if only_new:
+            # A rename would replace what another process made a moment ago; a link cannot.
+            os.link(beside, path)
+        else:
+            beside.replace(path)
+    except FileExistsError:
+        return False
     finally:
         beside.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
@@ -143,3 +185,4 @@ def _write_durably(*, path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+    return True
