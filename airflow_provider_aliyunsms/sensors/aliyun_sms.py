@@ -86,6 +86,9 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     does not begin anew (see :class:`~airflow_provider_aliyunsms.triggers.aliyun_sms.AliyunSmsDeliveryTrigger`); on
     3.3 and later a retry, too, asks only for the pending ones. A retry may make ``max_calls`` queries again.
 
+    The China API does not tell apart two messages of one chunk to the same number: both get the fate of the first
+    record, so that such a pair may count as two delivered where one was.
+
     https://help.aliyun.com/document_detail/419277.html and
     https://www.alibabacloud.com/help/en/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
 
