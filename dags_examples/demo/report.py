@@ -8,9 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.api.codes import look_up_code
-from airflow_provider_aliyunsms.audience.local_codes import LOCAL_MEANINGS, LocalCode
 from airflow_provider_aliyunsms.audience.numbers import mask_number
+from airflow_provider_aliyunsms.campaign.meanings import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 NAMES = 32
 NUMBERS = 9
-_OWN_WORDS = {"FailedList": "The gateway took the call and named this number as failed."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +65,7 @@ def _lines(campaigns: list[Campaign]) -> Iterator[Line]:
     def counts(name: str, *, of: str = "send") -> tuple[int, ...]:
         return tuple(getattr(campaign, of)[name] for campaign in campaigns)
 
+    apis = [campaign.send["api"] for campaign in campaigns]
     yield Line(0, "recipients in the file", counts("total"))
     yield Line(1, "accepted", counts("accepted"), "the gateway took the message and charges for it")
     for verdict, meaning in (
@@ -76,30 +75,25 @@ def _lines(campaigns: list[Campaign]) -> Iterator[Line]:
     ):
         yield Line(2, verdict, counts(verdict, of="delivered"), meaning)
         if verdict == "failed":
-            yield from _reasons(3, [Counter(campaign.delivered["errors"]) for campaign in campaigns])
+            yield from _reasons(3, [Counter(campaign.delivered["errors"]) for campaign in campaigns], apis)
     for outcome, meaning in (
         ("rejected", "not sent, by us or by the gateway, and why"),
         ("skipped", "not sent, because it was not needed"),
         ("unknown", "nobody can tell whether it was sent"),
     ):
         yield Line(1, outcome, counts(outcome), meaning)
-        yield from _reasons(2, [campaign.reasons(outcome) for campaign in campaigns])
+        yield from _reasons(2, [campaign.reasons(outcome) for campaign in campaigns], apis)
 
 
-def _reasons(depth: int, counters: list[Counter[str]]) -> Iterator[Line]:
+def _reasons(depth: int, counters: list[Counter[str]], apis: list[str]) -> Iterator[Line]:
     total = Counter[str]()
-    for counter in counters:
+    api_of: dict[str, str] = {}
+    for counter, api in zip(counters, apis, strict=True):
         total.update(counter)
+        api_of |= dict.fromkeys(counter, api)
     for code, _ in total.most_common():
-        yield Line(depth, code, tuple(counter[code] for counter in counters), _meaning(code))
-
-
-def _meaning(code: str) -> str:
-    if code in _OWN_WORDS:
-        return _OWN_WORDS[code]
-    if code in set(LocalCode):
-        return LOCAL_MEANINGS[LocalCode(code)].en
-    return look_up_code(code).meaning
+        numbers = tuple(counter[code] for counter in counters)
+        yield Line(depth, code, numbers, explain(code, api=api_of[code]).meaning)
 
 
 def _laid_out(line: Line, screen: Screen) -> Iterator[str]:

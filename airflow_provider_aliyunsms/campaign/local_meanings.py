@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this package's own codes mean, and what to do next; the API's codes explain themselves in ``api/codes``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from airflow_provider_aliyunsms.api.codes_model import CodeClass, CodeInfo
+from airflow_provider_aliyunsms.audience.local_codes import LOCAL_MEANINGS, LocalCode
+
+_NUMBER = ("Correct the number in the source of the audience.", "请在名单来源中更正该号码。")
+_VARIABLES = (
+    "Correct the value in the source, or give a default in template_param.",
+    "请在名单来源中更正该值，或在 template_param 中给出默认值。",
+)
+_TEXT = ("Correct the text of the row, or of the task.", "请更正该行或任务的短信内容。")
+
+_ADVICE: Final[dict[LocalCode, tuple[CodeClass, tuple[str, str]]]] = {
+    LocalCode.INVALID_NUMBER: (CodeClass.RECIPIENT, _NUMBER),
+    LocalCode.MISSING_NUMBER: (CodeClass.RECIPIENT, _NUMBER),
+    LocalCode.REFUSED_REGION: (
+        CodeClass.RECIPIENT,
+        (
+            "Mainland China: send with AliyunSendBatchSmsOperator. Elsewhere: see refused_regions.",
+            "中国内地号码请使用 AliyunSendBatchSmsOperator；其他地区见 refused_regions。",
+        ),
+    ),
+    LocalCode.MISSING_SIGNATURE: (
+        CodeClass.REQUEST,
+        (
+            "Set sign_name for the row, the task or the connection.",
+            "请在该行、任务或连接中设置 sign_name。",
+        ),
+    ),
+    LocalCode.INVALID_SIGNATURE: (
+        CodeClass.REQUEST,
+        ("Write the approved signature as text, without brackets.", "请填写已审核的签名文本，不带括号。"),
+    ),
+    LocalCode.INVALID_EXTEND_CODE: (
+        CodeClass.REQUEST,
+        ("Write digits only, or leave it out.", "只填写数字，或留空。"),
+    ),
+    LocalCode.VARIABLE_TOO_LONG: (CodeClass.CONTENT, _VARIABLES),
+    LocalCode.EMPTY_VARIABLE: (CodeClass.CONTENT, _VARIABLES),
+    LocalCode.INVALID_VARIABLE: (CodeClass.CONTENT, _VARIABLES),
+    LocalCode.MISSING_VARIABLE: (CodeClass.CONTENT, _VARIABLES),
+    LocalCode.MISSING_MESSAGE: (
+        CodeClass.CONTENT,
+        ("Give message to the row or the task.", "请为该行或任务填写 message。"),
+    ),
+    LocalCode.MESSAGE_TOO_LONG: (CodeClass.CONTENT, _TEXT),
+    LocalCode.INVALID_MESSAGE: (CodeClass.CONTENT, _TEXT),
+    LocalCode.DUPLICATE: (
+        CodeClass.RECIPIENT,
+        (
+            'Nothing to do. dedupe="content" keeps rows apart whose variables differ.',
+            '无需处理。dedupe="content" 会保留变量不同的行。',
+        ),
+    ),
+}
+
+_AUDIENCE: Final = tuple(
+    CodeInfo(str(code), kind, LOCAL_MEANINGS[code].en, advice[0], LOCAL_MEANINGS[code].zh, advice[1])
+    for code, (kind, advice) in _ADVICE.items()
+)
+
+_RETRY = "Let the task retry: it looks for evidence again and sends nothing twice."
+_RETRY_ZH = "让任务重试：它会再次查证，不会重复发送。"
+_CONSOLE = "Look the number up in the SMS console; resend_unknown=True sends to it again."
+_CONSOLE_ZH = "请在短信控制台查询该号码；resend_unknown=True 会再次发送。"
+
+_CAMPAIGN: Final = (
+    CodeInfo(
+        "local.DRY_RUN",
+        CodeClass.REQUEST,
+        "dry_run was set: everything was done but the sending.",
+        "Run it without dry_run to send.",
+        "设置了 dry_run：除发送以外的步骤均已完成。",
+        "去掉 dry_run 即可发送。",
+    ),
+    CodeInfo(
+        "local.EMPTY_AUDIENCE",
+        CodeClass.REQUEST,
+        "The audience has no rows.",
+        'The task is skipped; on_empty="fail" makes it fail instead.',
+        "名单中没有任何行。",
+        '任务被跳过；on_empty="fail" 时则以失败结束。',
+    ),
+    CodeInfo(
+        "local.NO_ANSWER",
+        CodeClass.AMBIGUOUS,
+        "The call had no clear answer yet, or the task died before it came.",
+        _RETRY,
+        "该次调用尚无明确应答，或任务在应答之前中断。",
+        _RETRY_ZH,
+    ),
+    CodeInfo(
+        "AmbiguousOutcomeError",
+        CodeClass.AMBIGUOUS,
+        "The connection broke, timed out or gave an unreadable answer after the request may have left.",
+        _RETRY,
+        "请求可能已经发出，之后连接中断、超时或应答无法读取。",
+        _RETRY_ZH,
+    ),
+    CodeInfo(
+        "local.NO_EVIDENCE",
+        CodeClass.AMBIGUOUS,
+        "No evidence can tell any more whether the message was accepted; it is not sent again by itself.",
+        _CONSOLE,
+        "已无法查证该短信是否被受理；不会自动再次发送。",
+        _CONSOLE_ZH,
+    ),
+    CodeInfo(
+        "local.MAPPING_UNKNOWN",
+        CodeClass.AMBIGUOUS,
+        "The gateway accepted the call, but its lists contradict each other, so nobody can say which number failed.",
+        "Look the number up in the SMS console; it is not sent again, not even with resend_unknown.",
+        "网关受理了请求，但返回的列表互相矛盾，无法判断哪个号码失败。",
+        "请在短信控制台查询该号码；即使设置 resend_unknown 也不会再次发送。",
+    ),
+    CodeInfo(
+        "FailedList",
+        CodeClass.RECIPIENT,
+        "The gateway took the call and named this number as failed.",
+        _NUMBER[0],
+        "网关受理了请求，但将此号码列为失败。",
+        _NUMBER[1],
+    ),
+    CodeInfo(
+        "local.PROVED_NOT_SENT",
+        CodeClass.RETRY,
+        "Evidence showed that the call had not been accepted; only the ledger holds this.",
+        "Nothing to do: its recipients are sent to in a new call.",
+        "查证表明该次调用未被受理；仅出现在账本中。",
+        "无需处理：这些收信人会在新的调用中发送。",
+    ),
+    CodeInfo(
+        "local.NOT_STARTED",
+        CodeClass.RETRY,
+        "Sending stopped before the call was made; only the ledger holds this.",
+        "Nothing to do: a retry sends to its recipients.",
+        "在调用之前发送已停止；仅出现在账本中。",
+        "无需处理：重试时会发送给这些收信人。",
+    ),
+    CodeInfo(
+        "ConnectionNotMadeError",
+        CodeClass.RETRY,
+        "The gateway could not be reached; nothing left this machine.",
+        "Check the network and the connection's endpoint, then let the task retry.",
+        "无法连接网关，请求没有发出。",
+        "请检查网络和连接中的地址，然后让任务重试。",
+    ),
+)
+
+_DELIVERY: Final = (
+    CodeInfo(
+        "PENDING",
+        CodeClass.DELIVERY_PENDING,
+        "The carrier has not reported yet.",
+        "Wait; a receipt can take hours, and some never come.",
+        "运营商尚未返回回执。",
+        "请等待；回执可能需要数小时，有的不会返回。",
+    ),
+    CodeInfo(
+        "NO_RECORD",
+        CodeClass.DELIVERY_PENDING,
+        "The gateway has no record of the message yet.",
+        "Wait; records appear late.",
+        "网关尚无该短信的记录。",
+        "请等待，记录会延迟出现。",
+    ),
+    CodeInfo(
+        "NO_MESSAGE_ID",
+        CodeClass.DELIVERY_PENDING,
+        "The gateway accepted the message without giving it an id, so nobody can ask for its fate.",
+        "Look the number up in the SMS console.",
+        "网关受理了短信但未返回 ID，无法查询其结果。",
+        "请在短信控制台查询该号码。",
+    ),
+    CodeInfo(
+        "FAILED",
+        CodeClass.DELIVERY_FAILED,
+        "The carrier could not deliver the message and gave no reason.",
+        "Check the number, then send again if it matters.",
+        "运营商未能送达，且没有给出原因。",
+        "请检查该号码，如有必要再次发送。",
+    ),
+)
+
+LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (*_AUDIENCE, *_CAMPAIGN, *_DELIVERY)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every code a receipt can hold has words of its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_aliyunsms.api.codes import CodeClass, all_codes, look_up_code
+from airflow_provider_aliyunsms.audience.local_codes import LocalCode
+from airflow_provider_aliyunsms.campaign.meanings import LOCAL_CODES, explain
+
+PACKAGE = Path(__file__).parents[3] / "airflow_provider_aliyunsms"
+UNKNOWN = look_up_code("nobody knows this").meaning
+
+
+def test_every_local_code_in_the_source_is_explained():
+    found = {
+        code
+        for path in PACKAGE.rglob("*.py")
+        for code in re.findall(r'"(local\.[A-Z_]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert {str(code) for code in LocalCode} < found
+    assert {code for code in found if explain(code).meaning == UNKNOWN} == set()
+
+
+@pytest.mark.parametrize("info", LOCAL_CODES, ids=lambda info: info.code)
+def test_our_own_codes_say_what_to_do_in_two_languages(info):
+    assert explain(info.code) is info
+    for text in (info.meaning, info.advice):
+        assert text.endswith(".")
+        assert text.isascii()
+    for text in (info.meaning_zh, info.advice_zh):
+        assert text.endswith("。")
+
+
+def test_no_code_of_ours_hides_one_of_the_api():
+    ours = {info.code.lower() for info in LOCAL_CODES}
+    assert ours & {info.code.lower() for info in all_codes()} == set()
+
+
+def test_an_accepted_receipt_has_no_code_and_is_explained_all_the_same():
+    assert explain(None).code_class is CodeClass.ACCEPTED
+
+
+def test_a_code_that_nobody_knows_is_no_error():
+    assert explain("BRAND_NEW_CODE").meaning == UNKNOWN
+
+
+def test_a_code_with_two_meanings_is_explained_as_its_api_means_it():
+    differing = [
+        info.code for info in all_codes() if look_up_code(info.code) != look_up_code(info.code, globe=True)
+    ]
+    assert differing
+    for code in differing:
+        assert explain(code, api="SendBatchSms") == look_up_code(code)
+        assert explain(code, api="BatchSendMessageToGlobe") == look_up_code(code, globe=True)
