@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def run_example(run_dag, aliyun_connection):
         assert not bag.import_errors
         dag = bag.dags[dag_id or name]
         for task in dag.tasks:
-            if task.task_id == "delivered":
+            if task.task_id.startswith("delivered"):
                 task.poke_interval, task.delivery_timeout = 0.5, 3.0
         return run_dag(dag, run_conf=params)
 
@@ -192,3 +193,96 @@ def test_deferrable_delivery_waits_in_its_trigger_and_reports_both_results(run_e
         "pending": 0,
     }
     assert_nobody_twice(simulator, accepted=151)
+
+
+def test_campaign_from_sql(run_example, simulator, tmp_path, monkeypatch):
+    path = tmp_path / "members.sqlite"
+    rows = [
+        ("13800001001", "张伟", 320),
+        ("+86 13800001001", "张伟", 320),
+        ("13800001002", "李娜", 15),
+        ("1380000", "王芳", 500),
+        *((f"1380000{number}", "赵敏", 100) for number in range(2000, 2020)),
+    ]
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE members (mobile TEXT, name TEXT, points INTEGER)")
+        database.executemany("INSERT INTO members VALUES (?, ?, ?)", rows)
+    monkeypatch.setenv("AIRFLOW_CONN_MEMBERS", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    outcome = run_example("campaign_from_sql", receipts=str(tmp_path / "receipts"))
+    assert outcome.state == "success"
+    sent = outcome.xcom("send")
+    assert outcomes(sent) == {"total": 23, "accepted": 21, "rejected": 1, "skipped": 1, "unknown": 0}
+    assert outcome.xcom("delivered")["delivered"] == 21
+    assert_nobody_twice(simulator, accepted=21)
+    assert simulator.counts().get("13800001002") is None
+
+
+def test_ab_test_gives_each_person_one_text_and_compares_them(run_example, simulator, tmp_path):
+    rows = [f"1380000{number},张伟" for number in range(1001, 1041)]
+    path = write_csv(
+        tmp_path / "china.csv", header="phone_number,name", rows=[*rows, "+86 138 0000 1001,张伟"]
+    )
+    outcome = run_example("ab_test", recipients=path, receipts=str(tmp_path / "receipts"))
+    assert outcome.state == "success"
+    sent = [outcome.xcom(f"send_{group}") for group in "ab"]
+    assert all(each["accepted"] > 5 for each in sent)
+    assert sum(each["accepted"] for each in sent) == 40
+    assert sum(each["skipped"] for each in sent) == 1
+    assert_nobody_twice(simulator, accepted=40)
+    assert {each["template_code"] for each in simulator.messages()} == {"SMS_152550005", "SMS_152550006"}
+    assert outcome.xcom("compare") == {"a": 1.0, "b": 1.0}
+
+
+@pytest.fixture
+def a_campaign_with_losses(run_example, tmp_path):
+    """Run the weekly example; gives the parameters of those that send again."""
+    rows = [
+        "13800001001,张伟,320",
+        "13800000502,李娜,15",
+        "13800000501,王芳,15",
+        "13800010401,刘洋,70",
+        "13800010402,陈静,60",
+        "1380000,赵敏,8",
+        *(f"1380000{number},赵敏,1" for number in range(2000, 2020)),
+    ]
+    path = write_csv(tmp_path / "china.csv", header="phone_number,name,points", rows=rows)
+    receipts = str(tmp_path / "first.jsonl")
+    sent = run_example("china_campaign", recipients=path, receipts=receipts).xcom("send")
+    assert outcomes(sent) == {"total": 26, "accepted": 23, "rejected": 3, "skipped": 0, "unknown": 0}
+    return {"recipients": path, "receipts": receipts}
+
+
+def test_retry_rejected_picks_those_who_were_refused_for_now_and_no_others(
+    run_example, simulator, a_campaign_with_losses
+):
+    outcome = run_example("retry_rejected", **a_campaign_with_losses)
+    # the simulator refuses this number each time
+    again = outcome.xcom("send_to_rejected")
+    assert again["errors"] == {"isv.BUSINESS_LIMIT_CONTROL": 1}
+    assert again["total"] == 1
+    assert_nobody_twice(simulator, accepted=23)
+
+
+def test_retry_rejected_sends_with_the_variables_of_the_first_time(
+    run_example, simulator, a_campaign_with_losses
+):
+    path = Path(a_campaign_with_losses["receipts"])
+    first, *others = path.read_text(encoding="utf-8").splitlines()
+    refused = json.loads(first) | {"outcome": "rejected", "code": "isv.BUSINESS_LIMIT_CONTROL"}
+    path.write_text("\n".join([json.dumps(refused), *others]) + "\n", encoding="utf-8")
+    simulator.reset()
+    outcome = run_example("retry_rejected", **a_campaign_with_losses)
+    assert outcome.xcom("send_to_rejected")["accepted"] == 1
+    (message,) = simulator.messages()
+    assert message["number"] == "13800001001"
+    assert "张伟" in message["content"]
+    assert "320" in message["content"]
+
+
+def test_retry_failed_leaves_alone_who_does_not_want_to_be_written_to(
+    run_example, simulator, a_campaign_with_losses
+):
+    outcome = run_example("retry_rejected", dag_id="retry_failed", **a_campaign_with_losses)
+    assert outcome.xcom("send_to_failed")["total"] == 1
+    # 0401 was out of service; 0402 is on a blacklist
+    assert simulator.counts(duplicates=True) == {"13800010401": 2}
