@@ -17,6 +17,7 @@ from airflow_provider_aliyunsms.audience.spool_file import (
     disk_before_sending,
     disk_while_sending,
 )
+from airflow_provider_aliyunsms.audience.spool_outcomes import Settlement, SpoolOutcomes
 from airflow_provider_aliyunsms.audience.spool_records import (
     OUTCOMES,
     PENDING,
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.rows import Row
 
 __all__ = ["ReceiptRow", "Rejection", "Settlement", "Spool", "SpoolCounts"]
-
-Settlement = tuple[int, str, str | None, str | None]
 
 _BATCH = 2000
 
@@ -57,10 +56,8 @@ class Spool:
         self._db = self._file.connection
         self._total = 0
         self._ready = 0
-        self._answers = 0
         self._digest: str | None = None
-        # Where those stand who were handed out by unsettled() and are not settled yet: as many as are under way.
-        self._places: dict[int, int] = {}
+        self._outcomes = SpoolOutcomes(self._db)
 
     def __enter__(self) -> Spool:
         return self
@@ -141,9 +138,9 @@ class Spool:
         Each batch is read when it is asked for, so :meth:`settle` may run in between. Nobody comes twice in
         one iteration, settled or not.
         """
-        self._places.clear()
+        self._outcomes.begin_reading()
         for page in self._pages(sql.UNSETTLED, batch=batch):
-            self._places.update((key, seq) for seq, key, _, _ in page)
+            self._outcomes.note_places(page)
             yield [
                 (key, Recipient.from_content(number=number, content=content))
                 for _, key, number, content in page
@@ -167,22 +164,7 @@ class Spool:
         :returns: how many recipients were found.
         :raises LedgerError: when the disk fails; the ledger knows what was sent, so a retry resumes.
         """
-        self._answers += 1
-        ranges: list[list[Any]] = []
-        others: list[tuple[Any, ...]] = []
-        for key, outcome, code, message_id in settlements:
-            facts = [_checked_outcome(outcome), code, message_id, self._answers]
-            seq = self._places.pop(key, None)
-            if seq is None:
-                others.append((*facts, key))
-            elif ranges and ranges[-1][5] == seq - 1 and ranges[-1][:4] == facts:
-                ranges[-1][5] = seq
-            else:
-                ranges.append([*facts, seq, seq])
-        answer = (self._answers, out_id, biz_id, time)
-        return (
-            self._change((sql.INSERT_ANSWER, [answer]), (sql.SETTLE_RANGE, ranges), (sql.SETTLE, others)) - 1
-        )
+        return self._outcomes.settle(out_id=out_id, biz_id=biz_id, time=time, settlements=settlements)
 
     def reopen(self, keys: Sequence[int]) -> int:
         """
@@ -191,11 +173,11 @@ class Spool:
         :returns: how many recipients were found.
         :raises LedgerError: when the disk fails, as in :meth:`settle`.
         """
-        return self._change((sql.REOPEN, [(key,) for key in keys]))
+        return self._outcomes.reopen(keys)
 
     def counts(self) -> SpoolCounts:
-        """How many rows ended how, at this moment. Reads every row: about 0.2 seconds for a million."""
-        found = dict(self._read(sql.COUNTS, PENDING))
+        """How many rows ended how, at this moment. May have to read every row: 0.2 seconds for a million."""
+        found = self._outcomes.tally()
         return SpoolCounts(
             total=self._total, **{name: found.get(name, 0) for name in (*sorted(OUTCOMES), PENDING)}
         )
@@ -211,18 +193,9 @@ class Spool:
                 yield ReceiptRow(*facts)
 
     def _read(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        self._outcomes.flush()
         with disk_while_sending():
             return self._db.execute(query, parameters).fetchall()
-
-    def _change(self, *statements: tuple[str, Sequence[Any]]) -> int:
-        changed = 0
-        with disk_while_sending():
-            self._db.execute("BEGIN")
-            for statement, parameters in statements:
-                if parameters:
-                    changed += self._db.executemany(statement, parameters).rowcount
-            self._db.execute("COMMIT")
-        return changed
 
     def _pages(self, query: str, *parameters: Any, batch: int) -> Iterator[list[tuple[Any, ...]]]:
         if batch < 1:
@@ -265,13 +238,6 @@ class Spool:
             count += len(keys)
             digest.update(struct.pack(f">{len(keys)}q", *(key for (key,) in keys)))
         return count, digest.hexdigest()
-
-
-def _checked_outcome(outcome: str) -> str:
-    if outcome not in OUTCOMES:
-        msg = f"an outcome is one of {sorted(OUTCOMES)}"
-        raise ValueError(msg)
-    return outcome
 
 
 def _storable(text: str) -> str:

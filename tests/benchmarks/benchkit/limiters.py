@@ -75,8 +75,8 @@ def aiolimiter_spaced(limit):
     return _aiolimiter(lambda: aiolimiter.AsyncLimiter(1, (1 + MARGIN) / limit))
 
 
-def _throttled(limit, *, using, burst):
-    quota = rate_limiter.per_sec(limit, burst=burst)
+def _throttled(limit, *, using):
+    quota = rate_limiter.per_sec(limit)
     throttle = throttled.Throttled(key="bench", using=using, quota=quota, timeout=5)
 
     def acquire():
@@ -87,11 +87,11 @@ def _throttled(limit, *, using, burst):
 
 
 def throttled_sliding_window(limit):
-    return _throttled(limit, using=throttled.RateLimiterType.SLIDING_WINDOW.value, burst=limit)
+    return _throttled(limit, using=throttled.RateLimiterType.SLIDING_WINDOW.value)
 
 
 def throttled_gcra(limit):
-    return _throttled(limit, using=throttled.RateLimiterType.GCRA.value, burst=1)
+    return _throttled(limit, using=throttled.RateLimiterType.GCRA.value)
 
 
 LIMITERS = {

@@ -133,7 +133,7 @@ def _pace(row):
 
 def sensor(part):
     rows = [
-        (row["messages"], row["calls"], row["seconds"], row["lag_p99_ms"], row["lag_max_ms"])
+        (f"{row['messages']:,}", row["calls"], row["seconds"], row["lag_p99_ms"], row["lag_max_ms"])
         for row in part["rows"]
     ]
     return f"""## Sensor
