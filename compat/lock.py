@@ -50,7 +50,7 @@ def _project(airflow: Airflow) -> str:
     """Describe an environment: this Airflow, what our package needs beside it, and pytest."""
     ours = tomllib.loads((matrix.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needs = [need for need in ours["dependencies"] if not need.startswith("apache-airflow>")]
-    needs += [f"apache-airflow=={airflow.version}", "pytest"]
+    needs += [f"apache-airflow=={airflow.version}", "pytest", *airflow.beside]
     first, last = airflow.pythons[0], airflow.pythons[-1]
     # a resolution for every Python there is would fail for those that this Airflow cannot run on
     pythons = f"python_version >= '{first}' and python_version <= '{last}'"

@@ -13,11 +13,18 @@ ROOT = HERE.parent
 
 @dataclass(frozen=True, slots=True)
 class Airflow:
-    """One supported Airflow: its version, the day its packages are from, the Pythons it supports."""
+    """
+    One supported Airflow.
+
+    :param cut_off: the day its packages are from.
+    :param pythons: those it supports.
+    :param beside: requirements that must be there, too.
+    """
 
     version: str
     cut_off: str
     pythons: tuple[str, ...]
+    beside: tuple[str, ...]
 
     @property
     def lock(self) -> Path:
@@ -55,7 +62,12 @@ def read() -> Matrix:
     """Read the file."""
     found = tomllib.loads((HERE / "matrix.toml").read_text(encoding="utf-8"))
     airflows = tuple(
-        Airflow(version=each["version"], cut_off=each["cut-off"], pythons=tuple(each["pythons"]))
+        Airflow(
+            version=each["version"],
+            cut_off=each["cut-off"],
+            pythons=tuple(each["pythons"]),
+            beside=tuple(each.get("beside", ())),
+        )
         for each in found["airflow"]
     )
     return Matrix(pythons=tuple(found["pythons"]), airflows=airflows, newer=found["newer-than-the-cut-off"])

@@ -99,7 +99,14 @@ class _Runner:
         command = [
             # isolated from the checkout and from the user's own packages: the wheel has to answer
             *(str(interpreter), "-P", "-s", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull),
-            *("--rootdir", str(TESTS), "--import-mode=importlib", f"--junitxml={report}"),
+            *(
+                "--rootdir",
+                str(TESTS),
+                "--import-mode=importlib",
+                f"--junitxml={report}",
+                "-o",
+                "junit_family=xunit1",
+            ),
             *("--basetemp", str(work / "pytest"), str(TESTS)),
         ]
         surroundings = {

@@ -77,8 +77,8 @@ class _Decorated(DecoratedOperator, AliyunSmsSendOperator):
                 advice="Return the recipients: a list, or the path of a file. An empty list sends nothing.",
             )
         self.recipients = Private(recipients, description="recipients, not shown")
-        # past DecoratedOperator.execute, which on Airflow 3.0 asks for a method that no operator has there; it would only
-        # look for assets in what is returned, and that is our summary
+        # Past DecoratedOperator.execute, which on Airflow 3.0 asks for a method that no operator has there. It would
+        # only look for assets in what is returned, and that is our summary.
         return AliyunSmsSendOperator.execute(self, context)
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:

@@ -41,8 +41,6 @@ def _tear(*_):
 
 
 CAMPAIGN = {
-    "task_id": "send",
-    "recipients": [f"1380003{i:04d}" for i in range(60)],
     "template_code": "SMS_1",
     "chunk_size": 2,
     "max_concurrency": 2,
@@ -51,8 +49,11 @@ CAMPAIGN = {
     "settle_time": 2,
 }
 
-with DAG("compat_with_ledger_path", schedule=None):
-    KilledAtFirst(ledger_path=str(Path(os.environ["COMPAT_SCRATCH"], "ledger")), **CAMPAIGN)
-
-with DAG("compat_as_it_comes", schedule=None):
-    TornAtFirst(**CAMPAIGN)
+with DAG("compat_interruptions", schedule=None):
+    KilledAtFirst(
+        task_id="with_ledger_path",
+        recipients=[f"1380003{i:04d}" for i in range(60)],
+        ledger_path=str(Path(os.environ["COMPAT_SCRATCH"], "ledger")),
+        **CAMPAIGN,
+    )
+    TornAtFirst(task_id="as_it_comes", recipients=[f"1380005{i:04d}" for i in range(60)], **CAMPAIGN)
