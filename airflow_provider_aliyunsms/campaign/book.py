@@ -11,7 +11,7 @@ from airflow_provider_aliyunsms.campaign.jobs import Job
 from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED, Kind, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from airflow_provider_aliyunsms.audience.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
@@ -35,14 +35,18 @@ class Book:
     :param spool: the local copy of the audience, with the outcomes known so far.
     :param clock: the time.
     :param lease: seconds after which the ledger must have been written again before the next call.
+    :param signer: what stands for the AccessKey in use.
     :ivar strangers: the ledger knows people, but not one of this audience.
     """
 
-    def __init__(self, *, ledger: Ledger, spool: Spool, clock: Clock, lease: float) -> None:
+    def __init__(
+        self, *, ledger: Ledger, spool: Spool, clock: Clock, lease: float, signer: Callable[[], str]
+    ) -> None:
         self._ledger = ledger
         self._spool = spool
         self._clock = clock
         self._lease = lease
+        self._signer = signer
         self._outstanding: dict[int, int] = {}
         self._unwritten: dict[int, Window] = {}
         self._released = False
@@ -98,7 +102,7 @@ class Book:
         """
         if self._released:
             self.write_all()
-        window = self._ledger.write_intents(chunks)
+        window = self._ledger.write_intents(chunks, signer=self._signer())
         self._outstanding[window.number] = len(window.entries)
         return [
             Job(window=window, entry=entry, chunk=chunk, attempted_before=entry.attempted_at)
@@ -164,7 +168,8 @@ class Book:
             out_id=entry.out_id,
             keys=tuple(key for key, _ in members),
             recipients=tuple(recipient for _, recipient in members),
-            complete=len(members) == len(entry.keys),
+            # Under another AccessKey the gateway may not know the nonce: a replay would prove nothing, and send.
+            complete=len(members) == len(entry.keys) and window.signer == self._signer(),
         )
         job = Job(window=window, entry=entry, chunk=chunk, settling=True, attempted_before=entry.attempted_at)
         self.keep_open(job, code=OPEN)

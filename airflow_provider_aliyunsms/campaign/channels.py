@@ -58,6 +58,10 @@ class ChinaChannel:
         self._template_code = template_code
         self._now = now or (lambda: datetime.now(UTC))
 
+    def signer(self) -> str:
+        """Return what stands for the AccessKey that would sign now."""
+        return self._client.signer()
+
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
         """Send one chunk once; index-aligned arrays, variables left out when nobody has any."""
         params = [recipient.template_param for recipient in chunk.recipients]
@@ -141,6 +145,10 @@ class GlobeChannel:
         self._validity_period = validity_period
         self._channel_id = channel_id
         self._now = now or (lambda: datetime.now(UTC))
+
+    def signer(self) -> str:
+        """Return what stands for the AccessKey that would sign now."""
+        return self._client.signer()
 
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
         """Send one chunk once: one text per recipient."""

@@ -25,7 +25,8 @@ class Chunk:
     :param out_id: the label sent as ``OutId`` or ``TaskId``: the same recipients always have the same one.
     :param keys: one recipient key per recipient, in order.
     :param recipients: who receives what, in order.
-    :param complete: False when some of the journaled recipients are no longer in the audience.
+    :param complete: False when the identical request cannot be made again: some of the journaled recipients are no
+        longer in the audience, or the AccessKey is another one.
     """
 
     out_id: str

@@ -134,10 +134,11 @@ class Ledger:
         if self._fence is not None:
             self._guarded(self._fence.seal, "written")
 
-    def write_intents(self, chunks: Sequence[Chunk]) -> Window:
+    def write_intents(self, chunks: Sequence[Chunk], *, signer: str = "") -> Window:
         """
         Make the intent to send these chunks durable; only then may they be sent.
 
+        :param signer: stands for the AccessKey that will sign them.
         :raises LedgerError: when the store does not take it; then nothing of it may be sent.
         """
         at = self._now()
@@ -147,6 +148,7 @@ class Ledger:
             date=_stamp(at),
             at=round(at, 3),
             chunks=chunks,
+            signer=signer,
         )
         self.save(window)
         self._windows += 1

@@ -73,6 +73,10 @@ class Channel(StatusChannel, Protocol):
     has_message_ids: bool
     can_look_up: bool
 
+    def signer(self) -> str:
+        """Return what stands for the AccessKey that would sign now; a hash, never the key id."""
+        ...
+
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
         """Make the call for one chunk, once."""
         ...

@@ -91,7 +91,13 @@ class Sender:
         )
         attempts = Attempts(channel=parts.channel, policy=parts.policy, clock=parts.clock)
         self._workers = parts.make_workers(work=attempts.run, count=parts.policy.max_concurrency)
-        self._book = Book(ledger=parts.ledger, spool=parts.spool, clock=parts.clock, lease=parts.policy.lease)
+        self._book = Book(
+            ledger=parts.ledger,
+            spool=parts.spool,
+            clock=parts.clock,
+            lease=parts.policy.lease,
+            signer=parts.channel.signer,
+        )
         self._guards = Guards(policy=parts.policy, clock=parts.clock, stop_reason=parts.stop_reason)
         self._window_chunks = window_chunks(parts.policy, with_message_ids=parts.channel.has_message_ids)
         self._fresh = self._fresh_chunks()

@@ -60,11 +60,17 @@ class Entry:
 
 @dataclass(slots=True)
 class Window:
-    """A numbered group of entries, written and read as one value."""
+    """
+    A numbered group of entries, written and read as one value.
+
+    :param signer: stands for the AccessKey that signed the requests: a nonce is only known to have been used, or
+        not, under the same one.
+    """
 
     number: int
     seed: str
     date: str
+    signer: str = ""
     entries: list[Entry] = field(default_factory=list)
 
     @property
@@ -78,6 +84,7 @@ class Window:
             "v": 1,
             "s": self.seed,
             "d": self.date,
+            "p": self.signer,
             "c": [
                 {
                     "o": entry.out_id,
@@ -93,7 +100,7 @@ class Window:
     @classmethod
     def from_json(cls, *, number: int, value: Mapping[str, Any]) -> Window:
         """Read what :meth:`to_json` wrote."""
-        window = cls(number=number, seed=value["s"], date=value["d"])
+        window = cls(number=number, seed=value["s"], date=value["d"], signer=value.get("p", ""))
         for position, kept in enumerate(value["c"]):
             window.entries.append(
                 Entry(
@@ -109,9 +116,11 @@ class Window:
         return window
 
 
-def open_window(*, number: int, seed: str, date: str, at: float, chunks: Sequence[Chunk]) -> Window:
+def open_window(
+    *, number: int, seed: str, date: str, at: float, chunks: Sequence[Chunk], signer: str
+) -> Window:
     """Turn chunks into intents; date and nonce of every request follow from what is written."""
-    window = Window(number=number, seed=seed, date=date)
+    window = Window(number=number, seed=seed, date=date, signer=signer)
     window.entries = [
         Entry(
             out_id=chunk.out_id,

@@ -100,9 +100,9 @@ class Gateway:
     query_faults: deque[str] = field(default_factory=deque)
     accepted: Counter = field(default_factory=Counter)
     records: list[tuple[float, str, str]] = field(default_factory=list)
-    nonces: dict[str, float] = field(default_factory=dict)
+    nonces: dict[tuple[str, str], float] = field(default_factory=dict)
     submissions: int = 0
-    on_submit: object = None
+    signer: str = "first"
 
     def submit(self, chunk, envelope) -> tuple[str, str]:
         """Return kind and code of the answer, as the caller sees it."""
@@ -113,7 +113,7 @@ class Gateway:
         if fault == "drop_before":
             return "ambiguous", "ConnectionLost"
         now = self.clock.now()
-        used = self.nonces.get(envelope.nonce)
+        used = self.nonces.get((self.signer, envelope.nonce))
         if used is not None and now - used < NONCE_MEMORY:
             return "ambiguous", "SignatureNonceUsed"
         signed = datetime.strptime(envelope.date, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
@@ -121,7 +121,7 @@ class Gateway:
             return "released", "InvalidTimeStamp.Expired"
         if fault == "throttle_unseen":
             return "released", "Throttling.User"
-        self.nonces[envelope.nonce] = now
+        self.nonces[self.signer, envelope.nonce] = now
         answers = {
             "throttle": ("released", "Throttling.User"),
             "error_500": ("ambiguous", "InternalError"),
@@ -161,6 +161,9 @@ class ScriptedChannel:
     def __init__(self, *, gateway: Gateway, can_look_up: bool) -> None:
         self.can_look_up = can_look_up
         self._gateway = gateway
+
+    def signer(self) -> str:
+        return self._gateway.signer
 
     def submit(self, *, chunk, envelope) -> Outcome:
         kind, code = self._gateway.submit(chunk, envelope)

@@ -67,6 +67,10 @@ class CampaignMachine(RuleBasedStateMachine):
     def records_appear_late(self, lag):
         self.world.gateway.record_lag = lag
 
+    @rule(name=st.sampled_from(["first", "second"]))
+    def renew_the_access_key(self, name):
+        self.world.gateway.signer = name
+
     @rule(
         faults=st.lists(FAULTS, max_size=12),
         query_faults=st.lists(QUERY_FAULTS, max_size=4),
