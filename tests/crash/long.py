@@ -22,6 +22,7 @@ from pathlib import Path
 from crashkit import airflow2_environment
 from crashkit import scenarios_airflow as people
 from crashkit import scenarios_around as around
+from crashkit import scenarios_ledger as ledgers
 from crashkit.campaigns import Line, killed_campaign
 from crashkit.judge import leaks
 from crashkit.report import as_page, as_text, summary_line
@@ -48,6 +49,8 @@ KILLED_ON_AIRFLOW_2 = (
 SCENARIOS = {
     "Clear of a succeeded task": partial(people.clear_a_finished_task, size=1000),
     "marked failed in mid-send, then cleared": partial(people.mark_failed_in_mid_send, size=3000),
+    "cleared in mid-send": partial(people.clear_in_mid_send, size=4000),
+    "killed before it had a ledger: refuses, says so": partial(people.die_before_it_begins, size=1000),
     "execution_timeout, again and again": partial(people.time_out, size=4000),
     "API server killed, started at once": partial(
         people.kill_the_api_server, size=3000, wait_for_death=False
@@ -59,6 +62,9 @@ SCENARIOS = {
     "gateway killed and back": partial(around.restart_the_gateway, dag_id="china", size=3000, most_unknown=0),
     "gateway killed and back, Globe": partial(
         around.restart_the_gateway, dag_id="globe", size=1500, most_unknown=50
+    ),
+    "frozen in the middle of a ledger_path write, thawed": partial(
+        ledgers.freeze_in_the_middle_of_a_write, size=6000
     ),
     "spool may not grow (RLIMIT_FSIZE), then it may": partial(around.limited_spool, size=3000),
     "spool's disk full, then freed": partial(around.full_disk, size=3000),

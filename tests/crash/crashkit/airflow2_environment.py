@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 VERSION = "2.11.2"
@@ -12,6 +13,9 @@ CUT_OFF = "2026-03-20"
 
 COMPAT = "apache-airflow-providers-common-compat"
 COMPAT_CUT_OFF = "2026-11-22"
+NOT_KNOWN = (3, 13)
+"""The first Python that this Airflow does not run on."""
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -22,13 +26,19 @@ def build(folder):
     :raises subprocess.CalledProcessError: without uv or without a package index.
     """
     python = Path(folder) / "bin" / "python"
-    _run("uv", "venv", "--quiet", "--python", "3.11", str(folder))
+    _run(
+        "uv",
+        "venv",
+        "--quiet",
+        "--python",
+        sys.executable if sys.version_info < NOT_KNOWN else "3.12",
+        str(folder),
+    )
     _run(
         *("uv", "pip", "install", "--quiet", "--python", str(python), "--exclude-newer", CUT_OFF),
-        *("--exclude-newer-package", f"{COMPAT}={COMPAT_CUT_OFF}", f"apache-airflow=={VERSION}"),
-        *(f"{COMPAT}>=1.23", "phonenumbers>=8.13", "requests>=2.32", "tenacity>=8.3"),
+        *("--exclude-newer-package", f"{COMPAT}={COMPAT_CUT_OFF}"),
+        *(f"apache-airflow=={VERSION}", "--editable", str(ROOT)),
     )
-    _run("uv", "pip", "install", "--quiet", "--python", str(python), "--no-deps", "--editable", str(ROOT))
     return python
 
 

@@ -59,8 +59,8 @@ def _wait_for_moment(run, *, chance, size, share):
     position, count = share
     kind = chance.random()
     if position == 0 and kind < 0.2:
-        # while the task starts, reads its audience, or makes its first calls
-        return _while_it_starts(run, seconds=chance.uniform(0.0, 2.0))
+        # the audience is loaded, the first intents are being written, the first calls made
+        return _while_it_starts(run, seconds=chance.uniform(0.0, 1.0))
     if position > 0 and kind < 0.25:
         # the try before has just made its first call: it is looking for evidence
         return not run.finished()
@@ -71,8 +71,9 @@ def _wait_for_moment(run, *, chance, size, share):
 
 
 def _while_it_starts(run, *, seconds):
-    if run.sending_process() is None:
-        return False
+    wait_for(
+        lambda: "to be served" in run.logs() or run.finished(), timeout=90, what="the audience is loaded"
+    )
     moment = time.monotonic() + seconds
     wait_for(lambda: time.monotonic() >= moment, timeout=seconds + 5, what="the random moment")
     return not run.finished()

@@ -19,7 +19,8 @@ class Verdict:
 
     :param duplicates: messages beyond the first, over all numbers.
     :param losses: numbers that got no message and are not reported as ``unknown`` either.
-    :param unknown: recipients whose fate nobody knows, and says so.
+    :param unknown: recipients whose fate nobody knows, and the task says so.
+    :param unknown_unsent: those of them that got no message.
     :param complaints: everything that does not add up, without a number in it.
     """
 
@@ -27,6 +28,7 @@ class Verdict:
     duplicates: int
     losses: int
     unknown: int
+    unknown_unsent: int
     complaints: tuple[str, ...]
 
     @property
@@ -62,6 +64,7 @@ def judge(*, audience, accepted, state, summary, receipts_path, most_unknown=0):
         duplicates=duplicates,
         losses=len(lost),
         unknown=len(unknown),
+        unknown_unsent=len(unknown - set(accepted)),
         complaints=tuple(complaints),
     )
 

@@ -12,14 +12,13 @@ INTRODUCTION = """\
 Written by `make crash-test` (`tests/crash/long.py`); do not edit. Real processes on loopback: Airflow with scheduler,
 API server, DAG processor and LocalExecutor, and the simulator of the gateway, which answers every send call after
 {latency} s, half of the calls before and half of them after it has accepted the messages. While a campaign runs, its
-processes are killed at random moments: while the task starts, in the middle of sending, while a retry looks for
+processes are killed at random moments: before the first message, in the middle of sending, while a retry looks for
 evidence, after the last message and before the XCom. The judge is the simulator's own count per phone number.
 
 **Duplicates** are messages beyond the first to one number. **Losses** are numbers without a message that the task
 does not report as `unknown` either. For every line the four outcomes of the XCom add up to the audience, agree with
 the receipts, and nobody is reported as accepted whom the gateway did not accept. China has no `unknown`. Globe cannot
-be looked up: the one call that was in flight when the task died can stay `unknown`; all of them had been accepted
-exactly once.
+be looked up: the one call that was in flight when the task died can stay `unknown`; it is never sent again.
 """
 
 HEADS = [
@@ -69,7 +68,7 @@ def as_page(*, lines, versions, seed, latency, private):
         [
             INTRODUCTION.format(latency=latency),
             f"Run on {datetime.now(UTC):%Y-%m-%d}, seed {seed}, {', '.join(versions)}.\n",
-            f"**{summary_line(lines)}** {_privacy(private)}\n",
+            f"**{summary_line(lines)}** {_unknown(lines)} {_privacy(private)}\n",
             "## Kills by kind\n",
             *_kinds(lines),
             EXPLANATION,
@@ -79,6 +78,13 @@ def as_page(*, lines, versions, seed, latency, private):
             "",
         ]
     )
+
+
+def _unknown(lines):
+    judged = [line.verdict for line in lines if line.verdict is not None]
+    unsent = sum(verdict.unknown_unsent for verdict in judged)
+    count = sum(verdict.unknown for verdict in judged)
+    return f"Of {count} `unknown` recipients {count - unsent} had got one message and {unsent} none."
 
 
 def _privacy(found):

@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+from crashkit.judge import Verdict
 from crashkit.processes import alive, stays, wait_for
+
+NOBODY = Verdict(sendable=0, duplicates=0, losses=0, unknown=0, unknown_unsent=0, complaints=())
+"""The verdict on a campaign that was not sent and said so."""
 
 
 def clear_a_finished_task(worlds, *, size):
@@ -80,3 +84,28 @@ def time_out(worlds, *, size):
     assert run.tries() > 1, "no try was too slow"
     assert "AirflowTaskTimeout" in run.logs()
     return verdict
+
+
+def clear_in_mid_send(worlds, *, size):
+    """Clear the task while it sends: the next try begins beside the one that does not know yet."""
+    run = worlds.campaign("china", size=size).begin()
+    assert run.wait_until_sent(size // 5)
+    _, _, tried = run.sending_process()
+    run.world.clear(run.dag_id, run.run_id)
+    wait_for(lambda: run.tries() > tried, timeout=90, what="the cleared task runs again")
+    return run.verdict()
+
+
+def die_before_it_begins(worlds, *, size):
+    """
+    Kill the first try before it could open its ledger: the next one cannot know that nothing was sent.
+
+    It either refuses, with a clear text and nothing sent, or finds out and sends to everybody once.
+    """
+    run = worlds.campaign("china", size=size, dies_before_it_begins="1").begin()
+    if run.wait_until_finished() == "success":
+        return run.verdict()
+    assert run.sent() == 0
+    assert "there is no ledger that says what it sent" in run.logs()
+    assert run.tries() == 2
+    return NOBODY
