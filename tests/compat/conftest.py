@@ -65,8 +65,8 @@ class Run(NamedTuple):
     :param states: task -> state; a mapped task instance is named ``task[0]``.
     :param tries: the same keys -> number of tries.
     :param rendered: the stored rendered templates, as one text.
-    :param output: everything that was printed and logged, but for what "dags test" of Airflow 3.0 says to debug itself:
-        it shows every XCom, and receipts are one. A worker there logs nothing below INFO.
+    :param output: everything that was printed and logged, but for what "dags test" of Airflow 3.0 says to debug
+        itself: it shows every XCom, and receipts are one. A worker there logs nothing below INFO.
     """
 
     states: dict[str, str]

@@ -9,6 +9,9 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_aliyunsms.notifications.aliyun_sms import send_aliyun_sms_notification
 
+# far from the task that fails: a traceback shows the lines around it
+ABROAD = ["6598000540"]
+
 with DAG("compat_extras", schedule=None):
 
     @task.aliyun_sms(template_code="SMS_1", receipts_path=os.environ["COMPAT_SCRATCH"])
@@ -28,4 +31,4 @@ with DAG("compat_extras", schedule=None):
     def fail():
         raise RuntimeError("on purpose")
 
-    remind() >> greet(["6598000540"]) >> fail()
+    remind() >> greet(ABROAD) >> fail()
