@@ -60,36 +60,46 @@ def _modules(folder: str) -> dict[str, object]:
 
 
 def _standard_fields() -> dict[str, object]:
+    # The port stays: Airflow 3.3.1 and 3.3.2 refuse to test a saved connection without one (apache/airflow#73298).
     return {
-        "hidden-fields": ["schema", "port", "extra"],
+        "hidden-fields": ["schema", "extra"],
         "relabeling": {
             "login": "AccessKey ID",
             "password": "AccessKey secret",
             "host": "Endpoint (optional)",
+            "port": "Port (optional)",
         },
-        "placeholders": {"host": "https://dysmsapi.aliyuncs.com"},
+        "placeholders": {"host": "https://dysmsapi.aliyuncs.com", "port": "443"},
     }
 
 
 def _extra_fields() -> dict[str, object]:
+    # In the order in which people need them; the long list for roles, which few have, comes last.
     return {
+        "sign_name": _text(
+            "Default signature",
+            "For campaigns in mainland China: the SMS signature, without brackets, where neither the task nor "
+            "the recipient names one.",
+        ),
+        "sender_id": _text(
+            "Default sender ID", "For Globe campaigns: the sender ID where the task names none."
+        ),
         "region_id": _text(
             "Region", "Region of the China API, such as cn-hangzhou. Empty: the default endpoint."
         ),
         "globe_region_id": _text(
             "Globe region", "Region of the Globe API, such as ap-southeast-1. Empty: the default endpoint."
         ),
-        "sign_name": _text("Default signature", "SMS signature of recipients that bring none."),
-        "sender_id": _text("Default sender ID", "Sender ID of Globe messages that bring none."),
         "connect_timeout": _seconds(
-            "Connect timeout", "Seconds to wait for a connection to the API.", default=5
+            "Connect timeout (seconds)", "How long to wait for a connection to the API.", default=5
         ),
         "read_timeout": _seconds(
-            "Read timeout",
-            "Seconds to wait for an answer. A send that is not answered in time is looked up, not repeated.",
+            "Read timeout (seconds)",
+            "How long to wait for an answer. A send that is not answered in time is looked up, not repeated.",
             default=10,
         ),
         **_credential_fields(),
+        **_role_fields(),
     }
 
 
@@ -103,13 +113,12 @@ def _credential_fields() -> dict[str, object]:
         "credentials_uri",
         "default",
     ]
-    role = "For ram_role_arn and oidc_role_arn. "
     return {
         "credential_type": {
             "label": "Credential type",
             "description": (
-                "access_key and sts use login and password; ram_role_arn assumes a role with them; the others need "
-                'neither. All but the first two need the extra "credentials" of the package.'
+                "access_key and sts use the AccessKey ID and secret above, ram_role_arn assumes a role with them; "
+                'the others need neither. All but access_key and sts need the package\'s extra "credentials".'
             ),
             "schema": {"type": ["string", "null"], "enum": kinds, "default": "access_key"},
         },
@@ -118,11 +127,17 @@ def _credential_fields() -> dict[str, object]:
             "description": "Only with a temporary AccessKey. It expires, and nothing here renews it.",
             "schema": {"type": ["string", "null"], "format": "password"},
         },
+    }
+
+
+def _role_fields() -> dict[str, object]:
+    role = "For ram_role_arn and oidc_role_arn. "
+    return {
         "role_arn": _text("Role ARN", role + "Such as acs:ram::1234567890123456:role/sms."),
         "role_session_name": _text("Role session name", role + "Appears in the audit log."),
         "role_session_expiration": {
-            "label": "Role session expiration",
-            "description": role + "Seconds for which one session is valid; empty means 3600.",
+            "label": "Role session (seconds)",
+            "description": role + "How long one session is valid. Empty: 3600.",
             "schema": {"type": ["integer", "null"], "minimum": 900, "maximum": 43200},
         },
         "policy": _text("Session policy", role + "A JSON policy that narrows the role's permissions."),

@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_CONNECT_TIMEOUT: Final = 5.0
 DEFAULT_READ_TIMEOUT: Final = 10.0
+_HTTPS_PORT: Final = 443
+"""Says nothing beside a default endpoint, and is what makes some Airflows test a connection without a host."""
+
 EXTRA_FIELDS: Final = CREDENTIAL_FIELDS | {
     "region_id",
     "globe_region_id",
@@ -92,7 +95,7 @@ def read_settings(connection: Connection) -> ConnectionSettings:
 def _endpoint(connection: Connection) -> str | None:
     host = (connection.host or "").strip()
     if not host:
-        if connection.port:
+        if connection.port and connection.port != _HTTPS_PORT:
             raise ConfigurationError(
                 f"The connection {connection.conn_id!r} has a port but no host.",
                 advice="Fill in the host, or empty the port to use the default endpoint.",

@@ -15,7 +15,7 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError, Credential
 from airflow_provider_aliyunsms.get_provider_info import get_provider_info
 from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
 from airflow_provider_aliyunsms.hooks.clients import build_client
-from airflow_provider_aliyunsms.hooks.settings import EXTRA_FIELDS
+from airflow_provider_aliyunsms.hooks.settings import EXTRA_FIELDS, read_settings
 
 NUMBER = "13800001234"
 TEMPLATE = "SMS_152550005"
@@ -184,9 +184,14 @@ def test_an_endpoint_that_would_leak_is_refused(host):
 
 def test_port_conflicts_are_refused():
     with pytest.raises(ConfigurationError, match="no host"):
-        build_client(key(port=443))
+        build_client(key(port=8443))
     with pytest.raises(ConfigurationError, match="another in its port field"):
         build_client(key(host="https://sms.example.com:8443", port=443))
+
+
+def test_the_port_of_https_alone_is_the_default_endpoint():
+    # the way to have the Test button of Airflow 3.3.1 and 3.3.2 work without a host
+    assert read_settings(key(port=443)).endpoint is None
 
 
 @pytest.mark.parametrize("field", ["connect_timeout", "read_timeout"])
