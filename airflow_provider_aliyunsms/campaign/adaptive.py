@@ -9,16 +9,12 @@ may be lower (other senders share the account).
 from __future__ import annotations
 
 import math
-from collections import deque
 
-from airflow_provider_aliyunsms.campaign.pacing import SlidingWindow
+from airflow_provider_aliyunsms.campaign.pacing import ArrivalWindow
 
 DECREASE = 0.5
 INCREASE = 0.05
 """Share of the pace at the last throttling that is added for every quiet second."""
-
-RECENT = 20
-"""Calls by which the quickest way to the gateway and back is known."""
 
 CALM = 1.0
 """Seconds within which several refusals count as one: they were all made at the same pace."""
@@ -35,13 +31,14 @@ class AdaptivePace:
 
     def __init__(self, *, max_qps: float | None, starts_full: bool = False, now: float = 0.0) -> None:
         self._max_qps = max_qps
-        self._window = SlidingWindow(max_qps=max_qps, starts_full=starts_full, now=now)
+        self._window = ArrivalWindow(max_qps=max_qps)
+        if starts_full and max_qps is not None:
+            self._window.assume(calls=max(1, math.floor(max_qps)), now=now)
         self._paused_until = -math.inf
         self._reduced: float | None = None
         self._throttled_at = -math.inf
         self._raised_at = now
         self._pace_then = 1.0
-        self._took: deque[float] = deque(maxlen=RECENT)
 
     @property
     def pace(self) -> float | None:
@@ -53,19 +50,13 @@ class AdaptivePace:
         self._recover(now=now)
         return max(0.0, self._paused_until - now, self._window.wait_time(now=now))
 
-    def count(self, *, now: float) -> None:
-        """Remember a call that is made now."""
-        self._window.count(now=now)
+    def start(self) -> None:
+        """Count a call that is made now."""
+        self._window.start()
 
-    def answered(self, *, made_at: float, took: float) -> None:
-        """
-        Learn how late a call may have arrived.
-
-        The limit is kept where the gateway counts. A call that took longer than the quickest ones may have spent
-        all the difference on its way there; counted as that much later, it cannot share a second with the next.
-        """
-        self._took.append(took)
-        self._window.move(made_at=made_at, late=took - min(self._took))
+    def end(self, *, started: float, now: float) -> None:
+        """Note that a call has ended, however it did."""
+        self._window.end(started=started, now=now)
 
     def pause(self, *, until: float) -> None:
         """Hold every call back until then."""
@@ -76,7 +67,7 @@ class AdaptivePace:
         if now - self._throttled_at < CALM:
             return
         self._throttled_at = self._raised_at = now
-        self._pace_then = max(1.0, self._window.rate(now=now) if self.pace is None else self.pace)
+        self._pace_then = max(1.0, float(self._window.recent(now=now)) if self.pace is None else self.pace)
         self._set(max(1.0, self._pace_then * DECREASE))
 
     def _recover(self, *, now: float) -> None:

@@ -33,8 +33,8 @@ class Job:
     :param settling: True when its fate is to be found out rather than to be made.
     :param looked: how often evidence was sought.
     :param due: when to seek evidence next, in monotonic seconds.
-    :param made_at: when the call was handed over, in monotonic seconds.
-    :param took: seconds from there to its answer.
+    :param made_at: when it was handed over, in monotonic seconds.
+    :param ended_at: when it was done.
     :param attempted_before: when the last copy before a replay may have left.
     """
 
@@ -45,7 +45,7 @@ class Job:
     looked: int = 0
     due: float = 0.0
     made_at: float = 0.0
-    took: float = 0.0
+    ended_at: float = 0.0
     attempted_before: float = 0.0
 
     @property
@@ -75,11 +75,13 @@ class Attempts:
 
     def run(self, job: Job) -> Outcome:
         """Do what the job asks for."""
-        return self._settle(job) if job.settling else self._send(job)
+        try:
+            return self._settle(job) if job.settling else self._send(job)
+        finally:
+            job.ended_at = self._clock.monotonic()
 
     def _send(self, job: Job) -> Outcome:
         outcome = self._channel.submit(chunk=job.chunk, envelope=job.envelope)
-        job.took = self._clock.monotonic() - job.made_at
         return self._split_if_refused(job, outcome)
 
     def _split_if_refused(self, job: Job, outcome: Outcome) -> Outcome:

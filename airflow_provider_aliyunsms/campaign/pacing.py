@@ -1,60 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keep the number of calls in any one-second window, wherever it starts, within the limit."""
+"""Keep the number of calls that *arrive* in any one-second window, wherever it starts, within the limit."""
 
 from __future__ import annotations
 
-import bisect
 import math
+from collections import deque
 
 WINDOW = 1.0
-MARGIN = 0.018
-"""Seconds added to the window: the gateway counts when a request arrives, which jitters."""
+MARGIN = 0.015
+"""Seconds added to the window, for what the quickest answer does not tell about the way there."""
+
+ENOUGH = 20
+"""Answers, or as many as the limit if that is less, after which the quickest is believed."""
 
 
-class SlidingWindow:
+class ArrivalWindow:
     """
-    A sliding-window log: the exact limiter, kept small because only the calls of one window are remembered.
+    Counts a call from its answer instead of from its start, because only then it has certainly arrived.
 
-    A fraction above one is cut off (2.5 a second are 2), because no window may hold more than the limit; a rate
-    below one is kept by spacing the calls. Not thread-safe: the sender's main thread alone asks.
+    Threads, the network and a busy machine delay a call by a varying time, so that calls which left evenly may
+    arrive together. An answered one arrived before its answer, by no less than the way back; together with the way
+    there of the next one that is what the quickest answer took. So that time is given back, and while the delays
+    stay the same nothing is lost against counting from the start. Not thread-safe.
 
-    :param max_qps: calls per second, None for no limit.
-    :param starts_full: True when calls of an earlier process may still count, as on a resume.
-    :param now: the clock's reading at the start, in seconds.
+    :param max_qps: calls a second, None for no limit; a fraction above one is cut off, because no window may hold
+        more than the limit, and a rate below one is kept by spacing the calls.
     """
 
-    def __init__(self, *, max_qps: float | None, starts_full: bool = False, now: float = 0.0) -> None:
-        self._times: list[float] = []
-        self._limit = 0
+    def __init__(self, *, max_qps: float | None) -> None:
+        self._limit: float = math.inf
         self._span = WINDOW + MARGIN
         self.change(max_qps=max_qps)
-        if starts_full:
-            self._times.extend([now] * self._limit)
+        self._flying = 0
+        self._quickest = math.inf
+        self._answers = 0
+        self._arrived: deque[float] = deque()
 
     def change(self, *, max_qps: float | None) -> None:
         """Set another limit; the calls of the last window keep counting."""
-        self._limit = 0 if max_qps is None else max(1, math.floor(max_qps))
+        self._limit = math.inf if max_qps is None else max(1, math.floor(max_qps))
         self._span = (WINDOW if max_qps is None or max_qps >= 1 else WINDOW / max_qps) + MARGIN
 
     def wait_time(self, *, now: float) -> float:
-        """Return the seconds until the next call may be made; 0.0 when it may be made at once."""
-        if not self._limit or len(self._times) < self._limit:
+        """Return the seconds until the next call may start; infinity when first an answer has to come."""
+        self._expire(now=now)
+        too_many = self._flying + len(self._arrived) - self._limit + 1
+        if too_many <= 0:
             return 0.0
-        return max(0.0, self._times[-self._limit] + self._span - now)
+        if too_many > len(self._arrived):
+            return math.inf
+        return max(0.0, self._arrived[int(too_many) - 1] + self._span - now)
 
-    def count(self, *, now: float) -> None:
-        """Remember a call that is made now."""
-        bisect.insort(self._times, now)
-        if self._times[0] < now - 2 * self._span:
-            del self._times[: bisect.bisect_left(self._times, now - self._span)]
+    def start(self) -> None:
+        """Count a call that leaves now."""
+        self._flying += 1
 
-    def move(self, *, made_at: float, late: float) -> None:
-        """Count a call as made ``late`` seconds later than it was: that is when it may have arrived."""
-        position = bisect.bisect_left(self._times, made_at)
-        if late > 0 and position < len(self._times) and self._times[position] == made_at:
-            del self._times[position]
-            bisect.insort(self._times, made_at + late)
+    def end(self, *, started: float, now: float) -> None:
+        """Note that a call has its answer, or an error instead."""
+        self._flying -= 1
+        self._answers += 1
+        self._quickest = min(self._quickest, now - started)
+        at = now - self._quickest if self._answers > min(ENOUGH, self._limit) else now
+        self._arrived.append(max(at, self._arrived[-1] if self._arrived else -math.inf))
 
-    def rate(self, *, now: float) -> float:
-        """Return how many calls were made within the last window."""
-        return float(len(self._times) - bisect.bisect_right(self._times, now - self._span))
+    def assume(self, *, calls: int, now: float) -> None:
+        """Count calls of an earlier process as having arrived at this moment."""
+        self._arrived.extend([now] * calls)
+
+    def recent(self, *, now: float) -> int:
+        """Return how many calls still count."""
+        self._expire(now=now)
+        return self._flying + len(self._arrived)
+
+    def _expire(self, *, now: float) -> None:
+        while self._arrived and self._arrived[0] + self._span <= now:
+            self._arrived.popleft()

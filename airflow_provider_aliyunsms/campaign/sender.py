@@ -158,8 +158,8 @@ class Sender:
         if job is None:
             return self._wait_for_result()
         self._book.confirm_if_due()
-        job.made_at, job.took = self._clock.monotonic(), 0.0
-        self._pace.count(now=job.made_at)
+        job.made_at = self._clock.monotonic()
+        self._pace.start()
         self._workers.give(job)
         self._collect(timeout=0)
         return True
@@ -229,8 +229,7 @@ class Sender:
 
     def _apply(self, job: Job, outcome: Outcome) -> None:
         self._guards.count(outcome, recipients=len(job.chunk), settling=job.settling)
-        if job.took:
-            self._pace.answered(made_at=job.made_at, took=job.took)
+        self._pace.end(started=job.made_at, now=job.ended_at)
         self._slow_down(job, outcome)
         if outcome.kind is Kind.AMBIGUOUS:
             self._keep_open(job, outcome)

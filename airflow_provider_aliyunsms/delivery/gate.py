@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.delivery.arrivals import ArrivalWindow
+from airflow_provider_aliyunsms.campaign.pacing import ArrivalWindow
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class CallGate:
         self._answered = threading.Condition()
         self._should_stop: Callable[[], bool] = lambda: False
         self._window = ArrivalWindow(max_qps=limits.max_qps)
-        self._window.assume(queries=recent, now=clock() - recent_age)
+        self._window.assume(calls=recent, now=clock() - recent_age)
         self._gap = 0.0 if limits.max_qps is None else SPREAD / max(1, math.floor(limits.max_qps))
         self._turn = -math.inf
 

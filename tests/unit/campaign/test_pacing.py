@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.campaign.adaptive import AdaptivePace
-from airflow_provider_aliyunsms.campaign.pacing import SlidingWindow
+from airflow_provider_aliyunsms.campaign.pacing import ArrivalWindow
 
 
 def call_times(*, limiter, seconds, delays=()):
@@ -21,7 +21,8 @@ def call_times(*, limiter, seconds, delays=()):
     while now < seconds:
         now += next(delays, 0.0)
         now += limiter.wait_time(now=now)
-        limiter.count(now=now)
+        limiter.start()
+        limiter.end(started=now, now=now)
         times.append(now)
     return times
 
@@ -32,7 +33,7 @@ def worst_window(times):
 
 @pytest.mark.parametrize("limit", [1, 2, 10, 100, 1000])
 def test_the_limit_is_kept_and_used(limit):
-    times = call_times(limiter=SlidingWindow(max_qps=limit), seconds=20)
+    times = call_times(limiter=ArrivalWindow(max_qps=limit), seconds=20)
     assert worst_window(times) <= limit
     assert len(times) / times[-1] >= 0.98 * limit
 
@@ -42,21 +43,22 @@ def test_the_limit_is_kept_and_used(limit):
     delays=st.lists(st.floats(min_value=0, max_value=0.9), max_size=60),
 )
 def test_no_window_ever_holds_more(limit, delays):
-    times = call_times(limiter=SlidingWindow(max_qps=limit), seconds=12, delays=delays)
+    times = call_times(limiter=ArrivalWindow(max_qps=limit), seconds=12, delays=delays)
     assert worst_window(times) <= max(1, math.floor(limit))
     if limit < 1:
         assert all(later - earlier >= 1 / limit for earlier, later in itertools.pairwise(times))
 
 
 def test_calls_of_an_earlier_process_may_still_count():
-    limiter = SlidingWindow(max_qps=3, starts_full=True, now=50.0)
+    limiter = AdaptivePace(max_qps=3, starts_full=True, now=50.0)
     assert limiter.wait_time(now=50.0) >= 1.0
     assert limiter.wait_time(now=51.1) == 0.0
 
 
 def test_a_pause_holds_everything_back_even_without_a_limit():
     limiter = AdaptivePace(max_qps=None)
-    limiter.count(now=1.0)
+    limiter.start()
+    limiter.end(started=1.0, now=1.0)
     limiter.pause(until=7.0)
     assert limiter.wait_time(now=5.0) == 2.0
     limiter.pause(until=6.0)
@@ -69,7 +71,8 @@ def drive(*, pace, real_limit, seconds, delays=()):
     now, called, accepted, refused, delays = 0.0, [], [], 0, iter(delays)
     while now < seconds:
         now += next(delays, 0.0) + pace.wait_time(now=now)
-        pace.count(now=now)
+        pace.start()
+        pace.end(started=now, now=now)
         called.append(now)
         if len(accepted) - bisect.bisect_left(accepted, now - 1.0) >= real_limit:
             refused += 1
@@ -120,12 +123,10 @@ def test_the_limit_is_kept_where_the_gateway_counts(limit, there, back):
     pace, now, arrived = AdaptivePace(max_qps=limit), 0.0, []
     for way_there, way_back in zip([0.0, *there], [0.0, *back], strict=True):
         now += pace.wait_time(now=now)
-        pace.count(now=now)
+        pace.start()
         arrived.append(now + way_there)
-        took = way_there + way_back
-        pace.answered(made_at=now, took=took)
-        pace.answered(made_at=-1.0, took=0.0)
-        now += took
+        pace.end(started=now, now=now + way_there + way_back)
+        now += way_there + way_back
     assert worst_window(arrived) <= limit
 
 
@@ -133,8 +134,8 @@ def test_a_steady_way_to_the_gateway_costs_no_calls():
     pace, now, calls = AdaptivePace(max_qps=1), 0.0, 0
     while now < 60:
         now += pace.wait_time(now=now)
-        pace.count(now=now)
-        pace.answered(made_at=now, took=0.3)
+        pace.start()
+        pace.end(started=now, now=now + 0.3)
         now += 0.3
         calls += 1
     assert calls >= 0.97 * 60
