@@ -16,6 +16,8 @@ COVERAGE_FLOOR ?= 85
 COMPAT ?=
 # the Pythons it looks at, such as COMPAT_PYTHONS="python3.11 /opt/python3.12/bin/python"; empty: those it finds
 COMPAT_PYTHONS ?=
+# anything: "make browser-test" replaces the screenshots of the docs
+SCREENSHOTS ?=
 
 VENV := .venv-test
 DEMO_VENV := .venv-demo
@@ -26,6 +28,8 @@ STAMP := $(VENV)/.built-for-$(PYTHON_VERSION)
 DEMO_STAMP := $(DEMO_VENV)/.built-for-$(PYTHON_VERSION)
 BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.built-for-$(PYTHON_VERSION)
+BROWSER_VENV := .venv-browser
+BROWSER_STAMP := $(BROWSER_VENV)/.built-for-$(PYTHON_VERSION)
 LOCK := requirements-dev.lock
 
 # caches of the tools live and die with the environment
@@ -38,7 +42,7 @@ LINT_IMPORTS := lint-imports --cache-dir $(CACHE)/import-linter
 .PHONY: help
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r name text; do
-		printf '  make %-11s %s\n' "$$name" "$$text"
+		printf '  make %-12s %s\n' "$$name" "$$text"
 	done
 	echo
 	echo '  Variables: PYTHON=python3.12 (any from 3.11), WORKERS=2, PYTEST_ARGS="-k ledger", COVERAGE_FLOOR=85'
@@ -76,6 +80,14 @@ format: $(STAMP) ## Format the code and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
+.PHONY: browser-test
+browser-test: $(BROWSER_STAMP) ## Use the connection form of a real Airflow in Chromium (SCREENSHOTS=1: renew the docs')
+	@scratch=$$(mktemp -d)
+	trap 'rm -rf "$$scratch"' EXIT
+	TMPDIR="$$scratch" $(BROWSER_VENV)/bin/python -m pytest -o cache_dir=$(BROWSER_VENV)/cache/pytest \
+		$(if $(SCREENSHOTS),--write-screenshots) $(PYTEST_ARGS) \
+		tests/browser/connection_form.py tests/browser/campaign_pages.py
+
 .PHONY: compat
 compat: $(STAMP) ## Try the wheel on every supported Airflow and Python
 	@$(BIN)/python compat/run.py --pythons "$(COMPAT_PYTHONS)" $(if $(COMPAT),,--write-page) $(COMPAT)
@@ -104,7 +116,7 @@ lock: ## Write the newest versions that fit together to requirements-dev.lock (n
 
 .PHONY: clean
 clean: ## Remove everything that is made here
-	@rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) .scratch-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	@rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(BROWSER_VENV) .scratch-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 	find . -name .git -prune -o -path './.venv*' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
 
 $(STAMP): $(LOCK) pyproject.toml
@@ -113,6 +125,10 @@ $(STAMP): $(LOCK) pyproject.toml
 
 $(DEMO_STAMP): $(LOCK) pyproject.toml
 	@.ci/make-venv "$(PYTHON)" $(DEMO_VENV) -c $(LOCK) editables hatchling '.[simulator]'
+	touch $@
+
+$(BROWSER_STAMP): $(LOCK) requirements-browser.in pyproject.toml
+	@.ci/make-venv "$(PYTHON)" $(BROWSER_VENV) -r $(LOCK) -r requirements-browser.in
 	touch $@
 
 $(BENCH_STAMP): $(LOCK) requirements-bench.in pyproject.toml

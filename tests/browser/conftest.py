@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One Airflow, one simulator and one browser for the whole run; see ``make browser-test``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+# nothing of playwright is imported here: the rest of the suite, which has none, passes by while it collects
+sys.path.insert(0, str(Path(__file__).parents[1] / "crash"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from browserkit.airflow_world import AirflowWorld
+from browserkit.chromium import HOW_TO_GET_IT, find_chromium, open_browser
+from browserkit.gateway import AccessKey, Gateway
+from browserkit.screenshots import FOLDER, Screenshots
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--write-screenshots",
+        action="store_true",
+        help=f"replace those in {FOLDER.relative_to(FOLDER.parents[2])}",
+    )
+
+
+def pytest_sessionstart(session):
+    if find_chromium() is None:
+        pytest.exit(HOW_TO_GET_IT, returncode=1)
+
+
+@pytest.fixture(scope="session")
+def key():
+    return AccessKey()
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory, key):
+    gateway = Gateway(folder=tmp_path_factory.mktemp("gateway"), key=key)
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.end()
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory):
+    """Give an Airflow without connections; when the tests end, every process of it is gone."""
+    airflow = AirflowWorld(folder=tmp_path_factory.mktemp("airflow"))
+    try:
+        airflow.start()
+        yield airflow
+    finally:
+        airflow.end()
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory, airflow):
+    profile = tmp_path_factory.mktemp("browser") / "profile"
+    with open_browser(executable=find_chromium(), profile=profile, url=airflow.url) as page:
+        yield page
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory, page, pytestconfig):
+    """Give a camera; its pictures go into the docs with ``--write-screenshots``, otherwise nowhere."""
+    keep = pytestconfig.getoption("--write-screenshots")
+    return Screenshots(page=page, folder=FOLDER if keep else tmp_path_factory.mktemp("screenshots"))
