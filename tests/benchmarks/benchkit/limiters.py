@@ -9,6 +9,7 @@ has ("+ margin"), because the limit counts where the calls arrive and not where 
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 
@@ -24,15 +25,31 @@ from airflow_provider_aliyunsms.campaign.adaptive import AdaptivePace
 from airflow_provider_aliyunsms.campaign.pacing import MARGIN
 
 
-def ours(limit):
-    pace = AdaptivePace(max_qps=limit, now=time.monotonic())
+class Ours:
+    """The pace of a campaign; the only one that wants to know when a call has its answer."""
 
-    def acquire():
-        while (wait := pace.wait_time(now=time.monotonic())) > 0:
-            time.sleep(wait)
-        pace.count(now=time.monotonic())
+    def __init__(self, limit):
+        self._pace = AdaptivePace(max_qps=limit, now=time.monotonic())
+        self._lock = threading.Lock()
+        self._answered = threading.Event()
 
-    return acquire
+    def __call__(self):
+        while True:
+            self._answered.clear()
+            with self._lock:
+                wait = self._pace.wait_time(now=time.monotonic())
+                if wait <= 0:
+                    self._pace.start()
+                    return
+            if math.isinf(wait):
+                self._answered.wait(5)
+            else:
+                time.sleep(wait)
+
+    def done(self, started):
+        with self._lock:
+            self._pace.end(started=started, now=time.monotonic())
+        self._answered.set()
 
 
 def pyrate(limit, *, margin=0.0):
@@ -95,7 +112,7 @@ def throttled_gcra(limit):
 
 
 LIMITERS = {
-    "ours": ours,
+    "ours": Ours,
     "pyrate-limiter": pyrate,
     "pyrate-limiter + margin": pyrate_with_margin,
     "limits, moving window": limits_moving_window,

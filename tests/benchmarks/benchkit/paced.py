@@ -23,6 +23,7 @@ WARM_UP = 4 * WIDTH
 def call_paced(*, limiter, limit, seconds, url):
     """One thread asks the limiter, others make the calls, as in a campaign."""
     acquire = LIMITERS[limiter](limit)
+    done = getattr(acquire, "done", None)
     sessions = threading.local()
 
     def call():
@@ -30,13 +31,19 @@ def call_paced(*, limiter, limit, seconds, url):
             sessions.one = floor_session()
         send_floor(sessions.one, url, b"x=1")
 
+    def paced_call():
+        started = time.monotonic()
+        call()
+        if done is not None:
+            done(started)
+
     with ThreadPoolExecutor(WIDTH) as threads:
         list(threads.map(lambda _: call(), range(WARM_UP)))
         time.sleep(1.5)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             acquire()
-            threads.submit(call)
+            threads.submit(paced_call)
 
 
 def main():

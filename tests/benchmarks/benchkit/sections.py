@@ -118,7 +118,7 @@ def pacing(part):
 Worst one-second window, wherever it starts, and the share of the limit that was used, both by the server's own
 clock. A limiter passes when no window holds more than the limit and at least 98 % of it is used, at every limit.
 *ours, whole campaign* is the engine with its ledger and one recipient a call; the other rows are a limiter alone in
-front of 16 threads. "+ margin" gives a library the same 1.8 % of room for jitter that ours has.
+front of 16 threads. "+ margin" gives a library the same room for jitter that ours has.
 
 {table(("limiter", *(f"{limit}/s" for limit in limits), "passes"), rows)}
 
