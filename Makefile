@@ -104,6 +104,14 @@ dist: $(STAMP) ## Build sdist and wheel into dist/, and try both
 demo: $(DEMO_STAMP) ## Watch a campaign go out, against a simulator on this machine
 	@$(DEMO_VENV)/bin/python dags_examples/demo/run.py
 
+.PHONY: docs
+docs: $(STAMP) ## Build the documentation into build/docs
+	@$(BIN)/python docs/build_errors.py
+	home=$$(mktemp -d)
+	trap 'rm -rf "$$home"' EXIT
+	AIRFLOW_HOME="$$home" $(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
+	echo "build/docs/index.html"
+
 .PHONY: bench
 bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md (20 minutes; BENCH_QUICK=1: 3)
 	@$(BENCH_VENV)/bin/python tests/benchmarks/run.py
