@@ -29,7 +29,7 @@ with DAG("spring_campaign", schedule=None, is_paused_upon_creation=False):
         aliyun_sms_conn_id="aliyun_sms_campaign",
         campaign_id="spring-{{ dag_run.conf['season'] }}",
         recipients=RECIPIENTS,
-        sign_name="测试",
+        sign_name="SpringShop",
         template_code="SMS_152550005",
         receipts_path=os.environ.get("BROWSER_TEST_RECEIPTS"),
     )
