@@ -54,8 +54,9 @@ class AliyunSmsReceiptsLink(BaseOperatorLink):
         try:
             for key in _WHERE_RECEIPTS_ARE:
                 summary = XCom.get_value(key=key, ti_key=ti_key)
-                if isinstance(summary, dict) and (path := summary.get("receipts_path")):
-                    return receipts_url(str(path))
+                if isinstance(summary, dict):
+                    # Airflow logs an error for each XCom that is not there: a result is not searched beyond.
+                    return receipts_url(str(path)) if (path := summary.get("receipts_path")) else ""
         except Exception as error:  # noqa: BLE001 - a link that fails would fail the page, or the task's end
             log.warning("The link to the receipts cannot be made (%s).", type(error).__name__)
         return ""

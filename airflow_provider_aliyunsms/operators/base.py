@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
 
 
+SHOWN_CODES = 10
+"""Codes explained in the log; the XCom has them all."""
+
+
 class AliyunSmsSendOperator(BaseOperator):
     """
     Send one campaign and return what became of every recipient.
@@ -171,6 +175,7 @@ class AliyunSmsSendOperator(BaseOperator):
             summary["unknown"],
             summary["total"],
         )
+        self._say_reasons(summary)
         if not summary["unknown"]:
             return summary
         # A failing task has no return value: the truth about everybody else is left beside it.
@@ -185,6 +190,14 @@ class AliyunSmsSendOperator(BaseOperator):
             f"OutcomeUnknownError: {text}. Everybody else was served. Next step: look their numbers up in the "
             "receipts and in the SMS console; resend_unknown=True sends to them again."
         )
+
+    def _say_reasons(self, summary: Mapping[str, Any]) -> None:
+        from airflow_provider_aliyunsms.campaign.meanings import explain
+
+        ranked = sorted(summary["errors"].items(), key=lambda item: (-item[1], item[0]))
+        for code, count in ranked[:SHOWN_CODES]:
+            info = explain(code, api=summary["api"])
+            self.log.info("%d x %s: %s %s", count, code, info.meaning, info.advice)
 
     def _plan(self, context: Context) -> Plan:
         from airflow_provider_aliyunsms.campaign.admission import Limits
