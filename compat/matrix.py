@@ -6,6 +6,10 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -56,6 +60,10 @@ class Matrix:
             for airflow in self.airflows
             if not versions or any(_is(airflow, name) for name in versions)
         )
+
+    def oldest(self, pythons: Collection[str]) -> tuple[Airflow, ...]:
+        """Give the oldest that runs on one of these Pythons."""
+        return next(((airflow,) for airflow in self.airflows if set(airflow.pythons) & set(pythons)), ())
 
 
 def read() -> Matrix:

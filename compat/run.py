@@ -2,7 +2,7 @@
 """
 Run ``tests/compat`` on every supported Airflow and Python, one after the other: ``make compat``.
 
-    python compat/run.py [--pythons "python3.11 /opt/python3.12"] [--write-page] [2.11.2 3.3 ...]
+    python compat/run.py [--pythons "python3.11 /opt/python3.12"] [--write-page] [2.11.2 3.3 ... | oldest]
 
 The exit status is 0 when every combination that could be run passed, and at least one could.
 """
@@ -38,8 +38,9 @@ def main() -> int:
     """Run what the arguments ask for."""
     arguments = _parser().parse_args()
     wanted = matrix.read()
-    airflows = wanted.choose(arguments.airflow)
     found = pythons.find(wanted.pythons, named=arguments.pythons.split())
+    named = arguments.airflow
+    airflows = wanted.oldest(found) if named == ["oldest"] else wanted.choose(named)
     _say("Pythons: " + (", ".join(f"{version} ({path})" for version, path in found.items()) or "none"))
     # a process under test that outlives its folder must not find it in the way of the next run
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, _simulator() as url:
@@ -132,7 +133,7 @@ def _simulator() -> Iterator[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Run tests/compat on every supported Airflow and Python.")
-    parser.add_argument("airflow", nargs="*", help="versions; all of the matrix when none is named")
+    parser.add_argument("airflow", nargs="*", help='versions, or "oldest"; everything when none is named')
     parser.add_argument("--pythons", default="", help="the interpreters to look at, and at no others")
     parser.add_argument("--write-page", action="store_true", help="write the tables to docs/compatibility.md")
     return parser
