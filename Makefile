@@ -84,7 +84,7 @@ format: $(STAMP) ## Format the code and fix what can be fixed
 browser-test: $(BROWSER_STAMP) ## Use the connection form of a real Airflow in Chromium (SCREENSHOTS=1: renew the docs')
 	@scratch=$$(mktemp -d)
 	trap 'rm -rf "$$scratch"' EXIT
-	TMPDIR="$$scratch" $(BROWSER_VENV)/bin/python -m pytest -o cache_dir=$(BROWSER_VENV)/cache/pytest \
+	TMPDIR="$$scratch" $(BROWSER_VENV)/bin/python -m pytest -o cache_dir=$(BROWSER_VENV)/cache/pytest --basetemp="$$scratch/test" \
 		$(if $(SCREENSHOTS),--write-screenshots) $(PYTEST_ARGS) \
 		tests/browser/connection_form.py tests/browser/campaign_pages.py
 
