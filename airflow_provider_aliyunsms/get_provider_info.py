@@ -60,7 +60,7 @@ def _modules(folder: str) -> dict[str, object]:
 
 
 def _standard_fields() -> dict[str, object]:
-    # The port stays: Airflow 3.3.1 and 3.3.2 refuse to test a saved connection without one (apache/airflow#73298).
+    # The port stays: Airflow 3.3.2 refuses to test a saved connection without one (apache/airflow#73298).
     return {
         "hidden-fields": ["schema", "extra"],
         "relabeling": {

@@ -190,7 +190,7 @@ def test_port_conflicts_are_refused():
 
 
 def test_the_port_of_https_alone_is_the_default_endpoint():
-    # the way to have the Test button of Airflow 3.3.1 and 3.3.2 work without a host
+    # the way to have the Test button of Airflow 3.3.2 work without a host
     assert read_settings(key(port=443)).endpoint is None
 
 
