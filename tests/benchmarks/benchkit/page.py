@@ -8,23 +8,21 @@ from benchkit.tables import table
 
 HEAD = """# Performance
 
-This page is made by `make bench`, which runs everything below in one go and ends in about 20 minutes; it writes
-`docs/bench/results.json` and the plots, too. The other side is a server that only answers, because the simulator
+This page is made by `make bench`, which runs everything below in one go and writes `docs/bench/results.json` and
+the plots, too. The other side is a server that only answers, because the simulator
 would be the bottleneck. Client, server and Airflow share the cores, so that seconds at no latency say as much about
 the machine as about the client; ratios within a run can be compared, seconds of two runs can not.
 """
 
 LIMITS_NEXT = """## What limits it next
 
-- **The account.** At the default 100 recipients a call, a limit of a few hundred calls a second is reached long
-  before the client is busy: one core makes about a thousand calls a second.
+- **CPU for each recipient.** Reading, checking, keying and spooling a row, reading it back and writing its receipt
+  take more than the calls themselves; the table above says how that compares with a loop which does none of it.
 - **Loading.** The audience is read, checked, keyed and cleared of duplicates before the first call, so that counts
-  and rejects are known while nothing was sent yet. That time cannot overlap with sending, and it is what is left of
-  the distance to the pool at short latencies.
-- **One process.** Threads share one interpreter lock; past about a thousand calls a second more threads do not help,
-  two mapped tasks do.
-- **The task state store.** A window of intents is one call to Airflow's API server; a slow API server delays only the
-  next window, because two are under way.
+  and rejects are known while nothing was sent yet. That time does not overlap with sending.
+- **The ledger's writes.** The thread that writes them also hands out the calls, so that nothing new starts during a
+  write; the shorter the latency of the gateway, the more of that shows.
+- **One process.** All threads share one interpreter lock.
 """
 
 

@@ -44,5 +44,6 @@ def test_importing_them_is_cheap_beside_airflow(kind, tmp_path):
     modules = found[0][2]
     assert f"airflow_provider_aliyunsms.{kind}.aliyun_sms" in modules
     assert not NEEDED_LATER & modules
-    # About a hundredth; 30 ms would be a fortieth on the machine this was written on.
+    # It was about a hundredth when this was written. Airflow itself brings sqlite3 and tenacity along, which is
+    # why only what is added counts; the bound is wide, because this is about a new import and not about its pace.
     assert min(ours / airflow for airflow, ours, _ in found) < 0.05
