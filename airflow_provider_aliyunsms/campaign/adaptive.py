@@ -25,13 +25,16 @@ class AdaptivePace:
     The pace of one campaign's calls.
 
     :param max_qps: the limit it was told, None for none.
+    :param connections: how many calls may be under way at once.
     :param starts_full: True when calls of an earlier process may still count, as on a resume.
     :param now: monotonic seconds.
     """
 
-    def __init__(self, *, max_qps: float | None, starts_full: bool = False, now: float = 0.0) -> None:
+    def __init__(
+        self, *, max_qps: float | None, connections: int = 1, starts_full: bool = False, now: float = 0.0
+    ) -> None:
         self._max_qps = max_qps
-        self._window = ArrivalWindow(max_qps=max_qps)
+        self._window = ArrivalWindow(max_qps=max_qps, connections=connections)
         if starts_full and max_qps is not None:
             self._window.assume(calls=max(1, math.floor(max_qps)), now=now)
         self._paused_until = -math.inf

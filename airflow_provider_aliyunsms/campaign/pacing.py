@@ -10,8 +10,8 @@ WINDOW = 1.0
 MARGIN = 0.015
 """Seconds added to the window, for what the quickest answer does not tell about the way there."""
 
-ENOUGH = 20
-"""Answers, or as many as the limit if that is less, after which the quickest is believed."""
+ENOUGH = 2
+"""Answers for each connection after which the quickest is believed: the first of each includes connecting."""
 
 
 class ArrivalWindow:
@@ -25,15 +25,17 @@ class ArrivalWindow:
 
     :param max_qps: calls a second, None for no limit; a fraction above one is cut off, because no window may hold
         more than the limit, and a rate below one is kept by spacing the calls.
+    :param connections: how many calls may be under way at once.
     """
 
-    def __init__(self, *, max_qps: float | None) -> None:
+    def __init__(self, *, max_qps: float | None, connections: int = 1) -> None:
         self._limit: float = math.inf
         self._span = WINDOW + MARGIN
         self.change(max_qps=max_qps)
         self._flying = 0
         self._quickest = math.inf
         self._answers = 0
+        self._unbelieved = ENOUGH * connections
         self._arrived: deque[float] = deque()
 
     def change(self, *, max_qps: float | None) -> None:
@@ -60,7 +62,7 @@ class ArrivalWindow:
         self._flying -= 1
         self._answers += 1
         self._quickest = min(self._quickest, now - started)
-        at = now - self._quickest if self._answers > min(ENOUGH, self._limit) else now
+        at = now - self._quickest if self._answers > self._unbelieved else now
         self._arrived.append(max(at, self._arrived[-1] if self._arrived else -math.inf))
 
     def assume(self, *, calls: int, now: float) -> None:

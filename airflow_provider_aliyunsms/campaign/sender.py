@@ -87,7 +87,10 @@ class Sender:
         self._policy = parts.policy
         self._clock = parts.clock
         self._pace = AdaptivePace(
-            max_qps=parts.policy.max_qps, starts_full=resumed, now=parts.clock.monotonic()
+            max_qps=parts.policy.max_qps,
+            connections=parts.policy.max_concurrency,
+            starts_full=resumed,
+            now=parts.clock.monotonic(),
         )
         attempts = Attempts(channel=parts.channel, policy=parts.policy, clock=parts.clock)
         self._workers = parts.make_workers(work=attempts.run, count=parts.policy.max_concurrency)

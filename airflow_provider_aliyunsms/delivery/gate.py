@@ -96,7 +96,7 @@ class CallGate:
         self._line = threading.Lock()
         self._answered = threading.Condition()
         self._should_stop: Callable[[], bool] = lambda: False
-        self._window = ArrivalWindow(max_qps=limits.max_qps)
+        self._window = ArrivalWindow(max_qps=limits.max_qps, connections=limits.max_concurrency)
         self._window.assume(calls=recent, now=clock() - recent_age)
         self._gap = 0.0 if limits.max_qps is None else SPREAD / max(1, math.floor(limits.max_qps))
         self._turn = -math.inf
