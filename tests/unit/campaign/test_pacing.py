@@ -142,18 +142,18 @@ def test_a_steady_way_to_the_gateway_costs_no_calls():
 
 
 def test_slow_connecting_is_not_taken_for_the_way_of_every_call():
-    """Sixteen connections are made at once, each slowly; the calls after them are quick."""
+    """Ten connections are made at once, each slowly; the calls after them are quick."""
     window, now, arrived, flying = ArrivalWindow(max_qps=10, connections=16), 0.0, [], []
     for number in range(80):
-        there = 0.3 if number < 16 else 0.001
-        while (wait := window.wait_time(now=now)) > 0 or len(flying) >= 16:
-            ending = min(flying) if flying and (wait == float("inf") or len(flying) >= 16) else None
-            if ending is None or ending[0] > now + wait:
+        there = 0.3 if number < 10 else 0.001
+        while (wait := window.wait_time(now=now)) > 0:
+            if flying and min(flying)[0] <= now + wait:
+                ended, started = min(flying)
+                flying.remove((ended, started))
+                now = max(now, ended)
+                window.end(started=started, now=ended)
+            else:
                 now += wait
-                continue
-            flying.remove(ending)
-            now = max(now, ending[0])
-            window.end(started=ending[1], now=ending[0])
         window.start()
         arrived.append(now + there)
         flying.append((now + there + 0.001, now))
