@@ -151,7 +151,7 @@ def test_an_answer_that_is_lost_is_not_asked_for_again(simulator, aliyun_connect
 
 
 def test_what_would_meet_every_recipient_is_tried_once(simulator, set_connection, alert, errors):
-    set_connection(login="testid", password="wrong", host=simulator.url)
+    set_connection(login="testid", password="not-the-secret", host=simulator.url)
     alert(phone_numbers=[FIRST, SECOND, THIRD])({})
     assert simulator.stats()["requests"] == {"SendSms": 1}
     assert "SignatureDoesNotMatch" in errors()[0]
