@@ -112,6 +112,10 @@ docs: $(STAMP) ## Build the documentation into build/docs
 	AIRFLOW_HOME="$$home" $(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
 	echo "build/docs/index.html"
 
+.PHONY: crash-test
+crash-test: $(STAMP) ## Kill real Airflow processes dozens of times and write docs/crash-test.md (27 minutes)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/crash/long.py
+
 .PHONY: bench
 bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md (20 minutes; BENCH_QUICK=1: 3)
 	@$(BENCH_VENV)/bin/python tests/benchmarks/run.py

@@ -272,7 +272,9 @@ def test_a_key_that_is_rotated_in_the_middle_of_a_campaign_is_picked_up(run_dag,
         outcome = run_dag(dag)
         assert outcome.state == "success"
         assert outcome.xcom("send")["accepted"] == 120
-        assert int(server.state.options.access_key_id.removeprefix("key-")) >= 5, "it was rotated several times"
+        assert int(server.state.options.access_key_id.removeprefix("key-")) >= 5, (
+            "it was rotated several times"
+        )
         counts = server.state.inbox.counts(duplicates_only=False)
         assert set(counts.values()) == {1}
         assert len(counts) == 120
