@@ -150,7 +150,8 @@ def _output(*command: str, cwd: Path) -> str:
 
 def _surroundings() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "AIRFLOW"))}
-    return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
+    # nothing is written into the unpacked source, and Airflow's processes share what the first one compiles
+    return kept | {"PYTHONPYCACHEPREFIX": str(ENVIRONMENTS / "pycache")}
 
 
 def _say(text: str) -> None:

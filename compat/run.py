@@ -113,7 +113,11 @@ class _Runner:
         surroundings = {
             key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "AIRFLOW"))
         }
-        surroundings |= {"COMPAT_SIMULATOR": self._url, "TMPDIR": str(work), "PYTHONDONTWRITEBYTECODE": "1"}
+        surroundings |= {
+            "COMPAT_SIMULATOR": self._url,
+            "TMPDIR": str(work),
+            "PYTHONPYCACHEPREFIX": str(work / "pycache"),
+        }
         subprocess.run(command, cwd=work, env=surroundings, check=False)  # noqa: S603 - our own arguments
 
 

@@ -94,7 +94,8 @@ class Installation:
             "AIRFLOW_CONN_WRONG_SECRET": connection(simulator.url, password="wrongsecret"),
             "COMPAT_SCRATCH": str(home),
             "COLUMNS": "300",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            # nothing is written beside the DAGs; a dozen processes share what the first one compiles
+            "PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX", str(home / "pycache")),
         }
 
     def python(self, *arguments, check=True):

@@ -14,7 +14,7 @@ NUMBERS = re.compile(r"1380001\d|1380002\d|65980005\d")
 def campaigns(airflow, gateway):
     gateway.reset()
     # late enough that each sensor has to wait
-    gateway.deliver_after(6)
+    gateway.deliver_after(8)
     run = airflow.dags_test("compat_campaigns")
     return run, gateway.counts()
 
