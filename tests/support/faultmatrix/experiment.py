@@ -25,12 +25,14 @@ class Seen:
     :ivar extra: send requests beyond one per chunk.
     :ivar played: how often each fault happened.
     :ivar problems: broken promises.
+    :ivar strays: calls that ended badly though no fault was meant for them.
     """
 
     ends: list[str] = field(default_factory=list)
     extra: int = 0
     played: dict = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
     summary: dict | None = None
 
     @property
@@ -79,9 +81,9 @@ def _judge(cell, *, seen, phones, first):
     )
     hit = {index for index, fate in enumerate(fates(seen.summary)) if fate != "accepted"}
     if first and cell.column.at_once == 1 and not hit <= set(cell.column.hit):
-        seen.problems.append(f"chunks {hit} suffer from a fault that met {cell.column.hit}")
+        seen.strays.append(f"chunks {hit} suffer from a fault that met {cell.column.hit}")
     if first and len(hit) > len(cell.column.hit):
-        seen.problems.append(f"{len(hit)} chunks suffer from a fault that met {len(cell.column.hit)}")
+        seen.strays.append(f"{len(hit)} chunks suffer from a fault that met {len(cell.column.hit)}")
 
 
 def _let_finish(cell, simulator):

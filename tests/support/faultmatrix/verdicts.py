@@ -11,6 +11,7 @@ from faultmatrix import page
 def check_promise(cell, *, seen):
     """Fail when a cell broke a promise, ended open without need, or did not meet its misbehaviour at all."""
     assert seen.problems == []
+    assert seen.strays == []
     assert seen.complete or cell.may_end_unknown, f"{cell} ended as {seen.ends}"
     planned = Counter()
     for wish in cell.wishes:
