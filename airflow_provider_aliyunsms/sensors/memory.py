@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_aliyunsms.delivery import memory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_aliyunsms.delivery.known import Known
@@ -38,18 +41,28 @@ class SensorMemory:
 
     def recall(self, *, fingerprint: str) -> Known | None:
         """Return what was remembered of these campaigns, None when it is nothing."""
-        return None if self._store is None else memory.recall(store=self._store, fingerprint=fingerprint)
+        if self._store is not None:
+            with _tolerated("read"):
+                return memory.recall(store=self._store, fingerprint=fingerprint)
+        return None
 
     def remember(self, known: Known) -> None:
-        """Keep what is known; a store that fails only means asking again."""
-        if self._store is None:
-            return
-        try:
-            memory.remember(store=self._store, known=known)
-        except Exception as error:  # noqa: BLE001 - Airflow's stores fail in many ways, and none may end a sensor
-            log.warning("The progress could not be kept: %s", type(error).__name__)
+        """Keep what is known."""
+        if self._store is not None:
+            with _tolerated("kept"):
+                memory.remember(store=self._store, known=known)
 
     def forget(self) -> None:
         """Make a cleared task ask for everyone again."""
         if self._store is not None:
-            memory.forget(store=self._store)
+            with _tolerated("forgotten"):
+                memory.forget(store=self._store)
+
+
+@contextmanager
+def _tolerated(what: str) -> Iterator[None]:
+    """Go on without a store that fails: it only means asking again, or being told once more what was found."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - Airflow's stores fail in many ways, and none may end a sensor
+        log.warning("The progress could not be %s: %s", what, type(error).__name__)

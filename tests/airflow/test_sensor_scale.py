@@ -202,6 +202,18 @@ def test_a_store_that_fails_only_costs_questions(sent, simulator, caplog):
     assert "could not be kept: ConnectionResetError" in caplog.text
 
 
+@pytest.mark.parametrize("failing", ["get", "set"])
+def test_a_result_is_not_lost_over_a_store_that_fails(sent, simulator, caplog, failing):
+    def fail(*args):
+        raise ConnectionResetError(f"could not {failing}")
+
+    store = Store({"aliyun_sms.delivery.head": {}})
+    setattr(store, failing, fail)
+    found = sensor_for(sent(good_numbers(5))).execute({"task_state_store": store})
+    assert found["delivered"] == 5
+    assert "could not be forgotten: ConnectionResetError" in caplog.text
+
+
 def test_another_campaign_is_not_counted_with_what_was_learned_of_the_first(sent, simulator, monkeypatch):
     """The send task was cleared and ran anew while the sensor was deferred."""
     monkeypatch.setattr(triggers, "LEG", 0.2)
