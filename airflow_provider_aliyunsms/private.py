@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 
@@ -14,21 +15,25 @@ class Private:
     in its interface; a rendered audience or receipt list would put phone numbers there.
 
     :param value: the value itself; wrapping a wrapped value keeps the inner one.
-    :param description: what is shown instead, without numbers, texts or variable values.
+    :param description: what is shown instead, without numbers, texts or variable values: a text, or lists and
+        mappings of texts, which Airflow lays out.
     """
 
     __slots__ = ("description", "value")
 
-    def __init__(self, value: Any, *, description: str) -> None:
+    def __init__(self, value: Any, *, description: str | list[str] | dict[str, str]) -> None:
         self.value = unwrap(value)
         self.description = description
 
-    def serialize(self) -> str:
-        """Return the description; Airflow asks for it when it stores rendered fields."""
+    def serialize(self) -> str | list[str] | dict[str, str]:
+        """Return the description; Airflow asks for it when it stores rendered fields, from 3.0 on."""
         return self.description
 
     def __str__(self) -> str:
-        return self.description
+        # what Airflow 2 stores and shows
+        if isinstance(self.description, str):
+            return self.description
+        return json.dumps(self.description, ensure_ascii=False, indent=2)
 
     def __repr__(self) -> str:
         return f"<{self.description}>"

@@ -24,6 +24,7 @@ from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunSendBatchSmsOperator,
 )
 from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
+from airflow_provider_aliyunsms.operators.shown import hide_values
 from airflow_provider_aliyunsms.private import Private, unwrap
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["aliyun_sms_globe_task", "aliyun_sms_task"]
 
 _CALL_FIELDS = ("op_args", "op_kwargs")
+_RENDERERS = AliyunSmsSendOperator.template_fields_renderers | dict.fromkeys(_CALL_FIELDS, "json")
 
 
 class _Decorated(DecoratedOperator, AliyunSmsSendOperator):
@@ -45,7 +47,7 @@ class _Decorated(DecoratedOperator, AliyunSmsSendOperator):
     :param python_callable: returns what ``recipients`` takes: a list, or the path of a file. What it returns is
         data, and no template is looked for in it.
     :param op_args: its positional arguments. (templated, not shown)
-    :param op_kwargs: its keyword arguments. (templated, not shown)
+    :param op_kwargs: its keyword arguments. (templated, only their names are shown)
     """
 
     def __init__(
@@ -85,20 +87,19 @@ class _Decorated(DecoratedOperator, AliyunSmsSendOperator):
         """Render, then hide what a task upstream may have handed over: recipients, most likely."""
         super()._do_render_template_fields(*args, **kwargs)
         for name in _CALL_FIELDS:
-            value = unwrap(getattr(self, name))
-            if value:
-                setattr(self, name, Private(value, description=f"{len(value)} arguments, not shown"))
+            if unwrap(getattr(self, name)):
+                setattr(self, name, hide_values(getattr(self, name)))
 
 
 class _ChinaDecorated(_Decorated, AliyunSendBatchSmsOperator):
     template_fields: Sequence[str] = (*_CALL_FIELDS, *AliyunSendBatchSmsOperator.template_fields)
-    template_fields_renderers: ClassVar[dict[str, str]] = AliyunSmsSendOperator.template_fields_renderers
+    template_fields_renderers: ClassVar[dict[str, str]] = _RENDERERS
     custom_operator_name = "@task.aliyun_sms"
 
 
 class _GlobeDecorated(_Decorated, AliyunBatchSendMessageToGlobeOperator):
     template_fields: Sequence[str] = (*_CALL_FIELDS, *AliyunBatchSendMessageToGlobeOperator.template_fields)
-    template_fields_renderers: ClassVar[dict[str, str]] = AliyunSmsSendOperator.template_fields_renderers
+    template_fields_renderers: ClassVar[dict[str, str]] = _RENDERERS
     custom_operator_name = "@task.aliyun_sms_globe"
 
 

@@ -56,9 +56,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param recipients_conn_id: the database's connection. (templated)
     :param recipients_parameters: values the driver binds to the query, in its own style. (templated)
     :param column_mapping: the source's names to ours where they differ, such as ``{"mobile": "phone_number"}``; None
-        as ours leaves a column out.
+        as ours leaves a column out. (templated)
     :param encoding: of a text file that is not UTF-8, such as ``gb18030``. Never guessed: what is not UTF-8 is
-        refused without it, and a UTF-8 file is refused with another one.
+        refused without it, and a UTF-8 file is refused with another one. (templated)
     :param template_code: the approved template, such as ``SMS_152550005``. (templated)
     :param sign_name: the signature of recipients without one, without brackets; falls back to the connection's.
         (templated)
@@ -86,9 +86,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         answer counts as not accepted and is sent again.
     :param evidence_wait: seconds, or a timedelta, to wait for evidence after everybody else has been served.
     :param network_patience: seconds, or a timedelta, without a single answer after which the try is given up.
-    :param resend_unknown: send again what no evidence could settle.
+    :param resend_unknown: send again what no evidence could settle. (templated)
     :param aliyun_sms_conn_id: the connection. (templated)
-    :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent.
+    :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent, nothing is retried.
     :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent.
     :raises AirflowFailException: doomed, refused too often, or a second try without a ledger.
     :raises OutcomeUnknownError: for some recipients nobody knows yet; a retry goes on looking.
@@ -99,6 +99,8 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         "recipients_sql",
         "recipients_conn_id",
         "recipients_parameters",
+        "column_mapping",
+        "encoding",
         "template_code",
         "sign_name",
         "template_param",
@@ -106,6 +108,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         "receipts_path",
         "ledger_path",
         "resend",
+        "resend_unknown",
         "is_dry_run",
         "aliyun_sms_conn_id",
     )
@@ -191,6 +194,8 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         "recipients_sql",
         "recipients_conn_id",
         "recipients_parameters",
+        "column_mapping",
+        "encoding",
         "message",
         "template_param",
         "message_type",
@@ -200,6 +205,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         "receipts_path",
         "ledger_path",
         "resend",
+        "resend_unknown",
         "is_dry_run",
         "aliyun_sms_conn_id",
     )

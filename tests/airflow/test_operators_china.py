@@ -223,25 +223,3 @@ def prepare():
     summary = run_task("china_upstream", body).xcom("send")
     assert summary["accepted"] == 1
     assert "1234" in simulator.messages()[0]["content"]
-
-
-def test_rendered_templates_show_no_numbers_and_no_values(
-    run_task, simulator, aliyun_connection, airflow_home
-):
-    people = [{"phone_number": "13800000031", "template_param": {"name": "geheim"}}]
-    body = SEND.format(
-        f"recipients={people!r}, template_param={{'pin': '991177'}}, campaign_id='{{{{ dag.dag_id }}}}-x'"
-    )
-    outcome = run_task("china_rendered", body)
-    assert outcome.xcom("send")["campaign_id"] == "china_rendered-x"
-    with sqlite3.connect(airflow_home / "airflow.db") as database:
-        rendered = str(
-            database.execute(
-                "select rendered_fields from rendered_task_instance_fields where dag_id = 'china_rendered'"
-            ).fetchall()
-        )
-    assert "not shown" in rendered
-    assert "SMS_152550005" in rendered
-    assert "13800000031" not in rendered
-    assert "geheim" not in rendered
-    assert "991177" not in rendered

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What Airflow may show of a rendered field: how many recipients, masked numbers, names of variables.
+
+Everybody who may see a DAG sees its "Rendered Templates", so no whole number, no text and no value gets there. A list
+or mapping is shown as one, which Airflow's interface lays out as JSON.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sized
+from typing import Any
+
+from airflow_provider_aliyunsms.audience.numbers import mask_number
+from airflow_provider_aliyunsms.private import Private, unwrap
+
+SHOWN_NUMBERS = 3
+SHOWN_NAMES = 50
+HIDDEN = "not shown"
+
+_LONG_NUMBER = re.compile(r"\d{9}")
+_DIGITS = re.compile(r"\d{5}")
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_FILE_ENDINGS = (".csv", ".jsonl", ".ndjson", ".json-lines", ".parquet")
+
+
+def hide_recipients(value: Any, *, number_field: str, column_mapping: object = None) -> Any:
+    """
+    Show how many there are and the first numbers, masked; the path of a file may be seen as it is.
+
+    :param number_field: ``phone_number`` or ``to``.
+    :param column_mapping: the operator's, in case numbers go by another name.
+    """
+    inner = unwrap(value)
+    if inner is None or (isinstance(inner, str) and _is_path(inner)):
+        return inner
+    if isinstance(column_mapping, Mapping):
+        number_field = next(
+            (theirs for theirs, ours in column_mapping.items() if ours == number_field), number_field
+        )
+    return Private(inner, description=_people(inner, number_field=number_field))
+
+
+def hide_values(value: Any) -> Any:
+    """Show the names of variables or arguments without their values, and only the number of nameless ones."""
+    inner = unwrap(value)
+    if inner is None:
+        return None
+    if isinstance(inner, Mapping):
+        return Private(inner, description=_names(inner))
+    if isinstance(inner, Sized) and not isinstance(inner, str):
+        return Private(inner, description=[f"{_count(len(inner), 'value')}, {HIDDEN}"])
+    return Private(inner, description=_text(inner))
+
+
+def hide_text(value: Any) -> Any:
+    """Show how long a text is and which placeholders it has."""
+    inner = unwrap(value)
+    return None if inner is None else Private(inner, description=_text(inner))
+
+
+def hide_query(value: Any) -> Any:
+    """Hide a query in which somebody's phone number may be written; all others may be seen."""
+    inner = unwrap(value)
+    if isinstance(inner, str) and not _LONG_NUMBER.search(inner):
+        return inner
+    return hide_text(inner)
+
+
+def _is_path(value: str) -> bool:
+    return value.lower().removesuffix(".gz").endswith(_FILE_ENDINGS)
+
+
+def _people(value: Any, *, number_field: str) -> str | list[str]:
+    if isinstance(value, str):
+        return _text(value)
+    if (isinstance(value, os.PathLike) or hasattr(value, "as_uri")) and _is_path(str(value)):
+        return str(value)
+    if not isinstance(value, list | tuple):
+        # a lazy list of XComs among others, which is not fetched for this
+        return f"recipients, {HIDDEN}"
+    if any(isinstance(each, list | tuple) for each in value[:SHOWN_NUMBERS]):
+        return f"{_count(len(value), 'list')} of recipients, {HIDDEN}"
+    numbers = [
+        each.get(number_field) if isinstance(each, Mapping) else each for each in value[:SHOWN_NUMBERS]
+    ]
+    more = len(value) - len(numbers)
+    return [
+        f"{_count(len(value), 'recipient')}, texts and variables {HIDDEN}",
+        *(mask_number(str(number)) for number in numbers),
+        *([f"and {more} more"] if more else []),
+    ]
+
+
+def _names(values: Mapping[Any, Any]) -> dict[str, str]:
+    names = [str(name) for name in values]
+    shown = [name for name in names if _is_name(name)][:SHOWN_NAMES]
+    more = len(names) - len(shown)
+    return dict.fromkeys(shown, HIDDEN) | ({f"and {more} more": HIDDEN} if more else {})
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        return HIDDEN
+    names = [name for name in dict.fromkeys(_PLACEHOLDER.findall(value)) if _is_name(name)][:SHOWN_NAMES]
+    found = f" with {', '.join(f'${{{name}}}' for name in names)}" if names else ""
+    return f"text of {_count(len(value), 'character')}{found}, {HIDDEN}"
+
+
+def _is_name(text: str) -> bool:
+    """Tell a name from what somebody put in its place, such as a number."""
+    return text.isidentifier() and not _DIGITS.search(text)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
