@@ -2,45 +2,27 @@
 """
 The calls of both APIs that this package makes.
 
-Send calls make one attempt: the APIs are not idempotent, and a repeated call is a second message on a phone.
-Everything travels in the form body, because proxies log URLs.
+Send calls make one attempt: the APIs are not idempotent, and a repeated call is a second message on a phone. Read
+calls are in ``queries.py``.
 """
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.api.answers import number_of, request_id_of, rows_of, text_of, texts_of
+from airflow_provider_aliyunsms.api.answers import number_of, request_id_of, text_of, texts_of
 from airflow_provider_aliyunsms.api.forms import batch_sms_form, globe_form, sms_form
-from airflow_provider_aliyunsms.api.models import (
-    GlobeAnswer,
-    MessageStatus,
-    SendAnswer,
-    SendDetail,
-    SendDetailsPage,
-    SignListAnswer,
-)
-from airflow_provider_aliyunsms.api.retrying import ReadRetries
-from airflow_provider_aliyunsms.api.signature import Envelope, sign_acs3
-from airflow_provider_aliyunsms.api.verdicts import UNREADABLE, accepted_fields, is_no_record
-from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
+from airflow_provider_aliyunsms.api.models import GlobeAnswer, SendAnswer
+from airflow_provider_aliyunsms.api.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_aliyunsms.api.answers import Answer
-    from airflow_provider_aliyunsms.api.credentials import Credentials, CredentialsProvider
-    from airflow_provider_aliyunsms.api.endpoints import Endpoint
-    from airflow_provider_aliyunsms.api.transport import Transport
-
-_CHINA: Final = "2017-05-25"
-_GLOBE: Final = "2018-05-01"
-_SENDS: Final = frozenset({"SendBatchSms", "SendSms", "BatchSendMessageToGlobe"})
-_MOST_SIGNERS: Final = 10_000
+    from airflow_provider_aliyunsms.api.signature import Envelope
 
 
-class AliyunSmsClient:
+class AliyunSmsClient(Queries):
     """
     Both APIs behind one door; safe to share between threads.
 
@@ -50,30 +32,6 @@ class AliyunSmsClient:
     :param transport: makes the attempts; closed by :meth:`close`.
     :param read_retries: how read calls are repeated.
     """
-
-    def __init__(
-        self,
-        *,
-        credentials: CredentialsProvider,
-        china: Endpoint,
-        globe: Endpoint,
-        transport: Transport,
-        read_retries: ReadRetries | None = None,
-    ) -> None:
-        self._credentials = credentials
-        self._china = china
-        self._globe = globe
-        self._transport = transport
-        self._read_retries = read_retries or ReadRetries()
-        self._signers: dict[str, Credentials] = {}
-
-    def signer(self) -> str:
-        """Return a hash that stands for the AccessKey ID in use, so that a ledger can tell one from another."""
-        return hashlib.blake2b(self._credentials().access_key_id.encode(), digest_size=6).hexdigest()
-
-    def close(self) -> None:
-        """Close the idle connections."""
-        self._transport.close()
 
     def send_batch_sms(
         self,
@@ -200,137 +158,6 @@ class AliyunSmsClient:
             ids_given=answer.get("MessageIdList") not in (None, ""),
         )
 
-    def query_send_details(
-        self,
-        *,
-        phone_number: str,
-        send_date: str,
-        page_size: int = 50,
-        current_page: int = 1,
-        biz_id: str | None = None,
-    ) -> SendDetailsPage:
-        """
-        Look up what was sent to one number on one day. Free; repeated on passing errors.
-
-        https://help.aliyun.com/document_detail/419277.html
-
-        :param phone_number: one number.
-        :param send_date: ``yyyyMMdd`` in UTC+8, within the last 30 days.
-        :param page_size: 1 to 50.
-        :param current_page: from 1.
-        :param biz_id: only this send.
-        :raises ApiError: the last attempt's.
-        """
-        form = {
-            "PhoneNumber": phone_number,
-            "SendDate": send_date,
-            "PageSize": str(page_size),
-            "CurrentPage": str(current_page),
-        }
-        if biz_id:
-            form["BizId"] = biz_id
-        return self._read_retries.call(lambda: self._send_details(form))
-
-    def query_message(self, *, message_id: str) -> MessageStatus:
-        """
-        Look up one message of the 2018-05-01 API. Free; repeated on passing errors.
-
-        https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
-
-        :param message_id: an id from :meth:`batch_send_message_to_globe`.
-        :raises ApiError: the last attempt's; no record, or none yet, is a status of None and no error.
-        """
-        return self._read_retries.call(lambda: self._message_status(message_id))
-
-    def query_sms_sign_list(self, *, page_index: int = 1, page_size: int = 1) -> SignListAnswer:
-        """
-        List signatures, to test a connection: free and without effect; repeated on passing errors.
-
-        https://help.aliyun.com/document_detail/419282.html
-
-        :param page_index: from 1.
-        :param page_size: 1 to 50.
-        :raises CampaignDoomedError: key, secret or permission is wrong.
-        """
-        form = {"PageIndex": str(page_index), "PageSize": str(page_size)}
-        answer = self._read_retries.call(lambda: self._call("QuerySmsSignList", form))
-        return SignListAnswer(total_count=number_of(answer, "TotalCount"), request_id=request_id_of(answer))
-
-    def _call(
-        self, action: str, form: Mapping[str, str], *, globe: bool = False, envelope: Envelope | None = None
-    ) -> Answer:
-        envelope = envelope or Envelope.new()
-        credentials = self._signers.get(envelope.nonce) or self._credentials()
-        request = sign_acs3(
-            endpoint=self._globe if globe else self._china,
-            action=action,
-            version=_GLOBE if globe else _CHINA,
-            query={},
-            form=form,
-            credentials=credentials,
-            envelope=envelope,
-        )
-        try:
-            answer = accepted_fields(self._transport.send(request), action=action, globe=globe)
-        except AmbiguousOutcomeError:
-            # A replay proves something only if it is identical, also when the AccessKey was renewed in between.
-            if action in _SENDS and len(self._signers) < _MOST_SIGNERS:
-                self._signers[envelope.nonce] = credentials
-            raise
-        self._signers.pop(envelope.nonce, None)
-        return answer
-
-    def _send_details(self, form: Mapping[str, str]) -> SendDetailsPage:
-        try:
-            answer = self._call("QuerySendDetails", form)
-        except AmbiguousOutcomeError as error:
-            if is_no_record(error, globe=False):
-                return SendDetailsPage(total_count=0, details=(), request_id=error.request_id)
-            raise
-        rows = rows_of(answer, "SmsSendDetailDTOs", "SmsSendDetailDTO")
-        total = number_of(answer, "TotalCount")
-        if rows is None or total is None:
-            # An empty page would read as "nothing was sent".
-            raise AmbiguousOutcomeError(
-                "QuerySendDetails: the records cannot be read.",
-                code=UNREADABLE,
-                request_id=request_id_of(answer),
-                advice="Look in the console.",
-            )
-        return SendDetailsPage(
-            total_count=total,
-            details=tuple(_send_detail(row) for row in rows),
-            request_id=request_id_of(answer),
-        )
-
-    def _message_status(self, message_id: str) -> MessageStatus:
-        try:
-            answer = self._call("QueryMessage", {"MessageId": message_id}, globe=True)
-        except AmbiguousOutcomeError as error:
-            if is_no_record(error, globe=True):
-                return MessageStatus(
-                    status=None, error_code=None, message_id=message_id, request_id=error.request_id
-                )
-            raise
-        return MessageStatus(
-            status=number_of(answer, "Status"),
-            error_code=text_of(answer, "ErrorCode"),
-            message_id=message_id,
-            request_id=request_id_of(answer),
-        )
-
 
 def _send_answer(answer: Answer) -> SendAnswer:
     return SendAnswer(biz_id=text_of(answer, "BizId"), request_id=request_id_of(answer))
-
-
-def _send_detail(row: Answer) -> SendDetail:
-    return SendDetail(
-        phone_number=text_of(row, "PhoneNum") or "",
-        send_status=number_of(row, "SendStatus") or 0,
-        err_code=text_of(row, "ErrCode"),
-        out_id=text_of(row, "OutId"),
-        send_date=text_of(row, "SendDate"),
-        receive_date=text_of(row, "ReceiveDate"),
-        template_code=text_of(row, "TemplateCode"),
-    )
