@@ -5,25 +5,21 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import (
-    AirflowSkipException,
-    BaseSensorOperator,
-    PokeReturnValue,
-    conf,
-)
+from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
 from airflow_provider_aliyunsms.delivery.gate import Limits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
-from airflow_provider_aliyunsms.exceptions import DeliveryError
 from airflow_provider_aliyunsms.private import Private, unwrap
+from airflow_provider_aliyunsms.sensors.endings import describe, result_of, softly
+from airflow_provider_aliyunsms.sensors.handover import time_for, trigger_for
 from airflow_provider_aliyunsms.sensors.memory import SensorMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -37,9 +33,6 @@ BACKSTOP = timedelta(days=1).total_seconds()
 
 FIRST_LOOK = 60.0
 """Seconds a deferrable sensor asks on the worker before it hands over."""
-
-GRACE = 600.0
-"""Seconds a deferred task outlives the deadline of its trigger, so that the trigger's event wins."""
 
 LONGEST_WAIT = 10
 """The longest wait, as a multiple of ``poke_interval``, unless ``max_wait`` is given."""
@@ -230,28 +223,18 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         return result
 
     def _hand_over(self, *, campaigns: Sequence[WatchedCampaign], known: Known | None) -> None:
-        from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
-
         rules, limits = self._rules(campaigns), self._limits()
-        rounds = 3 * limits.round_time(messages=sum(each.accepted for each in campaigns))
+        trigger = trigger_for(
+            campaigns=campaigns,
+            rules=rules,
+            limits=limits,
+            known=known,
+            aliyun_sms_conn_id=self.aliyun_sms_conn_id,
+        )
         self.defer(
-            trigger=AliyunSmsDeliveryTrigger(
-                campaigns=[each.to_json() for each in campaigns],
-                end_time=rules.deadline,
-                min_delivered_ratio=self.min_delivered_ratio,
-                stop_when_reached=self.stop_when_reached,
-                max_qps=self.max_qps,
-                max_concurrency=self.max_concurrency,
-                max_calls=self.max_calls,
-                sample_size=self.sample_size,
-                poke_interval=rules.interval,
-                max_wait=rules.longest,
-                max_failed_rounds=self.max_failed_rounds,
-                aliyun_sms_conn_id=self.aliyun_sms_conn_id,
-                known=None if known is None else known.to_small_json()[0],
-            ),
+            trigger=trigger,
             method_name="execute_complete",
-            timeout=timedelta(seconds=max(0.0, rules.deadline - time.time()) + GRACE + rounds),
+            timeout=time_for(campaigns=campaigns, rules=rules, limits=limits),
         )
 
     def _campaigns(self) -> Sequence[WatchedCampaign]:
@@ -305,24 +288,10 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         return SensorMemory(None)
 
     def _end(self, ending: Ending) -> dict[str, Any]:
-        from airflow_provider_aliyunsms.delivery.verdict import error_of, explain
+        return result_of(ending, ratio=self.min_delivered_ratio)
 
-        ratio, tally, population = self.min_delivered_ratio, ending.tally, ending.population
-        self.log.info("Delivery: %s", explain(tally=tally, ratio=ratio, population=population))
-        error = error_of(verdict=ending.verdict, tally=tally, ratio=ratio, population=population)
-        if error is not None:
-            raise error
-        return ending.as_xcom()
-
-    @contextmanager
-    def _softly(self) -> Iterator[None]:
-        """Skip where ``soft_fail`` or ``never_fail`` ask for it; Airflow itself does so in some modes only."""
-        try:
-            yield
-        except Exception as error:
-            if self.never_fail or (self.soft_fail and isinstance(error, DeliveryError)):
-                raise AirflowSkipException(str(error)) from error
-            raise
+    def _softly(self) -> AbstractContextManager[None]:
+        return softly(soft_fail=self.soft_fail, never_fail=self.never_fail)
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
         """Wait as the trigger does."""
@@ -333,14 +302,4 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
         """Render, then hide the receipts that Airflow would otherwise show under "Rendered Templates"."""
         super()._do_render_template_fields(*args, **kwargs)
-        self.campaign = Private(self.campaign, description=_describe(self.campaign))
-
-
-def _describe(campaign: Any) -> str:
-    """Return what may be shown of a rendered campaign; a lazy list of XComs is not fetched for it."""
-    value = unwrap(campaign)
-    if isinstance(value, dict):
-        return f"campaign {value.get('campaign_id')}, {value.get('accepted')} accepted"
-    if isinstance(value, list | tuple):
-        return f"{len(value)} campaigns"
-    return "no campaign" if value is None else f"campaigns ({type(value).__name__})"
+        self.campaign = Private(self.campaign, description=describe(self.campaign))

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a deferrable sensor to its trigger."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
+    from airflow_provider_aliyunsms.delivery.gate import Limits
+    from airflow_provider_aliyunsms.delivery.known import Known
+    from airflow_provider_aliyunsms.delivery.watch import Rules
+    from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
+
+GRACE = 600.0
+"""Seconds a deferred task outlives the deadline of its trigger, so that the trigger's event wins."""
+
+
+def trigger_for(
+    *,
+    campaigns: Sequence[WatchedCampaign],
+    rules: Rules,
+    limits: Limits,
+    known: Known | None,
+    aliyun_sms_conn_id: str,
+) -> AliyunSmsDeliveryTrigger:
+    """Make the trigger that goes on waiting by the same rules, with what is known already."""
+    from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
+
+    return AliyunSmsDeliveryTrigger(
+        campaigns=[each.to_json() for each in campaigns],
+        end_time=rules.deadline,
+        min_delivered_ratio=rules.min_delivered_ratio,
+        stop_when_reached=rules.stop_when_reached,
+        max_qps=limits.max_qps,
+        max_concurrency=limits.max_concurrency,
+        max_calls=limits.max_calls,
+        sample_size=rules.sample_size,
+        poke_interval=rules.interval,
+        max_wait=rules.longest,
+        max_failed_rounds=rules.max_failed_rounds,
+        aliyun_sms_conn_id=aliyun_sms_conn_id,
+        known=None if known is None else known.to_small_json()[0],
+    )
+
+
+def time_for(*, campaigns: Sequence[WatchedCampaign], rules: Rules, limits: Limits) -> timedelta:
+    """How long the task may stay deferred: until after the trigger's last round."""
+    rounds = 3 * limits.round_time(messages=sum(each.accepted for each in campaigns))
+    return timedelta(seconds=max(0.0, rules.deadline - time.time()) + GRACE + rounds)
