@@ -56,7 +56,6 @@ def test_the_form_shows_our_fields_with_our_labels(connections, screenshots, pag
     for label in ("Endpoint (optional)", "Port (optional)", "AccessKey ID", "AccessKey secret"):
         assert label in standard
     assert "Schema" not in standard
-    screenshots.take("connection-form-empty")
     connections.open_section("Extra Fields")
     connections.form.get_by_text("Credentials URI", exact=True).wait_for()
     page.set_viewport_size(TALL)
