@@ -66,6 +66,11 @@ class _Decorated(DecoratedOperator, AliyunSmsSendOperator):
             **kwargs,
         )
 
+    @property
+    def audience_is_given(self) -> bool:
+        """No: the function may return something else in the next try."""
+        return False
+
     def execute(self, context: Context) -> Any:
         """Call the function, then send; see the operator."""
         self.op_args, self.op_kwargs = unwrap(self.op_args), unwrap(self.op_kwargs)

@@ -89,7 +89,8 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param resend_unknown: send again what no evidence could settle. (templated)
     :param aliyun_sms_conn_id: the connection. (templated)
     :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent, nothing is retried.
-    :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent.
+    :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent. A list is not tried
+        again, a file or query is.
     :raises AirflowFailException: doomed, refused too often, or a second try without a ledger.
     :raises OutcomeUnknownError: for some recipients nobody knows yet; a retry goes on looking.
     """

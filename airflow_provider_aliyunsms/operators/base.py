@@ -27,6 +27,7 @@ from airflow_provider_aliyunsms.operators.endings import (
 )
 from airflow_provider_aliyunsms.operators.fields import as_bool, as_seconds
 from airflow_provider_aliyunsms.operators.shown import hide_query, hide_recipients, hide_text, hide_values
+from airflow_provider_aliyunsms.private import unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -156,6 +157,9 @@ class AliyunSmsSendOperator(BaseOperator):
         except AudienceError as error:
             if error.code == "local.EMPTY_AUDIENCE" and self.on_empty == "skip":
                 raise AirflowSkipException(f"Nothing to send: {error}") from error
+            # All of it is read before the first call. A file may come or be mended meanwhile, a list stays as it is.
+            if self.audience_is_given:
+                raise final(error) from error
             raise
         except ConfigurationError as error:
             # Others may come between two calls.
@@ -168,6 +172,11 @@ class AliyunSmsSendOperator(BaseOperator):
         finally:
             self.hook.get_conn().close()
         return self._verdict(context, result)
+
+    @property
+    def audience_is_given(self) -> bool:
+        """Whether every try has the same recipients, because they came with the task."""
+        return isinstance(unwrap(self.recipients), list | tuple)
 
     def recorded(self, context: Context) -> AbstractContextManager[None]:
         """Run what comes before the sending, so that its failure does not have the next try refuse to send."""

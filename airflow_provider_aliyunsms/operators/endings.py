@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_aliyunsms.exceptions import ConfigurationError, CredentialsError, OutcomeUnknownError
+from airflow_provider_aliyunsms.exceptions import (
+    AliyunSmsError,
+    AudienceError,
+    ConfigurationError,
+    CredentialsError,
+    OutcomeUnknownError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,8 +38,16 @@ class FinalCredentialsError(CredentialsError, FinalConfigurationError):
     """A :class:`CredentialsError` of a try that has sent nothing, which no retry would mend."""
 
 
-def final(error: ConfigurationError) -> FinalConfigurationError:
+class FinalAudienceError(AudienceError, AirflowFailException):
+    """An :class:`AudienceError` over a list that every try would be given."""
+
+
+def final(error: ConfigurationError | AudienceError) -> AliyunSmsError:
     """Give the same error as one that Airflow does not retry."""
+    if isinstance(error, AudienceError):
+        return FinalAudienceError(
+            error.message, row=error.row, field=error.field, code=error.code, advice=error.advice
+        )
     kind = FinalCredentialsError if isinstance(error, CredentialsError) else FinalConfigurationError
     return kind(error.message, code=error.code, request_id=error.request_id, advice=error.advice)
 

@@ -4,16 +4,21 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_aliyunsms.exceptions import ConfigurationError, CredentialsError
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError, CredentialsError
 from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
 from airflow_provider_aliyunsms.operators.endings import final, without_retries
 
-CREDENTIALS, CONFIGURATION = "FinalCredentialsError", "FinalConfigurationError"
+CREDENTIALS, CONFIGURATION, AUDIENCE = (
+    "FinalCredentialsError",
+    "FinalConfigurationError",
+    "FinalAudienceError",
+)
 
 
 @pytest.fixture
@@ -46,6 +51,9 @@ def failed(run_dag, simulator, aliyun_connection, set_connection, capsys):
         ({"recipients": "nowhere://bucket/a.csv"}, CONFIGURATION, "nowhere://"),
         ({"sign_name": None}, CONFIGURATION, "there is no signature"),
         ({"aliyun_sms_conn_id": "empty"}, CREDENTIALS, "login"),
+        ({"recipients": ["13800000001", 7]}, AUDIENCE, "Row 2 is of type int"),
+        ({"recipients": [], "on_empty": "fail"}, AUDIENCE, "the audience is empty"),
+        ({"recipients": ["13800000001", "12"], "max_rejected": 0}, AUDIENCE, "1 of 2 rows were rejected"),
     ],
 )
 def test_what_no_retry_would_mend_fails_at_once(failed, wrong, kind, said):
@@ -56,7 +64,21 @@ def test_what_no_retry_would_mend_fails_at_once(failed, wrong, kind, said):
 
 @pytest.mark.airflow
 def test_what_may_pass_is_retried(failed):
-    assert failed(recipients="/not/there/yet.csv", retry_delay=0.0)[:2] == (3, "AudienceError")
+    assert failed(recipients="/not/there/yet.csv", retry_delay=timedelta(0))[:2] == (3, "AudienceError")
+
+
+@pytest.mark.airflow
+def test_a_function_may_do_better_in_the_next_try(run_dag, simulator, aliyun_connection):
+    answers = iter([[7], ["13800000001"]])
+    with DAG("final_function") as dag:
+
+        @task.aliyun_sms(template_code="SMS_1", sign_name="阿里云", retries=1, retry_delay=timedelta(0))
+        def send():
+            return next(answers)
+
+        send()
+    assert run_dag(dag).tries["send"] == 2
+    assert simulator.counts() == {"13800000001": 1}
 
 
 def test_the_error_is_still_the_one_it_was():
@@ -68,3 +90,4 @@ def test_the_error_is_still_the_one_it_was():
     assert isinstance(caught.value, AirflowFailException)
     assert not isinstance(caught.value, CredentialsError)
     assert isinstance(final(CredentialsError("none")), CredentialsError)
+    assert final(AudienceError("bad", row=3, field="to")).row == 3
