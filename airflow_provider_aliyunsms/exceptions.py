@@ -23,7 +23,9 @@ Every error this package raises.
     └── DeliveryError                  the verdict of the delivery sensor is "no"
         └── DeliveryTimeoutError       the deadline passed with messages still pending
 
-The root is a plain ``Exception``: a deferred sensor's ``soft_fail`` swallows every ``AirflowException``.
+The root is a plain ``Exception``: a deferred sensor's ``soft_fail`` swallows every ``AirflowException``. The send
+operators raise a ConfigurationError or AudienceError that no retry would mend as a subclass of it that Airflow does
+not retry (``operators/endings.py``).
 """
 
 from __future__ import annotations

@@ -87,15 +87,15 @@ GATEWAY_CODES: Final[tuple[CodeInfo, ...]] = (
     CodeInfo(
         "SignatureDoesNotMatch",
         CodeClass.DOOMED,
-        "The signature does not match.",
+        "The request is signed with the wrong secret (this is not about sign_name).",
         "Check that the AccessKey secret of the connection is complete and belongs to the AccessKey ID.",
-        "签名校验不通过。",
+        "请求签名校验不通过，即密钥不对（与短信签名无关）。",
         "请检查连接中的 AccessKey Secret 是否完整并与 AccessKey ID 对应。",
     ),
     CodeInfo(
         "IncompleteSignature",
         CodeClass.DOOMED,
-        "The signature is incomplete.",
+        "The request is signed incompletely (this is not about sign_name).",
         "Check that the AccessKey secret of the connection is complete and belongs to the AccessKey ID.",
         "请求签名不完整。",
         "请检查连接中的 AccessKey Secret 是否完整并与 AccessKey ID 对应。",

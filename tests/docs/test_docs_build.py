@@ -65,10 +65,49 @@ def test_the_reference_comes_from_the_docstrings(site):
 
 def test_the_pages_hold_code_of_the_examples_and_no_other():
     for page in DOCS.rglob("*.md"):
-        text = page.read_text(encoding="utf-8")
-        for block in re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
+        for block in blocks(page):
             assert len(block.splitlines()) < 10, f"{page.name}: take it from dags_examples/"
             ast.parse(block)
+
+
+def blocks(page):
+    """Give the Python written on a page itself."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_only_code_outside_the_examples_runs(tmp_path):
+    """In a process of its own, which may import Airflow."""
+    written = {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if blocks(page)}
+    assert written == {"retry-policy.md", "simulator.md"}
+    (policy,), (simulator,) = blocks("retry-policy.md"), blocks("simulator.md")
+    operator = "from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator\n"
+    arguments = "task_id='send', template_code='SMS_1', recipients=['13800001234'],"
+    script = tmp_path / "blocks.py"
+    script.write_text(f"{operator}{policy.replace('..., ', arguments)}{SEND_TO}{simulator}", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, script],
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+SEND_TO = """
+from contextlib import suppress
+from airflow.providers.common.compat.sdk import Connection
+from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
+from airflow_provider_aliyunsms.hooks.clients import build_client
+
+def send_something_to(url):
+    client = build_client(Connection(conn_id="x", conn_type="aliyun_sms", login="testid", password="testsecret", host=url))
+    numbers = [f"1380000{number:04d}" for number in range(1000, 1100)]
+    with suppress(AmbiguousOutcomeError):
+        client.send_batch_sms(phone_numbers=numbers, sign_names=["x"] * 100, template_code="SMS_1")
+
+"""
 
 
 @pytest.mark.parametrize("name", ["errors.md", "errors.zh-CN.md"])
