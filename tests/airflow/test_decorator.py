@@ -165,8 +165,8 @@ def test_a_try_that_failed_over_its_connection_does_not_have_the_next_one_refuse
             return ["13800001001"]
 
         send()
+    # at first there is none
     calls = []
-    set_connection(login="testid", host=simulator.url)
     outcome = run_dag(dag)
     assert (outcome.state, outcome.tries["send"]) == ("success", 2)
     assert simulator.counts() == {"13800001001": 1}
