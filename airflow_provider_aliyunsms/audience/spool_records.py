@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from airflow_provider_aliyunsms.audience.numbers import mask_number
@@ -35,6 +36,46 @@ class Rejection:
     code: str
     field: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settlement:
+    """
+    Recipients of one call that end alike.
+
+    :param outcome: ``accepted``, ``rejected``, ``skipped`` or ``unknown``.
+    :param message_ids: one for each key, None when nobody has one.
+    """
+
+    keys: Sequence[int]
+    outcome: str
+    code: str | None = None
+    message_ids: Sequence[str | None] | None = None
+
+
+@dataclass(slots=True, repr=False)
+class ReceiptRun:
+    """
+    Neighbouring rows that ended alike, in input order; not to be changed.
+
+    :param numbers: canonical, or as they were written when the rows were refused or skipped here.
+    :param outcome: ``accepted``, ``rejected``, ``skipped``, ``unknown`` or ``pending``.
+    :param message_ids: one for each number, None when nobody has one.
+    """
+
+    numbers: Sequence[str]
+    outcome: str
+    code: str | None
+    biz_id: str | None
+    out_id: str | None
+    time: str | None
+    message_ids: Sequence[str | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __repr__(self) -> str:
+        return f"ReceiptRun({len(self)}, {self.outcome})"
 
 
 # Not frozen, because that makes each of a million three times as slow to build; nobody changes one.

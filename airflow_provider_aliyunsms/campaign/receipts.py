@@ -26,12 +26,14 @@ def as_receipts(*, rows: Iterable[ReceiptRow], api: str, at: str) -> Iterator[di
     :param at: the time for those that never came to be sent.
     """
     number_field, id_field = NUMBER_FIELDS[api], ID_FIELDS[api]
-    for row in rows:
-        yield {
-            number_field: row.number,
-            "outcome": row.outcome,
-            "code": row.code,
-            id_field: row.biz_id if id_field == "biz_id" else row.message_id,
-            "out_id": row.out_id,
-            "time": row.time or at,
-        }
+    for run in rows:
+        ids = run.message_ids or [None] * len(run)
+        for number, message_id in zip(run.numbers, ids):
+            yield {
+                number_field: number,
+                "outcome": run.outcome,
+                "code": run.code,
+                id_field: run.biz_id if id_field == "biz_id" else message_id,
+                "out_id": run.out_id,
+                "time": run.time or at,
+            }
