@@ -47,9 +47,10 @@ def heads_of(
     # Numbers are left out: 1, 1.0 and True would pass for one and the same.
     if not {*map(type, signs), *map(type, codes)} <= {str, type(None)}:
         return [None] * len(signs)
-    pairs = [*zip(signs, codes, strict=True)]
-    made = {pair: head(*pair) for pair in {*pairs}}
-    return [made[pair] for pair in pairs]
+    made = {pair: head(*pair) for pair in {*zip(signs, codes, strict=True)}}
+    if len(made) == 1:
+        return [*made.values()] * len(signs)
+    return [made[pair] for pair in zip(signs, codes, strict=True)]
 
 
 def contents_of(

@@ -63,9 +63,9 @@ class PreparedBlock:
     """
     Recipients column by column.
 
-    :param numbers: canonical, or as it was written where the content is empty.
+    :param numbers: canonical; empty for a refused row.
     :param contents: what they receive; empty for a refused row.
-    :param given: the numbers as they were written, None when no recipient's differs from ``numbers``.
+    :param given: the numbers as they were written, None when none differs from ``numbers``.
     """
 
     numbers: list[str]
@@ -97,7 +97,7 @@ def prepare_block(block: Block, *, rules: Rules) -> PreparedBlock:
                 recipient = rules.prepare_row(row)
             except RowRejected as error:
                 refusals.append(Refusal(position=position, row=row.number, reason=error))
-                numbers[position] = given[position]
+                numbers[position] = ""
             else:
                 numbers[position], contents[position] = recipient.number, recipient.content
     return PreparedBlock(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.prepared import PreparedBlock
 
 _BETWEEN = "\n"
-"""Between two contents: JSON has no line end within a text."""
+"""Between two texts: a canonical number is made of digits, and JSON has no line end within a text."""
 
 
 class SpoolPages:
@@ -45,7 +45,7 @@ class SpoolPages:
                 self.count,
                 len(keys),
                 pack_keys(keys),
-                json.dumps(prepared.numbers),
+                _BETWEEN.join(prepared.numbers),
                 _BETWEEN.join(prepared.contents),
                 given,
             ),
@@ -69,7 +69,7 @@ class SpoolPages:
         """
         query = "SELECT keys, numbers, contents FROM page WHERE number = ?"
         blob, numbers, contents = self._db.execute(query, (page,)).fetchone()
-        columns = (unpack_keys(blob), tuple(json.loads(numbers)), tuple(contents.split(_BETWEEN)))
+        columns = (unpack_keys(blob), tuple(numbers.split(_BETWEEN)), tuple(contents.split(_BETWEEN)))
         if wanted is None:
             return Members(*columns)
         keys, some_numbers, some_contents = columns
@@ -83,5 +83,5 @@ class SpoolPages:
         """Return the numbers of all rows, canonical and as they were written."""
         query = "SELECT numbers, given FROM page WHERE number = ?"
         numbers, given = self._db.execute(query, (page,)).fetchone()
-        canonical: list[str] = json.loads(numbers)
+        canonical: list[str] = numbers.split(_BETWEEN)
         return canonical, canonical if given is None else json.loads(given)

@@ -99,7 +99,7 @@ class SpoolStates:
         states = self.page(page)
         states.changed = True
         size = stop - start
-        self._tally.subtract(states.endings[start:stop])
+        self._discount(states.endings[start:stop])
         number = self._number_of(ending)
         self._tally[number] += size
         states.endings[start:stop] = array("H", [number]) * size
@@ -116,6 +116,13 @@ class SpoolStates:
         for number, count in self._tally.items():
             if count:
                 yield self.endings[number], count
+
+    def _discount(self, endings: array[int]) -> None:
+        first, size = endings[0], len(endings)
+        if endings.count(first) == size:
+            self._tally[first] -= size
+        else:
+            self._tally.subtract(Counter(endings))
 
     def _number_of(self, ending: Ending) -> int:
         number = self._numbers.get(ending)
