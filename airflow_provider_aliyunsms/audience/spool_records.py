@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.numbers import mask_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ACCEPTED = "accepted"
 REJECTED = "rejected"
@@ -57,3 +61,28 @@ class ReceiptRow:
 
     def __repr__(self) -> str:
         return f"ReceiptRow({mask_number(self.number)}, {self.outcome})"
+
+
+@dataclass(slots=True, repr=False)
+class ReceiptRun:
+    """
+    What became of neighbouring rows that ended alike, in input order; not to be changed.
+
+    :param numbers: canonical, or as they were written when the rows were refused or skipped here: any text.
+    :param outcome: ``accepted``, ``rejected``, ``skipped``, ``unknown`` or ``pending``.
+    :param message_ids: one for each number; None when nobody has one.
+    """
+
+    numbers: Sequence[str]
+    outcome: str
+    code: str | None
+    biz_id: str | None
+    out_id: str | None
+    time: str | None
+    message_ids: Sequence[str | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __repr__(self) -> str:
+        return f"ReceiptRun({len(self)} {self.outcome})"
