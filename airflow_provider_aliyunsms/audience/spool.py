@@ -6,7 +6,8 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Generator
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience import spool_sql as sql
@@ -24,6 +25,7 @@ from airflow_provider_aliyunsms.audience.spool_records import (
     REJECTED,
     SKIPPED,
     ReceiptRow,
+    ReceiptRun,
     Rejection,
     SpoolCounts,
 )
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.rows import Row
 
-__all__ = ["ReceiptRow", "Rejection", "Settlement", "Spool", "SpoolCounts"]
+__all__ = ["ReceiptRow", "ReceiptRun", "Rejection", "Settlement", "Spool", "SpoolCounts"]
 
 _BATCH = 2000
 
@@ -186,11 +188,17 @@ class Spool:
         """How often each code occurs among what was not accepted; without a code, the outcome counts."""
         return dict(self._read(sql.ERRORS))
 
-    def receipts(self) -> Iterator[ReceiptRow]:
-        """One receipt for every row in input order; a row without an outcome is ``pending``."""
+    def receipts(self) -> Iterator[ReceiptRun]:
+        """
+        Every row in input order, in runs of at most some thousand; a row without an outcome is ``pending``.
+
+        However alike they are, memory stays flat; neighbouring runs may therefore be alike too.
+        """
         for page in self._pages(sql.RECEIPTS, PENDING, batch=_BATCH):
-            for _, *facts in page:
-                yield ReceiptRow(*facts)
+            for (outcome, code, biz_id, out_id, time), rows in groupby(page, key=itemgetter(2, 3, 4, 6, 7)):
+                numbers, message_ids = zip(*map(itemgetter(1, 5), rows), strict=True)
+                some_ids = None if set(message_ids) == {None} else message_ids
+                yield ReceiptRun(numbers, outcome, code, biz_id, out_id, time, some_ids)
 
     def _read(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         self._outcomes.flush()
