@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import compress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.content import json_text
 from airflow_provider_aliyunsms.audience.numbers import mainland_number
 from airflow_provider_aliyunsms.audience.variables import has_broken_characters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 _FIRST_MAINLAND, _LAST_MAINLAND, _MAINLAND_LENGTH = "13", "2", 11
 
@@ -31,9 +33,13 @@ def mainland_numbers(cells: Sequence[Any]) -> list[str | None]:
 
 def usual_texts(cells: Sequence[Any], *, longest: int) -> list[bool]:
     """Return which cells are text that may travel as it is: neither blank, nor too long, nor broken."""
-    if _all_texts(cells) and len(max(cells, key=len)) <= longest and all(map(str.strip, cells)):
-        if not has_broken_characters("".join(cells)):
-            return [True] * len(cells)
+    if (
+        _all_texts(cells)
+        and len(max(cells, key=len)) <= longest
+        and all(map(str.strip, cells))
+        and not has_broken_characters("".join(cells))
+    ):
+        return [True] * len(cells)
     return [
         type(cell) is str and len(cell) <= longest and bool(cell.strip()) and not has_broken_characters(cell)
         for cell in cells
@@ -79,9 +85,7 @@ def contents_of(
     cells = [columns[name] for name in sorted(columns)]
     if False not in good:
         return [form % row for row in zip(heads, *(map(json_text, cell) for cell in cells), strict=True)]
-    rows = zip(
-        compress(heads, good), *(map(json_text, compress(cell, good)) for cell in cells), strict=True
-    )
+    rows = zip(compress(heads, good), *(map(json_text, compress(cell, good)) for cell in cells), strict=True)
     return [form % next(rows) if one else None for one in good]
 
 

@@ -9,10 +9,12 @@ Changing this form makes every running campaign unrecognisable to its own ledger
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 # The parts of JSONEncoder and JSONDecoder that do the work: what they put around it, for every recipient of a

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_aliyunsms.audience.blocks import Block, TableBlock
 from airflow_provider_aliyunsms.audience.local_codes import RowRejected
-from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.audience.rows import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_aliyunsms.audience.recipients import Recipient
+    from airflow_provider_aliyunsms.audience.rows import Row
 
 
 @dataclass(slots=True, repr=False)

@@ -30,6 +30,7 @@ Dedupe = Literal["content", "phone"]
 
 _CONTENT_COUNTS: dict[Dedupe, bool] = {"content": True, "phone": False}
 
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Recipient:
     """

@@ -140,9 +140,7 @@ class Spool:
 
     def local_errors(self) -> dict[str, int]:
         """How often each local code occurs, duplicates included."""
-        return {
-            ending.code: count for ending, count in self._states.tally() if ending.local and ending.code
-        }
+        return {ending.code: count for ending, count in self._states.tally() if ending.local and ending.code}
 
     def first_rejections(self, limit: int) -> list[Rejection]:
         """The first rows that were refused here, to show what is wrong; duplicates are not among them."""
@@ -234,7 +232,13 @@ class Spool:
         self._db.executemany(
             "INSERT INTO rejection (seq, row, code, field, reason) VALUES (?, ?, ?, ?, ?)",
             [
-                (self._total + one.position, one.row, one.reason.code.value, one.reason.field, one.reason.reason)
+                (
+                    self._total + one.position,
+                    one.row,
+                    one.reason.code.value,
+                    one.reason.field,
+                    one.reason.reason,
+                )
                 for one in prepared.refusals
             ],
         )
@@ -261,7 +265,9 @@ class Spool:
         for page in range(1, self._pages.count + 1):
             endings = self._states.page(page).endings
             if any(endings):
-                keys = [key for key, ending in zip(self._pages.keys(page), endings, strict=True) if not ending]
+                keys = [
+                    key for key, ending in zip(self._pages.keys(page), endings, strict=True) if not ending
+                ]
                 packed = pack_keys(keys)
             else:
                 packed = self._pages.packed_keys(page)

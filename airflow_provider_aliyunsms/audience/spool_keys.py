@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 _SHARDS = 64
 _GATHERED = 20_000
@@ -109,6 +109,6 @@ def pack_keys(keys: Collection[int]) -> bytes:
     return struct.pack(f">{len(keys)}q", *keys)
 
 
-def unpack_keys(blob: bytes) -> Sequence[int]:
+def unpack_keys(blob: bytes) -> tuple[int, ...]:
     """Read what :func:`pack_keys` wrote."""
     return struct.unpack(f">{len(blob) // 8}q", blob)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.members import Members
-from airflow_provider_aliyunsms.audience.recipients import Recipient
 from airflow_provider_aliyunsms.audience.spool_keys import KeyPlaces
 from airflow_provider_aliyunsms.audience.spool_records import OUTCOMES, PENDING, UNKNOWN, ReceiptRun
 from airflow_provider_aliyunsms.audience.spool_states import Ending
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
+    from airflow_provider_aliyunsms.audience.recipients import Recipient
     from airflow_provider_aliyunsms.audience.spool_pages import SpoolPages
     from airflow_provider_aliyunsms.audience.spool_records import Settlement
     from airflow_provider_aliyunsms.audience.spool_states import SpoolStates
@@ -124,12 +124,20 @@ class SpoolOutcomes:
             )
 
     def _change(
-        self, keys: Sequence[int], *, ending: Ending, answer: int, ids: Sequence[str | None] | None, keep: bool
+        self,
+        keys: Sequence[int],
+        *,
+        ending: Ending,
+        answer: int,
+        ids: Sequence[str | None] | None,
+        keep: bool,
     ) -> int:
         take = self._places.get if keep else self._places.pop
         places = [take(key, None) for key in keys]
         if None in places:
-            places = [self._place(key) if place is None else place for key, place in zip(keys, places, strict=True)]
+            places = [
+                self._place(key) if place is None else place for key, place in zip(keys, places, strict=True)
+            ]
         for start, stop, place in _neighbours(places):
             page, position = divmod(place, _PAGE)
             self._states.change(

@@ -57,7 +57,7 @@ class SpoolPages:
         (blob,) = self._db.execute("SELECT keys FROM page WHERE number = ?", (page,)).fetchone()
         return bytes(blob)
 
-    def keys(self, page: int) -> Sequence[int]:
+    def keys(self, page: int) -> tuple[int, ...]:
         """Return the keys of all rows."""
         return unpack_keys(self.packed_keys(page))
 

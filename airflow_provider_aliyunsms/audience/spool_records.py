@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.audience.numbers import mask_number
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ACCEPTED = "accepted"
 REJECTED = "rejected"
@@ -56,9 +57,9 @@ class Settlement:
 @dataclass(slots=True, repr=False)
 class ReceiptRun:
     """
-    Neighbouring rows that ended alike, in input order; not to be changed.
+    Neighbouring rows that ended alike, in input order, a page of them at most; not to be changed.
 
-    :param numbers: canonical, or as they were written when the rows were refused or skipped here.
+    :param numbers: canonical, or as they were written when the rows were refused or skipped here: any text.
     :param outcome: ``accepted``, ``rejected``, ``skipped``, ``unknown`` or ``pending``.
     :param message_ids: one for each number, None when nobody has one.
     """
@@ -75,26 +76,4 @@ class ReceiptRun:
         return len(self.numbers)
 
     def __repr__(self) -> str:
-        return f"ReceiptRun({len(self)}, {self.outcome})"
-
-
-# Not frozen, because that makes each of a million three times as slow to build; nobody changes one.
-@dataclass(slots=True, repr=False)
-class ReceiptRow:
-    """
-    What became of one row; not to be changed.
-
-    :param number: canonical, or as it was written when the row was refused or skipped here.
-    :param outcome: ``accepted``, ``rejected``, ``skipped``, ``unknown`` or ``pending``.
-    """
-
-    number: str
-    outcome: str
-    code: str | None
-    biz_id: str | None
-    message_id: str | None
-    out_id: str | None
-    time: str | None
-
-    def __repr__(self) -> str:
-        return f"ReceiptRow({mask_number(self.number)}, {self.outcome})"
+        return f"ReceiptRun({len(self)} {self.outcome})"

@@ -142,7 +142,9 @@ class SpoolStates:
         blob = states.endings.tobytes() + states.answers.tobytes()
         ids = json.dumps(states.message_ids) if states.message_ids else None
         with disk_while_sending():
-            self._db.execute("UPDATE page SET states = ?, message_ids = ? WHERE number = ?", (blob, ids, page))
+            self._db.execute(
+                "UPDATE page SET states = ?, message_ids = ? WHERE number = ?", (blob, ids, page)
+            )
 
     def _read(self, page: int) -> PageStates:
         with disk_while_sending():

@@ -203,9 +203,14 @@ def _settlements(entry: Entry, outcome: Outcome) -> Iterable[Settlement]:
     else:
         ids = outcome.message_ids or (None,) * len(entry.keys)
         taken = [position for position in range(len(entry.keys)) if position not in outcome.failed]
-        yield Settlement([entry.keys[position] for position in sorted(outcome.failed)], "rejected", outcome.code)
         yield Settlement(
-            [entry.keys[position] for position in taken], "accepted", None, [ids[position] for position in taken]
+            [entry.keys[position] for position in sorted(outcome.failed)], "rejected", outcome.code
+        )
+        yield Settlement(
+            [entry.keys[position] for position in taken],
+            "accepted",
+            None,
+            [ids[position] for position in taken],
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from airflow_provider_aliyunsms.campaign.chunks import cut
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.ledger import Ledger, Opening
 from airflow_provider_aliyunsms.campaign.progress import Progress
-from airflow_provider_aliyunsms.campaign.receipts import as_receipts
+from airflow_provider_aliyunsms.campaign.receipts import Receipts
 from airflow_provider_aliyunsms.campaign.sender import MakeWorkers, Parts, Sender
 from airflow_provider_aliyunsms.campaign.stores import MemoryStore, Store
 from airflow_provider_aliyunsms.campaign.workers import Workers
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 DRY_RUN = "local.DRY_RUN"
 
-KeepReceipts = Callable[[Iterator[dict[str, Any]], int], dict[str, Any]]
+KeepReceipts = Callable[[Receipts, int], dict[str, Any]]
 """Takes the receipts and their number, returns what the summary says of them."""
 
 
@@ -209,9 +209,7 @@ class Campaign:
             summary = dict(opening.summary)
         else:
             ledger.finish(summary)
-        summary |= self._plan.keep_receipts(
-            as_receipts(rows=spool.receipts(), api=self._plan.channel.api, at=opening.started_at), spool.total
-        )
+        summary |= self._keep_receipts(spool, opening)
         ledger.close()
         return summary
 
@@ -227,13 +225,16 @@ class Campaign:
                 settlements=[Settlement(chunk.keys, "skipped", DRY_RUN)],
             )
         summary = self._summary(spool=spool, started_at=opening.started_at, requests=0)
-        receipts = as_receipts(rows=spool.receipts(), api=self._plan.channel.api, at=opening.started_at)
         return {
             **summary,
             "dry_run": True,
             "planned_requests": calls,
-            **self._plan.keep_receipts(receipts, spool.total),
+            **self._keep_receipts(spool, opening),
         }
+
+    def _keep_receipts(self, spool: Spool, opening: Opening) -> dict[str, Any]:
+        receipts = Receipts(runs=spool.receipts(), api=self._plan.channel.api, at=opening.started_at)
+        return self._plan.keep_receipts(receipts, spool.total)
 
     def _summary(self, *, spool: Spool, started_at: str, requests: int) -> dict[str, Any]:
         counts = spool.counts()

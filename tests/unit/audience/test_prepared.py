@@ -14,17 +14,28 @@ from airflow_provider_aliyunsms.audience.china import ChinaRules
 from airflow_provider_aliyunsms.audience.prepared import prepare_block
 
 CELLS = {
-    "phone_number": st.one_of(
-        st.sampled_from(
-            ["13800001234", "+86 138 0000 1234", "8613800001234", "１３８００００１２３４", " 13800001234"]
-            + ["12800001234", "20800001234", "1380000123", "١٣٨٠٠٠٠١٢٣٤", "", " ", "+12025550123", "rubbish\n"]
-        ),
-        st.sampled_from([None, 13800001234, 13800001234.0, True, Decimal(13800001234)]),
+    "phone_number": st.sampled_from(
+        [
+            *("13800001234", "+86 138 0000 1234", "8613800001234", "１３８００００１２３４", " 13800001234"),
+            *(
+                "12800001234",
+                "20800001234",
+                "1380000123",
+                "١٣٨٠٠٠٠١٢٣٤",
+                "",
+                " ",
+                "+12025550123",
+                "rubbish\n",
+            ),
+            *(None, 13800001234, 13800001234.0, True, Decimal(13800001234)),
+        ]
     ),
     "sign_name": st.sampled_from(["签名", "", " x ", None, "\ud800", 1, True, 1.0]),
     "sms_up_extend_code": st.sampled_from(["12", "", None, "1x", 1, True, 1.0]),
     "name": st.one_of(
-        st.sampled_from(["客户", '"quoted" %s', "line\nend", " ", "", "x" * 8, "x" * 9, "\ud800x", None, 5, 1.5]),
+        st.sampled_from(
+            ["客户", '"quoted" %s', "line\nend", " ", "", "x" * 8, "x" * 9, "\ud800x", None, 5, 1.5]
+        ),
         st.text(max_size=10),
     ),
     "100%": st.text(min_size=1, max_size=8),
@@ -60,7 +71,10 @@ def outcome(rules, names, records):
         found.numbers,
         found.contents,
         found.given or found.numbers,
-        [(one.position, one.row, one.reason.code, one.reason.field, one.reason.reason) for one in found.refusals],
+        [
+            (one.position, one.row, one.reason.code, one.reason.field, one.reason.reason)
+            for one in found.refusals
+        ],
     )
 
 
