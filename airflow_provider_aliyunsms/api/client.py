@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.answers import Answer
     from airflow_provider_aliyunsms.api.credentials import Credentials, CredentialsProvider
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
+    from airflow_provider_aliyunsms.api.forms import JsonTexts
     from airflow_provider_aliyunsms.api.transport import Transport
 
 _CHINA: Final = "2017-05-25"
@@ -81,7 +82,7 @@ class AliyunSmsClient:
         phone_numbers: Sequence[str],
         sign_names: Sequence[str],
         template_code: str,
-        template_params: Sequence[Mapping[str, str]] | None = None,
+        template_params: Sequence[Mapping[str, str]] | JsonTexts | None = None,
         sms_up_extend_codes: Sequence[str] | None = None,
         out_id: str | None = None,
         envelope: Envelope | None = None,

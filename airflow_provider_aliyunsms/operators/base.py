@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aliyunsms.audience.recipients import Recipient
-    from airflow_provider_aliyunsms.audience.rows import Row
+    from airflow_provider_aliyunsms.audience.prepared import Rules
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
     from airflow_provider_aliyunsms.campaign.run import Plan, Result
@@ -126,7 +125,7 @@ class AliyunSmsSendOperator(BaseOperator):
         """Build the way out."""
 
     @abstractmethod
-    def make_prepare(self) -> Callable[[Row], Recipient]:
+    def make_rules(self) -> Rules:
         """Build the rules that make a recipient of a row."""
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -212,8 +211,8 @@ class AliyunSmsSendOperator(BaseOperator):
         )
         return Plan(
             campaign_id=campaign_id,
-            rows=self._audience().rows(),
-            prepare=self.make_prepare(),
+            blocks=self._audience().blocks(),
+            rules=self.make_rules(),
             dedupe=self.dedupe,
             channel=self.make_channel(),
             store=choice.store,
