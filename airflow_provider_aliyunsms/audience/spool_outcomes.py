@@ -8,6 +8,7 @@ neighbours. Everybody else is looked up by key.
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.members import Members
@@ -59,11 +60,11 @@ class SpoolOutcomes:
         endings = self._states.page(page).endings
         wanted = [not ending for ending in endings] if any(endings) else None
         members = self._pages.members(page, wanted=wanted)
-        positions: Iterable[int] = range(len(endings))
-        if wanted is not None:
-            positions = [position for position, one in enumerate(wanted) if one]
         first = page * _PAGE
-        self._places.update(zip(members.keys, (first + position for position in positions), strict=True))
+        places: Iterable[int] = range(first, first + len(endings))
+        if wanted is not None:
+            places = compress(places, wanted)
+        self._places.update(zip(members.keys, places, strict=True))
         return members
 
     def find(self, keys: Sequence[int]) -> Iterator[tuple[int, Recipient]]:
