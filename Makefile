@@ -121,10 +121,13 @@ bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md 
 	@$(BENCH_VENV)/bin/python tests/benchmarks/run.py
 
 .PHONY: lock
-lock: ## Write the newest versions that fit together to requirements-dev.lock (needs uv)
-	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
-		--extra simulator pyproject.toml requirements-dev.in --output-file $(LOCK)
+lock: ## Write the newest versions that fit together to requirements-*.lock (needs uv)
+	@compile=(uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock')
+	"$${compile[@]}" --extra simulator pyproject.toml requirements-dev.in --output-file $(LOCK)
+	for name in bench browser; do
+		"$${compile[@]}" --constraint $(LOCK) requirements-$$name.in --output-file requirements-$$name.lock
+	done
 
 .PHONY: clean
 clean: ## Remove everything that is made here
@@ -139,10 +142,10 @@ $(DEMO_STAMP): $(LOCK) pyproject.toml
 	@.ci/make-venv "$(PYTHON)" $(DEMO_VENV) -c $(LOCK) editables hatchling '.[simulator]'
 	touch $@
 
-$(BROWSER_STAMP): $(LOCK) requirements-browser.in pyproject.toml
-	@.ci/make-venv "$(PYTHON)" $(BROWSER_VENV) -r $(LOCK) -r requirements-browser.in
+$(BROWSER_STAMP): $(LOCK) requirements-browser.lock pyproject.toml
+	@.ci/make-venv "$(PYTHON)" $(BROWSER_VENV) -r $(LOCK) -r requirements-browser.lock
 	touch $@
 
-$(BENCH_STAMP): $(LOCK) requirements-bench.in pyproject.toml
-	@.ci/make-venv "$(PYTHON)" $(BENCH_VENV) -r $(LOCK) -r requirements-bench.in
+$(BENCH_STAMP): $(LOCK) requirements-bench.lock pyproject.toml
+	@.ci/make-venv "$(PYTHON)" $(BENCH_VENV) -r $(LOCK) -r requirements-bench.lock
 	touch $@

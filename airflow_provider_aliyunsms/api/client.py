@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_aliyunsms.api.answers import Answer
+    from airflow_provider_aliyunsms.api.forms import JsonTexts
     from airflow_provider_aliyunsms.api.signature import Envelope
 
 
@@ -39,7 +40,7 @@ class AliyunSmsClient(Queries):
         phone_numbers: Sequence[str],
         sign_names: Sequence[str],
         template_code: str,
-        template_params: Sequence[Mapping[str, str]] | None = None,
+        template_params: Sequence[Mapping[str, str]] | JsonTexts | None = None,
         sms_up_extend_codes: Sequence[str] | None = None,
         out_id: str | None = None,
         envelope: Envelope | None = None,

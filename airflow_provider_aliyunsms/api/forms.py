@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
+class JsonTexts(tuple[str, ...]):
+    """The entries of a list, each as JSON already: one that was written before need not be written again."""
+
+    __slots__ = ()
+
+
 def batch_sms_form(
     *,
     phone_numbers: Sequence[str],
     sign_names: Sequence[str],
     template_code: str,
-    template_params: Sequence[Mapping[str, str]] | None,
+    template_params: Sequence[Mapping[str, str]] | JsonTexts | None,
     sms_up_extend_codes: Sequence[str] | None,
     out_id: str | None,
 ) -> dict[str, str]:
@@ -37,7 +43,9 @@ def batch_sms_form(
         "SignNameJson": _ENCODE(list(sign_names)),
         "TemplateCode": template_code,
     }
-    if template_params is not None:
+    if isinstance(template_params, JsonTexts):
+        form["TemplateParamJson"] = f"[{','.join(template_params)}]"
+    elif template_params is not None:
         form["TemplateParamJson"] = _ENCODE(_all_texts(template_params))
     if sms_up_extend_codes is not None:
         form["SmsUpExtendCodeJson"] = _ENCODE(list(sms_up_extend_codes))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -25,37 +27,45 @@ def text_lines(stream: BinaryIO, *, encoding: str | None, broken: BrokenLine) ->
     :param encoding: as ``check_encoding`` returned it, None for UTF-8.
     :param broken: makes the error for a line that cannot be read, from what is wrong with it.
     """
-    lines = _byte_lines(stream, broken=broken)
+    blocks = _whole_lines(stream, broken=broken)
     if encoding is None:
-        yield from _utf8(lines, broken=broken)
+        yield from _utf8(blocks, broken=broken)
         return
     decoder = Decoder(encoding=encoding, broken=broken)
-    for raw in lines:
+    for raw in _lines(blocks):
         yield decoder.text(raw)
     decoder.finish()
 
 
-def _utf8(lines: Iterator[bytes], *, broken: BrokenLine) -> Iterator[str]:
-    encoding = "utf-8-sig"
-    for raw in lines:
+def _utf8(blocks: Iterator[bytes], *, broken: BrokenLine) -> Iterator[str]:
+    mark = codecs.BOM_UTF8
+    for marked in blocks:
+        block, mark = marked.removeprefix(mark), b""
         try:
-            line = raw.decode(encoding)
-        except UnicodeDecodeError:
-            line = None
-        if line is None:
+            text = block.decode()
+        except UnicodeDecodeError as error:
+            # What stands before the broken line comes first, so that the error can say where it is.
+            text = block[: block.rfind(b"\n", 0, error.start) + 1].decode()
+            complete = False
+        else:
+            complete = True
+        yield from io.StringIO(text, newline="\n")
+        if not complete:
             # Raised outside the handler: the decoder's exception holds the bytes it choked on.
             raise broken(NOT_UTF8)
-        yield line
-        encoding = "utf-8"
 
 
-def _byte_lines(stream: BinaryIO, *, broken: BrokenLine) -> Iterator[bytes]:
+def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    for block in blocks:
+        yield from io.BytesIO(block)
+
+
+def _whole_lines(stream: BinaryIO, *, broken: BrokenLine) -> Iterator[bytes]:
     rest = b""
     while block := stream.read(_BLOCK):
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        for line in lines:
-            yield line + b"\n"
+        whole, end, rest = (rest + block).rpartition(b"\n")
+        if end:
+            yield whole + end
         if len(rest) > MAX_LINE_BYTES:
             raise broken("is too long")
     if rest:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Row, field_label
+from airflow_provider_aliyunsms.audience.blocks import TableBlock
+from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, field_label
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 ColumnMapping = Mapping[str, str | None]
@@ -52,7 +53,7 @@ class Columns:
 
 class Table:
     """
-    Makes rows of cells under one header.
+    Makes blocks of rows of cells under one header.
 
     :param names: the columns as the source names them.
     :param place: what an error calls the source of the names, such as ``header row``.
@@ -62,16 +63,12 @@ class Table:
     def __init__(self, names: Sequence[str], *, columns: Columns, number_field: str, place: str) -> None:
         self._place = place
         self._names = self._checked_names(names, columns, number_field)
-        self._kept = None if None not in self._names else [name is not None for name in self._names]
         self._number_field = number_field
         self.width = len(self._names)
 
-    def row(self, cells: Sequence[Any], *, number: int) -> Row:
-        """One row; there must be as many cells as columns."""
-        pairs: Iterator[tuple[Any, Any]] = zip(self._names, cells, strict=True)
-        if self._kept is not None:
-            pairs = (pair for pair in pairs if pair[0] is not None)
-        return Row(number=number, values=dict(pairs), flat=True, number_field=self._number_field)
+    def block(self, records: Sequence[Sequence[Any]], first: int) -> TableBlock:
+        """Some rows; there must be as many cells in each as columns."""
+        return TableBlock(names=self._names, records=records, first=first, number_field=self._number_field)
 
     def _checked_names(self, names: Sequence[str], columns: Columns, number_field: str) -> list[str | None]:
         for theirs in columns.given:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, BinaryIO
 
+from airflow_provider_aliyunsms.audience.blocks import in_blocks
 from airflow_provider_aliyunsms.audience.byte_lines import text_lines
 from airflow_provider_aliyunsms.audience.columns import Table
 from airflow_provider_aliyunsms.audience.opening import opened
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from _csv import Reader
     from collections.abc import Iterator
 
+    from airflow_provider_aliyunsms.audience.blocks import Block
     from airflow_provider_aliyunsms.audience.reading import Reading
-    from airflow_provider_aliyunsms.audience.rows import Row
 
 
-def read_csv(path: str, reading: Reading) -> Iterator[Row]:
+def read_csv(path: str, reading: Reading) -> Iterator[Block]:
     """
-    The rows of a comma-separated text file, one at a time; every other column is a template variable.
+    The rows of a comma-separated text file; every other column is a template variable.
 
     Quoted cells may hold commas, quotes and line ends. Empty lines are skipped and not counted.
 
@@ -29,7 +30,9 @@ def read_csv(path: str, reading: Reading) -> Iterator[Row]:
         row with too few or too many cells, broken quoting, another encoding, or an unreadable file.
     """
     with opened(path, reading) as stream:
-        yield from _CsvRows(stream, encoding=reading.encoding).rows(reading)
+        rows = _CsvRows(stream, encoding=reading.encoding)
+        table = _table(rows.header(), reading)
+        yield from in_blocks(rows.records(width=table.width), table.block)
 
 
 class _CsvRows:
@@ -41,28 +44,28 @@ class _CsvRows:
         lines = text_lines(stream, encoding=encoding, broken=self._broken)
         self._reader: Reader = csv.reader(lines, strict=True)
 
-    def rows(self, reading: Reading) -> Iterator[Row]:
-        table = _table(next(self._records(), None), reading)
+    def header(self) -> list[str] | None:
+        cells = next(self._cells(), None)
         self._in_header = False
-        for cells in self._records():
-            self._number += 1
-            if len(cells) != table.width:
-                raise self._ragged(len(cells), table.width)
-            yield table.row(cells, number=self._number)
+        return cells
 
-    def _records(self) -> Iterator[list[str]]:
-        while True:
-            try:
-                cells = next(self._reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                problem = _plain_words(str(error))
-            else:
+    def records(self, *, width: int) -> Iterator[list[str]]:
+        for cells in self._cells():
+            self._number += 1
+            if len(cells) != width:
+                raise self._ragged(len(cells), width)
+            yield cells
+
+    def _cells(self) -> Iterator[list[str]]:
+        try:
+            for cells in self._reader:
                 if len(cells) > 1 or (cells and cells[0].strip()):
                     yield cells
-                continue
-            raise self._broken(f"is not valid CSV: {problem}")
+        except csv.Error as error:
+            problem = _plain_words(str(error))
+        else:
+            return
+        raise self._broken(f"is not valid CSV: {problem}")
 
     def _broken(self, problem: str) -> AudienceError:
         if self._in_header:

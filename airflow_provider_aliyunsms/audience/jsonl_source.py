@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from airflow_provider_aliyunsms.audience.blocks import Block, row_blocks
 from airflow_provider_aliyunsms.audience.byte_lines import text_lines
 from airflow_provider_aliyunsms.audience.opening import opened
 from airflow_provider_aliyunsms.audience.rows import Row
@@ -18,29 +19,33 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.reading import Reading
 
 
-def read_jsonl(path: str, reading: Reading) -> Iterator[Row]:
+def read_jsonl(path: str, reading: Reading) -> Iterator[Block]:
     """
-    The rows of a text file of JSON lines, one at a time: objects, or strings that are just a number.
+    The rows of a text file of JSON lines: objects, or strings that are just a number.
 
     Keys the API does not know are template variables, as in a CSV file. Empty lines are skipped.
 
     :raises AudienceError: for a line that is no JSON, is another kind of value or has a key twice, another
         encoding, or an unreadable file.
     """
+    with opened(path, reading) as stream:
+        yield from row_blocks(_rows(stream, reading))
+
+
+def _rows(stream: BinaryIO, reading: Reading) -> Iterator[Row]:
     row = line_number = 0
 
     def broken(problem: str) -> AudienceError:
         return AudienceError(f"Row {row + 1} (line {line_number + 1} of the file) {problem}.", row=row + 1)
 
-    with opened(path, reading) as stream:
-        for line in text_lines(stream, encoding=reading.encoding, broken=broken):
-            if line.strip():
-                values = _values(line, reading)
-                if isinstance(values, str):
-                    raise broken(values)
-                row += 1
-                yield Row(number=row, values=values, flat=True, number_field=reading.number_field)
-            line_number += 1
+    for line in text_lines(stream, encoding=reading.encoding, broken=broken):
+        if line.strip():
+            values = _values(line, reading)
+            if isinstance(values, str):
+                raise broken(values)
+            row += 1
+            yield Row(number=row, values=values, flat=True, number_field=reading.number_field)
+        line_number += 1
 
 
 def _values(line: str, reading: Reading) -> Mapping[str, Any] | str:

@@ -7,6 +7,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from airflow_provider_aliyunsms.audience.blocks import BLOCK
 from airflow_provider_aliyunsms.audience.columns import Table
 from airflow_provider_aliyunsms.audience.opening import is_packed, opened
 from airflow_provider_aliyunsms.audience.spool_file import disk_before_sending
@@ -15,14 +16,14 @@ from airflow_provider_aliyunsms.exceptions import AudienceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_provider_aliyunsms.audience.blocks import Block
     from airflow_provider_aliyunsms.audience.reading import Reading
-    from airflow_provider_aliyunsms.audience.rows import Row
 
-BATCH = 4096
+BATCH = BLOCK
 _BLOCK = 1024 * 1024
 
 
-def read_parquet(path: str, reading: Reading) -> Iterator[Row]:
+def read_parquet(path: str, reading: Reading) -> Iterator[Block]:
     """
     The rows of a Parquet file, a small batch of a row group at a time; every other column is a variable.
 
@@ -32,10 +33,10 @@ def read_parquet(path: str, reading: Reading) -> Iterator[Row]:
         Python form, or an unreadable file.
     """
     with opened(path, reading) as stream, _seekable(stream, packed=is_packed(path)) as file:
-        yield from _rows(file, reading)
+        yield from _blocks(file, reading)
 
 
-def _rows(file: BinaryIO, reading: Reading) -> Iterator[Row]:
+def _blocks(file: BinaryIO, reading: Reading) -> Iterator[Block]:
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
@@ -50,9 +51,10 @@ def _rows(file: BinaryIO, reading: Reading) -> Iterator[Row]:
             place="Parquet file",
         )
         for batch in source.iter_batches(batch_size=BATCH, use_threads=False):
-            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                number += 1
-                yield table.row(cells, number=number)
+            records = [*zip(*(column.to_pylist() for column in batch.columns), strict=True)]
+            if records:
+                yield table.block(records, number + 1)
+            number += len(records)
     except (ArrowException, ValueError, OverflowError) as error:
         problem = type(error).__name__
     except OSError as error:

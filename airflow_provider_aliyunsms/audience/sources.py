@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_aliyunsms.audience.blocks import Block, row_blocks, rows_of
 from airflow_provider_aliyunsms.audience.columns import Columns
 from airflow_provider_aliyunsms.audience.csv_source import read_csv
 from airflow_provider_aliyunsms.audience.encodings import check_encoding
@@ -19,9 +20,9 @@ from airflow_provider_aliyunsms.audience.reading import Fingerprint, Reading, no
 from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, OpenBinary, Row
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
-__all__ = ["FILE_ENDINGS", "Columns", "OpenBinary", "Row", "check_source", "read_rows"]
+__all__ = ["FILE_ENDINGS", "Columns", "OpenBinary", "Row", "check_source", "read_blocks", "read_rows"]
 
-_TEXT: Mapping[str, Callable[[str, Reading], Iterator[Row]]] = {
+_TEXT: Mapping[str, Callable[[str, Reading], Iterator[Block]]] = {
     ".csv": read_csv,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
@@ -32,7 +33,7 @@ FILE_ENDINGS = (*_TEXT, _PARQUET)
 """Each of them may be followed by ``.gz``."""
 
 
-def read_rows(
+def read_blocks(
     source: object,
     *,
     number_field: str = PHONE_NUMBER,
@@ -40,12 +41,12 @@ def read_rows(
     fingerprint: Fingerprint = no_fingerprint,
     columns: Columns | None = None,
     encoding: str | None = None,
-) -> Iterator[Row]:
+) -> Iterator[Block]:
     """
-    The rows of an audience, one at a time and in order.
+    The rows of an audience in order, some thousands at a time.
 
-    The kind of source is checked at once; a file is opened when the first row is asked for, and its errors
-    appear with the row they are in. Reading twice gives the same rows, except for a one-way iterator.
+    The kind of source is checked at once; a file is opened when the first block is asked for, and its errors
+    come after the rows before them. Reading twice gives the same rows, except for a one-way iterator.
 
     :param source: an iterable of numbers or mappings, or of lists of these, or the path or URI of a file ending in
         one of :data:`FILE_ENDINGS`, packed with gzip or not.
@@ -70,11 +71,20 @@ def read_rows(
         msg = "encoding means something for CSV and JSON-lines files only"
         raise ConfigurationError(msg, advice="Leave it out.")
     if path is None:
-        return read_list(source, number_field=number_field, columns=reading.columns)  # type: ignore[arg-type] # check_source saw an iterable
+        return row_blocks(read_list(source, number_field=number_field, columns=reading.columns))  # type: ignore[arg-type] # check_source saw an iterable
     if ending == _PARQUET:
         check_parquet()
         return read_parquet(path, reading)
     return _TEXT[_ending(path)](path, reading)
+
+
+def read_rows(source: object, *, open_binary: OpenBinary, **reading: Any) -> Iterator[Row]:
+    """
+    The same rows one at a time: slower, for whoever wants to look at them.
+
+    :param reading: the other parameters of :func:`read_blocks`.
+    """
+    return rows_of(read_blocks(source, open_binary=open_binary, **reading))
 
 
 def check_source(source: object) -> str | None:

@@ -26,17 +26,13 @@ PRAGMA cache_size = -32000;
 """
 
 _SCHEMA = """
-CREATE TABLE spool (
-    seq INTEGER PRIMARY KEY,
-    key INTEGER,            -- NULL: will never be sent
-    outcome TEXT,           -- NULL: pending
-    code TEXT,
-    answer INTEGER,
-    message_id TEXT,
-    number TEXT NOT NULL,
-    given TEXT,             -- NULL: written as in number
-    content TEXT
+CREATE TABLE page (
+    number INTEGER PRIMARY KEY, size INTEGER NOT NULL,
+    keys BLOB NOT NULL, numbers TEXT NOT NULL, contents TEXT NOT NULL,
+    given TEXT,             -- NULL: written as in numbers
+    states BLOB, message_ids TEXT
 );
+CREATE TABLE shard (shard INTEGER NOT NULL, keys BLOB NOT NULL);
 CREATE TABLE answer (id INTEGER PRIMARY KEY, out_id TEXT NOT NULL, biz_id TEXT, time TEXT NOT NULL);
 CREATE TABLE rejection (
     seq INTEGER PRIMARY KEY, row INTEGER NOT NULL,

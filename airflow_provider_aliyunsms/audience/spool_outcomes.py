@@ -2,125 +2,193 @@
 """
 Outcomes on their way into the spool.
 
-The first outcome of recipients who were just read, which is nearly every one, is written for whole ranges of
-neighbours and for several calls in one stroke. Everything else is looked up by its key.
+The first outcome of recipients who were just read, which is nearly every one, is written for whole runs of
+neighbours. Everybody else is looked up by key.
 """
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience import spool_sql as sql
-from airflow_provider_aliyunsms.audience.spool_file import disk_while_sending
-from airflow_provider_aliyunsms.audience.spool_records import OUTCOMES, PENDING
+from airflow_provider_aliyunsms.audience.members import Members
+from airflow_provider_aliyunsms.audience.spool_keys import KeyPlaces
+from airflow_provider_aliyunsms.audience.spool_records import OUTCOMES, PENDING, UNKNOWN, ReceiptRun
+from airflow_provider_aliyunsms.audience.spool_states import Ending
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-Settlement = tuple[int, str, str | None, str | None]
+    from airflow_provider_aliyunsms.audience.recipients import Recipient
+    from airflow_provider_aliyunsms.audience.spool_pages import SpoolPages
+    from airflow_provider_aliyunsms.audience.spool_records import Settlement
+    from airflow_provider_aliyunsms.audience.spool_states import SpoolStates
 
-MOST_WAITING = 1000
-"""Recipients whose outcomes are held back at most: ten calls."""
+_PAGE = 1 << 16
+"""A place is the number of a page times this, plus the position in it."""
+
+_ANSWERS_HELD_BACK = 100
+_NO_ANSWER = (None, None, None)
 
 
 class SpoolOutcomes:
     """
-    Writes outcomes; whoever reads the spool calls :meth:`flush` before.
+    Writes outcomes and tells receipts.
 
     :param connection: the spool's.
+    :param pages: what the rows say.
+    :param states: what became of them.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, pages: SpoolPages, states: SpoolStates) -> None:
         self._db = connection
-        # Where those stand who are pending and were read: as many as are under way.
+        self._pages = pages
+        self._states = states
+        # Where those stand who were read and are not settled: as many as are under way.
         self._places: dict[int, int] = {}
+        self._all_places = KeyPlaces(connection)
         self._answers = 0
         self._waiting_answers: list[tuple[Any, ...]] = []
-        self._waiting_ranges: list[list[Any]] = []
-        self._waiting = 0
-        self._tally: dict[str, int] | None = None
 
     def begin_reading(self) -> None:
         """Forget who was read before."""
         self._places.clear()
 
-    def note_places(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Remember pending rows that were read, by place and key."""
-        self._places.update((row[1], row[0]) for row in rows)
+    def pending(self, page: int) -> Members:
+        """Return the pending recipients of a page and remember where they stand."""
+        endings = self._states.page(page).endings
+        wanted = [not ending for ending in endings] if any(endings) else None
+        members = self._pages.members(page, wanted=wanted)
+        first = page * _PAGE
+        places: Iterable[int] = range(first, first + len(endings))
+        if wanted is not None:
+            places = compress(places, wanted)
+        self._places.update(zip(members.keys, places, strict=True))
+        return members
+
+    def find(self, keys: Sequence[int]) -> Iterator[tuple[int, Recipient]]:
+        """Yield the recipients with these keys."""
+        last, members = 0, Members()
+        for key in keys:
+            place = self._place(key)
+            if place is None:
+                continue
+            page, position = divmod(place, _PAGE)
+            if page != last:
+                last, members = page, self._pages.members(page, wanted=None)
+            yield from members.part(position, position + 1)
 
     def settle(self, *, out_id: str, biz_id: str | None, time: str, settlements: Iterable[Settlement]) -> int:
         """Take the outcomes of one chunk; see the spool."""
         self._answers += 1
-        ranges: list[list[Any]] = []
-        others: list[tuple[Any, ...]] = []
-        for key, outcome, code, message_id in settlements:
-            facts = [_checked_outcome(outcome), code, message_id, self._answers]
-            seq = self._places.pop(key, None)
-            if seq is None:
-                others.append((*facts, key))
-            elif ranges and ranges[-1][5] == seq - 1 and ranges[-1][:4] == facts:
-                ranges[-1][5] = seq
-            else:
-                ranges.append([*facts, seq, seq])
         self._waiting_answers.append((self._answers, out_id, biz_id, time))
-        found = self._hold(ranges)
-        if others:
-            self.flush()
-            return found + self._change(sql.SETTLE, others)
-        if self._waiting >= MOST_WAITING:
-            self.flush()
+        if len(self._waiting_answers) >= _ANSWERS_HELD_BACK:
+            self._flush()
+        found = 0
+        for settlement in settlements:
+            if settlement.outcome not in OUTCOMES:
+                msg = f"an outcome is one of {sorted(OUTCOMES)}"
+                raise ValueError(msg)
+            ending = Ending(settlement.outcome, settlement.code)
+            found += self._change(
+                settlement.keys,
+                ending=ending,
+                answer=self._answers,
+                ids=settlement.message_ids,
+                # Who is unknown is mostly settled for good a little later.
+                keep=settlement.outcome == UNKNOWN,
+            )
         return found
 
     def reopen(self, keys: Sequence[int]) -> int:
         """Take outcomes back; see the spool."""
-        self.flush()
-        return self._change(sql.REOPEN, [(key,) for key in keys])
+        return self._change(keys, ending=Ending(PENDING, None), answer=0, ids=None, keep=True)
 
-    def flush(self) -> None:
-        """Write what is held back."""
-        if not self._waiting_answers:
-            return
-        with disk_while_sending():
+    def receipts(self, page: int) -> Iterator[ReceiptRun]:
+        """Yield the receipts of a page."""
+        self._flush()
+        states = self._states.page(page)
+        canonical, given = self._pages.numbers(page)
+        ids = states.message_ids
+        for start, stop, number, answer in states.runs():
+            ending = self._states.endings[number]
+            out_id, biz_id, time = self._answer(answer)
+            yield ReceiptRun(
+                numbers=(given if ending.local else canonical)[start:stop],
+                outcome=ending.outcome,
+                code=ending.code,
+                biz_id=biz_id,
+                out_id=out_id,
+                time=time,
+                message_ids=[ids.get(position) for position in range(start, stop)] if ids else None,
+            )
+
+    def _change(
+        self,
+        keys: Sequence[int],
+        *,
+        ending: Ending,
+        answer: int,
+        ids: Sequence[str | None] | None,
+        keep: bool,
+    ) -> int:
+        take = self._places.get if keep else self._places.pop
+        places = [take(key, None) for key in keys]
+        if None in places:
+            places = [
+                self._place(key) if place is None else place for key, place in zip(keys, places, strict=True)
+            ]
+        for start, stop, place in _neighbours(places):
+            page, position = divmod(place, _PAGE)
+            self._states.change(
+                page,
+                start=position,
+                stop=position + stop - start,
+                ending=ending,
+                answer=answer,
+                message_ids=None if ids is None else ids[start:stop],
+            )
+        return len(places) - places.count(None)
+
+    def _place(self, key: int) -> int | None:
+        place = self._places.get(key)
+        return self._all_places.find(key, places=self._sendable) if place is None else place
+
+    def _sendable(self) -> Iterator[tuple[int, int]]:
+        for page in range(1, self._pages.count + 1):
+            endings, first = self._states.page(page).endings, page * _PAGE
+            for position, key in enumerate(self._pages.keys(page)):
+                if not self._states.endings[endings[position]].local:
+                    yield key, first + position
+
+    def _answer(self, number: int) -> tuple[str | None, str | None, str | None]:
+        if not number:
+            return _NO_ANSWER
+        query = "SELECT out_id, biz_id, time FROM answer WHERE id = ?"
+        found: tuple[str | None, str | None, str | None] = self._db.execute(query, (number,)).fetchone()
+        return found
+
+    def _flush(self) -> None:
+        if self._waiting_answers:
+            statement = "INSERT INTO answer (id, out_id, biz_id, time) VALUES (?, ?, ?, ?)"
             self._db.execute("BEGIN")
-            self._db.executemany(sql.INSERT_ANSWER, self._waiting_answers)
-            self._db.executemany(sql.SETTLE_RANGE, self._waiting_ranges)
+            self._db.executemany(statement, self._waiting_answers)
             self._db.execute("COMMIT")
-        self._waiting_answers.clear()
-        self._waiting_ranges.clear()
-        self._waiting = 0
-
-    def tally(self) -> dict[str, int]:
-        """How many rows ended how; kept while only pending rows are settled, else counted anew."""
-        self.flush()
-        if self._tally is None:
-            with disk_while_sending():
-                self._tally = dict(self._db.execute(sql.COUNTS, (PENDING,)).fetchall())
-        return self._tally
-
-    def _hold(self, ranges: list[list[Any]]) -> int:
-        held = 0
-        for one in ranges:
-            size = one[5] - one[4] + 1
-            held += size
-            if self._tally is not None:
-                self._tally[PENDING] -= size
-                self._tally[one[0]] = self._tally.get(one[0], 0) + size
-        self._waiting_ranges += ranges
-        self._waiting += held
-        return held
-
-    def _change(self, statement: str, parameters: list[tuple[Any, ...]]) -> int:
-        self._tally = None
-        with disk_while_sending():
-            self._db.execute("BEGIN")
-            changed = self._db.executemany(statement, parameters).rowcount
-            self._db.execute("COMMIT")
-        return max(changed, 0)
+            self._waiting_answers.clear()
 
 
-def _checked_outcome(outcome: str) -> str:
-    if outcome not in OUTCOMES:
-        msg = f"an outcome is one of {sorted(OUTCOMES)}"
-        raise ValueError(msg)
-    return outcome
+def _neighbours(places: Sequence[int | None]) -> Iterator[tuple[int, int, int]]:
+    """Yield start, stop and first place of each run of places that follow each other; None is left out."""
+    first = places[0] if places else None
+    if first is not None and places == [*range(first, first + len(places))]:
+        yield 0, len(places), first
+        return
+    start = 0
+    while start < len(places):
+        first, stop = places[start], start + 1
+        if first is not None:
+            while stop < len(places) and places[stop] == first + stop - start:
+                stop += 1
+            yield start, stop, first
+        start = stop

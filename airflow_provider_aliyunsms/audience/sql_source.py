@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_aliyunsms.audience.blocks import BLOCK
 from airflow_provider_aliyunsms.audience.columns import Columns, Table
 from airflow_provider_aliyunsms.audience.sql_errors import query_failed
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.audience.rows import Row
+    from airflow_provider_aliyunsms.audience.blocks import Block
 
-BATCH = 5000
+BATCH = BLOCK
 
 
 class Cursor(Protocol):
@@ -33,7 +34,7 @@ class Cursor(Protocol):
 OpenCursor = Callable[[], AbstractContextManager[Cursor]]
 
 
-def read_sql(open_cursor: OpenCursor, *, number_field: str, columns: Columns) -> Iterator[Row]:
+def read_sql(open_cursor: OpenCursor, *, number_field: str, columns: Columns) -> Iterator[Block]:
     """
     The rows of a query in its order; every column the API does not know is a template variable.
 
@@ -50,9 +51,8 @@ def read_sql(open_cursor: OpenCursor, *, number_field: str, columns: Columns) ->
         # After the first fetch, because a server-side cursor learns its columns from it.
         table = _table(cursor, columns=columns, number_field=number_field)
         while batch:
-            for cells in batch:
-                number += 1
-                yield table.row(_cells(cells), number=number)
+            yield table.block([_cells(row) for row in batch], number + 1)
+            number += len(batch)
             batch = _fetch(cursor, done=number)
 
 

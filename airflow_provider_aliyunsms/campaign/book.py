@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.audience.members import Members
+from airflow_provider_aliyunsms.audience.spool import Settlement
 from airflow_provider_aliyunsms.campaign.chunks import Chunk
 from airflow_provider_aliyunsms.campaign.evidence import REPLAY_LIMIT
 from airflow_provider_aliyunsms.campaign.jobs import Job
@@ -23,8 +25,6 @@ WRITE_EVERY = 2.0
 
 MAPPING_UNKNOWN = "local.MAPPING_UNKNOWN"
 OPEN = "local.NO_ANSWER"
-
-Settlement = tuple[int, str, str | None, str | None]
 
 
 class Book:
@@ -126,7 +126,7 @@ class Book:
             out_id=job.entry.out_id,
             biz_id=None,
             time=job.entry.date,
-            settlements=[(key, "unknown", code or OPEN, None) for key in job.entry.keys],
+            settlements=[Settlement(job.entry.keys, "unknown", code or OPEN)],
         )
         if job.entry.seen:
             # Without this the next try would take the replay for a copy that may have arrived, and its retries,
@@ -163,11 +163,10 @@ class Book:
 
     def _reopen(self, window: Window, entry: Entry) -> Job:
         found = self._spool.find(entry.keys)
-        members = [(key, found[key]) for key in entry.keys if key in found]
+        members = Members.of([(key, found[key]) for key in entry.keys if key in found])
         chunk = Chunk(
             out_id=entry.out_id,
-            keys=tuple(key for key, _ in members),
-            recipients=tuple(recipient for _, recipient in members),
+            members=members,
             # Under another AccessKey the gateway may not know the nonce: a replay would prove nothing, and send.
             complete=len(members) == len(entry.keys) and window.signer == self._signer(),
         )
@@ -196,17 +195,23 @@ class Book:
 
 
 def _settlements(entry: Entry, outcome: Outcome) -> Iterable[Settlement]:
-    if outcome.kind is Kind.ACCEPTED:
-        ids = outcome.message_ids or (None,) * len(entry.keys)
-        for position, key in enumerate(entry.keys):
-            if position in outcome.failed:
-                yield key, "rejected", outcome.code, None
-            else:
-                yield key, "accepted", None, ids[position]
-    else:
+    if outcome.kind is not Kind.ACCEPTED:
         word = "rejected" if outcome.kind is Kind.REFUSED else "unknown"
-        for key in entry.keys:
-            yield key, word, outcome.code, None
+        yield Settlement(entry.keys, word, outcome.code)
+    elif not outcome.failed:
+        yield Settlement(entry.keys, "accepted", None, outcome.message_ids or None)
+    else:
+        ids = outcome.message_ids or (None,) * len(entry.keys)
+        taken = [position for position in range(len(entry.keys)) if position not in outcome.failed]
+        yield Settlement(
+            [entry.keys[position] for position in sorted(outcome.failed)], "rejected", outcome.code
+        )
+        yield Settlement(
+            [entry.keys[position] for position in taken],
+            "accepted",
+            None,
+            [ids[position] for position in taken],
+        )
 
 
 def _given_up(outcome: Outcome | None) -> bool:

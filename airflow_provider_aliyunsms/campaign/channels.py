@@ -9,9 +9,11 @@ the call ended, so that policy stays in one place.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.api.codes import CodeClass, look_up_code
+from airflow_provider_aliyunsms.api.forms import JsonTexts
+from airflow_provider_aliyunsms.audience.content import shared_content
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
 from airflow_provider_aliyunsms.exceptions import (
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
     from airflow_provider_aliyunsms.api.models import GlobeAnswer, SendDetail
     from airflow_provider_aliyunsms.api.signature import Envelope
+    from airflow_provider_aliyunsms.audience.members import Members
     from airflow_provider_aliyunsms.audience.recipients import Recipient
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
 
@@ -64,17 +67,14 @@ class ChinaChannel:
 
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
         """Send one chunk once; index-aligned arrays, variables left out when nobody has any."""
-        params = [recipient.template_param for recipient in chunk.recipients]
-        codes = [recipient.sms_up_extend_code for recipient in chunk.recipients]
+        members = chunk.members
         try:
             answer = self._client.send_batch_sms(
-                phone_numbers=[recipient.number for recipient in chunk.recipients],
-                sign_names=[recipient.sign_name for recipient in chunk.recipients],
+                phone_numbers=members.numbers,
                 template_code=self._template_code,
-                template_params=params if any(params) else None,
-                sms_up_extend_codes=codes if any(codes) else None,
                 out_id=chunk.out_id,
                 envelope=envelope,
+                **_china_lists(members),
             )
         except ApiError as error:
             return outcome_of(error, time=self._time(), globe=False)
@@ -152,7 +152,7 @@ class GlobeChannel:
 
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
         """Send one chunk once: one text per recipient."""
-        numbers = [recipient.number for recipient in chunk.recipients]
+        numbers = chunk.members.numbers
         try:
             answer = self._client.batch_send_message_to_globe(
                 to=numbers,
@@ -185,6 +185,26 @@ class GlobeChannel:
 
     def _time(self) -> str:
         return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _china_lists(members: Members) -> dict[str, Any]:
+    shared = shared_content(members.contents)
+    if shared is not None:
+        size = len(members)
+        given = any(param != "{}" for param in shared.template_params)
+        return {
+            "sign_names": [shared.sign_name] * size,
+            "template_params": JsonTexts(shared.template_params) if given else None,
+            "sms_up_extend_codes": [shared.sms_up_extend_code] * size if shared.sms_up_extend_code else None,
+        }
+    recipients = [recipient for _, recipient in members]
+    params = [recipient.template_param for recipient in recipients]
+    codes = [recipient.sms_up_extend_code for recipient in recipients]
+    return {
+        "sign_names": [recipient.sign_name for recipient in recipients],
+        "template_params": params if any(params) else None,
+        "sms_up_extend_codes": codes if any(codes) else None,
+    }
 
 
 def outcome_of(error: ApiError, *, time: str, globe: bool) -> Outcome:

@@ -9,6 +9,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.audience.content import has_no_extend_code
+from airflow_provider_aliyunsms.audience.members import Members
 from airflow_provider_aliyunsms.audience.recipients import Recipient
 
 if TYPE_CHECKING:
@@ -23,29 +25,32 @@ class Chunk:
     The recipients of one API call.
 
     :param out_id: the label sent as ``OutId`` or ``TaskId``: the same recipients always have the same one.
-    :param keys: one recipient key per recipient, in order.
-    :param recipients: who receives what, in order.
+    :param members: who receives what, in order, with their keys.
     :param complete: False when the identical request cannot be made again: some of the journaled recipients are no
         longer in the audience, or the AccessKey is another one.
     """
 
     out_id: str
-    keys: tuple[int, ...]
-    recipients: tuple[Recipient, ...]
+    members: Members
     complete: bool = True
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.members)
+
+    @property
+    def keys(self) -> tuple[int, ...]:
+        """One recipient key per recipient, in order."""
+        return self.members.keys
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """The recipients, made anew whenever asked for."""
+        return tuple(recipient for _, recipient in self.members)
 
 
-def make_chunk(*, campaign: str, members: Sequence[Member]) -> Chunk:
+def make_chunk(*, campaign: str, members: Members) -> Chunk:
     """Build a chunk and its out id; a recipient key covers number and content, so the keys say it all."""
-    keys = tuple(key for key, _ in members)
-    return Chunk(
-        out_id=out_id_of(campaign=campaign, keys=keys),
-        keys=keys,
-        recipients=tuple(recipient for _, recipient in members),
-    )
+    return Chunk(out_id=out_id_of(campaign=campaign, keys=members.keys), members=members)
 
 
 def out_id_of(*, campaign: str, keys: Sequence[int]) -> str:
@@ -57,15 +62,14 @@ def out_id_of(*, campaign: str, keys: Sequence[int]) -> str:
 
 def halves(*, campaign: str, chunk: Chunk) -> tuple[Chunk, Chunk]:
     """Split a refused chunk, so that its culprit stands alone in the end."""
-    members = list(zip(chunk.keys, chunk.recipients, strict=True))
-    middle = len(members) // 2
+    middle = len(chunk) // 2
     return (
-        make_chunk(campaign=campaign, members=members[:middle]),
-        make_chunk(campaign=campaign, members=members[middle:]),
+        make_chunk(campaign=campaign, members=chunk.members.part(0, middle)),
+        make_chunk(campaign=campaign, members=chunk.members.part(middle)),
     )
 
 
-def cut(*, campaign: str, batches: Iterable[Sequence[Member]], size: int) -> Iterator[Chunk]:
+def cut(*, campaign: str, batches: Iterable[Members], size: int) -> Iterator[Chunk]:
     """
     Yield chunks of at most ``size`` recipients.
 
@@ -75,13 +79,26 @@ def cut(*, campaign: str, batches: Iterable[Sequence[Member]], size: int) -> Ite
     """
     groups = {False: _Group(size), True: _Group(size)}
     for batch in batches:
-        for member in batch:
+        start = 0
+        while not any(groups.values()) and _is_plain(batch.part(start, start + size), size=size):
+            yield make_chunk(campaign=campaign, members=batch.part(start, start + size))
+            start += size
+        for member in batch.part(start):
             group = groups[bool(member[1].sms_up_extend_code)]
             if group.take(member):
-                yield make_chunk(campaign=campaign, members=group.emptied())
+                yield make_chunk(campaign=campaign, members=Members.of(group.emptied()))
     for group in groups.values():
         while group:
-            yield make_chunk(campaign=campaign, members=group.emptied())
+            yield make_chunk(campaign=campaign, members=Members.of(group.emptied()))
+
+
+def _is_plain(members: Members, *, size: int) -> bool:
+    """Whether these, as nearly always, make a full chunk in which no number is twice and no code is given."""
+    return (
+        len(members) == size
+        and len({*members.numbers}) == size
+        and all(has_no_extend_code(content) for content in members.contents)
+    )
 
 
 class _Group:

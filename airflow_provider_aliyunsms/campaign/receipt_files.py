@@ -5,26 +5,24 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from airflow_provider_aliyunsms.audience.parquet_support import check_parquet
+from airflow_provider_aliyunsms.campaign.receipt_writing import write_csv, write_json_lines, write_parquet
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_provider_aliyunsms.campaign.receipts import Receipts
 
 Receipt = Mapping[str, Any]
 Wanted = Callable[[int], bool]
 
 RECEIPT_ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 _GZIP = ".gz"
-# json.dumps would make this encoder anew for every receipt, which takes longer than to use it
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_BATCH = 20_000
-"""Receipts of one Parquet row group: some 20 MB while it is put together."""
 
 
 def is_receipt_file(path: str) -> bool:
@@ -44,9 +42,9 @@ def is_receipt_file(path: str) -> bool:
     return ending is not None
 
 
-def write_receipts(*, receipts: Iterable[Receipt], path: str, stream: IO[bytes]) -> None:
+def write_receipts(*, receipts: Receipts, path: str, stream: IO[bytes]) -> None:
     """
-    Write receipts in the format of the path; equal receipts give equal bytes.
+    Write receipts in the format of the path; equal receipts give equal bytes, however their runs are cut.
 
     The fields are the same in every format, and all of them are text: in CSV an empty cell stands for None.
 
@@ -55,9 +53,9 @@ def write_receipts(*, receipts: Iterable[Receipt], path: str, stream: IO[bytes])
     """
     ending = _ending(path) or ""
     if ending == ".parquet":
-        _write_parquet(receipts, stream)
+        write_parquet(receipts, stream)
         return
-    write = _write_csv if ending.startswith(".csv") else _write_json_lines
+    write = write_csv if ending.startswith(".csv") else write_json_lines
     if ending.endswith(_GZIP):
         # Name and time would be in the header, and a rebuilt file would not be the same file.
         with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=6, mtime=0) as packed:
@@ -88,11 +86,6 @@ def _ending(path: str) -> str | None:
     return next((ending for ending in RECEIPT_ENDINGS if lower.endswith(ending)), None)
 
 
-def _write_json_lines(receipts: Iterable[Receipt], stream: IO[bytes]) -> None:
-    for receipt in receipts:
-        stream.write(_encode(receipt).encode() + b"\n")
-
-
 def _read_json_lines(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]]:
     for position, line in enumerate(stream):
         if not wanted(position):
@@ -104,21 +97,6 @@ def _read_json_lines(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, R
         if not isinstance(receipt, dict):
             raise _no_receipt(position)
         yield position, receipt
-
-
-def _write_csv(receipts: Iterable[Receipt], stream: IO[bytes]) -> None:
-    text = io.StringIO(newline="")
-    # With line ends of one character, the writer forgets the quotes that the other one needs.
-    writer = csv.writer(text, lineterminator="\r\n")
-    header = False
-    for receipt in receipts:
-        if not header:
-            writer.writerow(receipt)
-            header = True
-        writer.writerow(receipt.values())
-        stream.write(text.getvalue().encode())
-        text.seek(0)
-        text.truncate()
 
 
 def _read_csv(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]]:
@@ -139,22 +117,6 @@ def _read_csv(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]
         elif wanted(position):
             yield position, {name: cell or None for name, cell in zip(names, cells, strict=True)}
         position += 1
-
-
-def _write_parquet(receipts: Iterable[Receipt], stream: IO[bytes]) -> None:
-    import pyarrow as pa
-    from pyarrow.parquet import ParquetWriter
-
-    source = iter(receipts)
-    writer: Any = None
-    try:
-        while batch := list(islice(source, _BATCH)):
-            if writer is None:
-                writer = ParquetWriter(stream, pa.schema([(name, pa.string()) for name in batch[0]]))
-            writer.write_table(pa.Table.from_pylist(batch, schema=writer.schema))
-    finally:
-        if writer is not None:
-            writer.close()
 
 
 def _read_parquet(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]]:

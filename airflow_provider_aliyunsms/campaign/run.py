@@ -5,25 +5,27 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience.recipients import Dedupe, Recipient, recipient_key
-from airflow_provider_aliyunsms.audience.spool import Spool
+from airflow_provider_aliyunsms.audience.recipients import Dedupe, recipient_keys
+from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import Limits, admit
+from airflow_provider_aliyunsms.campaign.chunks import cut
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.ledger import Ledger, Opening
 from airflow_provider_aliyunsms.campaign.progress import Progress
-from airflow_provider_aliyunsms.campaign.receipts import as_receipts
+from airflow_provider_aliyunsms.campaign.receipts import Receipts
 from airflow_provider_aliyunsms.campaign.sender import MakeWorkers, Parts, Sender
 from airflow_provider_aliyunsms.campaign.stores import MemoryStore, Store
 from airflow_provider_aliyunsms.campaign.workers import Workers
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.audience.rows import Row
+    from airflow_provider_aliyunsms.audience.blocks import Block
+    from airflow_provider_aliyunsms.audience.prepared import Rules
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
 
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 
 DRY_RUN = "local.DRY_RUN"
 
-KeepReceipts = Callable[[Iterator[dict[str, Any]], int], dict[str, Any]]
+KeepReceipts = Callable[[Receipts, int], dict[str, Any]]
 """Takes the receipts and their number, returns what the summary says of them."""
 
 
@@ -41,8 +43,8 @@ class Plan:
     Everything one try needs to know.
 
     :param campaign_id: the identity within which nobody is sent to twice.
-    :param rows: the audience as it was given.
-    :param prepare: makes a recipient of a row or rejects it.
+    :param blocks: the audience as it was given.
+    :param rules: make a recipient of a row or reject it.
     :param dedupe: ``content`` or ``phone``: what makes two rows the same.
     :param channel: the way out.
     :param store: where the ledger lives.
@@ -60,8 +62,8 @@ class Plan:
     """
 
     campaign_id: str
-    rows: Iterable[Row]
-    prepare: Callable[[Row], Recipient]
+    blocks: Iterable[Block]
+    rules: Rules
     dedupe: Dedupe
     channel: Channel
     store: Store
@@ -140,9 +142,11 @@ class Campaign:
     def _load(self, spool: Spool, ledger: Ledger) -> None:
         campaign, dedupe = ledger.campaign, self._plan.dedupe
         spool.load(
-            self._plan.rows,
-            prepare=self._plan.prepare,
-            key_of=lambda recipient: recipient_key(campaign_id=campaign, recipient=recipient, dedupe=dedupe),
+            self._plan.blocks,
+            rules=self._plan.rules,
+            keys_of=lambda numbers, contents: recipient_keys(
+                campaign_id=campaign, numbers=numbers, contents=contents, dedupe=dedupe
+            ),
         )
         log.info(
             "Campaign %s: %d rows, %d to be served, local findings %s.",
@@ -205,30 +209,32 @@ class Campaign:
             summary = dict(opening.summary)
         else:
             ledger.finish(summary)
-        summary |= self._plan.keep_receipts(
-            as_receipts(rows=spool.receipts(), api=self._plan.channel.api, at=opening.started_at), spool.total
-        )
+        summary |= self._keep_receipts(spool, opening)
         ledger.close()
         return summary
 
     def _rehearse(self, spool: Spool, opening: Opening) -> dict[str, Any]:
         calls = 0
-        for batch in spool.unsettled(batch=self._plan.policy.chunk_size):
+        size = self._plan.policy.chunk_size
+        for chunk in cut(campaign="", batches=spool.unsettled(batch=size * 8), size=size):
             calls += 1
             spool.settle(
                 out_id="",
                 biz_id=None,
                 time=opening.started_at,
-                settlements=[(key, "skipped", DRY_RUN, None) for key, _ in batch],
+                settlements=[Settlement(chunk.keys, "skipped", DRY_RUN)],
             )
         summary = self._summary(spool=spool, started_at=opening.started_at, requests=0)
-        receipts = as_receipts(rows=spool.receipts(), api=self._plan.channel.api, at=opening.started_at)
         return {
             **summary,
             "dry_run": True,
             "planned_requests": calls,
-            **self._plan.keep_receipts(receipts, spool.total),
+            **self._keep_receipts(spool, opening),
         }
+
+    def _keep_receipts(self, spool: Spool, opening: Opening) -> dict[str, Any]:
+        receipts = Receipts(runs=spool.receipts(), api=self._plan.channel.api, at=opening.started_at)
+        return self._plan.keep_receipts(receipts, spool.total)
 
     def _summary(self, *, spool: Spool, started_at: str, requests: int) -> dict[str, Any]:
         counts = spool.counts()

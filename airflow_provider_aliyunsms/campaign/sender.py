@@ -241,8 +241,7 @@ class Sender:
         if outcome.kind is Kind.SPLIT:
             self._again.extend(halves(campaign=self._parts.ledger.campaign, chunk=job.chunk))
         elif outcome.kind is Kind.RELEASED:
-            members = list(zip(job.chunk.keys, job.chunk.recipients, strict=True))
-            self._again.append(make_chunk(campaign=self._parts.ledger.campaign, members=members))
+            self._again.append(make_chunk(campaign=self._parts.ledger.campaign, members=job.chunk.members))
 
     def _slow_down(self, job: Job, outcome: Outcome) -> None:
         if outcome.throttled:

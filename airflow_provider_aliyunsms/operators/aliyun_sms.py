@@ -15,10 +15,9 @@ from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
 from airflow_provider_aliyunsms.private import unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from airflow_provider_aliyunsms.audience.recipients import Recipient
-    from airflow_provider_aliyunsms.audience.rows import Row
+    from airflow_provider_aliyunsms.audience.prepared import Rules
     from airflow_provider_aliyunsms.campaign.ports import Channel
 
 __all__ = ["AliyunBatchSendMessageToGlobeOperator", "AliyunSendBatchSmsOperator"]
@@ -146,13 +145,13 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
             raise ConfigurationError("template_code is missing or has blanks around it")
         return ChinaChannel(client=self.hook.get_conn(), template_code=self.template_code)
 
-    def make_prepare(self) -> Callable[[Row], Recipient]:
+    def make_rules(self) -> Rules:
         """Build the rules for recipients of the China batch."""
         from airflow_provider_aliyunsms.audience.china import ChinaRules
 
         return ChinaRules(
             sign_name=self.sign_name or self.hook.sign_name, template_param=unwrap(self.template_param)
-        ).prepare_row
+        )
 
 
 class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
@@ -257,7 +256,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
             channel_id=self.channel_id,
         )
 
-    def make_prepare(self) -> Callable[[Row], Recipient]:
+    def make_rules(self) -> Rules:
         """Build the rules for recipients of the global batch."""
         from airflow_provider_aliyunsms.audience.globe import GlobeRules
 
@@ -265,4 +264,4 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
             message=unwrap(self.message),
             template_param=unwrap(self.template_param),
             refused_regions=self.refused_regions,
-        ).prepare_row
+        )

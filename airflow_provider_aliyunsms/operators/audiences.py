@@ -13,7 +13,7 @@ from airflow_provider_aliyunsms.private import unwrap
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_provider_aliyunsms.audience.rows import Row
+    from airflow_provider_aliyunsms.audience.blocks import Block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +34,20 @@ class AudienceSource:
     encoding: str | None
     number_field: str
 
-    def rows(self) -> Iterator[Row]:
+    def blocks(self) -> Iterator[Block]:
         """
         Give the rows, read as they are asked for; only the parameters are checked at once.
 
         :raises ConfigurationError: the parameters contradict each other.
-        :raises AudienceError: see ``read_rows`` and ``read_sql``.
+        :raises AudienceError: see ``read_blocks`` and ``read_sql``.
         """
-        from airflow_provider_aliyunsms.audience.sources import Columns, read_rows
+        from airflow_provider_aliyunsms.audience.sources import Columns, read_blocks
         from airflow_provider_aliyunsms.operators.places import fingerprint, open_binary
 
         columns = Columns(self.column_mapping)
         if self.recipients_sql is not None:
             return self._query(columns)
-        return read_rows(
+        return read_blocks(
             unwrap(self.recipients),
             number_field=self.number_field,
             open_binary=open_binary,
@@ -56,7 +56,7 @@ class AudienceSource:
             encoding=self.encoding,
         )
 
-    def _query(self, columns: Any) -> Iterator[Row]:
+    def _query(self, columns: Any) -> Iterator[Block]:
         from airflow_provider_aliyunsms.audience.sql_source import read_sql
         from airflow_provider_aliyunsms.hooks.sql_cursor import streaming_cursor
 

@@ -20,7 +20,7 @@ from airflow_provider_aliyunsms.exceptions import (
 from airflow_provider_aliyunsms.operators.audiences import AudienceSource, check_one_source
 from airflow_provider_aliyunsms.operators.endings import (
     final,
-    rows_without_retries,
+    read_without_retries,
     say_result,
     unknown_error,
     without_retries,
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aliyunsms.audience.recipients import Recipient
-    from airflow_provider_aliyunsms.audience.rows import Row
+    from airflow_provider_aliyunsms.audience.prepared import Rules
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
     from airflow_provider_aliyunsms.campaign.run import Plan, Result
@@ -143,7 +142,7 @@ class AliyunSmsSendOperator(BaseOperator):
         """Build the way out."""
 
     @abstractmethod
-    def make_prepare(self) -> Callable[[Row], Recipient]:
+    def make_rules(self) -> Rules:
         """Build the rules that make a recipient of a row."""
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -218,8 +217,8 @@ class AliyunSmsSendOperator(BaseOperator):
         )
         return Plan(
             campaign_id=campaign_id,
-            rows=rows_without_retries(self._audience().rows()),
-            prepare=self.make_prepare(),
+            blocks=read_without_retries(self._audience().blocks()),
+            rules=self.make_rules(),
             dedupe=self.dedupe,
             channel=self.make_channel(),
             store=choice.store,

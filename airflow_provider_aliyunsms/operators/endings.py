@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    from airflow_provider_aliyunsms.audience.rows import Row
+    from airflow_provider_aliyunsms.audience.blocks import Block
     from airflow_provider_aliyunsms.campaign.run import Result
 
 log = logging.getLogger(__name__)
@@ -65,10 +65,10 @@ def without_retries() -> Iterator[None]:
         raise final(error) from error
 
 
-def rows_without_retries(rows: Iterable[Row]) -> Iterator[Row]:
+def read_without_retries(blocks: Iterable[Block]) -> Iterator[Block]:
     """Read the audience, all of which is read before the first call, in the same way."""
     with without_retries():
-        yield from rows
+        yield from blocks
 
 
 def say_result(summary: Mapping[str, Any]) -> None:

@@ -17,9 +17,9 @@ from airflow_provider_aliyunsms.campaign.stores import AnyPath, MemoryStore, Pat
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_aliyunsms.campaign.receipts import Receipts
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class ReceiptKeeper:
             # Found out only when the receipts are written, this would come after everybody was sent to.
             storage_path(receipts_path)
 
-    def __call__(self, receipts: Iterator[dict[str, Any]], total: int) -> dict[str, Any]:
+    def __call__(self, receipts: Receipts, total: int) -> dict[str, Any]:
         """Keep them and say where they are."""
         if self._receipts_path is None and total <= INLINE_LIMIT:
             return {"receipts": list(receipts)}
@@ -166,7 +166,7 @@ class ReceiptKeeper:
         return f"{folder.rstrip('/')}/{readable}-{digest}.jsonl"
 
 
-def _write(*, path: str, receipts: Iterator[dict[str, Any]]) -> None:
+def _write(*, path: str, receipts: Receipts) -> None:
     """Write a file that is either the old one or the complete new one, readable by its owner alone."""
     target = storage_path(path)
     if target.protocol not in ("file", "local"):

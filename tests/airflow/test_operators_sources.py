@@ -20,6 +20,7 @@ import resource
 from contextlib import contextmanager
 from datetime import timedelta
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
+from airflow_provider_aliyunsms.audience.china import ChinaRules
 from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunBatchSendMessageToGlobeOperator, AliyunSendBatchSmsOperator)
 from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySensor
@@ -233,20 +234,24 @@ def test_a_query_that_fails_in_mid_stream_sends_nothing(
     SELECT CASE WHEN i = 6000 THEN json_extract('geheim', 'x') ELSE 13800000000 + i END AS phone_number FROM n"""
     body = f"AliyunSendBatchSmsOperator(**ARGS, recipients_sql={sql!r}, recipients_conn_id='people')"
     assert run_task("sources_sql_broken", body).states["send"] == "failed"
-    assert "recipients_sql failed after 5000 rows: OperationalError" in capsys.readouterr().out
+    assert "recipients_sql failed after 4000 rows: OperationalError" in capsys.readouterr().out
     assert simulator.stats()["requests"] == {}
     assert list(work_place.iterdir()) == []
 
 
 CHANGING = """
 class Changing(AliyunSendBatchSmsOperator):
-    def make_prepare(self):
-        prepare = super().make_prepare()
-        def prepare_and_change(row):
-            if row.number == 2:
-                {change}
-            return prepare(row)
-        return prepare_and_change
+    def make_rules(self):
+        class ChangingRules(ChinaRules):
+            def plain_rows(self, block):
+                return None
+
+            def prepare_row(self, row):
+                if row.number == 2:
+                    {change}
+                return super().prepare_row(row)
+
+        return ChangingRules(sign_name=self.sign_name, template_param=None)
 
 Changing(**ARGS, recipients={path!r})
 """

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from airflow_provider_aliyunsms.audience.china import ChinaRules
-from airflow_provider_aliyunsms.audience.sources import read_rows
+from airflow_provider_aliyunsms.audience.sources import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
@@ -268,8 +268,8 @@ class World:
             (plan_fields if name in plan_fields or name == "limits" else policy)[name] = value
         plan = Plan(
             campaign_id="campaign",
-            rows=read_rows(recipients, open_binary=open),
-            prepare=ChinaRules(sign_name="测试", template_param=None).prepare_row,
+            blocks=read_blocks(recipients, open_binary=open),
+            rules=ChinaRules(sign_name="测试", template_param=None),
             channel=ScriptedChannel(gateway=self.gateway, can_look_up=self.can_look_up),
             store=self.store,
             fenced=False,

@@ -19,7 +19,7 @@ from benchkit.sample import SIGN_NAME, TEMPLATE_CODE
 from benchkit.usage import cpu_seconds, peak_mb
 
 from airflow_provider_aliyunsms.audience.china import ChinaRules
-from airflow_provider_aliyunsms.audience.sources import read_rows
+from airflow_provider_aliyunsms.audience.sources import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.channels import ChinaChannel
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
@@ -40,8 +40,8 @@ def plan_for(*, url, audience, folder, ledger, max_qps=None, width=16, chunk_siz
     store = PathStore(root=Path(folder) / "ledger", campaign_id="bench") if ledger else MemoryStore()
     return Plan(
         campaign_id="bench",
-        rows=read_rows(str(audience), open_binary=lambda path: Path(path).open("rb")),
-        prepare=ChinaRules(sign_name=SIGN_NAME, template_param=None).prepare_row,
+        blocks=read_blocks(str(audience), open_binary=lambda path: Path(path).open("rb")),
+        rules=ChinaRules(sign_name=SIGN_NAME, template_param=None),
         dedupe="content",
         channel=ChinaChannel(client=our_client(url), template_code=TEMPLATE_CODE),
         store=store,

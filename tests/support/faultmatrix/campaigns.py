@@ -15,7 +15,7 @@ from airflow_provider_aliyunsms.api.retrying import ReadRetries
 from airflow_provider_aliyunsms.api.transport import Transport
 from airflow_provider_aliyunsms.audience.china import ChinaRules
 from airflow_provider_aliyunsms.audience.globe import GlobeRules
-from airflow_provider_aliyunsms.audience.sources import read_rows
+from airflow_provider_aliyunsms.audience.sources import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.channels import ChinaChannel, GlobeChannel
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
@@ -101,8 +101,8 @@ class SmallCampaign:
         field = "phone_number" if china else "to"
         return Plan(
             campaign_id="matrix",
-            rows=read_rows(audience_of(self._cell), number_field=field, open_binary=open),
-            prepare=rules.prepare_row,
+            blocks=read_blocks(audience_of(self._cell), number_field=field, open_binary=open),
+            rules=rules,
             dedupe="content",
             channel=channel,
             store=self._store,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from airflow_provider_aliyunsms.audience import blocks
 from airflow_provider_aliyunsms.audience.sources import Columns
 from airflow_provider_aliyunsms.audience.sql_errors import query_failed
 from airflow_provider_aliyunsms.audience.sql_source import BATCH, read_sql
@@ -26,7 +27,7 @@ def rows_of(sql, *, mapping=None, number_field="phone_number", row_factory=None)
         finally:
             connection.close()
 
-    return read_sql(opened, number_field=number_field, columns=Columns(mapping))
+    return blocks.rows_of(read_sql(opened, number_field=number_field, columns=Columns(mapping)))
 
 
 def refused(rows):

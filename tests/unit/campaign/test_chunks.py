@@ -6,6 +6,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_aliyunsms.audience.members import Members
 from airflow_provider_aliyunsms.audience.recipients import Recipient
 from airflow_provider_aliyunsms.campaign.chunks import cut, halves, make_chunk
 
@@ -24,7 +25,7 @@ MEMBERS = st.lists(
 
 @given(members=MEMBERS, size=st.integers(1, 9), batch=st.integers(1, 20))
 def test_everybody_is_in_exactly_one_chunk(members, size, batch):
-    batches = [members[start : start + batch] for start in range(0, len(members), batch)]
+    batches = [Members.of(members[start : start + batch]) for start in range(0, len(members), batch)]
     chunks = list(cut(campaign="c", batches=batches, size=size))
     assert sorted(key for chunk in chunks for key in chunk.keys) == [key for key, _ in members]
     for chunk in chunks:
@@ -38,17 +39,17 @@ def test_everybody_is_in_exactly_one_chunk(members, size, batch):
 @given(count=st.integers(0, 500), size=st.integers(1, 100))
 def test_chunks_are_full_but_for_the_last(count, size):
     members = [(key, Recipient(number=f"138{key:08d}")) for key in range(count)]
-    lengths = [len(chunk) for chunk in cut(campaign="c", batches=[members], size=size)]
+    lengths = [len(chunk) for chunk in cut(campaign="c", batches=[Members.of(members)], size=size)]
     assert lengths == [size] * (count // size) + ([count % size] if count % size else [])
 
 
 def test_the_same_chunk_always_has_the_same_out_id():
-    members = [(key, Recipient(number=f"138{key:08d}")) for key in range(10)]
+    members = Members.of([(key, Recipient(number=f"138{key:08d}")) for key in range(10)])
     chunk = make_chunk(campaign="c", members=members)
     assert chunk.out_id == make_chunk(campaign="c", members=members).out_id
     others = {
         make_chunk(campaign="d", members=members).out_id,
-        make_chunk(campaign="c", members=members[::-1]).out_id,
+        make_chunk(campaign="c", members=Members.of([*members][::-1])).out_id,
         *(half.out_id for half in halves(campaign="c", chunk=chunk)),
     }
     assert len(others | {chunk.out_id}) == 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_aliyunsms.audience.members import Members
 from airflow_provider_aliyunsms.audience.recipients import Recipient
 from airflow_provider_aliyunsms.campaign.chunks import make_chunk
 from airflow_provider_aliyunsms.campaign.ledger import Ledger
@@ -49,7 +50,7 @@ def begin(tmp_path):
 
 def chunk(*keys):
     recipients = [Recipient(number=f"1380000{key:04d}") for key in keys]
-    return make_chunk(campaign="spring", members=list(zip(keys, recipients, strict=True)))
+    return make_chunk(campaign="spring", members=Members.of(list(zip(keys, recipients, strict=True))))
 
 
 ACCEPTED = Outcome(kind=Kind.ACCEPTED, time="2027-01-15T08:00:00Z", biz_id="1")
