@@ -57,6 +57,10 @@ class AdaptivePace:
         """Count a call that is made now."""
         self._window.start()
 
+    def cancel(self) -> None:
+        """Forget a call that was counted, but not made after all."""
+        self._window.cancel()
+
     def end(self, *, started: float, now: float) -> None:
         """Note that a call has ended, however it did."""
         self._window.end(started=started, now=now)

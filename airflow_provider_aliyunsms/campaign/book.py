@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.members import Members
@@ -49,6 +50,7 @@ class Book:
         self._signer = signer
         self._outstanding: dict[int, int] = {}
         self._unwritten: dict[int, Window] = {}
+        self._through: deque[int] = deque()
         self._released = False
         self._written_at = clock.monotonic()
         self.strangers = False
@@ -142,17 +144,24 @@ class Book:
             job.entry.attempted_at = round(now, 3)
             self._ledger.save(job.window)
 
-    def write_if_due(self) -> None:
-        """Write outcomes that have waited long enough, so that a crash leaves little to settle."""
-        if self._unwritten and self._clock.monotonic() - self._written_at > WRITE_EVERY:
+    @property
+    def is_due(self) -> bool:
+        """Whether outcomes are to be written: a window is through, or they have waited long enough."""
+        long_enough = self._clock.monotonic() - self._written_at > WRITE_EVERY
+        return bool(self._through or (self._unwritten and long_enough))
+
+    def write_due(self) -> None:
+        """Write what :attr:`is_due`, so that a crash leaves little to settle."""
+        while self._through:
+            self._write(self._through.popleft())
+        if self.is_due:
             self.write_all()
 
     def write_all(self) -> None:
         """Write every outcome that the ledger does not know yet."""
+        self._through.clear()
         while self._unwritten:
-            number, window = next(iter(self._unwritten.items()))
-            self._ledger.save(window)
-            del self._unwritten[number]
+            self._write(next(iter(self._unwritten)))
         self._released = False
         self._written_at = self._clock.monotonic()
 
@@ -175,7 +184,7 @@ class Book:
         return job
 
     def _answered(self, job: Job) -> None:
-        """Count a chunk of a window as answered, once; write the window when it was the last one."""
+        """Count a chunk of a window as answered, once; the window is to be written when it was the last one."""
         number = job.window.number
         if number not in self._outstanding or job.settling:
             return
@@ -183,7 +192,12 @@ class Book:
         if self._outstanding[number] == 0:
             del self._outstanding[number]
             if number in self._unwritten:
-                self._ledger.save(self._unwritten.pop(number))
+                self._through.append(number)
+
+    def _write(self, number: int) -> None:
+        if number in self._unwritten:
+            self._ledger.save(self._unwritten[number])
+            del self._unwritten[number]
 
     def _to_spool(self, entry: Entry, outcome: Outcome) -> int:
         return self._spool.settle(

@@ -67,6 +67,16 @@ class Guards:
         """Return the monotonic time before which no call shall be made after one that did not get through."""
         return self._clock.monotonic() + pause_after(self._failures, asked=outcome.retry_after)
 
+    @property
+    def calm(self) -> bool:
+        """
+        Whether acceptances alone cannot end this try.
+
+        They cannot bring the share of refused ones above the threshold, unless they complete the first sample.
+        """
+        sampled = not self._refused or self._answered >= THRESHOLD_SAMPLE
+        return not self._failures and (sampled or self._policy.error_threshold is None)
+
     def check(self, *, open_chunks: int) -> None:
         """Raise the error that ends this try, if there is one."""
         if self._doom is not None:

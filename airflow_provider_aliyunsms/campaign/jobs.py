@@ -33,7 +33,8 @@ class Job:
     :param settling: True when its fate is to be found out rather than to be made.
     :param looked: how often evidence was sought.
     :param due: when to seek evidence next, in monotonic seconds.
-    :param made_at: when it was handed over, in monotonic seconds.
+    :param ticket: what its turn depends on, see :class:`.gate.Gate`.
+    :param made_at: when it was begun, in monotonic seconds.
     :param ended_at: when it was done.
     :param attempted_before: when the last copy before a replay may have left.
     """
@@ -44,6 +45,7 @@ class Job:
     settling: bool = False
     looked: int = 0
     due: float = 0.0
+    ticket: int = 0
     made_at: float = 0.0
     ended_at: float = 0.0
     attempted_before: float = 0.0
@@ -75,6 +77,8 @@ class Attempts:
 
     def run(self, job: Job) -> Outcome:
         """Do what the job asks for."""
+        # Not when it was handed over: what it waited for its turn is no part of the way to the gateway.
+        job.made_at = self._clock.monotonic()
         try:
             return self._settle(job) if job.settling else self._send(job)
         finally:

@@ -57,6 +57,10 @@ class ArrivalWindow:
         """Count a call that leaves now."""
         self._flying += 1
 
+    def cancel(self) -> None:
+        """Forget a call that was counted, but not made after all."""
+        self._flying -= 1
+
     def end(self, *, started: float, now: float) -> None:
         """Note that a call has its answer, or an error instead."""
         self._flying -= 1

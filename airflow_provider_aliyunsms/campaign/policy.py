@@ -51,6 +51,11 @@ class SendPolicy:
         return 1 if self.max_concurrency == 1 else 2
 
     @property
+    def most_waiting(self) -> int:
+        """Chunks that wait for a thread while the ledger is written; none where one may be in flight."""
+        return 0 if self.max_concurrency == 1 else self.max_concurrency
+
+    @property
     def most_open_chunks(self) -> int:
         """Chunks of unknown fate at which no new ones are started: the gateway is not well."""
         return max(8, 2 * self.max_concurrency)

@@ -16,11 +16,12 @@ from airflow_provider_aliyunsms.campaign.admission import Limits, admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.ledger import Ledger, Opening
+from airflow_provider_aliyunsms.campaign.parts import Parts
 from airflow_provider_aliyunsms.campaign.progress import Progress
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
-from airflow_provider_aliyunsms.campaign.sender import MakeWorkers, Parts, Sender
+from airflow_provider_aliyunsms.campaign.sender import Sender
 from airflow_provider_aliyunsms.campaign.stores import MemoryStore, Store
-from airflow_provider_aliyunsms.campaign.workers import Workers
+from airflow_provider_aliyunsms.campaign.workers import MakeWorkers, Workers
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Plan:
     :param policy: how to send.
     :param limits: what is too much before the first send.
     :param keep_receipts: writes the receipts and says where they are.
-    :param stop_reason: asked between calls; a text stops the sending.
+    :param stop_reason: asked before every call, by any thread; a text stops the sending.
     :param first_try: False when Airflow says that the task ran before.
     :param resend: send to everybody again.
     :param occasion: the same for a try and its automatic retries, another one after a Clear.

@@ -3,33 +3,30 @@
 Send a campaign: intents first, calls beside each other, outcomes written, doubts settled.
 
 The main thread alone talks to the ledger and the spool. It stops before the next call whenever it cannot keep the
-promises: told to stop, ledger gone, campaign doomed, too many refused, gateway not well.
+promises: told to stop, ledger gone, campaign doomed, too many refused, gateway not well. While all is well it hands
+jobs out ahead of need, so that calls go on while it waits for the ledger; the gate holds these to the same promises.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.campaign.adaptive import AdaptivePace
 from airflow_provider_aliyunsms.campaign.book import Book
 from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, halves, make_chunk
+from airflow_provider_aliyunsms.campaign.gate import Gate, is_clear
 from airflow_provider_aliyunsms.campaign.guards import Guards
 from airflow_provider_aliyunsms.campaign.jobs import Attempts, Job
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
-from airflow_provider_aliyunsms.campaign.policy import SendPolicy, look_again_after, window_chunks
-from airflow_provider_aliyunsms.campaign.workers import Pool, Workers
+from airflow_provider_aliyunsms.campaign.policy import look_again_after, window_chunks
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from airflow_provider_aliyunsms.audience.spool import Spool
-    from airflow_provider_aliyunsms.campaign.clock import Clock
-    from airflow_provider_aliyunsms.campaign.ledger import Ledger
-    from airflow_provider_aliyunsms.campaign.ports import Channel
+    from airflow_provider_aliyunsms.campaign.parts import Parts
 
 log = logging.getLogger(__name__)
 
@@ -37,48 +34,11 @@ NAP = 0.2
 """Seconds after which the stop flag is looked at again while nothing happens."""
 
 
-class MakeWorkers(Protocol):
-    """Make a pool that does ``work`` on ``count`` jobs at once."""
-
-    def __call__(self, *, work: Callable[[Job], Outcome], count: int) -> Pool:
-        """Make one."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """
-    What a sender works with.
-
-    :param channel: the way out.
-    :param ledger: the durable record, already opened.
-    :param spool: the audience, already loaded.
-    :param policy: how to send.
-    :param clock: the time.
-    :param stop_reason: asked between calls; a text stops the sending.
-    :param on_progress: called every few seconds with the number of recipients settled so far.
-    :param positional: the campaign's identity is a place in a list of mapped inputs.
-    :param make_workers: makes the pool of threads that do the calls.
-    :param wind_down: seconds to wait for calls in flight when sending stops early.
-    """
-
-    channel: Channel
-    ledger: Ledger
-    spool: Spool
-    policy: SendPolicy
-    clock: Clock
-    stop_reason: Callable[[], str | None]
-    on_progress: Callable[[], None]
-    positional: bool = False
-    make_workers: MakeWorkers = Workers
-    wind_down: float = 3.0
-
-
 class Sender:
     """
     Serve everybody who is still pending, once.
 
-    :param parts: see :class:`Parts`.
+    :param parts: see :class:`.parts.Parts`.
     :param resumed: whether an earlier try may have made calls within the last second.
     """
 
@@ -93,7 +53,16 @@ class Sender:
             now=parts.clock.monotonic(),
         )
         attempts = Attempts(channel=parts.channel, policy=parts.policy, clock=parts.clock)
-        self._workers = parts.make_workers(work=attempts.run, count=parts.policy.max_concurrency)
+        self._gate = Gate(
+            work=attempts.run,
+            ledger=parts.ledger,
+            lease=parts.policy.lease,
+            clock=parts.clock,
+            stop_reason=parts.stop_reason,
+        )
+        self._workers = parts.make_workers(
+            work=self._gate.work, may_begin=self._gate.may_begin, count=parts.policy.max_concurrency
+        )
         self._book = Book(
             ledger=parts.ledger,
             spool=parts.spool,
@@ -150,22 +119,44 @@ class Sender:
     def _step(self) -> bool:
         """Do one thing; return False when everybody is served and every doubt settled or given up."""
         self._guards.check(open_chunks=len(self._open))
-        self._book.write_if_due()
+        if self._book.is_due:
+            self._hand_out_ahead()
+            self._book.write_due()
         if not self._workers.free or not self._prepare_work():
             return self._wait_for_result()
         wait = self._pace.wait_time(now=self._clock.monotonic())
         if wait > 0:
             self._collect(timeout=min(wait, NAP))
             return True
+        self._book.confirm_if_due()
         job = self._next_job()
         if job is None:
             return self._wait_for_result()
-        self._book.confirm_if_due()
-        job.made_at = self._clock.monotonic()
-        self._pace.start()
-        self._workers.give(job)
+        self._hand_out(job)
         self._collect(timeout=0)
         return True
+
+    def _hand_out(self, job: Job) -> None:
+        self._gate.admit(job)
+        self._pace.start()
+        self._workers.give(job)
+
+    def _hand_out_ahead(self) -> None:
+        """Hand out what the threads can go on with while the ledger is written."""
+        while self._ready and self._workers.waiting < self._policy.most_waiting and self._all_is_well():
+            self._book.confirm_if_due()
+            self._hand_out(self._ready.popleft())
+
+    def _all_is_well(self) -> bool:
+        """Whether jobs may wait for their turn: not with a pace to keep, or anything else to do or judge first."""
+        return (
+            self._pace.wait_time(now=self._clock.monotonic()) <= 0
+            and self._pace.pace is None
+            and self._guards.calm
+            and not self._gate.in_doubt
+            and not self._held_back()
+            and self._due_job() is None
+        )
 
     def _wait_for_result(self) -> bool:
         if self._workers.busy:
@@ -187,9 +178,12 @@ class Sender:
             return True
         if self._held_back():
             return False
-        if not self._ready and self._book.windows_under_way < self._policy.open_windows:
+        # What is left of the last window is for the threads while the next one is cut and then written.
+        few = 2 * self._policy.most_waiting if self._all_is_well() else 0
+        if len(self._ready) <= few and self._book.windows_under_way < self._policy.open_windows:
             self._open_window()
-        return bool(self._ready)
+        # What was handed out ahead of the write may have taken the last idle thread.
+        return bool(self._ready) and self._workers.free
 
     def _next_job(self) -> Job | None:
         job = self._due_job()
@@ -205,12 +199,14 @@ class Sender:
 
     def _open_window(self) -> None:
         chunks: list[Chunk] = []
+        self._hand_out_ahead()
         while len(chunks) < self._window_chunks:
             chunk = self._again.popleft() if self._again else next(self._fresh, None)
             if chunk is None:
                 break
             chunks.append(chunk)
         if chunks:
+            self._hand_out_ahead()
             self._ready.extend(self._book.open_window(chunks))
 
     def _fresh_chunks(self) -> Iterator[Chunk]:
@@ -227,8 +223,26 @@ class Sender:
             if isinstance(outcome, Exception):
                 self._guards.fault = outcome
                 outcome = Outcome(kind=Kind.AMBIGUOUS, time="", code=type(outcome).__name__)
-            self._apply(job, outcome)
+            if outcome is None:
+                self._not_begun([job])
+            elif is_clear(outcome):
+                self._apply(job, outcome)
+            else:
+                # What waits is not to begin before the conclusions are drawn, and does not count for the pace.
+                self._not_begun(self._workers.recall())
+                self._apply(job, outcome)
+                self._gate.judged()
             result = self._workers.take(timeout=0)
+
+    def _not_begun(self, jobs: list[Job]) -> None:
+        """Take jobs back that were handed out and not begun: their turn comes again, unless sending stops."""
+        for job in reversed(jobs):
+            if job.settling:
+                # Its thread was idle and about to take it.
+                self._workers.give(job)
+            else:
+                self._pace.cancel()
+                self._ready.appendleft(job)
 
     def _apply(self, job: Job, outcome: Outcome) -> None:
         self._guards.count(outcome, recipients=len(job.chunk), settling=job.settling)
@@ -266,6 +280,8 @@ class Sender:
 
     def _wind_down(self) -> None:
         """Record what calls in flight still bring, within bounds; what they do not bring stays an open intent."""
+        self._gate.close()
+        self._not_begun(self._workers.recall())
         deadline = self._clock.monotonic() + self._parts.wind_down
         while self._workers.busy and (left := deadline - self._clock.monotonic()) > 0:
             self._collect(timeout=min(left, NAP))

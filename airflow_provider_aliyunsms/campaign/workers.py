@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run calls beside each other, while the main thread alone talks to the ledger."""
+"""Run calls beside each other, and on while the main thread, which alone talks to the ledger, waits for it."""
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from typing import TYPE_CHECKING, Protocol
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.campaign.jobs import Job
     from airflow_provider_aliyunsms.campaign.outcomes import Outcome
+
+Result = tuple["Job", "Outcome | Exception | None"]
+"""A job and what came of it; None when it was not begun."""
 
 
 class Pool(Protocol):
@@ -25,14 +29,31 @@ class Pool(Protocol):
     def free(self) -> bool:
         """Whether a job given now would start at once."""
 
-    def give(self, job: Job) -> None:
-        """Hand a job over."""
+    @property
+    def waiting(self) -> int:
+        """Jobs given whose turn has not come."""
 
-    def take(self, *, timeout: float) -> tuple[Job, Outcome | Exception] | None:
+    def give(self, job: Job) -> None:
+        """Hand a job over; while none is free it waits for its turn."""
+
+    def take(self, *, timeout: float) -> Result | None:
         """Return the next result, None when there is none within ``timeout`` seconds."""
+
+    def recall(self) -> list[Job]:
+        """Take back the jobs whose turn has not come, in the order in which they were given."""
 
     def stop(self) -> None:
         """Take no more jobs."""
+
+
+class MakeWorkers(Protocol):
+    """Make a pool that does ``work`` on ``count`` jobs at once, each only if it ``may_begin`` when its turn comes."""
+
+    def __call__(
+        self, *, work: Callable[[Job], Outcome], may_begin: Callable[[Job], bool], count: int
+    ) -> Pool:
+        """Make one."""
+        ...
 
 
 class Workers:
@@ -42,14 +63,18 @@ class Workers:
     Daemon threads on purpose: a call that hangs must not keep a killed task's process alive.
 
     :param work: what to do with a job; whatever it raises becomes the job's result.
+    :param may_begin: asked right before; a job that may not begin comes back undone.
     :param count: how many jobs run at once.
     """
 
-    def __init__(self, *, work: Callable[[Job], Outcome], count: int) -> None:
+    def __init__(
+        self, *, work: Callable[[Job], Outcome], may_begin: Callable[[Job], bool], count: int
+    ) -> None:
         self._work = work
+        self._may_begin = may_begin
         self._count = count
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._results: queue.SimpleQueue[tuple[Job, Outcome | Exception]] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._busy = 0
 
@@ -63,8 +88,13 @@ class Workers:
         """Whether a job given now would start at once."""
         return self._busy < self._count
 
+    @property
+    def waiting(self) -> int:
+        """Jobs given that no thread has taken yet."""
+        return self._jobs.qsize()
+
     def give(self, job: Job) -> None:
-        """Hand a job to an idle thread; a new thread is only started when there is work for it."""
+        """Hand a job to the next idle thread; a new thread is only started when there is work for it."""
         self._busy += 1
         if len(self._threads) < min(self._busy, self._count):
             thread = threading.Thread(target=self._run, name="aliyun-sms-call", daemon=True)
@@ -72,7 +102,7 @@ class Workers:
             thread.start()
         self._jobs.put(job)
 
-    def take(self, *, timeout: float) -> tuple[Job, Outcome | Exception] | None:
+    def take(self, *, timeout: float) -> Result | None:
         """Return the next result, None when there is none within ``timeout`` seconds."""
         try:
             result = self._results.get(timeout=timeout) if timeout > 0 else self._results.get_nowait()
@@ -80,6 +110,15 @@ class Workers:
             return None
         self._busy -= 1
         return result
+
+    def recall(self) -> list[Job]:
+        """Take back the jobs that no thread has taken yet."""
+        jobs: list[Job] = []
+        with contextlib.suppress(queue.Empty):
+            while (job := self._jobs.get_nowait()) is not None:
+                self._busy -= 1
+                jobs.append(job)
+        return jobs
 
     def stop(self) -> None:
         """Let the threads end once they are idle."""
@@ -89,7 +128,7 @@ class Workers:
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
-                result: Outcome | Exception = self._work(job)
+                result: Outcome | Exception | None = self._work(job) if self._may_begin(job) else None
             except Exception as error:  # noqa: BLE001 - the main thread decides what an unforeseen error means
                 result = error
             self._results.put((job, result))

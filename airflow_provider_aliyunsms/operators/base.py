@@ -273,6 +273,7 @@ class AliyunSmsSendOperator(BaseOperator):
         )
 
     def _stop_reason(self) -> Callable[[], str | None]:
+        """Return what is asked before every call, by any thread."""
         parent = os.getppid()
 
         def reason() -> str | None:

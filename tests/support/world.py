@@ -13,6 +13,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from inline_workers import InlineWorkers
+
 from airflow_provider_aliyunsms.audience.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
@@ -46,43 +48,6 @@ class HeldClock:
 
     def sleep(self, seconds: float) -> None:
         self.seconds += max(seconds, 0.01)
-
-
-class InlineWorkers:
-    """The worker pool without threads: jobs wait, and one is done when the sender asks for a result."""
-
-    def __init__(self, *, work, count, clock) -> None:
-        self._work = work
-        self._count = count
-        self._clock = clock
-        self._jobs = deque()
-
-    @property
-    def busy(self) -> int:
-        return len(self._jobs)
-
-    @property
-    def free(self) -> bool:
-        return len(self._jobs) < self._count
-
-    def give(self, job) -> None:
-        self._jobs.append(job)
-
-    def take(self, *, timeout):
-        if not self._jobs:
-            self._clock.sleep(timeout)
-            return None
-        if timeout == 0 and self.free:
-            return None
-        job = self._jobs.popleft()
-        self._clock.sleep(0.05)
-        try:
-            return job, self._work(job)
-        except Exception as error:  # noqa: BLE001 - as the real pool does: the sender decides
-            return job, error
-
-    def stop(self) -> None:
-        self._jobs.clear()
 
 
 @dataclass
@@ -183,10 +148,15 @@ class ScriptedChannel:
 
 
 class CrashingStore:
-    """A durable store whose owner may die before or after a write; the values stay."""
+    """
+    A durable store whose owner may die before or after a write; the values stay.
+
+    :ivar meanwhile: what happens elsewhere while a key is written.
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
+        self.meanwhile = lambda key: None
         self.largest = 0
         self._crash_in: int | None = None
         self._crash_after_write = False
@@ -211,6 +181,7 @@ class CrashingStore:
     def set(self, key, value) -> None:
         if self._dead:
             raise Crash
+        self.meanwhile(key)
         if self.broken_in is not None:
             self.broken_in -= 1
             if self.broken_in < 0:
@@ -229,28 +200,38 @@ class CrashingStore:
 
 @dataclass
 class World:
-    """Everything around one campaign, and a way to run a try of it."""
+    """
+    Everything around one campaign, and a way to run a try of it.
+
+    :ivar told_to_stop: the reason why sending shall stop now.
+    :ivar workers: the pool of the last try.
+    :ivar make_workers: makes another pool than the one without threads.
+    """
 
     can_look_up: bool = True
     clock: HeldClock = field(default_factory=HeldClock)
     store: CrashingStore = field(default_factory=CrashingStore)
     tries: int = 0
     clears: int = 0
+    workers: InlineWorkers | None = None
 
     def __post_init__(self) -> None:
         self.gateway = Gateway(clock=self.clock)
         self.receipts: list[dict] = []
+        self.told_to_stop: str | None = None
+        self.make_workers = self._inline_workers
 
     def run(self, recipients, *, stop_after: int | None = None, crash_on_stop: bool = False, **changes):
         """Run one try in a new process; see the store and the gateway for what may go wrong in it."""
         self.tries += 1
+        self.workers = None
         checks = 0
 
         def stop_reason() -> str | None:
             nonlocal checks
             checks += 1
             if stop_after is None or checks <= stop_after:
-                return None
+                return self.told_to_stop
             if crash_on_stop:
                 self.store.die()
                 raise Crash
@@ -278,10 +259,24 @@ class World:
             keep_receipts=self._keep,
             stop_reason=stop_reason,
             occasion=f"clear-{self.clears}",
-            make_workers=lambda *, work, count: InlineWorkers(work=work, count=count, clock=self.clock),
+            make_workers=self.make_workers,
             **plan_fields,
         )
         return Campaign(plan=plan, clock=self.clock).run()
+
+    def slow_store(self, *, seconds: float, calls: int) -> None:
+        """Let every write take so long, and so many calls end in that time."""
+
+        def meanwhile(key):
+            self.clock.sleep(seconds)
+            if self.workers is not None:
+                self.workers.go_on(calls=calls)
+
+        self.store.meanwhile = meanwhile
+
+    def _inline_workers(self, *, work, may_begin, count):
+        self.workers = InlineWorkers(work=work, may_begin=may_begin, count=count, clock=self.clock)
+        return self.workers
 
     def _keep(self, receipts, total):
         self.receipts = list(receipts)

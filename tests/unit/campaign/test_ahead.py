@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Jobs that wait for a thread while the ledger is written: what goes on then, and what must not begin any more."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import pytest
+from world import SETTLE_TIME, Crash, World
+
+from airflow_provider_aliyunsms.campaign.adaptive import AdaptivePace
+from airflow_provider_aliyunsms.campaign.gate import Gate
+from airflow_provider_aliyunsms.campaign.jobs import Job
+from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.workers import Workers
+from airflow_provider_aliyunsms.exceptions import (
+    CampaignDoomedError,
+    LedgerError,
+    NotSentError,
+    OutcomeUnknownError,
+    SendInterruptedError,
+    TooManyRefusedError,
+)
+
+PEOPLE = [f"138{i:05d}000" for i in range(120)]
+THREADS = 3
+SECOND_WINDOW = "w000002"
+LONG = 10.0
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+class DuringWrite:
+    """What happens while the intents of the second window are written, when jobs wait for a thread."""
+
+    def __init__(self, world, *, happens):
+        self._world = world
+        self._happens = happens
+        self.called = 0
+        self.waiting = 0
+        world.store.meanwhile = self
+
+    def __call__(self, key):
+        if not key.endswith(SECOND_WINDOW) or self.waiting:
+            return
+        world = self._world
+        self.waiting = world.workers.waiting
+        self._happens(world)
+        before = world.gateway.submissions
+        world.workers.go_on(calls=1000)
+        self.called = world.gateway.submissions - before
+
+
+def send(world, people=PEOPLE, **changes):
+    return world.run(people, **{"chunk_size": 1, "max_concurrency": THREADS, **changes}).summary
+
+
+def retry(world, people=PEOPLE, **changes):
+    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
+    world.store.meanwhile = lambda key: None
+    world.told_to_stop = None
+    return send(world, people, first_try=False, **changes)
+
+
+def everybody_once(world, summary):
+    assert summary["accepted"] == len(PEOPLE)
+    assert world.gateway.accepted == dict.fromkeys(PEOPLE, 1)
+
+
+def test_calls_go_on_while_the_ledger_is_written(world):
+    during = DuringWrite(world, happens=lambda world: None)
+    summary = send(world)
+    assert during.called > THREADS, "only what was under way already came through"
+    assert during.waiting == world.workers.longest_queue == THREADS
+    everybody_once(world, summary)
+    assert summary["requests"] == world.gateway.submissions == len(PEOPLE)
+
+
+@pytest.mark.parametrize("changes", [{"max_qps": 40}, {"max_concurrency": 1}])
+def test_nothing_waits_with_a_pace_to_keep_or_when_one_call_may_be_in_flight(world, changes):
+    everybody_once(world, send(world, **changes))
+    assert world.workers.longest_queue == 0
+
+
+def test_what_waits_does_not_begin_after_a_stop(world):
+    during = DuringWrite(world, happens=lambda world: setattr(world, "told_to_stop", "the task was killed"))
+    with pytest.raises(SendInterruptedError, match="the task was killed"):
+        send(world)
+    assert during.waiting == THREADS
+    assert during.called <= THREADS, "only calls that were under way already may end"
+    sent = world.gateway.submissions
+    assert sum(world.gateway.accepted.values()) == sent
+    kept = "".join(world.store.values.values())
+    assert kept.count('"local.NOT_STARTED"') >= during.waiting, "a retry need not look for evidence of them"
+    summary = retry(world)
+    everybody_once(world, summary)
+    assert summary["requests"] == len(PEOPLE), "an intent that was taken back is no request"
+
+
+def test_what_waits_does_not_begin_when_a_write_hangs_for_longer_than_the_lease(world):
+    during = DuringWrite(world, happens=lambda world: world.clock.sleep(60))
+    summary = send(world)
+    assert during.waiting == THREADS
+    assert during.called <= THREADS
+    everybody_once(world, summary)
+    assert summary["requests"] == world.gateway.submissions == len(PEOPLE)
+
+
+def test_what_waits_does_not_begin_when_the_ledger_is_gone(world):
+    def break_down(world):
+        world.clock.sleep(60)
+        world.store.broken_in = 0
+
+    during = DuringWrite(world, happens=break_down)
+    with pytest.raises(LedgerError):
+        send(world)
+    assert during.called <= THREADS
+    assert world.gateway.submissions < len(PEOPLE)
+    world.clock.sleep(60)
+    everybody_once(world, retry(world))
+
+
+@pytest.mark.parametrize("fault", ["throttle", "throttle_unseen", "refused_connection"])
+def test_what_waits_holds_back_when_the_gateway_says_so(world, fault):
+    during = DuringWrite(world, happens=lambda world: world.gateway.faults.append(fault))
+    summary = send(world)
+    assert during.waiting == THREADS
+    assert during.called <= THREADS
+    everybody_once(world, summary)
+    assert world.gateway.submissions == len(PEOPLE) + 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "error"),
+    [
+        (["doomed"], CampaignDoomedError),
+        (["refused_connection"] * 10_000, NotSentError),
+        (["error_500"] * 10_000, OutcomeUnknownError),
+    ],
+)
+def test_what_waits_does_not_begin_when_something_speaks_against_it(world, faults, error):
+    during = DuringWrite(world, happens=lambda world: world.gateway.faults.extend(faults))
+    with pytest.raises(error):
+        send(world)
+    assert during.waiting == THREADS
+    assert during.called <= THREADS
+    world.gateway.faults.clear()
+    world.clock.sleep(3600)
+    everybody_once(world, retry(world))
+
+
+def test_nothing_waits_while_an_acceptance_may_complete_a_sample_with_too_many_refused(world):
+    people = [f"13800{i:04d}99" for i in range(60)] + PEOPLE
+    with pytest.raises(TooManyRefusedError):
+        send(world, people)
+    # The hundredth answer is an acceptance, and only what was under way beside it may come through.
+    assert world.workers.longest_queue == 0
+    assert world.gateway.submissions < 100 + THREADS
+
+
+def test_a_crash_while_jobs_wait_is_settled_by_evidence(world):
+    during = DuringWrite(world, happens=lambda world: world.store.die())
+    with pytest.raises(Crash):
+        send(world)
+    assert during.waiting == THREADS
+    everybody_once(world, retry(world))
+
+
+def test_what_waits_is_taken_back_although_the_calls_before_it_hang(world):
+    def hang(world):
+        world.told_to_stop = "the task was killed"
+        world.workers.hangs = True
+
+    during = DuringWrite(world, happens=hang)
+    with pytest.raises(SendInterruptedError):
+        send(world)
+    assert during.waiting == THREADS
+    assert "".join(world.store.values.values()).count('"local.NOT_STARTED"') >= THREADS
+    everybody_once(world, retry(world))
+
+
+def test_the_pace_forgets_what_was_not_begun(world, monkeypatch):
+    counts = Counter()
+
+    class CountedPace(AdaptivePace):
+        def start(self):
+            counts["start"] += 1
+            super().start()
+
+        def cancel(self):
+            counts["cancel"] += 1
+            super().cancel()
+
+        def end(self, *, started, now):
+            counts["end"] += 1
+            assert now - started < 1.0, "the wait for a thread is no part of the way to the gateway"
+            super().end(started=started, now=now)
+
+    monkeypatch.setattr("airflow_provider_aliyunsms.campaign.sender.AdaptivePace", CountedPace)
+    world.slow_store(seconds=10.0, calls=1000)
+    world.gateway.faults.extend([*["ok"] * 20, "throttle_unseen"])
+    everybody_once(world, send(world))
+    assert counts["end"] == world.gateway.submissions == len(PEOPLE) + 1
+    assert counts["cancel"] >= THREADS
+    assert counts["start"] == counts["end"] + counts["cancel"]
+
+
+def test_threads_go_on_while_the_main_thread_waits_for_the_store(world):
+    """
+    Two of three threads are held from the first, and the third where the second window is to be written.
+
+    By then twelve calls of eighteen were handed out and ten made. The write returns only when more calls have been
+    made than threads were under way.
+    """
+    writing, moved = threading.Event(), threading.Condition()
+    begun, made, seen = [], [], []
+    submit = world.gateway.submit
+
+    def held_submit(chunk, envelope):
+        with moved:
+            begun.append(chunk)
+            number = len(begun)
+        if number <= 2 or number > 12:
+            assert writing.wait(LONG)
+        with moved:
+            answer = submit(chunk, envelope)
+            made.append(chunk)
+            moved.notify_all()
+        return answer
+
+    def meanwhile(key):
+        if key.endswith(SECOND_WINDOW) and not seen:
+            with moved:
+                assert len(made) == 10
+                writing.set()
+                seen.append(moved.wait_for(lambda: len(made) > 10 + THREADS, timeout=LONG))
+
+    world.gateway.submit = held_submit
+    world.store.meanwhile = meanwhile
+    world.make_workers = Workers
+    everybody_once(world, send(world))
+    assert seen == [True]
+
+
+def test_threads_give_back_what_may_not_begin_and_what_is_recalled():
+    begun, go_on = threading.Event(), threading.Event()
+    jobs = [Job(window=None, entry=None, chunk=None, looked=number) for number in range(5)]
+    allowed = {0}
+
+    def work(job):
+        begun.set()
+        assert go_on.wait(LONG)
+        return Outcome(kind=Kind.ACCEPTED, time="")
+
+    pool = Workers(work=work, may_begin=lambda job: job.looked in allowed, count=1)
+    for job in jobs:
+        pool.give(job)
+    assert begun.wait(LONG)
+    assert pool.waiting == 4
+    assert pool.recall() == jobs[1:]
+    assert (pool.waiting, pool.busy) == (0, 1)
+    pool.give(jobs[4])
+    go_on.set()
+    assert pool.take(timeout=LONG)[0] is jobs[0]
+    assert pool.take(timeout=LONG) == (jobs[4], None)
+    assert pool.busy == 0
+    pool.stop()
+
+
+class Written:
+    """As much of a ledger as the gate may see."""
+
+    written_at = 0.0
+
+
+def make_gate(world, *, outcomes):
+    return Gate(
+        work=lambda job: outcomes.pop(0),
+        ledger=Written(),
+        lease=15.0,
+        clock=world.clock,
+        stop_reason=lambda: world.told_to_stop,
+    )
+
+
+def test_a_doubt_stops_what_was_handed_over_before_its_verdict_for_good(world):
+    world.clock.seconds = 10.0
+    released, accepted = Outcome(kind=Kind.RELEASED, time=""), Outcome(kind=Kind.ACCEPTED, time="")
+    gate = make_gate(world, outcomes=[released, accepted, released])
+    first, waiting, late = (Job(window=None, entry=None, chunk=None) for _ in range(3))
+    gate.admit(first)
+    gate.admit(waiting)
+    assert gate.may_begin(first)
+    gate.work(first)
+    gate.admit(late)
+    assert gate.in_doubt
+    assert not gate.may_begin(waiting)
+    assert not gate.may_begin(late), "handed over after the doubt, but before the verdict"
+    gate.judged()
+    assert not gate.in_doubt
+    assert not gate.may_begin(waiting)
+    gate.admit(waiting)
+    assert gate.may_begin(waiting)
+    gate.work(waiting)
+    assert not gate.in_doubt, "a clear acceptance raises none"
+    assert gate.may_begin(waiting)
+    gate.close()
+    assert not gate.may_begin(waiting)
+
+
+def test_an_outcome_with_some_refused_is_not_clear_and_an_error_is_not_either(world):
+    gate = make_gate(world, outcomes=[Outcome(kind=Kind.ACCEPTED, time="", failed=frozenset({1}))])
+    job = Job(window=None, entry=None, chunk=None)
+    gate.work(job)
+    assert gate.in_doubt
+    gate.judged()
+    with pytest.raises(IndexError):
+        gate.work(job)
+    assert gate.in_doubt
+
+
+def test_a_job_that_seeks_evidence_is_not_held(world):
+    gate = make_gate(world, outcomes=[Outcome(kind=Kind.AMBIGUOUS, time="")])
+    job = Job(window=None, entry=None, chunk=None, settling=True)
+    gate.admit(job)
+    gate.work(job)
+    gate.close()
+    assert gate.may_begin(job)
+
+
+@pytest.mark.parametrize("calls", range(4))
+def test_two_doubts_are_settled_beside_each_other_whatever_happens_during_a_write(world, calls):
+    world.slow_store(seconds=0.0, calls=calls)
+    world.gateway.faults.extend(["ok", "error_500", "error_500"])
+    assert send(world)["unknown"] == 2
+    world.clock.sleep(SETTLE_TIME)
+    world.clears += 1
+    # Neither is looked at twice: that would take the second copy for one that needs a settle time of its own.
+    everybody_once(world, send(world, first_try=False))
+
+
+def test_a_job_begins_only_within_the_lease(world):
+    gate = make_gate(world, outcomes=[])
+    job = Job(window=None, entry=None, chunk=None)
+    gate.admit(job)
+    world.clock.seconds = 15.0
+    assert gate.may_begin(job)
+    world.clock.seconds = 15.1
+    assert not gate.may_begin(job)
