@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
 EXAMPLES = Path(__file__).parents[1]
@@ -57,15 +58,17 @@ class Scratch:
         :param simulator: the address the connection ``aliyun_sms_default`` points to.
         :param piped: read its standard output here instead.
         """
-        child = subprocess.Popen(  # noqa: S603 - our own arguments, no shell
-            [sys.executable, *arguments],
-            env=self._environment(simulator),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if piped else self._log,
-            stderr=self._log,
-            start_new_session=True,
-        )
-        self._children.append(child)
+        environment = self._environment(simulator)
+        with _no_leaving():
+            child = subprocess.Popen(  # noqa: S603 - our own arguments, no shell
+                [sys.executable, *arguments],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if piped else self._log,
+                stderr=self._log,
+                start_new_session=True,
+            )
+            self._children.append(child)
         return child
 
     def keep_log(self) -> Path:
@@ -105,6 +108,21 @@ class Scratch:
             "PYTHONUTF8": "1",
             "TMPDIR": str(temporary),
         }
+
+
+@contextlib.contextmanager
+def _no_leaving() -> Iterator[None]:
+    """Hold signals back while a child is made: one that nobody knows of yet would outlive the demo."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, lambda which, _: came.append(which)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def _leave(number: int, _: FrameType | None) -> None:
