@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.windows import Entry, Window
 
 WRITE_EVERY = 2.0
@@ -35,18 +36,19 @@ class Book:
     :param ledger: the durable record.
     :param spool: the local copy of the audience, with the outcomes known so far.
     :param clock: the time.
-    :param lease: seconds after which the ledger must have been written again before the next call.
+    :param policy: its lease, and how long an intent says when its call leaves.
     :param signer: what stands for the AccessKey in use.
     :ivar strangers: the ledger knows people, but not one of this audience.
     """
 
     def __init__(
-        self, *, ledger: Ledger, spool: Spool, clock: Clock, lease: float, signer: Callable[[], str]
+        self, *, ledger: Ledger, spool: Spool, clock: Clock, policy: SendPolicy, signer: Callable[[], str]
     ) -> None:
         self._ledger = ledger
         self._spool = spool
         self._clock = clock
-        self._lease = lease
+        self._lease = policy.lease
+        self._intent_lasts = policy.intent_lasts
         self._signer = signer
         self._outstanding: dict[int, int] = {}
         self._unwritten: dict[int, Window] = {}
@@ -149,6 +151,22 @@ class Book:
         """Whether outcomes are to be written: a window is through, or they have waited long enough."""
         long_enough = self._clock.monotonic() - self._written_at > WRITE_EVERY
         return bool(self._through or (self._unwritten and long_enough))
+
+    def renew_intents(self, ready: Sequence[Job]) -> None:
+        """
+        Write down that calls which were held back leave later than their window says, before the first of them does.
+
+        After a crash, look-ups prove nothing before the settle time has passed since the call left.
+
+        :param ready: jobs whose calls were not made; the first of them is made next.
+        """
+        first, now = ready[0], self._clock.now()
+        if now - first.entry.attempted_at <= self._intent_lasts:
+            return
+        for job in ready:
+            if job.window is first.window:
+                job.entry.attempted_at = round(now, 3)
+        self._ledger.save(first.window)
 
     def write_due(self) -> None:
         """Write what :attr:`is_due`, so that a crash leaves little to settle."""

@@ -51,6 +51,11 @@ class SendPolicy:
         return 1 if self.max_concurrency == 1 else 2
 
     @property
+    def intent_lasts(self) -> float:
+        """Seconds for which a written intent says when its call leaves: by so much evidence may be too early."""
+        return self.settle_time / 10
+
+    @property
     def most_waiting(self) -> int:
         """Chunks that wait for a thread while the ledger is written; none where one may be in flight."""
         return 0 if self.max_concurrency == 1 else self.max_concurrency

@@ -67,7 +67,7 @@ class Sender:
             ledger=parts.ledger,
             spool=parts.spool,
             clock=parts.clock,
-            lease=parts.policy.lease,
+            policy=parts.policy,
             signer=parts.channel.signer,
         )
         self._guards = Guards(policy=parts.policy, clock=parts.clock, stop_reason=parts.stop_reason)
@@ -145,7 +145,7 @@ class Sender:
         """Hand out what the threads can go on with while the ledger is written."""
         while self._ready and self._workers.waiting < self._policy.most_waiting and self._all_is_well():
             self._book.confirm_if_due()
-            self._hand_out(self._ready.popleft())
+            self._hand_out(self._next_ready())
 
     def _all_is_well(self) -> bool:
         """Whether jobs may wait for their turn: not with a pace to keep, or anything else to do or judge first."""
@@ -191,7 +191,11 @@ class Sender:
             self._open.remove(job)
             self._book.journal_replay(job)
             return job
-        return self._ready.popleft() if self._ready else None
+        return self._next_ready() if self._ready else None
+
+    def _next_ready(self) -> Job:
+        self._book.renew_intents(self._ready)
+        return self._ready.popleft()
 
     def _due_job(self) -> Job | None:
         now = self._clock.monotonic()
