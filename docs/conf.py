@@ -23,10 +23,6 @@ exclude_patterns = ["build"]
 html_theme = "furo"
 html_title = f"airflow-provider-aliyunsms {version}"
 
-# Pages that are measured, and may not have been yet.
-if not (Path(__file__).parent / "crash-test.md").exists():
-    suppress_warnings = ["myst.xref_missing"]
-
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
