@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -117,6 +118,14 @@ def test_the_error_tables_are_current(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (DOCS / name).read_text(encoding="utf-8") == module.page(name), "run python docs/build_errors.py"
+
+
+def test_the_performance_page_says_what_was_measured(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
+    from benchkit.page import page
+
+    results = json.loads((ROOT / "docs" / "bench" / "results.json").read_text(encoding="utf-8"))
+    assert (ROOT / "docs" / "performance.md").read_text(encoding="utf-8") == page(results)
 
 
 def test_the_notifier_s_table_has_its_parameters_and_defaults():

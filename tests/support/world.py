@@ -9,6 +9,7 @@ either side of the acceptance. The engine under test is the real one.
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -57,6 +58,7 @@ class Gateway:
 
     :ivar faults: one word per submission, used up in order; empty means well.
     :ivar query_faults: one word per look-up.
+    :ivar retry_after: the seconds it asks to wait for when it throttles.
     """
 
     clock: HeldClock
@@ -67,11 +69,14 @@ class Gateway:
     records: list[tuple[float, str, str]] = field(default_factory=list)
     nonces: dict[tuple[str, str], float] = field(default_factory=dict)
     submissions: int = 0
+    submitted_at: list[float] = field(default_factory=list)
+    retry_after: float | None = None
     signer: str = "first"
 
     def submit(self, chunk, envelope) -> tuple[str, str]:
         """Return kind and code of the answer, as the caller sees it."""
         self.submissions += 1
+        self.submitted_at.append(self.clock.now())
         fault = self.faults.popleft() if self.faults else "ok"
         if fault == "refused_connection":
             return "released", "ConnectionRefused"
@@ -137,7 +142,14 @@ class ScriptedChannel:
             return Outcome(
                 kind=Kind.RELEASED, time=time, code=code, error=CampaignDoomedError("no", code=code)
             )
-        outcome = Outcome(kind=Kind(kind), time=time, code=code or None, lasting=kind == "refused")
+        outcome = Outcome(
+            kind=Kind(kind),
+            time=time,
+            code=code or None,
+            lasting=kind == "refused",
+            throttled=code == "Throttling.User",
+            retry_after=self._gateway.retry_after if code == "Throttling.User" else None,
+        )
         return replace(outcome, biz_id=f"biz-{chunk.out_id}") if kind == "accepted" else outcome
 
     def look_up(self, *, chunk, since) -> Evidence:
@@ -173,12 +185,18 @@ class CrashingStore:
         self._dead = True
 
     def get(self, key):
+        assert threading.current_thread() is threading.main_thread(), (
+            "the main thread alone talks to the ledger"
+        )
         if self._dead:
             raise Crash
         text = self.values.get(key)
         return None if text is None else json.loads(text)
 
     def set(self, key, value) -> None:
+        assert threading.current_thread() is threading.main_thread(), (
+            "the main thread alone talks to the ledger"
+        )
         if self._dead:
             raise Crash
         self.meanwhile(key)

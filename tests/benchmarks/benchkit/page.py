@@ -9,19 +9,19 @@ from benchkit.tables import table
 HEAD = """# Performance
 
 This page is made by `make bench`, which runs everything below in one go and writes `docs/bench/results.json` and
-the plots, too. The other side is a server that only answers, because the simulator
-would be the bottleneck. Client, server and Airflow share the cores, so that seconds at no latency say as much about
+the plots, too, in 25 minutes. `BENCH_QUICK=1` tries it with small sizes, `BENCH_ONLY=call,pacing` runs some parts,
+`BENCH_10M=0` and `BENCH_FULL=0` leave the two longest out. The other side is a server that only answers, because the
+simulator would be the bottleneck. Client, server and Airflow share the cores, so that seconds at no latency say as much about
 the machine as about the client; ratios within a run can be compared, seconds of two runs can not.
 """
 
 LIMITS_NEXT = """## What limits it next
 
-- **The call.** More than half of the CPU of a recipient is its hundredth of a call: percent-encoding, signing and the
-  HTTP client. The loop makes its calls in one thread; threads that hand work over and share the interpreter lock need
-  more CPU where the gateway answers at once (see the pool beside the loop), and less from 50 ms on.
+- **The call.** The largest single part of a recipient's CPU is its hundredth of a call: percent-encoding, signing and
+  the HTTP client. The loop makes its calls in one thread; threads that hand work over and share the interpreter lock
+  need more CPU where the gateway answers at once (see the pool beside the loop).
 - **Loading.** The audience is read, checked, keyed and cleared of duplicates before the first call, so that counts
-  and rejects are known while nothing was sent yet. That is about three seconds for a million, and does not overlap with
-  sending.
+  and rejects are known while nothing was sent yet. That does not overlap with sending.
 - **Small campaigns.** Imports, the first and the last writes of the ledger and the receipts take some tenths of a second
   whatever the size, which is what ten thousand recipients show.
 - **The ledger's writes.** Calls go on while the ledger is written, as far as was handed out ahead; the first intents and

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 NAMES = ("call", "campaign", "memory", "pacing", "sensor")
 
 
-def _flag(name):
-    return os.environ.get(name, "") not in ("", "0")
+def _flag(name, *, default=""):
+    return os.environ.get(name, default) not in ("", "0")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Settings:
     :ivar only: which benchmarks to run.
     :ivar sizes: recipients of the campaigns in Airflow.
     :ivar ten_million: measure the memory of ten million recipients too.
-    :ivar full: run one million recipients at 200 ms as well, which takes five more minutes.
+    :ivar full: run one million recipients at 200 ms as well, which takes five minutes.
     """
 
     quick: bool
@@ -40,6 +40,6 @@ class Settings:
             quick=quick,
             only=only,
             sizes=tuple(int(size) for size in sizes.split(",")),
-            ten_million=_flag("BENCH_10M"),
-            full=_flag("BENCH_FULL"),
+            ten_million=_flag("BENCH_10M", default="0" if quick else "1"),
+            full=_flag("BENCH_FULL", default="0" if quick else "1"),
         )

@@ -218,6 +218,15 @@ def test_throttled_calls_are_made_again_later(world):
     assert set(world.gateway.accepted.values()) == {1}
 
 
+@pytest.mark.parametrize("asked", [7.0, 40.0])
+def test_no_call_is_made_before_the_time_that_the_gateway_asks_for(world, asked):
+    world.gateway.faults.extend(["ok", "throttle"])
+    world.gateway.retry_after = asked
+    assert world.run(PEOPLE, max_concurrency=1).summary["accepted"] == 40
+    refused, next_one = world.gateway.submitted_at[1:3]
+    assert next_one - refused >= asked
+
+
 def test_a_dry_run_writes_and_sends_nothing(world):
     summary = world.run([*PEOPLE, "12"], dry_run=True).summary
     assert world.gateway.submissions == 0

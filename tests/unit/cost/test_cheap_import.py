@@ -44,6 +44,6 @@ def test_importing_them_is_cheap_beside_airflow(kind, tmp_path):
     modules = found[0][2]
     assert f"airflow_provider_aliyunsms.{kind}.aliyun_sms" in modules
     assert not NEEDED_LATER & modules
-    # It was about a hundredth when this was written. Airflow itself brings sqlite3 and tenacity along, which is
-    # why only what is added counts; the bound is wide, because this is about a new import and not about its pace.
-    assert min(ours / airflow for airflow, ours, _ in found) < 0.05
+    # Airflow itself brings sqlite3 and tenacity along, which is why only what is added counts. Measured: 13 and 18 ms
+    # beside the 1.5 s of Airflow; 30 ms may be taken, and a slower machine is slower with both.
+    assert min(ours / max(airflow, 1.5) for airflow, ours, _ in found) < 0.03 / 1.5
