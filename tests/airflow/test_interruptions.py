@@ -89,3 +89,21 @@ def test_a_ledger_on_a_path_spans_runs(run_task, simulator, aliyun_connection, t
     assert simulator.counts(duplicates=True) == {}
     kept = "".join(path.read_text() for path in (tmp_path / "ledger").rglob("*.json"))
     assert "1380008" not in kept
+
+
+def test_receipts_that_are_lost_come_back_as_they_were(run_task, simulator, aliyun_connection, tmp_path):
+    receipts = tmp_path / "receipts.jsonl"
+    parameters = (
+        f"ledger_path={str(tmp_path / 'ledger')!r}, campaign_id='autumn', receipts_path={str(receipts)!r}"
+    )
+    assert run_task("lost_receipts", parameters).state == "success"
+    written, requests = receipts.read_bytes(), simulator.stats()["requests"]
+    assert len(written.splitlines()) == 60
+    receipts.unlink()
+    # to the sender a run with the same campaign_id and ledger is what a Clear is
+    again = run_task("lost_receipts", parameters)
+    assert again.state == "success"
+    assert receipts.read_bytes() == written
+    assert simulator.stats()["requests"] == requests
+    assert simulator.counts(duplicates=True) == {}
+    assert len(simulator.counts()) == 60
