@@ -73,6 +73,10 @@ class CredentialsError(ConfigurationError):
     """There are no usable credentials; nothing was sent."""
 
 
+class CredentialsRefusedError(CredentialsError):
+    """Whoever gives the credentials out refused to; that may pass, for a role or a token may come a little later."""
+
+
 class AudienceError(AliyunSmsError):
     """
     The audience cannot be read, or must not be sent to as it is; nothing was sent.

@@ -15,6 +15,9 @@ from airflow_provider_aliyunsms.exceptions import AudienceError, LedgerError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DISK = "local.DISK"
+"""The code of an error that is about this worker's disk and not about the audience."""
+
 _SETTINGS = """
 PRAGMA page_size = 8192;
 -- The file is a cache: it is filled from the source and settled from the ledger, and after a crash a new one
@@ -59,7 +62,7 @@ class SpoolFile:
             problem = error.strerror or type(error).__name__
             msg = f"The local working copy of the audience cannot be made: {problem}. Nothing was sent."
             raise AudienceError(
-                msg, advice="free the worker's temporary directory or name another one."
+                msg, code=DISK, advice="free the worker's temporary directory or name another one."
             ) from error
         try:
             with disk_before_sending():
@@ -98,7 +101,7 @@ def disk_before_sending() -> Iterator[None]:
     except (sqlite3.Error, OSError) as error:
         msg = f"The local working copy of the audience cannot be written: {error}. Nothing was sent."
         raise AudienceError(
-            msg, advice="free space in the worker's temporary directory, or name another one."
+            msg, code=DISK, advice="free space in the worker's temporary directory, or name another one."
         ) from error
 
 

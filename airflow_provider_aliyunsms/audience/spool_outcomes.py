@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.members import Members
 from airflow_provider_aliyunsms.audience.spool_keys import KeyPlaces
+from airflow_provider_aliyunsms.audience.spool_pages import MOST_ROWS
 from airflow_provider_aliyunsms.audience.spool_records import OUTCOMES, PENDING, UNKNOWN, ReceiptRun
 from airflow_provider_aliyunsms.audience.spool_states import Ending
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.spool_records import Settlement
     from airflow_provider_aliyunsms.audience.spool_states import SpoolStates
 
-_PAGE = 1 << 16
+_PAGE = MOST_ROWS
 """A place is the number of a page times this, plus the position in it."""
 
 _ANSWERS_HELD_BACK = 100

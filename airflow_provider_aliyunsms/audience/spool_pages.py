@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.prepared import PreparedBlock
 
+MOST_ROWS = 1 << 16
+"""Rows of one page: what tells a row's place has room for no more."""
+
 _BETWEEN = "\n"
 """Between two texts: a canonical number is made of digits, and JSON has no line end within a text."""
 
@@ -37,6 +40,9 @@ class SpoolPages:
 
         :param keys: one for each row, any number for a refused one.
         """
+        if len(keys) > MOST_ROWS:
+            msg = f"a page holds at most {MOST_ROWS} rows"
+            raise RuntimeError(msg)
         self.count += 1
         given = None if prepared.given is None else json.dumps(prepared.given)
         self._db.execute(

@@ -51,8 +51,11 @@ def read_sql(open_cursor: OpenCursor, *, number_field: str, columns: Columns) ->
         # After the first fetch, because a server-side cursor learns its columns from it.
         table = _table(cursor, columns=columns, number_field=number_field)
         while batch:
-            yield table.block([_cells(row) for row in batch], number + 1)
-            number += len(batch)
+            # Some drivers give more than they were asked for.
+            for start in range(0, len(batch), BATCH):
+                records = [_cells(row) for row in batch[start : start + BATCH]]
+                yield table.block(records, number + 1)
+                number += len(records)
             batch = _fetch(cursor, done=number)
 
 

@@ -37,6 +37,7 @@ class Gate:
     :param work: what to do with a job.
     :param ledger: only the time of its last write is read here, no other thread than the main one may use it.
     :param lease: seconds after that write within which a job may begin.
+    :param oldest_intent: seconds after which an intent has to be renewed before its call is made.
     :param clock: the time.
     :param stop_reason: asked before every call, by any thread.
     """
@@ -47,12 +48,14 @@ class Gate:
         work: Callable[[Job], Outcome],
         ledger: Ledger,
         lease: float,
+        oldest_intent: float,
         clock: Clock,
         stop_reason: Callable[[], str | None],
     ) -> None:
         self._work = work
         self._ledger = ledger
         self._lease = lease
+        self._oldest_intent = oldest_intent
         self._clock = clock
         self._stop_reason = stop_reason
         self._lock = threading.Lock()
@@ -71,10 +74,12 @@ class Gate:
 
     def may_begin(self, job: Job) -> bool:
         """Whether a call may be made for a job now; asked by a worker thread right before it."""
+        now = self._clock.now()
         return job.settling or (
             not self._closed
             and job.ticket == self._raised
-            and self._clock.now() - self._ledger.written_at <= self._lease
+            and now - self._ledger.written_at <= self._lease
+            and now - job.entry.attempted_at <= self._oldest_intent
             and not self._stop_reason()
         )
 

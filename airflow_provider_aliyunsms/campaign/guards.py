@@ -43,7 +43,7 @@ class Guards:
         self._last_failure: Outcome | None = None
         self._last_answer_at = 0.0
         self._doom: Exception | None = None
-        self.fault: Exception | None = None
+        self.fault: BaseException | None = None
 
     def begin(self) -> None:
         """Start the patience."""

@@ -11,6 +11,8 @@ WINDOW_SECONDS = 3.0
 WINDOW_CHUNKS_PER_CALL = 6
 """Chunks in a window for each call in flight: few enough to settle after a crash, enough to hide the write."""
 
+SHORTEST_INTENT = 1.0
+
 _FIRST_LOOK = 2.0
 _LONGEST_LOOK = 20.0
 _FIRST_PAUSE = 0.5
@@ -53,7 +55,7 @@ class SendPolicy:
     @property
     def intent_lasts(self) -> float:
         """Seconds for which a written intent says when its call leaves: by so much evidence may be too early."""
-        return self.settle_time / 10
+        return max(self.settle_time / 10, SHORTEST_INTENT)
 
     @property
     def most_waiting(self) -> int:

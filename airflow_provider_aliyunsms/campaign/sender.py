@@ -57,6 +57,7 @@ class Sender:
             work=attempts.run,
             ledger=parts.ledger,
             lease=parts.policy.lease,
+            oldest_intent=parts.policy.intent_lasts + parts.policy.lease,
             clock=parts.clock,
             stop_reason=parts.stop_reason,
         )
@@ -224,7 +225,7 @@ class Sender:
         result = self._workers.take(timeout=timeout)
         while result is not None:
             job, outcome = result
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, BaseException):
                 self._guards.fault = outcome
                 outcome = Outcome(kind=Kind.AMBIGUOUS, time="", code=type(outcome).__name__)
             if outcome is None:

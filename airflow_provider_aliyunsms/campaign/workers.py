@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.jobs import Job
     from airflow_provider_aliyunsms.campaign.outcomes import Outcome
 
-Result = tuple["Job", "Outcome | Exception | None"]
+Result = tuple["Job", "Outcome | BaseException | None"]
 """A job and what came of it; None when it was not begun."""
 
 
@@ -128,7 +128,7 @@ class Workers:
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
-                result: Outcome | Exception | None = self._work(job) if self._may_begin(job) else None
-            except Exception as error:  # noqa: BLE001 - the main thread decides what an unforeseen error means
+                result: Outcome | BaseException | None = self._work(job) if self._may_begin(job) else None
+            except BaseException as error:  # noqa: BLE001 - the main thread decides what an unforeseen error means
                 result = error
             self._results.put((job, result))

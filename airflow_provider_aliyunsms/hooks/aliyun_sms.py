@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret, redact
 
 from airflow_provider_aliyunsms.api.credentials import Credentials, announcing
-from airflow_provider_aliyunsms.exceptions import CampaignDoomedError, ConfigurationError, CredentialsError
+from airflow_provider_aliyunsms.exceptions import (
+    CampaignDoomedError,
+    ConfigurationError,
+    CredentialsRefusedError,
+)
 from airflow_provider_aliyunsms.hooks.check import Verdict, check, explain_configuration
 from airflow_provider_aliyunsms.hooks.clients import client_for, provider_for
 from airflow_provider_aliyunsms.hooks.form import field_behaviour, form_widgets
@@ -116,7 +120,7 @@ class AliyunSmsHook(BaseHook):
         sent, and asked for again before every request.
 
         :raises ConfigurationError: a field of the connection is wrong or missing.
-        :raises CredentialsError: there are no credentials.
+        :raises CredentialsError: there are no credentials; refused ones are worth another try.
         :raises ConnectionNotMadeError: the credentials could not be fetched now.
         """
         return self._client
@@ -130,7 +134,7 @@ class AliyunSmsHook(BaseHook):
         try:
             provider()
         except CampaignDoomedError as error:
-            raise CredentialsError(error.message, code=error.code, advice=error.advice) from None
+            raise CredentialsRefusedError(error.message, code=error.code, advice=error.advice) from None
         return client_for(settings, credentials=provider)
 
     def send_sms(

@@ -147,6 +147,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to everybody who was not sent to before; see the class."""
+        from airflow_provider_aliyunsms.audience.spool_file import DISK
         from airflow_provider_aliyunsms.campaign.run import Campaign
 
         with without_retries(), self.recorded(context):
@@ -156,8 +157,8 @@ class AliyunSmsSendOperator(BaseOperator):
         except AudienceError as error:
             if error.code == "local.EMPTY_AUDIENCE" and self.on_empty == "skip":
                 raise AirflowSkipException(f"Nothing to send: {error}") from error
-            # All of it is read before the first call. A file may come or be mended meanwhile, a list stays as it is.
-            if self.audience_is_given:
+            # A file may come or be mended, and a disk be freed, before the next try; a list stays as it is.
+            if self.audience_is_given and error.code != DISK:
                 raise final(error) from error
             raise
         except ConfigurationError as error:

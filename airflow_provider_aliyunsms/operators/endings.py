@@ -14,6 +14,7 @@ from airflow_provider_aliyunsms.exceptions import (
     AudienceError,
     ConfigurationError,
     CredentialsError,
+    CredentialsRefusedError,
     OutcomeUnknownError,
 )
 
@@ -57,10 +58,12 @@ def without_retries() -> Iterator[None]:
     """
     Run what comes before the first call; a wrong parameter or connection found there fails the task for good.
 
-    Nothing was sent then, and the next try, five minutes later, would find the same.
+    The next try, five minutes later, would find the same. Only credentials that were refused may be given then.
     """
     try:
         yield
+    except CredentialsRefusedError:
+        raise
     except ConfigurationError as error:
         raise final(error) from error
 

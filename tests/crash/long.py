@@ -68,7 +68,7 @@ SCENARIOS = {
     ),
     "spool may not grow (RLIMIT_FSIZE), then it may": partial(around.limited_spool, size=3000),
     "spool's disk full, then freed": partial(around.full_disk, size=3000),
-    "spool's disk fills up in mid-send, then freed": partial(around.disk_fills_up_in_mid_send, size=3000),
+    "spool's disk fills up in mid-send and stays full": partial(around.disk_fills_up_in_mid_send, size=3000),
 }
 
 

@@ -11,8 +11,9 @@ HEAD = """# Performance
 This page is made by `make bench`, which runs everything below in one go, in 25 minutes, and writes
 `docs/bench/results.json` and the plots, too. `BENCH_QUICK=1` tries it with small sizes, `BENCH_ONLY=call,pacing` runs
 some parts, `BENCH_10M=0` and `BENCH_FULL=0` leave the two longest out. The other side is a server that only answers,
-because the simulator would be the bottleneck. Client, server and Airflow share the cores, so that seconds at no latency
-say as much about the machine as about the client; ratios within a run can be compared, seconds of two runs can not.
+because the simulator would be the bottleneck. Client, server and Airflow share the cores, so that seconds at no
+latency say as much about the machine as about the client; ratios within a run can be compared, seconds of two runs can
+not.
 """
 
 LIMITS_NEXT = """## What limits it next
@@ -22,10 +23,10 @@ LIMITS_NEXT = """## What limits it next
   lock need more CPU where the gateway answers at once (see the pool beside the loop).
 - **Loading.** The audience is read, checked, keyed and cleared of duplicates before the first call, so that counts
   and rejects are known while nothing was sent yet. That does not overlap with sending.
-- **Small campaigns.** Imports, the first and the last writes of the ledger and the receipts take some tenths of a second
-  whatever the size, which is what ten thousand recipients show.
-- **The ledger's writes.** Calls go on while the ledger is written, as far as was handed out ahead; the first intents and
-  the last outcomes have nothing beside them.
+- **Small campaigns.** Imports, the first and the last writes of the ledger and the receipts take some tenths of a
+  second whatever the size, which is what ten thousand recipients show.
+- **The ledger's writes.** Calls go on while the ledger is written, as far as was handed out ahead; the first intents
+  and the last outcomes have nothing beside them.
 - **One process.** All threads share one interpreter lock.
 """
 

@@ -42,18 +42,14 @@ def full_disk(worlds, *, size):
 
 
 def disk_fills_up_in_mid_send(worlds, *, size):
-    """The disk is full once sending has begun; retries fail before they send, until there is space again."""
+    """The disk is full once sending has begun: what is spooled is enough, the campaign ends without more of it."""
     with _small_disk(worlds.folder / "small-disk") as disk:
         if disk is None:
             return None
         run = worlds.campaign("china", size=size, temporary_directory=str(disk)).begin()
         assert run.wait_until_sent(size // 5)
         _fill(disk / "filler")
-        wait_for(lambda: run.tries() >= 3, timeout=120, what="a third try")
-        (disk / "filler").unlink()
-        verdict = run.verdict()
-        assert "failed while sending" in run.logs() or "cannot be written" in run.logs()
-        return verdict
+        return run.verdict()
 
 
 def _nothing_until(run, *, free):

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience import blocks, spool_keys, spool_states
+from airflow_provider_aliyunsms.audience import rows as rows_module
 from airflow_provider_aliyunsms.audience.china import ChinaRules
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
 from airflow_provider_aliyunsms.audience.sources import read_blocks
 from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
+from airflow_provider_aliyunsms.audience.spool_pages import MOST_ROWS
 
 KEYS_OF = partial(recipient_keys, campaign_id="c", dedupe="content")
 RULES = ChinaRules(sign_name="签名", template_param=None)
@@ -102,3 +104,9 @@ def test_outcomes_outlive_the_pages_in_memory(data, size):
         counts = Counter(word for word, _ in expected.values())
         assert {word: getattr(spool.counts(), word) for word in counts} == counts
         assert set(spool.find([*key_of.values(), 1])) == set(key_of.values())
+
+
+def test_a_block_with_more_rows_than_a_page_has_places_is_refused():
+    rows = [rows_module.Row(number=1, values={"phone_number": "x"}, flat=False)] * (MOST_ROWS + 1)
+    with Spool() as spool, pytest.raises(RuntimeError, match="at most"):
+        spool.load([blocks.RowBlock(rows)], rules=RULES, keys_of=lambda numbers, contents: ())

@@ -52,6 +52,25 @@ def test_all_batches_come_in_order():
     assert rows[-1].number == 2 * BATCH + 10
 
 
+def test_a_driver_that_gives_more_than_it_was_asked_for():
+    class Generous:
+        description = (("phone_number",),)
+
+        def __init__(self):
+            self.left = [[(number,) for number in range(2 * BATCH + 1)]]
+
+        def fetchmany(self, _size):
+            return self.left.pop() if self.left else []
+
+    @contextmanager
+    def opened():
+        yield Generous()
+
+    found = list(read_sql(opened, number_field="phone_number", columns=Columns(None)))
+    assert [len(block) for block in found] == [BATCH, BATCH, 1]
+    assert [row.number for row in blocks.rows_of(found)] == list(range(1, 2 * BATCH + 2))
+
+
 def test_an_error_in_mid_stream_says_after_how_many_rows_and_no_value():
     sql = (
         MANY

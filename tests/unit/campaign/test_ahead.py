@@ -13,6 +13,7 @@ from airflow_provider_aliyunsms.campaign.adaptive import AdaptivePace
 from airflow_provider_aliyunsms.campaign.gate import Gate
 from airflow_provider_aliyunsms.campaign.jobs import Job
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.windows import Entry
 from airflow_provider_aliyunsms.campaign.workers import Workers
 from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,
@@ -271,6 +272,11 @@ def test_threads_give_back_what_may_not_begin_and_what_is_recalled():
     pool.stop()
 
 
+def a_job(**facts):
+    entry = Entry(out_id="out", keys=(1,), nonce="n", date="2026-01-02T03:04:05Z", attempted_at=0.0)
+    return Job(window=None, entry=entry, chunk=None, **facts)
+
+
 class Written:
     """As much of a ledger as the gate may see."""
 
@@ -282,6 +288,7 @@ def make_gate(world, *, outcomes):
         work=lambda job: outcomes.pop(0),
         ledger=Written(),
         lease=15.0,
+        oldest_intent=75.0,
         clock=world.clock,
         stop_reason=lambda: world.told_to_stop,
     )
@@ -291,7 +298,7 @@ def test_a_doubt_stops_what_was_handed_over_before_its_verdict_for_good(world):
     world.clock.seconds = 10.0
     released, accepted = Outcome(kind=Kind.RELEASED, time=""), Outcome(kind=Kind.ACCEPTED, time="")
     gate = make_gate(world, outcomes=[released, accepted, released])
-    first, waiting, late = (Job(window=None, entry=None, chunk=None) for _ in range(3))
+    first, waiting, late = (a_job() for _ in range(3))
     gate.admit(first)
     gate.admit(waiting)
     assert gate.may_begin(first)
@@ -345,9 +352,36 @@ def test_two_doubts_are_settled_beside_each_other_whatever_happens_during_a_writ
 
 def test_a_job_begins_only_within_the_lease(world):
     gate = make_gate(world, outcomes=[])
-    job = Job(window=None, entry=None, chunk=None)
+    job = a_job()
     gate.admit(job)
     world.clock.seconds = 15.0
     assert gate.may_begin(job)
     world.clock.seconds = 15.1
     assert not gate.may_begin(job)
+
+
+def test_a_job_whose_intent_is_old_comes_back_to_have_it_renewed(world):
+    gate = make_gate(world, outcomes=[])
+    job = a_job()
+    gate.admit(job)
+    world.clock.seconds = 10.0
+    job.entry.attempted_at = 10.0 - 75.0
+    assert gate.may_begin(job)
+    job.entry.attempted_at -= 0.1
+    assert not gate.may_begin(job)
+
+
+def test_a_thread_that_ends_in_the_worst_way_ends_the_sending_as_well(world):
+    class Panic(BaseException):
+        """What is no Exception."""
+
+    def panic(_chunk, _envelope):
+        raise Panic
+
+    begin, world.gateway.submit = world.gateway.submit, panic
+    world.make_workers = Workers
+    with pytest.raises(Panic):
+        send(world, evidence_wait=1.0)
+    world.gateway.submit = begin
+    world.clock.sleep(SETTLE_TIME)
+    everybody_once(world, retry(world))
