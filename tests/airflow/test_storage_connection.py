@@ -27,7 +27,6 @@ with DAG("{dag_id}", schedule=None) as dag:
 @pytest.fixture
 def storage(airflow_db, monkeypatch):
     """Make ``memcon://`` known to Airflow, as a provider would; gives its storages by connection."""
-    import fsspec
     from airflow.sdk.io import fs, store
     from fsspec.implementations.memory import MemoryFileSystem
     from upath.implementations.memory import MemoryPath
