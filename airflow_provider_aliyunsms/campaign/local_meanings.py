@@ -87,6 +87,14 @@ _CAMPAIGN: Final = (
         '任务被跳过；on_empty="fail" 时则以失败结束。',
     ),
     CodeInfo(
+        "local.DISK",
+        CodeClass.REQUEST,
+        "This worker's disk has no room for the working copy of the audience; nothing was sent.",
+        "Free space in its temporary directory, or name another one with TMPDIR.",
+        "本机磁盘空间不足以存放名单的工作副本；未发送任何短信。",
+        "请清理临时目录，或用 TMPDIR 指定其他目录。",
+    ),
+    CodeInfo(
         "local.NO_ANSWER",
         CodeClass.AMBIGUOUS,
         "The call had no clear answer yet, or the task died before it came.",
