@@ -94,7 +94,16 @@ def in_blocks(items: Iterable[T], make: Callable[[list[T], int], Block]) -> Iter
 
 def row_blocks(rows: Iterable[Row]) -> Iterator[Block]:
     """Gather rows to blocks."""
-    return in_blocks(rows, lambda batch, _first: RowBlock(batch))
+    return in_blocks(rows, _gathered)
+
+
+def _gathered(rows: list[Row], first: int) -> Block:
+    """Put rows with the same columns into a table, as nearly all rows of a file are."""
+    names, number_field = [*rows[0].values], rows[0].number_field
+    if not all(row.flat and [*row.values] == names for row in rows):
+        return RowBlock(rows)
+    records = [tuple(row.values.values()) for row in rows]
+    return TableBlock(names=names, records=records, first=first, number_field=number_field)
 
 
 def rows_of(blocks: Iterable[Block]) -> Iterator[Row]:
