@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from airflow_provider_aliyunsms.api.codes import CodeClass, CodeInfo, all_codes
+from airflow_provider_aliyunsms.codes.lookup import CodeClass, CodeInfo, all_codes
 from airflow_provider_aliyunsms.campaign.meanings import LOCAL_CODES
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_aliyunsms.api.codes_model import CodeClass, CodeInfo
+from airflow_provider_aliyunsms.codes.model import CodeClass, CodeInfo
 
 OLD_GLOBE_CODES: Final[tuple[CodeInfo, ...]] = (
     CodeInfo(

@@ -13,7 +13,7 @@ from airflow_provider_aliyunsms.api.answers import (
     read_answer,
     request_id_of,
 )
-from airflow_provider_aliyunsms.api.codes import CodeClass, CodeInfo, look_up_code, tidy_code
+from airflow_provider_aliyunsms.codes.lookup import CodeClass, CodeInfo, look_up_code, tidy_code
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,
     ApiError,

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_aliyunsms.api.codes import CodeInfo, look_up_code
-from airflow_provider_aliyunsms.campaign.local_meanings import LOCAL_CODES
+from airflow_provider_aliyunsms.codes.lookup import CodeInfo, look_up_code
+from airflow_provider_aliyunsms.codes.local import LOCAL_CODES
 
 __all__ = ["LOCAL_CODES", "CodeInfo", "explain"]
 

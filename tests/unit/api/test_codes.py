@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.api.codes import CodeClass, all_codes, look_up_code, tidy_code
+from airflow_provider_aliyunsms.codes.lookup import CodeClass, all_codes, look_up_code, tidy_code
 
 KNOWN = {re.sub(r"^is[vp]\.", "", info.code).upper() for info in all_codes()}
 

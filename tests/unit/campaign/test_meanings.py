@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aliyunsms.api.codes import CodeClass, all_codes, look_up_code
+from airflow_provider_aliyunsms.codes.lookup import CodeClass, all_codes, look_up_code
 from airflow_provider_aliyunsms.audience.local_codes import LocalCode
 from airflow_provider_aliyunsms.campaign.meanings import LOCAL_CODES, explain
 

@@ -7,13 +7,13 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from airflow_provider_aliyunsms.api.codes_china import CHINA_CODES
 from airflow_provider_aliyunsms.api.codes_doomed import DOOMED_CODES
-from airflow_provider_aliyunsms.api.codes_gateway import GATEWAY_CODES
-from airflow_provider_aliyunsms.api.codes_globe import GLOBE_CODES
 from airflow_provider_aliyunsms.api.codes_globe_old import OLD_GLOBE_CODES
-from airflow_provider_aliyunsms.api.codes_model import CodeClass, CodeInfo
-from airflow_provider_aliyunsms.api.codes_receipts import RECEIPT_CODES
+from airflow_provider_aliyunsms.codes.carrier import RECEIPT_CODES
+from airflow_provider_aliyunsms.codes.china import CHINA_CODES
+from airflow_provider_aliyunsms.codes.gateway import GATEWAY_CODES
+from airflow_provider_aliyunsms.codes.globe import GLOBE_CODES
+from airflow_provider_aliyunsms.codes.model import CodeClass, CodeInfo
 
 __all__ = ["CodeClass", "CodeInfo", "all_codes", "look_up_code", "tidy_code"]
 

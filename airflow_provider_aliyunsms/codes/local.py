@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_aliyunsms.api.codes_model import CodeClass, CodeInfo
 from airflow_provider_aliyunsms.audience.local_codes import LOCAL_MEANINGS, LocalCode
+from airflow_provider_aliyunsms.codes.model import CodeClass, CodeInfo
 
 _NUMBER = ("Correct the number in the source of the audience.", "请在名单来源中更正该号码。")
 _VARIABLES = (
