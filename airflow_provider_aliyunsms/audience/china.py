@@ -13,7 +13,7 @@ from airflow_provider_aliyunsms.audience.china_columns import (
     usual_texts,
 )
 from airflow_provider_aliyunsms.audience.content import content_head
-from airflow_provider_aliyunsms.audience.local_codes import LocalCode, RowRejected
+from airflow_provider_aliyunsms.audience.local_codes import RowRejected
 from airflow_provider_aliyunsms.audience.numbers import compact_number, international_number, mainland_number
 from airflow_provider_aliyunsms.audience.prepared import PlainRows
 from airflow_provider_aliyunsms.audience.recipients import Recipient
@@ -25,6 +25,7 @@ from airflow_provider_aliyunsms.audience.variables import (
     has_broken_characters,
     variable_text,
 )
+from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience.local_codes import LocalCode, RowRejected
+from airflow_provider_aliyunsms.audience.local_codes import RowRejected
 from airflow_provider_aliyunsms.audience.numbers import international_number, is_bare_mainland, region_of
 from airflow_provider_aliyunsms.audience.recipients import Recipient
 from airflow_provider_aliyunsms.audience.row_numbers import invalid_number, number_text
@@ -17,6 +17,7 @@ from airflow_provider_aliyunsms.audience.variables import (
     has_broken_characters,
     variable_text,
 )
+from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import operator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience.local_codes import LocalCode, RowRejected
+from airflow_provider_aliyunsms.audience.local_codes import RowRejected
 from airflow_provider_aliyunsms.audience.rows import first_given
+from airflow_provider_aliyunsms.codes.local import LocalCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

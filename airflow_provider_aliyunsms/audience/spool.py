@@ -9,7 +9,6 @@ from collections.abc import Generator
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.audience.local_codes import LocalCode
 from airflow_provider_aliyunsms.audience.members import Members
 from airflow_provider_aliyunsms.audience.prepared import prepare_block
 from airflow_provider_aliyunsms.audience.spool_file import (
@@ -31,6 +30,7 @@ from airflow_provider_aliyunsms.audience.spool_records import (
     SpoolCounts,
 )
 from airflow_provider_aliyunsms.audience.spool_states import Ending, SpoolStates
+from airflow_provider_aliyunsms.codes.local import LocalCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_aliyunsms.audience.local_codes import LocalCode, RowRejected
+from airflow_provider_aliyunsms.audience.local_codes import RowRejected
 from airflow_provider_aliyunsms.audience.rows import field_label, is_missing
 from airflow_provider_aliyunsms.audience.strict_json import BrokenJsonError, parse_json
+from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 TEMPLATE_PARAM = "template_param"

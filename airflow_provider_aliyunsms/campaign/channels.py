@@ -11,11 +11,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.codes.lookup import CodeClass, look_up_code
 from airflow_provider_aliyunsms.api.forms import JsonTexts
 from airflow_provider_aliyunsms.audience.content import shared_content
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
+from airflow_provider_aliyunsms.codes.lookup import CodeClass, look_up_code
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
     AmbiguousOutcomeError,

@@ -7,12 +7,11 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from airflow_provider_aliyunsms.api.codes_doomed import DOOMED_CODES
-from airflow_provider_aliyunsms.api.codes_globe_old import OLD_GLOBE_CODES
 from airflow_provider_aliyunsms.codes.carrier import RECEIPT_CODES
-from airflow_provider_aliyunsms.codes.china import CHINA_CODES
+from airflow_provider_aliyunsms.codes.china import CHINA_CODES, DOOMED_CODES
 from airflow_provider_aliyunsms.codes.gateway import GATEWAY_CODES
-from airflow_provider_aliyunsms.codes.globe import GLOBE_CODES
+from airflow_provider_aliyunsms.codes.globe import GLOBE_CODES, OLD_GLOBE_CODES
+from airflow_provider_aliyunsms.codes.local import LOCAL_CODES
 from airflow_provider_aliyunsms.codes.model import CodeClass, CodeInfo
 
 __all__ = ["CodeClass", "CodeInfo", "all_codes", "look_up_code", "tidy_code"]
@@ -108,3 +107,22 @@ def _unknown(code: str) -> CodeInfo:
         "接口返回了未知代码，请求可能已被受理，也可能没有。",
         "请在接口文档中查询该代码；没有未受理的证据之前请勿重发。",
     )
+
+
+__all__ = ["LOCAL_CODES", "CodeInfo", "explain"]
+
+_OURS: Final = {info.code: info for info in LOCAL_CODES}
+_GLOBE: Final = "BatchSendMessageToGlobe"
+
+
+def explain(code: str | None, *, api: str = "SendBatchSms") -> CodeInfo:
+    """
+    Say what a code means and what to do; one that nobody knows is explained as unknown, never an error.
+
+    :param code: ``code`` of a receipt, or a key of ``errors``; None, as in the receipt of an accepted message,
+        means ``OK``.
+    :param api: ``api`` of the campaign's result; a few codes mean something else in the other API.
+    """
+    if not code:
+        code = "OK"
+    return _OURS.get(code) or look_up_code(code, globe=api == _GLOBE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.numbers import mask_number
-from airflow_provider_aliyunsms.campaign.meanings import explain
+from airflow_provider_aliyunsms.codes.lookup import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

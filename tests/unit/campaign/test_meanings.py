@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aliyunsms.codes.lookup import CodeClass, all_codes, look_up_code
-from airflow_provider_aliyunsms.audience.local_codes import LocalCode
-from airflow_provider_aliyunsms.campaign.meanings import LOCAL_CODES, explain
+from airflow_provider_aliyunsms.codes.local import LocalCode
+from airflow_provider_aliyunsms.codes.lookup import LOCAL_CODES, CodeClass, all_codes, explain, look_up_code
 
 PACKAGE = Path(__file__).parents[3] / "airflow_provider_aliyunsms"
 UNKNOWN = look_up_code("nobody knows this").meaning
