@@ -18,7 +18,7 @@ from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_aliyunsms.api.answers import Answer
+    from airflow_provider_aliyunsms.api.responses import Answer
     from airflow_provider_aliyunsms.api.credentials import Credentials, CredentialsProvider
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
     from airflow_provider_aliyunsms.api.transport import Transport

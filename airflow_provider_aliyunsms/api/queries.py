@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.api.answers import number_of, request_id_of, rows_of, text_of
+from airflow_provider_aliyunsms.api.responses import number_of, request_id_of, rows_of, text_of
 from airflow_provider_aliyunsms.api.calls import Caller
 from airflow_provider_aliyunsms.api.models import MessageStatus, SendDetail, SendDetailsPage, SignListAnswer
 from airflow_provider_aliyunsms.api.verdicts import UNREADABLE, is_no_record
@@ -14,7 +14,7 @@ from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_aliyunsms.api.answers import Answer
+    from airflow_provider_aliyunsms.api.responses import Answer
 
 
 class Queries(Caller):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_aliyunsms.api.answers import (
+from airflow_provider_aliyunsms.api.responses import (
     Answer,
     answer_code,
     answer_message,
