@@ -10,17 +10,17 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_aliyunsms.api.responses import accepted_fields
 from airflow_provider_aliyunsms.api.retrying import ReadRetries
 from airflow_provider_aliyunsms.api.signature import Envelope, sign_acs3
-from airflow_provider_aliyunsms.api.verdicts import accepted_fields
 from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_aliyunsms.api.responses import Answer
     from airflow_provider_aliyunsms.api.credentials import Credentials, CredentialsProvider
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
+    from airflow_provider_aliyunsms.api.responses import Answer
     from airflow_provider_aliyunsms.api.transport import Transport
 
 _CHINA: Final = "2017-05-25"

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.api.responses import number_of, request_id_of, text_of, texts_of
 from airflow_provider_aliyunsms.api.forms import batch_sms_form, globe_form, sms_form
 from airflow_provider_aliyunsms.api.models import GlobeAnswer, SendAnswer
 from airflow_provider_aliyunsms.api.queries import Queries
+from airflow_provider_aliyunsms.api.responses import number_of, request_id_of, text_of, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aliyunsms.api.responses import Answer
     from airflow_provider_aliyunsms.api.forms import JsonTexts
+    from airflow_provider_aliyunsms.api.responses import Answer
     from airflow_provider_aliyunsms.api.signature import Envelope
 
 

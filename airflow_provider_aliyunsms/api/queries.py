@@ -5,10 +5,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.api.responses import number_of, request_id_of, rows_of, text_of
 from airflow_provider_aliyunsms.api.calls import Caller
 from airflow_provider_aliyunsms.api.models import MessageStatus, SendDetail, SendDetailsPage, SignListAnswer
-from airflow_provider_aliyunsms.api.verdicts import UNREADABLE, is_no_record
+from airflow_provider_aliyunsms.api.responses import (
+    UNREADABLE,
+    is_no_record,
+    number_of,
+    request_id_of,
+    rows_of,
+    text_of,
+)
 from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
 
 if TYPE_CHECKING:
