@@ -9,13 +9,10 @@ from collections.abc import Generator
 from itertools import compress
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.audience.disk import disk_before_sending, disk_while_sending
 from airflow_provider_aliyunsms.audience.members import Members
 from airflow_provider_aliyunsms.audience.prepared import prepare_block
-from airflow_provider_aliyunsms.audience.spool_file import (
-    SpoolFile,
-    disk_before_sending,
-    disk_while_sending,
-)
+from airflow_provider_aliyunsms.audience.spool_file import SpoolFile
 from airflow_provider_aliyunsms.audience.spool_keys import KeyShards, pack_keys
 from airflow_provider_aliyunsms.audience.spool_outcomes import SpoolOutcomes
 from airflow_provider_aliyunsms.audience.spool_pages import SpoolPages

@@ -6,17 +6,10 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.exceptions import AudienceError, LedgerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-DISK = "local.DISK"
-"""The code of an error that is about this worker's disk and not about the audience."""
+from airflow_provider_aliyunsms.audience.disk import DISK, disk_before_sending
+from airflow_provider_aliyunsms.exceptions import AudienceError
 
 _SETTINGS = """
 PRAGMA page_size = 8192;
@@ -87,33 +80,3 @@ class SpoolFile:
             connection.close()
             raise
         return connection
-
-
-@contextmanager
-def disk_before_sending() -> Iterator[None]:
-    """
-    Say what a failing disk means while the spool is filled.
-
-    :raises AudienceError: nothing was sent and nothing will be.
-    """
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        msg = f"The local working copy of the audience cannot be written: {error}. Nothing was sent."
-        raise AudienceError(
-            msg, code=DISK, advice="free space in the worker's temporary directory, or name another one."
-        ) from error
-
-
-@contextmanager
-def disk_while_sending() -> Iterator[None]:
-    """
-    Say what a failing disk means once messages are out.
-
-    :raises LedgerError: what was sent is in the ledger, so a retry resumes.
-    """
-    try:
-        yield
-    except sqlite3.Error as error:
-        msg = f"The local working copy of the audience failed while sending: {error}."
-        raise LedgerError(msg, advice="free space in the worker's temporary directory and retry.") from error

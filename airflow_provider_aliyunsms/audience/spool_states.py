@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.audience.spool_file import disk_while_sending
+from airflow_provider_aliyunsms.audience.disk import disk_while_sending
 from airflow_provider_aliyunsms.audience.spool_records import PENDING
 
 if TYPE_CHECKING:

@@ -147,7 +147,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to everybody who was not sent to before; see the class."""
-        from airflow_provider_aliyunsms.audience.spool_file import DISK
+        from airflow_provider_aliyunsms.audience.disk import DISK
         from airflow_provider_aliyunsms.campaign.run import Campaign
 
         with without_retries(), self.recorded(context):
