@@ -17,7 +17,7 @@ from typing import Any
 import pendulum
 from airflow.providers.common.compat.sdk import DAG, task
 
-from airflow_provider_aliyunsms.audience.numbers import mainland_number
+from airflow_provider_aliyunsms.audience.phone_numbers import mainland_number
 from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySensor
 
 TEXTS = {"a": "SMS_152550005", "b": "SMS_152550006"}

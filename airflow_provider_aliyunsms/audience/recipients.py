@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_aliyunsms.audience.content import read_content, write_content
 from airflow_provider_aliyunsms.audience.local_codes import RowRejected
-from airflow_provider_aliyunsms.audience.numbers import mask_number
+from airflow_provider_aliyunsms.audience.phone_numbers import mask_number
 from airflow_provider_aliyunsms.codes.local import LOCAL_MEANINGS, LocalCode
 
 if TYPE_CHECKING:

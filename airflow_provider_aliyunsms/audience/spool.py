@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.disk import disk_before_sending, disk_while_sending
 from airflow_provider_aliyunsms.audience.members import Members
-from airflow_provider_aliyunsms.audience.prepared import prepare_block
+from airflow_provider_aliyunsms.audience.rules.base import prepare_block
 from airflow_provider_aliyunsms.audience.spool_file import SpoolFile
 from airflow_provider_aliyunsms.audience.spool_keys import KeyShards, pack_keys
 from airflow_provider_aliyunsms.audience.spool_outcomes import SpoolOutcomes
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_provider_aliyunsms.audience.blocks import Block
-    from airflow_provider_aliyunsms.audience.prepared import PreparedBlock, Rules
+    from airflow_provider_aliyunsms.audience.rules.base import PreparedBlock, Rules
     from airflow_provider_aliyunsms.audience.recipients import Recipient
 
 __all__ = ["ReceiptRun", "Rejection", "Settlement", "Spool", "SpoolCounts"]

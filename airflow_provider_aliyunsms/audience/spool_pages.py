@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from airflow_provider_aliyunsms.audience.prepared import PreparedBlock
+    from airflow_provider_aliyunsms.audience.rules.base import PreparedBlock
 
 MOST_ROWS = 1 << 16
 """Rows of one page: what tells a row's place has room for no more."""

@@ -26,7 +26,7 @@ from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterrupte
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.blocks import Block
-    from airflow_provider_aliyunsms.audience.prepared import Rules
+    from airflow_provider_aliyunsms.audience.rules.base import Rules
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
 

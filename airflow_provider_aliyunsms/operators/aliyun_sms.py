@@ -17,7 +17,7 @@ from airflow_provider_aliyunsms.private import unwrap
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from airflow_provider_aliyunsms.audience.prepared import Rules
+    from airflow_provider_aliyunsms.audience.rules.base import Rules
     from airflow_provider_aliyunsms.campaign.ports import Channel
 
 __all__ = ["AliyunBatchSendMessageToGlobeOperator", "AliyunSendBatchSmsOperator"]
@@ -147,7 +147,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
 
     def make_rules(self) -> Rules:
         """Build the rules for recipients of the China batch."""
-        from airflow_provider_aliyunsms.audience.china import ChinaRules
+        from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 
         return ChinaRules(
             sign_name=self.sign_name or self.hook.sign_name, template_param=unwrap(self.template_param)
@@ -258,7 +258,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
 
     def make_rules(self) -> Rules:
         """Build the rules for recipients of the global batch."""
-        from airflow_provider_aliyunsms.audience.globe import GlobeRules
+        from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules
 
         return GlobeRules(
             message=unwrap(self.message),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aliyunsms.audience.prepared import Rules
+    from airflow_provider_aliyunsms.audience.rules.base import Rules
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
     from airflow_provider_aliyunsms.campaign.run import Plan, Result

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sized
 from typing import Any
 
-from airflow_provider_aliyunsms.audience.numbers import mask_number
+from airflow_provider_aliyunsms.audience.phone_numbers import mask_number
 from airflow_provider_aliyunsms.private import Private, unwrap
 
 SHOWN_NUMBERS = 3

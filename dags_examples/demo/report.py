@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience.numbers import mask_number
+from airflow_provider_aliyunsms.audience.phone_numbers import mask_number
 from airflow_provider_aliyunsms.codes.lookup import explain
 
 if TYPE_CHECKING:

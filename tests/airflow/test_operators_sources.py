@@ -20,7 +20,7 @@ import resource
 from contextlib import contextmanager
 from datetime import timedelta
 from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, task
-from airflow_provider_aliyunsms.audience.china import ChinaRules
+from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunBatchSendMessageToGlobeOperator, AliyunSendBatchSmsOperator)
 from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySensor

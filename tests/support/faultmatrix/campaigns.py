@@ -13,8 +13,8 @@ from airflow_provider_aliyunsms.api.credentials import Credentials, static_crede
 from airflow_provider_aliyunsms.api.endpoints import parse_endpoint
 from airflow_provider_aliyunsms.api.retrying import ReadRetries
 from airflow_provider_aliyunsms.api.transport import Transport
-from airflow_provider_aliyunsms.audience.china import ChinaRules
-from airflow_provider_aliyunsms.audience.globe import GlobeRules
+from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
+from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules
 from airflow_provider_aliyunsms.audience.sources import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.channels import ChinaChannel, GlobeChannel

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.numbers import (
+from airflow_provider_aliyunsms.audience.phone_numbers import (
     international_number,
     is_bare_mainland,
     mainland_number,

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.blocks import row_blocks
-from airflow_provider_aliyunsms.audience.china import ChinaRules
+from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.recipients import Recipient, recipient_key, recipient_keys
 from airflow_provider_aliyunsms.audience.rows import Row
 from airflow_provider_aliyunsms.audience.sources import read_blocks
@@ -291,7 +291,7 @@ def test_a_killed_process_leaves_no_numbers_behind(tmp_path):
     code = f"""
         import pathlib, sys
         sys.path[:0] = {sys.path!r}
-        from airflow_provider_aliyunsms.audience.china import ChinaRules
+        from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
         from airflow_provider_aliyunsms.audience.sources import read_blocks
         from airflow_provider_aliyunsms.audience.spool import Spool
         spool = Spool(directory=pathlib.Path({str(tmp_path)!r}))

@@ -7,8 +7,8 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.content import json_text
-from airflow_provider_aliyunsms.audience.numbers import mainland_number
-from airflow_provider_aliyunsms.audience.variables import has_broken_characters
+from airflow_provider_aliyunsms.audience.phone_numbers import mainland_number
+from airflow_provider_aliyunsms.audience.rules.values import has_broken_characters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
