@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.audience.columns import Columns
+    from airflow_provider_aliyunsms.audience.sources.columns import Columns
     from airflow_provider_aliyunsms.audience.rows import OpenBinary
 
 Fingerprint = Callable[[str], object]

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from inline_workers import InlineWorkers
 
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
-from airflow_provider_aliyunsms.audience.sources import read_blocks
+from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy

@@ -19,7 +19,7 @@ from benchkit.sample import SIGN_NAME, TEMPLATE_CODE
 from benchkit.usage import cpu_seconds, peak_mb
 
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
-from airflow_provider_aliyunsms.audience.sources import read_blocks
+from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.channels import ChinaChannel
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy

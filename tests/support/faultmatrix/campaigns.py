@@ -15,7 +15,7 @@ from airflow_provider_aliyunsms.api.retrying import ReadRetries
 from airflow_provider_aliyunsms.api.transport import Transport
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules
-from airflow_provider_aliyunsms.audience.sources import read_blocks
+from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.channels import ChinaChannel, GlobeChannel
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.sources import Columns, read_rows
+from airflow_provider_aliyunsms.audience.sources.read import Columns, read_rows
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 SECRET = "13912345678"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.sources import FILE_ENDINGS, Row, check_source, read_rows
+from airflow_provider_aliyunsms.audience.sources.read import FILE_ENDINGS, Row, check_source, read_rows
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 SECRET = "13912345678"

@@ -14,7 +14,7 @@ from airflow_provider_aliyunsms.audience import blocks, spool_keys, spool_states
 from airflow_provider_aliyunsms.audience import rows as rows_module
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
-from airflow_provider_aliyunsms.audience.sources import read_blocks
+from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
 from airflow_provider_aliyunsms.audience.spool_pages import MOST_ROWS
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aliyunsms.audience.blocks import BLOCK
-from airflow_provider_aliyunsms.audience.columns import Columns, Table
+from airflow_provider_aliyunsms.audience.sources.columns import Columns, Table
 from airflow_provider_aliyunsms.audience.sql_errors import query_failed
 from airflow_provider_aliyunsms.exceptions import AudienceError
 

@@ -10,7 +10,7 @@ from airflow_provider_aliyunsms.audience.rows import Row
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.audience.columns import Columns
+    from airflow_provider_aliyunsms.audience.sources.columns import Columns
 
 
 def read_list(items: Iterable[Any], *, number_field: str, columns: Columns) -> Iterator[Row]:

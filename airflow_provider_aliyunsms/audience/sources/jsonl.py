@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_aliyunsms.audience.blocks import Block, row_blocks
-from airflow_provider_aliyunsms.audience.byte_lines import text_lines
-from airflow_provider_aliyunsms.audience.opening import opened
+from airflow_provider_aliyunsms.audience.sources.text import text_lines
+from airflow_provider_aliyunsms.audience.sources.files import opened
 from airflow_provider_aliyunsms.audience.rows import Row
 from airflow_provider_aliyunsms.audience.strict_json import BrokenJsonError, parse_json
 from airflow_provider_aliyunsms.exceptions import AudienceError
@@ -15,7 +15,7 @@ from airflow_provider_aliyunsms.exceptions import AudienceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_provider_aliyunsms.audience.columns import Columns
+    from airflow_provider_aliyunsms.audience.sources.columns import Columns
     from airflow_provider_aliyunsms.audience.reading import Reading
 
 
