@@ -10,7 +10,7 @@ from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.audience.spool import Spool
+    from airflow_provider_aliyunsms.audience.spool.spool import Spool
 
 EMPTY = "local.EMPTY_AUDIENCE"
 _SHOWN = 5

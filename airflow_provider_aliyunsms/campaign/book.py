@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.members import Members
-from airflow_provider_aliyunsms.audience.spool import Settlement
+from airflow_provider_aliyunsms.audience.spool.spool import Settlement
 from airflow_provider_aliyunsms.campaign.chunks import Chunk
 from airflow_provider_aliyunsms.campaign.evidence import REPLAY_LIMIT
 from airflow_provider_aliyunsms.campaign.jobs import Job
@@ -16,7 +16,7 @@ from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED, Kind, Outc
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from airflow_provider_aliyunsms.audience.spool import Spool
+    from airflow_provider_aliyunsms.audience.spool.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.ledger import Ledger
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy

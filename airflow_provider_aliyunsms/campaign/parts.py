@@ -11,7 +11,7 @@ from airflow_provider_aliyunsms.campaign.workers import MakeWorkers, Workers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_aliyunsms.audience.spool import Spool
+    from airflow_provider_aliyunsms.audience.spool.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.ledger import Ledger
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from airflow_provider_aliyunsms.audience.spool_records import ReceiptRun
+    from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
 
 INLINE_LIMIT = 100
 """Campaigns up to this size carry their receipts in the XCom; larger ones leave them in a file."""

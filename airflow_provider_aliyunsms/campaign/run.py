@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.recipients import Dedupe, recipient_keys
-from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
+from airflow_provider_aliyunsms.audience.spool.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import Limits, admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
 from airflow_provider_aliyunsms.campaign.clock import Clock

@@ -18,7 +18,7 @@ from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.recipients import Recipient, recipient_key, recipient_keys
 from airflow_provider_aliyunsms.audience.rows import Row
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
-from airflow_provider_aliyunsms.audience.spool import Rejection, Settlement, Spool
+from airflow_provider_aliyunsms.audience.spool.spool import Rejection, Settlement, Spool
 from airflow_provider_aliyunsms.exceptions import AudienceError, LedgerError
 
 TIME = "2026-01-02T03:04:05Z"
@@ -293,7 +293,7 @@ def test_a_killed_process_leaves_no_numbers_behind(tmp_path):
         sys.path[:0] = {sys.path!r}
         from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
         from airflow_provider_aliyunsms.audience.sources.read import read_blocks
-        from airflow_provider_aliyunsms.audience.spool import Spool
+        from airflow_provider_aliyunsms.audience.spool.spool import Spool
         spool = Spool(directory=pathlib.Path({str(tmp_path)!r}))
         numbers = [f"138{{n:08d}}" for n in range(50_000)]
         spool.load(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.spool_records import ReceiptRun
+from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
 from airflow_provider_aliyunsms.campaign.receipt_files import (
     RECEIPT_ENDINGS,
     is_receipt_file,

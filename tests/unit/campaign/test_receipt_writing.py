@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.spool_records import ReceiptRun
+from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
 from airflow_provider_aliyunsms.campaign import receipt_writing
 from airflow_provider_aliyunsms.campaign.receipt_files import RECEIPT_ENDINGS, write_receipts
 from airflow_provider_aliyunsms.campaign.receipts import Receipts

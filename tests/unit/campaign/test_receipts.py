@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.spool_records import ReceiptRun
+from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
 
 AT = "2026-01-02T03:00:00Z"

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.disk import disk_while_sending
-from airflow_provider_aliyunsms.audience.spool_records import PENDING
+from airflow_provider_aliyunsms.audience.spool.records import PENDING
 
 if TYPE_CHECKING:
     import sqlite3

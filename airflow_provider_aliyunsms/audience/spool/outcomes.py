@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.members import Members
 from airflow_provider_aliyunsms.audience.spool_keys import KeyPlaces
-from airflow_provider_aliyunsms.audience.spool_pages import MOST_ROWS
-from airflow_provider_aliyunsms.audience.spool_records import OUTCOMES, PENDING, UNKNOWN, ReceiptRun
-from airflow_provider_aliyunsms.audience.spool_states import Ending
+from airflow_provider_aliyunsms.audience.spool.pages import MOST_ROWS
+from airflow_provider_aliyunsms.audience.spool.records import OUTCOMES, PENDING, UNKNOWN, ReceiptRun
+from airflow_provider_aliyunsms.audience.spool.states import Ending
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_provider_aliyunsms.audience.recipients import Recipient
-    from airflow_provider_aliyunsms.audience.spool_pages import SpoolPages
-    from airflow_provider_aliyunsms.audience.spool_records import Settlement
-    from airflow_provider_aliyunsms.audience.spool_states import SpoolStates
+    from airflow_provider_aliyunsms.audience.spool.pages import SpoolPages
+    from airflow_provider_aliyunsms.audience.spool.records import Settlement
+    from airflow_provider_aliyunsms.audience.spool.states import SpoolStates
 
 _PAGE = MOST_ROWS
 """A place is the number of a page times this, plus the position in it."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from airflow_provider_aliyunsms.audience.disk import disk_before_sending, disk_while_sending
 from airflow_provider_aliyunsms.audience.members import Members
 from airflow_provider_aliyunsms.audience.rules.base import prepare_block
-from airflow_provider_aliyunsms.audience.spool_file import SpoolFile
+from airflow_provider_aliyunsms.audience.spool.database import SpoolFile
 from airflow_provider_aliyunsms.audience.spool_keys import KeyShards, pack_keys
-from airflow_provider_aliyunsms.audience.spool_outcomes import SpoolOutcomes
-from airflow_provider_aliyunsms.audience.spool_pages import SpoolPages
-from airflow_provider_aliyunsms.audience.spool_records import (
+from airflow_provider_aliyunsms.audience.spool.outcomes import SpoolOutcomes
+from airflow_provider_aliyunsms.audience.spool.pages import SpoolPages
+from airflow_provider_aliyunsms.audience.spool.records import (
     OUTCOMES,
     PENDING,
     REJECTED,
@@ -26,7 +26,7 @@ from airflow_provider_aliyunsms.audience.spool_records import (
     Settlement,
     SpoolCounts,
 )
-from airflow_provider_aliyunsms.audience.spool_states import Ending, SpoolStates
+from airflow_provider_aliyunsms.audience.spool.states import Ending, SpoolStates
 from airflow_provider_aliyunsms.codes.local import LocalCode
 
 if TYPE_CHECKING:
