@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.audience.sources.columns import Columns
     from airflow_provider_aliyunsms.audience.rows import OpenBinary
+    from airflow_provider_aliyunsms.audience.sources.columns import Columns
 
 Fingerprint = Callable[[str], object]
 """Gives something that differs when a file has changed, or None when nobody can tell."""

@@ -7,7 +7,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_aliyunsms.audience.phone_numbers import international_number, mainland_number, mask_number
+from airflow_provider_aliyunsms.audience.phone_numbers import (
+    international_number,
+    mainland_number,
+    mask_number,
+)
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,
     ApiError,

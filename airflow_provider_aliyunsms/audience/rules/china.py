@@ -6,19 +6,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.audience.content import content_head
+from airflow_provider_aliyunsms.audience.local_codes import RowRejected
+from airflow_provider_aliyunsms.audience.phone_numbers import (
+    compact_number,
+    international_number,
+    mainland_number,
+)
+from airflow_provider_aliyunsms.audience.recipients import Recipient
+from airflow_provider_aliyunsms.audience.row_numbers import invalid_number, number_text
+from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Row, field_label, is_missing
+from airflow_provider_aliyunsms.audience.rules.base import PlainRows
 from airflow_provider_aliyunsms.audience.rules.china_columns import (
     contents_of,
     heads_of,
     mainland_numbers,
     usual_texts,
 )
-from airflow_provider_aliyunsms.audience.content import content_head
-from airflow_provider_aliyunsms.audience.local_codes import RowRejected
-from airflow_provider_aliyunsms.audience.phone_numbers import compact_number, international_number, mainland_number
-from airflow_provider_aliyunsms.audience.rules.base import PlainRows
-from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.audience.row_numbers import invalid_number, number_text
-from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Row, field_label, is_missing
 from airflow_provider_aliyunsms.audience.rules.values import (
     TEMPLATE_PARAM,
     given_variables,

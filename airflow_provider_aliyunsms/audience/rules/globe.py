@@ -7,7 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.local_codes import RowRejected
-from airflow_provider_aliyunsms.audience.phone_numbers import international_number, is_bare_mainland, region_of
+from airflow_provider_aliyunsms.audience.phone_numbers import (
+    international_number,
+    is_bare_mainland,
+    region_of,
+)
 from airflow_provider_aliyunsms.audience.recipients import Recipient
 from airflow_provider_aliyunsms.audience.row_numbers import invalid_number, number_text
 from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Row, field_label, is_missing

@@ -7,9 +7,9 @@ import csv
 from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_aliyunsms.audience.blocks import in_blocks
-from airflow_provider_aliyunsms.audience.sources.text import text_lines
 from airflow_provider_aliyunsms.audience.sources.columns import Table
 from airflow_provider_aliyunsms.audience.sources.files import opened
+from airflow_provider_aliyunsms.audience.sources.text import text_lines
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from airflow_provider_aliyunsms.audience.blocks import BLOCK
-from airflow_provider_aliyunsms.audience.sources.columns import Table
 from airflow_provider_aliyunsms.audience.disk import disk_before_sending
+from airflow_provider_aliyunsms.audience.sources.columns import Table
 from airflow_provider_aliyunsms.audience.sources.files import is_packed, opened
 from airflow_provider_aliyunsms.exceptions import AudienceError
 

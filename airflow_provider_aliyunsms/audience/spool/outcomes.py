@@ -12,10 +12,10 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.members import Members
-from airflow_provider_aliyunsms.audience.spool_keys import KeyPlaces
 from airflow_provider_aliyunsms.audience.spool.pages import MOST_ROWS
 from airflow_provider_aliyunsms.audience.spool.records import OUTCOMES, PENDING, UNKNOWN, ReceiptRun
 from airflow_provider_aliyunsms.audience.spool.states import Ending
+from airflow_provider_aliyunsms.audience.spool_keys import KeyPlaces
 
 if TYPE_CHECKING:
     import sqlite3

@@ -13,7 +13,6 @@ from airflow_provider_aliyunsms.audience.disk import disk_before_sending, disk_w
 from airflow_provider_aliyunsms.audience.members import Members
 from airflow_provider_aliyunsms.audience.rules.base import prepare_block
 from airflow_provider_aliyunsms.audience.spool.database import SpoolFile
-from airflow_provider_aliyunsms.audience.spool_keys import KeyShards, pack_keys
 from airflow_provider_aliyunsms.audience.spool.outcomes import SpoolOutcomes
 from airflow_provider_aliyunsms.audience.spool.pages import SpoolPages
 from airflow_provider_aliyunsms.audience.spool.records import (
@@ -27,6 +26,7 @@ from airflow_provider_aliyunsms.audience.spool.records import (
     SpoolCounts,
 )
 from airflow_provider_aliyunsms.audience.spool.states import Ending, SpoolStates
+from airflow_provider_aliyunsms.audience.spool_keys import KeyShards, pack_keys
 from airflow_provider_aliyunsms.codes.local import LocalCode
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_provider_aliyunsms.audience.blocks import Block
-    from airflow_provider_aliyunsms.audience.rules.base import PreparedBlock, Rules
     from airflow_provider_aliyunsms.audience.recipients import Recipient
+    from airflow_provider_aliyunsms.audience.rules.base import PreparedBlock, Rules
 
 __all__ = ["ReceiptRun", "Rejection", "Settlement", "Spool", "SpoolCounts"]
 

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.blocks import TableBlock
-from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.rules.base import prepare_block
+from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 
 CELLS = {
     "phone_number": st.sampled_from(

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience import blocks, spool_keys, spool_states
 from airflow_provider_aliyunsms.audience import rows as rows_module
-from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
+from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
-from airflow_provider_aliyunsms.audience.spool.spool import Settlement, Spool
 from airflow_provider_aliyunsms.audience.spool.pages import MOST_ROWS
+from airflow_provider_aliyunsms.audience.spool.spool import Settlement, Spool
 
 KEYS_OF = partial(recipient_keys, campaign_id="c", dedupe="content")
 RULES = ChinaRules(sign_name="签名", template_param=None)
