@@ -10,12 +10,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_aliyunsms.audience.content import read_content, write_content
-from airflow_provider_aliyunsms.audience.local_codes import RowRejected
 from airflow_provider_aliyunsms.audience.phone_numbers import mask_number
+from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.codes.local import LOCAL_MEANINGS, LocalCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
 
 __all__ = [
     "LOCAL_MEANINGS",
@@ -124,3 +125,45 @@ def _keyed_hash(campaign_id: str) -> hashlib.blake2b:
         raise ValueError(msg)
     secret = hashlib.blake2b(campaign_id.encode("utf-8", "surrogatepass"), digest_size=32).digest()
     return hashlib.blake2b(digest_size=8, key=secret)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Members:
+    """
+    Recipients column by column; iterated over, each comes with its key.
+
+    :param contents: ``Recipient.content`` of each.
+    """
+
+    keys: tuple[int, ...] = ()
+    numbers: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[tuple[int, Recipient]]:
+        for key, number, content in zip(self.keys, self.numbers, self.contents, strict=True):
+            yield key, Recipient.from_content(number=number, content=content)
+
+    def __repr__(self) -> str:
+        return f"Members({len(self)})"
+
+    def part(self, start: int, stop: int | None = None) -> Members:
+        """Return a slice of them."""
+        return Members(self.keys[start:stop], self.numbers[start:stop], self.contents[start:stop])
+
+    def and_then(self, others: Members) -> Members:
+        """Return them followed by others."""
+        return Members(
+            self.keys + others.keys, self.numbers + others.numbers, self.contents + others.contents
+        )
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[int, Recipient]]) -> Members:
+        """Put recipients with their keys into columns."""
+        return cls(
+            tuple(key for key, _ in pairs),
+            tuple(recipient.number for _, recipient in pairs),
+            tuple(recipient.content for _, recipient in pairs),
+        )

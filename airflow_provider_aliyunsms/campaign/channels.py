@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
     from airflow_provider_aliyunsms.api.models import GlobeAnswer, SendDetail
     from airflow_provider_aliyunsms.api.signature import Envelope
-    from airflow_provider_aliyunsms.audience.members import Members
-    from airflow_provider_aliyunsms.audience.recipients import Recipient
+    from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
 
 CHINA_TIME = timezone(timedelta(hours=8))

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.content import has_no_extend_code
-from airflow_provider_aliyunsms.audience.members import Members
-from airflow_provider_aliyunsms.audience.recipients import Recipient
+from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

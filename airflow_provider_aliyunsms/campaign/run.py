@@ -25,7 +25,7 @@ from airflow_provider_aliyunsms.campaign.workers import MakeWorkers, Workers
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.audience.blocks import Block
+    from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.rules.base import Rules
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel

@@ -240,7 +240,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
 
     def make_channel(self) -> Channel:
         """Build the way to ``BatchSendMessageToGlobe``."""
-        from airflow_provider_aliyunsms.audience.sender_id import check_sender_id
+        from airflow_provider_aliyunsms.audience.rules.globe import check_sender_id
         from airflow_provider_aliyunsms.campaign.channels import GlobeChannel
 
         if self.message_type not in MESSAGE_TYPES:

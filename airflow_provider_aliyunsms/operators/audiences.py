@@ -13,7 +13,7 @@ from airflow_provider_aliyunsms.private import unwrap
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_provider_aliyunsms.audience.blocks import Block
+    from airflow_provider_aliyunsms.audience.rows import Block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    from airflow_provider_aliyunsms.audience.blocks import Block
+    from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.campaign.run import Result
 
 log = logging.getLogger(__name__)

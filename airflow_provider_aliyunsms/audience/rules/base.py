@@ -6,14 +6,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_aliyunsms.audience.blocks import Block, TableBlock
-from airflow_provider_aliyunsms.audience.local_codes import RowRejected
+from airflow_provider_aliyunsms.audience.rows import Block, TableBlock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_aliyunsms.audience.recipients import Recipient
     from airflow_provider_aliyunsms.audience.rows import Row
+    from airflow_provider_aliyunsms.codes.local import LocalCode
+
+
+class RowRejected(ValueError):  # noqa: N818 - control flow inside the audience, never raised to a user
+    """
+    A row that cannot become a recipient: it gets a receipt and the campaign goes on without it.
+
+    :param code: why, as a code.
+    :param field: the column or key at fault.
+    :param reason: why, in words, without the value.
+    """
+
+    def __init__(self, *, code: LocalCode, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.field = field
+        self.reason = reason
 
 
 @dataclass(slots=True, repr=False)

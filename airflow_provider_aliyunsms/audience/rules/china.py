@@ -7,16 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.content import content_head
-from airflow_provider_aliyunsms.audience.local_codes import RowRejected
 from airflow_provider_aliyunsms.audience.phone_numbers import (
     compact_number,
     international_number,
     mainland_number,
 )
 from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.audience.row_numbers import invalid_number, number_text
 from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Row, field_label, is_missing
-from airflow_provider_aliyunsms.audience.rules.base import PlainRows
+from airflow_provider_aliyunsms.audience.rules.base import PlainRows, RowRejected
 from airflow_provider_aliyunsms.audience.rules.china_columns import (
     contents_of,
     heads_of,
@@ -27,6 +25,8 @@ from airflow_provider_aliyunsms.audience.rules.values import (
     TEMPLATE_PARAM,
     given_variables,
     has_broken_characters,
+    invalid_number,
+    number_text,
     variable_text,
 )
 from airflow_provider_aliyunsms.codes.local import LocalCode
@@ -35,7 +35,7 @@ from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationEr
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_aliyunsms.audience.blocks import TableBlock
+    from airflow_provider_aliyunsms.audience.rows import TableBlock
 
 SIGN_NAME = "sign_name"
 SMS_UP_EXTEND_CODE = "sms_up_extend_code"

@@ -6,19 +6,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience.local_codes import RowRejected
 from airflow_provider_aliyunsms.audience.phone_numbers import (
     international_number,
     is_bare_mainland,
     region_of,
 )
 from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.audience.row_numbers import invalid_number, number_text
 from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Row, field_label, is_missing
+from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.audience.rules.values import (
     TEMPLATE_PARAM,
     given_variables,
     has_broken_characters,
+    invalid_number,
+    number_text,
     variable_text,
 )
 from airflow_provider_aliyunsms.codes.local import LocalCode
@@ -27,7 +28,25 @@ from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationEr
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from airflow_provider_aliyunsms.audience.blocks import TableBlock
+    from airflow_provider_aliyunsms.audience.rows import TableBlock
+
+
+_SENDER_ID = re.compile(r"[0-9]{1,15}|[0-9A-Za-z]{1,11}")
+
+
+def check_sender_id(text: str) -> None:
+    """
+    Refuse a sender ID the API would refuse; whether it is an approved one only the API knows.
+
+    :param text: digits and letters: at most 11 with letters, at most 15 of digits alone.
+    :raises ConfigurationError: when it is anything else.
+
+    See https://www.alibabacloud.com/help/en/sms/api-batchsendmessagetoglobe
+    """
+    if not isinstance(text, str) or not _SENDER_ID.fullmatch(text):
+        msg = "sender_id must be 1 to 11 digits and letters, or 1 to 15 digits, without spaces or signs."
+        raise ConfigurationError(msg)
+
 
 TO = "to"
 MESSAGE = "message"

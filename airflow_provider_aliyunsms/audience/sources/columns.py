@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_aliyunsms.audience.blocks import TableBlock
-from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, field_label
+from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, TableBlock, field_label
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 ColumnMapping = Mapping[str, str | None]

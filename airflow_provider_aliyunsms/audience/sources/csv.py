@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, BinaryIO
 
-from airflow_provider_aliyunsms.audience.blocks import in_blocks
+from airflow_provider_aliyunsms.audience.rows import in_blocks
 from airflow_provider_aliyunsms.audience.sources.columns import Table
 from airflow_provider_aliyunsms.audience.sources.files import opened
 from airflow_provider_aliyunsms.audience.sources.text import text_lines
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from _csv import Reader
     from collections.abc import Iterator
 
-    from airflow_provider_aliyunsms.audience.blocks import Block
-    from airflow_provider_aliyunsms.audience.reading import Reading
+    from airflow_provider_aliyunsms.audience.rows import Block
+    from airflow_provider_aliyunsms.audience.sources.files import Reading
 
 
 def read_csv(path: str, reading: Reading) -> Iterator[Block]:

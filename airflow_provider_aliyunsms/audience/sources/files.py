@@ -6,7 +6,9 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from airflow_provider_aliyunsms.exceptions import AudienceError
@@ -14,7 +16,36 @@ from airflow_provider_aliyunsms.exceptions import AudienceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_aliyunsms.audience.reading import Reading
+    from airflow_provider_aliyunsms.audience.rows import OpenBinary
+    from airflow_provider_aliyunsms.audience.sources.columns import Columns
+
+
+Fingerprint = Callable[[str], object]
+"""Gives something that differs when a file has changed, or None when nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """
+    How to read one file.
+
+    :param number_field: the column that holds the phone number.
+    :param open_binary: opens a path or URI for reading bytes.
+    :param fingerprint: asked before and after, so that a file which changes in between is noticed.
+    :param columns: the file's names and ours.
+    :param encoding: of text files; None for UTF-8.
+    """
+
+    number_field: str
+    open_binary: OpenBinary
+    fingerprint: Fingerprint
+    columns: Columns
+    encoding: str | None
+
+
+def no_fingerprint(_path: str) -> None:
+    """Tell nothing about a file."""
+
 
 GZIP_ENDING = ".gz"
 _GZIP_MAGIC = b"\x1f\x8b"

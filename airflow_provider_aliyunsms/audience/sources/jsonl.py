@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow_provider_aliyunsms.audience.blocks import Block, row_blocks
-from airflow_provider_aliyunsms.audience.rows import Row
+from airflow_provider_aliyunsms.audience.rows import Block, Row, row_blocks
 from airflow_provider_aliyunsms.audience.sources.files import opened
 from airflow_provider_aliyunsms.audience.sources.text import text_lines
 from airflow_provider_aliyunsms.audience.strict_json import BrokenJsonError, parse_json
@@ -15,8 +14,8 @@ from airflow_provider_aliyunsms.exceptions import AudienceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_provider_aliyunsms.audience.reading import Reading
     from airflow_provider_aliyunsms.audience.sources.columns import Columns
+    from airflow_provider_aliyunsms.audience.sources.files import Reading
 
 
 def read_jsonl(path: str, reading: Reading) -> Iterator[Block]:

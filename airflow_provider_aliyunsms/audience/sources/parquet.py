@@ -7,17 +7,31 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from airflow_provider_aliyunsms.audience.blocks import BLOCK
 from airflow_provider_aliyunsms.audience.disk import disk_before_sending
+from airflow_provider_aliyunsms.audience.rows import BLOCK
 from airflow_provider_aliyunsms.audience.sources.columns import Table
 from airflow_provider_aliyunsms.audience.sources.files import is_packed, opened
-from airflow_provider_aliyunsms.exceptions import AudienceError
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_aliyunsms.audience.blocks import Block
-    from airflow_provider_aliyunsms.audience.reading import Reading
+    from airflow_provider_aliyunsms.audience.rows import Block
+    from airflow_provider_aliyunsms.audience.sources.files import Reading
+
+
+def check_parquet() -> None:
+    """
+    Make sure that Parquet can be read and written. The first call imports ``pyarrow``: some 0.3 seconds.
+
+    :raises ConfigurationError: when it is not installed.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401 - only whether it is there
+    except ImportError:
+        msg = "Parquet files need the package pyarrow"
+        raise ConfigurationError(msg, advice="pip install 'airflow-provider-aliyunsms[parquet]'.") from None
+
 
 BATCH = BLOCK
 _BLOCK = 1024 * 1024

@@ -7,17 +7,19 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_aliyunsms.audience.blocks import Block, row_blocks, rows_of
-from airflow_provider_aliyunsms.audience.encodings import check_encoding
-from airflow_provider_aliyunsms.audience.parquet_support import check_parquet
-from airflow_provider_aliyunsms.audience.reading import Fingerprint, Reading, no_fingerprint
-from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, OpenBinary, Row
+from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Block, OpenBinary, Row, row_blocks, rows_of
 from airflow_provider_aliyunsms.audience.sources.columns import Columns
 from airflow_provider_aliyunsms.audience.sources.csv import read_csv
-from airflow_provider_aliyunsms.audience.sources.files import GZIP_ENDING
+from airflow_provider_aliyunsms.audience.sources.files import (
+    GZIP_ENDING,
+    Fingerprint,
+    Reading,
+    no_fingerprint,
+)
 from airflow_provider_aliyunsms.audience.sources.jsonl import read_jsonl
 from airflow_provider_aliyunsms.audience.sources.lists import read_list
-from airflow_provider_aliyunsms.audience.sources.parquet import read_parquet
+from airflow_provider_aliyunsms.audience.sources.parquet import check_parquet, read_parquet
+from airflow_provider_aliyunsms.audience.sources.text import check_encoding
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 __all__ = ["FILE_ENDINGS", "Columns", "OpenBinary", "Row", "check_source", "read_blocks", "read_rows"]

@@ -8,8 +8,103 @@ import io
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from airflow_provider_aliyunsms.audience.encodings import NOT_UTF8, Decoder
-from airflow_provider_aliyunsms.exceptions import AudienceError
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+
+Broken = Callable[[str], AudienceError]
+
+_UTF8 = {"utf-8", "utf-8-sig"}
+_MARK = "\ufeff"
+# A GB18030 text whose every character also happens to be UTF-8 exists, but not with this many different long ones.
+_ENOUGH = 3
+_FIRST_LONG = "\u0800"
+
+NOT_UTF8 = (
+    "is not UTF-8 text; save the file as UTF-8, or say with the parameter 'encoding' what it is, "
+    "such as encoding='gb18030'"
+)
+
+
+def check_encoding(encoding: str | None) -> str | None:
+    """
+    The encoding by its usual name, None for UTF-8.
+
+    :raises ConfigurationError: when Python does not know it, or its line ends are not single bytes.
+    """
+    if encoding is None:
+        return None
+    try:
+        name = codecs.lookup(encoding).name
+        single = name in _UTF8 or "\n".encode(name) == b"\n"
+    except (LookupError, TypeError, ValueError):
+        msg = "encoding is not the name of a text encoding that Python knows"
+        raise ConfigurationError(msg, advice="For Chinese files it is mostly 'gb18030' or 'utf-8'.") from None
+    if not single:
+        msg = f"files in {name} cannot be read"
+        raise ConfigurationError(msg, advice="Save the file as UTF-8 and leave encoding out.")
+    return None if name in _UTF8 else name
+
+
+class Decoder:
+    """
+    Decodes the lines of one file that was said not to be UTF-8.
+
+    It is not enough that decoding works: in most of these encodings almost any bytes are some text, and people
+    would get it on their phones. So a file that is UTF-8 in every line is refused at its end.
+
+    :param encoding: as :func:`check_encoding` returned it.
+    :param broken: makes the error for the line at hand.
+    """
+
+    def __init__(self, *, encoding: str, broken: Broken) -> None:
+        self._encoding = encoding
+        self._broken = broken
+        self._first = True
+        self._could_be_utf8 = True
+        self._long: set[str] = set()
+
+    def text(self, raw: bytes) -> str:
+        """
+        One line.
+
+        :raises AudienceError: when it is not in the encoding, or begins with the mark of UTF-8.
+        """
+        if self._first and raw.startswith(codecs.BOM_UTF8):
+            raise self._broken(
+                f"begins with the mark of UTF-8, but the parameter 'encoding' says {self._encoding}"
+            )
+        try:
+            text = raw.decode(self._encoding)
+        except UnicodeDecodeError:
+            text = None
+        if text is None:
+            # Raised outside the handler: the decoder's exception holds the bytes it choked on.
+            raise self._broken(f"is not {self._encoding} text, as the parameter 'encoding' says")
+        if self._could_be_utf8 and not raw.isascii():
+            self._try_utf8(raw)
+        if self._first:
+            self._first = False
+            return text.removeprefix(_MARK)
+        return text
+
+    def finish(self) -> None:
+        """
+        Judge the whole file.
+
+        :raises AudienceError: when it is UTF-8.
+        """
+        if self._could_be_utf8 and len(self._long) >= _ENOUGH:
+            msg = f"The audience file is UTF-8, but the parameter 'encoding' says {self._encoding}."
+            raise AudienceError(msg, advice="leave that parameter out. Nothing was sent.")
+
+    def _try_utf8(self, raw: bytes) -> None:
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            self._could_be_utf8 = False
+            return
+        if len(self._long) < _ENOUGH:
+            self._long.update(character for character in text if character >= _FIRST_LONG)
+
 
 # A line this long is no row of an audience but a file of another kind, and would otherwise fill the memory.
 MAX_LINE_BYTES = 4 * 1024 * 1024

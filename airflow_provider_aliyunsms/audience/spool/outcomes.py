@@ -11,11 +11,10 @@ from __future__ import annotations
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience.members import Members
-from airflow_provider_aliyunsms.audience.spool.pages import MOST_ROWS
+from airflow_provider_aliyunsms.audience.recipients import Members
+from airflow_provider_aliyunsms.audience.spool.pages import MOST_ROWS, KeyPlaces
 from airflow_provider_aliyunsms.audience.spool.records import OUTCOMES, PENDING, UNKNOWN, ReceiptRun
 from airflow_provider_aliyunsms.audience.spool.states import Ending
-from airflow_provider_aliyunsms.audience.spool_keys import KeyPlaces
 
 if TYPE_CHECKING:
     import sqlite3

@@ -10,11 +10,11 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.disk import disk_before_sending, disk_while_sending
-from airflow_provider_aliyunsms.audience.members import Members
+from airflow_provider_aliyunsms.audience.recipients import Members
 from airflow_provider_aliyunsms.audience.rules.base import prepare_block
 from airflow_provider_aliyunsms.audience.spool.database import SpoolFile
 from airflow_provider_aliyunsms.audience.spool.outcomes import SpoolOutcomes
-from airflow_provider_aliyunsms.audience.spool.pages import SpoolPages
+from airflow_provider_aliyunsms.audience.spool.pages import KeyShards, SpoolPages, pack_keys
 from airflow_provider_aliyunsms.audience.spool.records import (
     OUTCOMES,
     PENDING,
@@ -26,7 +26,6 @@ from airflow_provider_aliyunsms.audience.spool.records import (
     SpoolCounts,
 )
 from airflow_provider_aliyunsms.audience.spool.states import Ending, SpoolStates
-from airflow_provider_aliyunsms.audience.spool_keys import KeyShards, pack_keys
 from airflow_provider_aliyunsms.codes.local import LocalCode
 
 if TYPE_CHECKING:
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from airflow_provider_aliyunsms.audience.blocks import Block
     from airflow_provider_aliyunsms.audience.recipients import Recipient
+    from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.rules.base import PreparedBlock, Rules
 
 __all__ = ["ReceiptRun", "Rejection", "Settlement", "Spool", "SpoolCounts"]

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.recipients import LocalCode, Recipient, RowRejected
 from airflow_provider_aliyunsms.audience.rows import Row
-from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules
-from airflow_provider_aliyunsms.audience.sender_id import check_sender_id
+from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules, check_sender_id
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 NUMBER = "85251234567"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.blocks import TableBlock
+from airflow_provider_aliyunsms.audience.rows import TableBlock
 from airflow_provider_aliyunsms.audience.rules.base import prepare_block
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 

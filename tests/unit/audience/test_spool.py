@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.blocks import row_blocks
 from airflow_provider_aliyunsms.audience.recipients import Recipient, recipient_key, recipient_keys
-from airflow_provider_aliyunsms.audience.rows import Row
+from airflow_provider_aliyunsms.audience.rows import Row, row_blocks
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.audience.spool.spool import Rejection, Settlement, Spool

@@ -9,8 +9,7 @@ import pytest
 
 from airflow_provider_aliyunsms.audience import blocks
 from airflow_provider_aliyunsms.audience.sources.read import Columns
-from airflow_provider_aliyunsms.audience.sources.sql import BATCH, read_sql
-from airflow_provider_aliyunsms.audience.sql_errors import query_failed
+from airflow_provider_aliyunsms.audience.sources.sql import BATCH, query_failed, read_sql
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 SECRET = "13912345678"

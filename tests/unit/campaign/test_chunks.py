@@ -6,8 +6,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.members import Members
-from airflow_provider_aliyunsms.audience.recipients import Recipient
+from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
 from airflow_provider_aliyunsms.campaign.chunks import cut, halves, make_chunk
 
 MEMBERS = st.lists(

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_aliyunsms.audience.members import Members
-from airflow_provider_aliyunsms.audience.recipients import Recipient
+from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
 from airflow_provider_aliyunsms.campaign.chunks import make_chunk
 from airflow_provider_aliyunsms.campaign.ledger import Ledger
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
