@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience import blocks, spool_keys, spool_states
-from airflow_provider_aliyunsms.audience import rows as rows_module
+from airflow_provider_aliyunsms.audience import rows
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
+from airflow_provider_aliyunsms.audience.spool import pages, states
 from airflow_provider_aliyunsms.audience.spool.pages import MOST_ROWS
 from airflow_provider_aliyunsms.audience.spool.spool import Settlement, Spool
 
@@ -26,10 +26,10 @@ TIME = "2026-01-01T00:00:00Z"
 @pytest.fixture(autouse=True, scope="module")
 def _small_limits():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK", 3)
-        patch.setattr(spool_keys, "_GATHERED", 4)
-        patch.setattr(spool_keys, "MOST_TWINS", 2)
-        patch.setattr(spool_states, "PAGES_IN_MEMORY", 2)
+        patch.setattr(rows, "BLOCK", 3)
+        patch.setattr(pages, "_GATHERED", 4)
+        patch.setattr(pages, "MOST_TWINS", 2)
+        patch.setattr(states, "PAGES_IN_MEMORY", 2)
         yield
 
 
@@ -107,6 +107,6 @@ def test_outcomes_outlive_the_pages_in_memory(data, size):
 
 
 def test_a_block_with_more_rows_than_a_page_has_places_is_refused():
-    rows = [rows_module.Row(number=1, values={"phone_number": "x"}, flat=False)] * (MOST_ROWS + 1)
+    rows = [Row(number=1, values={"phone_number": "x"}, flat=False)] * (MOST_ROWS + 1)
     with Spool() as spool, pytest.raises(RuntimeError, match="at most"):
-        spool.load([blocks.RowBlock(rows)], rules=RULES, keys_of=lambda numbers, contents: ())
+        spool.load([rows.RowBlock(rows)], rules=RULES, keys_of=lambda numbers, contents: ())
