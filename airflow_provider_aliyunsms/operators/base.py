@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_aliyunsms.audience.rules.base import Rules
+    from airflow_provider_aliyunsms.campaign.plan import Plan, Result
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
-    from airflow_provider_aliyunsms.campaign.run import Plan, Result
     from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
 
 
@@ -207,7 +207,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _plan(self, context: Context) -> Plan:
         from airflow_provider_aliyunsms.campaign.admission import Limits
-        from airflow_provider_aliyunsms.campaign.run import Plan
+        from airflow_provider_aliyunsms.campaign.plan import Plan
         from airflow_provider_aliyunsms.operators.places import ReceiptKeeper, choose_store
 
         ti = context["ti"]

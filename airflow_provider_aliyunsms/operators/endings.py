@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from airflow_provider_aliyunsms.audience.rows import Block
-    from airflow_provider_aliyunsms.campaign.run import Result
+    from airflow_provider_aliyunsms.campaign.plan import Result
 
 log = logging.getLogger(__name__)
 

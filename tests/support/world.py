@@ -20,9 +20,10 @@ from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.ports import Evidence
-from airflow_provider_aliyunsms.campaign.run import Campaign, Plan
+from airflow_provider_aliyunsms.campaign.run import Campaign
 from airflow_provider_aliyunsms.exceptions import CampaignDoomedError
 
 SETTLE_TIME = 600.0

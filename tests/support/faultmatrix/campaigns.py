@@ -18,8 +18,9 @@ from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.channels import ChinaChannel, GlobeChannel
+from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
-from airflow_provider_aliyunsms.campaign.run import Campaign, Plan
+from airflow_provider_aliyunsms.campaign.run import Campaign
 from airflow_provider_aliyunsms.campaign.stores import MemoryStore
 
 CHUNK_SIZE = 3
