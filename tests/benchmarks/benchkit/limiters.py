@@ -21,8 +21,7 @@ import pyrate_limiter
 import throttled
 from throttled import rate_limiter
 
-from airflow_provider_aliyunsms.campaign.adaptive import AdaptivePace
-from airflow_provider_aliyunsms.campaign.pacing import MARGIN
+from airflow_provider_aliyunsms.campaign.pacing import MARGIN, AdaptivePace
 
 
 class Ours:

@@ -9,10 +9,10 @@ from collections import Counter
 import pytest
 from world import SETTLE_TIME, Crash, World
 
-from airflow_provider_aliyunsms.campaign.adaptive import AdaptivePace
 from airflow_provider_aliyunsms.campaign.gate import Gate
 from airflow_provider_aliyunsms.campaign.jobs import Job
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
 from airflow_provider_aliyunsms.campaign.windows import Entry
 from airflow_provider_aliyunsms.campaign.workers import Workers
 from airflow_provider_aliyunsms.exceptions import (

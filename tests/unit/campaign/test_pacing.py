@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.campaign.adaptive import AdaptivePace
-from airflow_provider_aliyunsms.campaign.pacing import ArrivalWindow
+from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace, ArrivalWindow
 
 
 def call_times(*, limiter, seconds, delays=()):
