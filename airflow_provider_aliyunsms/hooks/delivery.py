@@ -96,7 +96,7 @@ def _progress(asked: Sequence[WatchedCampaign], *, rules: Rules, known: Known | 
 
 def status_channel(*, api: str, client: AliyunSmsClient) -> StatusChannel:
     """Return the channel that knows the fates of one API's messages."""
-    from airflow_provider_aliyunsms.campaign.channels import ChinaChannel, GlobeChannel
+    from airflow_provider_aliyunsms.campaign.channels.errors import ChinaChannel, GlobeChannel
 
     return ChinaChannel(client=client) if api == ChinaChannel.api else GlobeChannel(client=client)
 
