@@ -96,7 +96,8 @@ def _progress(asked: Sequence[WatchedCampaign], *, rules: Rules, known: Known | 
 
 def status_channel(*, api: str, client: AliyunSmsClient) -> StatusChannel:
     """Return the channel that knows the fates of one API's messages."""
-    from airflow_provider_aliyunsms.campaign.channels.errors import ChinaChannel, GlobeChannel
+    from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
+    from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
 
     return ChinaChannel(client=client) if api == ChinaChannel.api else GlobeChannel(client=client)
 

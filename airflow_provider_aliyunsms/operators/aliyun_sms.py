@@ -139,7 +139,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
 
     def make_channel(self) -> Channel:
         """Build the way to ``SendBatchSms``."""
-        from airflow_provider_aliyunsms.campaign.channels.errors import ChinaChannel
+        from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
 
         if not self.template_code or self.template_code != self.template_code.strip():
             raise ConfigurationError("template_code is missing or has blanks around it")
@@ -241,7 +241,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
     def make_channel(self) -> Channel:
         """Build the way to ``BatchSendMessageToGlobe``."""
         from airflow_provider_aliyunsms.audience.rules.globe import check_sender_id
-        from airflow_provider_aliyunsms.campaign.channels.errors import GlobeChannel
+        from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
 
         if self.message_type not in MESSAGE_TYPES:
             raise ConfigurationError(f"message_type must be one of {', '.join(MESSAGE_TYPES)}")

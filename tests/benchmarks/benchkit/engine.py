@@ -21,7 +21,7 @@ from benchkit.usage import cpu_seconds, peak_mb
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
-from airflow_provider_aliyunsms.campaign.channels.errors import ChinaChannel
+from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
 from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.receipt_files import write_receipts

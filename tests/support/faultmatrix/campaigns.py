@@ -17,7 +17,8 @@ from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
-from airflow_provider_aliyunsms.campaign.channels.errors import ChinaChannel, GlobeChannel
+from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
+from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
 from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.run import Campaign

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.api.models import GlobeAnswer
-from airflow_provider_aliyunsms.campaign.channels.errors import globe_outcome
+from airflow_provider_aliyunsms.campaign.channels.globe import globe_outcome
 from airflow_provider_aliyunsms.campaign.outcomes import Kind
 
 NUMBERS = [f"8525120{i:04d}" for i in range(8)]

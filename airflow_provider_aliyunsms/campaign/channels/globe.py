@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Send abroad."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
+from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
+from airflow_provider_aliyunsms.exceptions import (
+    ApiError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_provider_aliyunsms.api.client import AliyunSmsClient
+    from airflow_provider_aliyunsms.api.models import GlobeAnswer
+    from airflow_provider_aliyunsms.api.signature import Envelope
+    from airflow_provider_aliyunsms.campaign.chunks import Chunk
+
+
+MAPPING_UNKNOWN = "local.MAPPING_UNKNOWN"
+FAILED_LIST = "FailedList"
+
+
+class GlobeChannel:
+    """``BatchSendMessageToGlobe``; fates through ``QueryMessage``, traces through nothing at all."""
+
+    api = "BatchSendMessageToGlobe"
+    max_chunk_size = 1000
+    has_message_ids = True
+    can_look_up = False
+
+    def __init__(
+        self,
+        *,
+        client: AliyunSmsClient,
+        message_type: str | None = None,
+        sender_id: str | None = None,
+        validity_period: int | None = None,
+        channel_id: str | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._client = client
+        self._message_type = message_type
+        self._sender_id = sender_id
+        self._validity_period = validity_period
+        self._channel_id = channel_id
+        self._now = now or (lambda: datetime.now(UTC))
+
+    def signer(self) -> str:
+        """Return what stands for the AccessKey that would sign now."""
+        return self._client.signer()
+
+    def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
+        """Send one chunk once: one text per recipient."""
+        numbers = chunk.members.numbers
+        try:
+            answer = self._client.batch_send_message_to_globe(
+                to=numbers,
+                messages=[recipient.message for recipient in chunk.recipients],
+                message_type=self._message_type,
+                sender_id=self._sender_id,
+                task_id=chunk.out_id,
+                validity_period=self._validity_period,
+                channel_id=self._channel_id,
+                envelope=envelope,
+            )
+        except ApiError as error:
+            return outcome_of(error, time=self._time(), globe=True)
+        return globe_outcome(numbers=numbers, answer=answer, time=self._time())
+
+    def look_up(self, *, chunk: Chunk, since: float) -> Evidence:  # noqa: ARG002 - the API has no such call
+        """Return that no look-up exists: 2018-05-01 has no query by task id, number or date."""
+        return Evidence.IMPOSSIBLE
+
+    def status(self, *, message: Tracked) -> Delivery:
+        """Ask for one message by its id."""
+        if not message.message_id:
+            return Delivery(fate=Fate.PENDING, code="NO_MESSAGE_ID")
+        answer = self._client.query_message(message_id=message.message_id)
+        if answer.status == 1:
+            return Delivery(fate=Fate.DELIVERED, code="DELIVERED")
+        if answer.status in (2, 6):
+            return Delivery(fate=Fate.FAILED, code=answer.error_code or "FAILED")
+        return Delivery(fate=Fate.PENDING, code=answer.error_code or "PENDING")
+
+    def _time(self) -> str:
+        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def globe_outcome(*, numbers: Sequence[str], answer: GlobeAnswer, time: str) -> Outcome:
+    """
+    Map ``FailedList`` and ``MessageIdList`` back to the recipients.
+
+    The ids belong to the numbers that did not fail, in order. When the lengths contradict each other, or a failed
+    number is none of ours, nothing can be said about any of them: unknown rather than guessed.
+    """
+    unknown = Outcome(kind=Kind.UNKNOWN, time=time, code=MAPPING_UNKNOWN)
+    if answer.failed is None:
+        return unknown
+    position = {number: index for index, number in enumerate(numbers)}
+    failed = {position.get(number.lstrip("+")) for number in answer.failed}
+    indexes = frozenset(index for index in failed if index is not None)
+    if None in failed or len(indexes) != len(answer.failed):
+        return unknown
+    taken = len(numbers) - len(indexes)
+    if answer.success_count is not None and answer.success_count != taken:
+        return unknown
+    ids: list[str | None] = [None] * len(numbers)
+    if answer.ids_given:
+        if answer.message_ids is None or len(answer.message_ids) != taken:
+            return unknown
+        remaining = iter(answer.message_ids)
+        ids = [None if index in indexes else next(remaining) for index in range(len(numbers))]
+    return Outcome(
+        kind=Kind.ACCEPTED,
+        time=time,
+        code=FAILED_LIST if indexes else None,
+        message_ids=tuple(ids),
+        failed=indexes,
+    )
