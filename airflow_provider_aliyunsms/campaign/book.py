@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.spool.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
-    from airflow_provider_aliyunsms.campaign.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
-    from airflow_provider_aliyunsms.campaign.windows import Entry, Window
+    from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window
 
 WRITE_EVERY = 2.0
 """Seconds after which outcomes are written even though their window is not through yet."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.jobs import Job
-    from airflow_provider_aliyunsms.campaign.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
 
 
 class Gate:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
     from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
-    from airflow_provider_aliyunsms.campaign.windows import Entry, Window
+    from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window
 
 REPLAY_SLACK = 5.0
 """Seconds between the moment a replay is journaled and the last one at which it may start."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.spool.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
-    from airflow_provider_aliyunsms.campaign.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
 

@@ -13,13 +13,13 @@ from airflow_provider_aliyunsms.audience.spool.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
 from airflow_provider_aliyunsms.campaign.clock import Clock
-from airflow_provider_aliyunsms.campaign.ledger import Ledger, Opening
+from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger, Opening
 from airflow_provider_aliyunsms.campaign.parts import Parts
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
 from airflow_provider_aliyunsms.campaign.progress import Progress
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
 from airflow_provider_aliyunsms.campaign.sender import Sender
-from airflow_provider_aliyunsms.campaign.stores import MemoryStore
+from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
 
 if TYPE_CHECKING:

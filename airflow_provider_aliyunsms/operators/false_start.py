@@ -13,7 +13,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.stores import MemoryStore
+from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 from airflow_provider_aliyunsms.operators.places import choose_store
 
@@ -48,7 +48,7 @@ def recorded(
 def _record(
     *, context: Context, campaign_id: str, ledger_path: str | None, durable: bool, occasion: str
 ) -> None:
-    from airflow_provider_aliyunsms.campaign.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
 
     choice = choose_store(context=context, campaign_id=campaign_id, ledger_path=ledger_path, durable=durable)
     if isinstance(choice.store, MemoryStore):

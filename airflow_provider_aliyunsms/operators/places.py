@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from airflow_provider_aliyunsms.campaign.receipt_files import is_receipt_file, write_receipts
 from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT
-from airflow_provider_aliyunsms.campaign.stores import AnyPath, MemoryStore, PathStore, Store
+from airflow_provider_aliyunsms.campaign.ledger.stores import AnyPath, MemoryStore, PathStore, Store
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:

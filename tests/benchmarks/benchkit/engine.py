@@ -26,7 +26,7 @@ from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.receipt_files import write_receipts
 from airflow_provider_aliyunsms.campaign.run import Campaign
-from airflow_provider_aliyunsms.campaign.stores import MemoryStore, PathStore
+from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore, PathStore
 
 
 def plan_for(*, url, audience, folder, ledger, max_qps=None, width=16, chunk_size=100):

@@ -22,7 +22,7 @@ from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
 from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.run import Campaign
-from airflow_provider_aliyunsms.campaign.stores import MemoryStore
+from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
 
 CHUNK_SIZE = 3
 EVIDENCE_WAIT = 10.0

@@ -13,7 +13,7 @@ from airflow_provider_aliyunsms.campaign.gate import Gate
 from airflow_provider_aliyunsms.campaign.jobs import Job
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
-from airflow_provider_aliyunsms.campaign.windows import Entry
+from airflow_provider_aliyunsms.campaign.ledger.windows import Entry
 from airflow_provider_aliyunsms.campaign.workers import Workers
 from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aliyunsms.campaign.stores import MemoryStore, PathStore
+from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore, PathStore
 from airflow_provider_aliyunsms.exceptions import LedgerError
 
 

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.campaign.stores import create_once
+from airflow_provider_aliyunsms.campaign.ledger.stores import create_once
 from airflow_provider_aliyunsms.exceptions import LedgerError
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.campaign.stores import Store
+    from airflow_provider_aliyunsms.campaign.ledger.stores import Store
 
 _PREFIX = "aliyun_sms."
 

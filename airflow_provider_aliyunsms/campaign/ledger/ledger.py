@@ -23,16 +23,16 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_aliyunsms.campaign.fence import Fence
+from airflow_provider_aliyunsms.campaign.ledger.fence import Fence
 from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED
-from airflow_provider_aliyunsms.campaign.windows import Entry, Window, open_window
+from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window, open_window
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
-    from airflow_provider_aliyunsms.campaign.stores import Store
+    from airflow_provider_aliyunsms.campaign.ledger.stores import Store
 
 T = TypeVar("T")
 
