@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.campaign.receipts import Receipts
+from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 from airflow_provider_aliyunsms.campaign.workers import MakeWorkers, Workers
 
 if TYPE_CHECKING:

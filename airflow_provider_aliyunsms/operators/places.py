@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from airflow_provider_aliyunsms.campaign.receipt_files import is_receipt_file, write_receipts
-from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT
+from airflow_provider_aliyunsms.campaign.receipts.files import is_receipt_file, write_receipts
+from airflow_provider_aliyunsms.campaign.receipts.receipts import INLINE_LIMIT
 from airflow_provider_aliyunsms.campaign.ledger.stores import AnyPath, MemoryStore, PathStore, Store
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aliyunsms.campaign.receipts import Receipts
+    from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
 from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
-from airflow_provider_aliyunsms.campaign.receipt_files import write_receipts
+from airflow_provider_aliyunsms.campaign.receipts.files import write_receipts
 from airflow_provider_aliyunsms.campaign.run import Campaign
 from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore, PathStore
 

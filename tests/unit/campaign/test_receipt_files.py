@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
-from airflow_provider_aliyunsms.campaign.receipt_files import (
+from airflow_provider_aliyunsms.campaign.receipts.files import (
     RECEIPT_ENDINGS,
     is_receipt_file,
     read_receipts,
     write_receipts,
 )
-from airflow_provider_aliyunsms.campaign.receipts import Receipts
+from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 from airflow_provider_aliyunsms.delivery.campaigns import watched
 from airflow_provider_aliyunsms.delivery.progress import Progress
 from airflow_provider_aliyunsms.delivery.tracking import pending_messages, scan

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
 from airflow_provider_aliyunsms.campaign import receipt_writing
-from airflow_provider_aliyunsms.campaign.receipt_files import RECEIPT_ENDINGS, write_receipts
-from airflow_provider_aliyunsms.campaign.receipts import Receipts
+from airflow_provider_aliyunsms.campaign.receipts.files import RECEIPT_ENDINGS, write_receipts
+from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 
 APIS = ("SendBatchSms", "BatchSendMessageToGlobe")
 AT = "2026-01-02T03:00:00Z"

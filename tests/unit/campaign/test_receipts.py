@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
-from airflow_provider_aliyunsms.campaign.receipts import Receipts
+from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 
 AT = "2026-01-02T03:00:00Z"
 LATER = "2026-01-02T04:00:00Z"

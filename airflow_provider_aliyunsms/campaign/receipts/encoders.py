@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_provider_aliyunsms.campaign.receipts import Facts, Receipts, Stretch
+    from airflow_provider_aliyunsms.campaign.receipts.receipts import Facts, Receipts, Stretch
 
 _BLOCK = 2000
 """Receipts written in one stroke."""

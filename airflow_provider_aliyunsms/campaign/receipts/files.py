@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from airflow_provider_aliyunsms.audience.sources.parquet import check_parquet
-from airflow_provider_aliyunsms.campaign.receipt_writing import write_csv, write_json_lines, write_parquet
+from airflow_provider_aliyunsms.campaign.receipts.encoders import write_csv, write_json_lines, write_parquet
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.campaign.receipts import Receipts
+    from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 
 Receipt = Mapping[str, Any]
 Wanted = Callable[[int], bool]
