@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.workers import MakeWorkers, Workers
+from airflow_provider_aliyunsms.campaign.sending.workers import MakeWorkers, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

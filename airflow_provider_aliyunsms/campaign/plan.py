@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
-from airflow_provider_aliyunsms.campaign.workers import MakeWorkers, Workers
+from airflow_provider_aliyunsms.campaign.sending.workers import MakeWorkers, Workers
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.recipients import Dedupe

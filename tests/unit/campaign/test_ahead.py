@@ -9,12 +9,12 @@ from collections import Counter
 import pytest
 from world import SETTLE_TIME, Crash, World
 
-from airflow_provider_aliyunsms.campaign.gate import Gate
-from airflow_provider_aliyunsms.campaign.jobs import Job
+from airflow_provider_aliyunsms.campaign.sending.permits import Gate
+from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
 from airflow_provider_aliyunsms.campaign.ledger.windows import Entry
-from airflow_provider_aliyunsms.campaign.workers import Workers
+from airflow_provider_aliyunsms.campaign.sending.workers import Workers
 from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,
     LedgerError,
@@ -201,7 +201,7 @@ def test_the_pace_forgets_what_was_not_begun(world, monkeypatch):
             assert now - started < 1.0, "the wait for a thread is no part of the way to the gateway"
             super().end(started=started, now=now)
 
-    monkeypatch.setattr("airflow_provider_aliyunsms.campaign.sender.AdaptivePace", CountedPace)
+    monkeypatch.setattr("airflow_provider_aliyunsms.campaign.sending.sender.AdaptivePace", CountedPace)
     world.slow_store(seconds=10.0, calls=1000)
     world.gateway.faults.extend([*["ok"] * 20, "throttle_unseen"])
     everybody_once(world, send(world))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.campaign.evidence import REPLAY_LIMIT, Known, Step, judge_replay, next_step
+from airflow_provider_aliyunsms.campaign.sending.evidence import REPLAY_LIMIT, Known, Step, judge_replay, next_step
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.ports import Evidence
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_aliyunsms.campaign.jobs import Job
+    from airflow_provider_aliyunsms.campaign.sending.jobs import Job
     from airflow_provider_aliyunsms.campaign.outcomes import Outcome
 
 Result = tuple["Job", "Outcome | BaseException | None"]

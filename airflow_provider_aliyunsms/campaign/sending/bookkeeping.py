@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_aliyunsms.audience.recipients import Members
 from airflow_provider_aliyunsms.audience.spool.spool import Settlement
 from airflow_provider_aliyunsms.campaign.chunks import Chunk
-from airflow_provider_aliyunsms.campaign.evidence import REPLAY_LIMIT
-from airflow_provider_aliyunsms.campaign.jobs import Job
+from airflow_provider_aliyunsms.campaign.sending.evidence import REPLAY_LIMIT
+from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED, Kind, Outcome
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.api.signature import Envelope
-from airflow_provider_aliyunsms.campaign.evidence import NONCE_USED, Known, Step, judge_replay, next_step
+from airflow_provider_aliyunsms.campaign.sending.evidence import NONCE_USED, Known, Step, judge_replay, next_step
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.ports import Channel, Evidence
 
