@@ -11,7 +11,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_aliyunsms.delivery.known import Known
+from airflow_provider_aliyunsms.delivery.checkpoint import Known
 
 PREFIX = "aliyun_sms.delivery."
 HEAD = PREFIX + "head"

@@ -9,9 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.delivery.known import TOP
+from airflow_provider_aliyunsms.delivery.checkpoint import TOP
+from airflow_provider_aliyunsms.delivery.state import Tally, total
 from airflow_provider_aliyunsms.delivery.tracking import OpenReceipts, pending_messages
-from airflow_provider_aliyunsms.delivery.verdict import Tally, total
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ApiError, CampaignDoomedError
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.campaign.ports import Delivery, StatusChannel, Tracked
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-    from airflow_provider_aliyunsms.delivery.gate import CallGate
-    from airflow_provider_aliyunsms.delivery.known import Cursor
-    from airflow_provider_aliyunsms.delivery.progress import Progress
+    from airflow_provider_aliyunsms.delivery.query_limiter import CallGate
+    from airflow_provider_aliyunsms.delivery.checkpoint import Cursor
+    from airflow_provider_aliyunsms.delivery.state import Progress
 
 log = logging.getLogger(__name__)
 

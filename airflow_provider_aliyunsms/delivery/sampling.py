@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-    from airflow_provider_aliyunsms.delivery.progress import Progress
+    from airflow_provider_aliyunsms.delivery.state import Progress
 
 Z = 1.959963984540054
 """Standard deviations either side that hold 95 percent."""

@@ -10,7 +10,7 @@ from typing import IO, Any
 from airflow_provider_aliyunsms.campaign.ports import Tracked
 from airflow_provider_aliyunsms.campaign.receipts.files import read_receipts
 from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, parse_time
-from airflow_provider_aliyunsms.delivery.progress import Progress
+from airflow_provider_aliyunsms.delivery.state import Progress
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 OpenReceipts = Callable[[str], AbstractContextManager[IO[bytes]]]

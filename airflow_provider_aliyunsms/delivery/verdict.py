@@ -23,17 +23,12 @@ none of them delivered, not below it (3).
 from __future__ import annotations
 
 import math
-from collections import Counter
-from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.delivery.state import Tally, ranked
 from airflow_provider_aliyunsms.delivery.sampling import wilson
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, DeliveryError, DeliveryTimeoutError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 SHOWN_CODES = 5
 """Codes named in an error text; the XCom has them all."""
@@ -47,44 +42,6 @@ class Verdict(StrEnum):
     TOO_FEW = "too_few"
     TIMED_OUT = "timed_out"
     OUT_OF_CALLS = "out_of_calls"
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """
-    The counts of one or several campaigns.
-
-    :param errors: the carriers' codes of the failed messages; the counts add up to ``failed``.
-    """
-
-    delivered: int = 0
-    failed: int = 0
-    pending: int = 0
-    errors: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def accepted(self) -> int:
-        """Every accepted message is in exactly one of the three counts."""
-        return self.delivered + self.failed + self.pending
-
-
-def ranked(tally: Tally) -> list[tuple[str, int]]:
-    """Return the codes and their counts, the most frequent first."""
-    return sorted(tally.errors.items(), key=lambda item: (-item[1], item[0]))
-
-
-def total(tallies: Iterable[Tally]) -> Tally:
-    """Add up the counts of several campaigns."""
-    errors: Counter[str] = Counter()
-    delivered = failed = pending = 0
-    for tally in tallies:
-        delivered, failed, pending = (
-            delivered + tally.delivered,
-            failed + tally.failed,
-            pending + tally.pending,
-        )
-        errors.update(tally.errors)
-    return Tally(delivered=delivered, failed=failed, pending=pending, errors=dict(errors))
 
 
 def check_ratio(ratio: float | None, *, stop_when_reached: bool = False) -> None:

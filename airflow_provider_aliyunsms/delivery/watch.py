@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.delivery.campaigns import fingerprint, ids_of
 from airflow_provider_aliyunsms.delivery.events import Ending
-from airflow_provider_aliyunsms.delivery.known import Known
+from airflow_provider_aliyunsms.delivery.checkpoint import Known
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, RoundReport, next_wait
+from airflow_provider_aliyunsms.delivery.state import Tally
 from airflow_provider_aliyunsms.delivery.sampling import population
-from airflow_provider_aliyunsms.delivery.verdict import Tally, Verdict, judge
+from airflow_provider_aliyunsms.delivery.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
-from airflow_provider_aliyunsms.delivery.gate import Limits, check_count
+from airflow_provider_aliyunsms.delivery.query_limiter import Limits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
 from airflow_provider_aliyunsms.private import Private, unwrap
 from airflow_provider_aliyunsms.sensors.endings import describe, result_of, softly
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
     from airflow_provider_aliyunsms.delivery.events import Ending
-    from airflow_provider_aliyunsms.delivery.known import Known
+    from airflow_provider_aliyunsms.delivery.checkpoint import Known
     from airflow_provider_aliyunsms.delivery.watch import Rules, Watch
 
 BACKSTOP = timedelta(days=1).total_seconds()
@@ -189,7 +189,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         :raises AliyunSmsError: what went wrong in the trigger, or an event that is not from it.
         """
         from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
-        from airflow_provider_aliyunsms.delivery.known import Known
+        from airflow_provider_aliyunsms.delivery.checkpoint import Known
 
         memory = self._memory(context)
         with self._softly():

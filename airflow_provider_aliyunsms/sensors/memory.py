@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aliyunsms.delivery.known import Known
+    from airflow_provider_aliyunsms.delivery.checkpoint import Known
 
 log = logging.getLogger(__name__)
 

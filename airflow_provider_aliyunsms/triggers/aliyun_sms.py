@@ -54,7 +54,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
     :param max_wait: the longest wait, seconds.
     :param max_failed_rounds: rounds in a row in which nothing works, before an error is reported.
     :param aliyun_sms_conn_id: the connection; it is read in the triggerer.
-    :param known: what :meth:`~airflow_provider_aliyunsms.delivery.known.Known.to_small_json` gave; None to ask for
+    :param known: what :meth:`~airflow_provider_aliyunsms.delivery.checkpoint.Known.to_small_json` gave; None to ask for
         everyone.
     """
 
@@ -167,8 +167,8 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
 
     def _build(self, connection: Any) -> Watch:
         from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, fingerprint
-        from airflow_provider_aliyunsms.delivery.gate import Limits
-        from airflow_provider_aliyunsms.delivery.known import Known
+        from airflow_provider_aliyunsms.delivery.query_limiter import Limits
+        from airflow_provider_aliyunsms.delivery.checkpoint import Known
         from airflow_provider_aliyunsms.delivery.watch import Rules
         from airflow_provider_aliyunsms.hooks.delivery import make_watch, status_client
 

@@ -22,7 +22,7 @@ from airflow_provider_aliyunsms.campaign.receipts.files import (
 )
 from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 from airflow_provider_aliyunsms.delivery.campaigns import watched
-from airflow_provider_aliyunsms.delivery.progress import Progress
+from airflow_provider_aliyunsms.delivery.state import Progress
 from airflow_provider_aliyunsms.delivery.tracking import pending_messages, scan
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 

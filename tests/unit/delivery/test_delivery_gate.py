@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.campaign.pacing import ArrivalWindow
-from airflow_provider_aliyunsms.delivery.gate import CallGate, Limits, check_count
+from airflow_provider_aliyunsms.delivery.query_limiter import CallGate, Limits, check_count
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 

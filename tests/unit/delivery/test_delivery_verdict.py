@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.delivery.verdict import (
-    Tally,
-    Verdict,
-    check_ratio,
-    error_of,
-    judge,
-    needed,
-    total,
-)
+from airflow_provider_aliyunsms.delivery.state import Tally, total
+from airflow_provider_aliyunsms.delivery.verdict import Verdict, check_ratio, error_of, judge, needed
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, DeliveryError, DeliveryTimeoutError
 
 counts = st.integers(min_value=0, max_value=10_000)

@@ -7,13 +7,13 @@ import base64
 import binascii
 import zlib
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate
-from airflow_provider_aliyunsms.delivery.verdict import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class Progress:
@@ -110,3 +110,41 @@ class Progress:
             raise ValueError("not the progress of a delivery") from error
         progress._pending = int.from_bytes(progress._bits, "little").bit_count()
         return progress
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """
+    The counts of one or several campaigns.
+
+    :param errors: the carriers' codes of the failed messages; the counts add up to ``failed``.
+    """
+
+    delivered: int = 0
+    failed: int = 0
+    pending: int = 0
+    errors: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> int:
+        """Every accepted message is in exactly one of the three counts."""
+        return self.delivered + self.failed + self.pending
+
+
+def ranked(tally: Tally) -> list[tuple[str, int]]:
+    """Return the codes and their counts, the most frequent first."""
+    return sorted(tally.errors.items(), key=lambda item: (-item[1], item[0]))
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Add up the counts of several campaigns."""
+    errors: Counter[str] = Counter()
+    delivered = failed = pending = 0
+    for tally in tallies:
+        delivered, failed, pending = (
+            delivered + tally.delivered,
+            failed + tally.failed,
+            pending + tally.pending,
+        )
+        errors.update(tally.errors)
+    return Tally(delivered=delivered, failed=failed, pending=pending, errors=dict(errors))

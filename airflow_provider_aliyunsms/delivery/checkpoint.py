@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from airflow_provider_aliyunsms.delivery.progress import Progress
+from airflow_provider_aliyunsms.delivery.state import Progress
 
 HANDED_OVER = 40_000
 """Characters that travel in the arguments of a trigger: MySQL keeps 64 KB of them, encrypted."""
