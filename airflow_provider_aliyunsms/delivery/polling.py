@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.campaign.ports import Delivery, StatusChannel, Tracked
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-    from airflow_provider_aliyunsms.delivery.query_limiter import CallGate
     from airflow_provider_aliyunsms.delivery.checkpoint import Cursor
+    from airflow_provider_aliyunsms.delivery.query_limiter import CallGate
     from airflow_provider_aliyunsms.delivery.state import Progress
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.delivery.campaigns import fingerprint, ids_of
-from airflow_provider_aliyunsms.delivery.events import Ending
 from airflow_provider_aliyunsms.delivery.checkpoint import Known
+from airflow_provider_aliyunsms.delivery.events import Ending
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, RoundReport, next_wait
-from airflow_provider_aliyunsms.delivery.state import Tally
 from airflow_provider_aliyunsms.delivery.sampling import population
+from airflow_provider_aliyunsms.delivery.state import Tally
 from airflow_provider_aliyunsms.delivery.verdict import Verdict, judge
 
 if TYPE_CHECKING:

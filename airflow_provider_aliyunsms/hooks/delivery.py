@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from airflow_provider_aliyunsms.delivery.query_limiter import CallGate
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, Part
+from airflow_provider_aliyunsms.delivery.query_limiter import CallGate
 from airflow_provider_aliyunsms.delivery.sampling import draw
 from airflow_provider_aliyunsms.delivery.tracking import scan
 from airflow_provider_aliyunsms.delivery.watch import Rules, Watch
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
     from airflow_provider_aliyunsms.campaign.ports import StatusChannel
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-    from airflow_provider_aliyunsms.delivery.query_limiter import Limits
     from airflow_provider_aliyunsms.delivery.checkpoint import Known
+    from airflow_provider_aliyunsms.delivery.query_limiter import Limits
     from airflow_provider_aliyunsms.delivery.state import Progress
 
 CLOCK_SKEW = 0.1

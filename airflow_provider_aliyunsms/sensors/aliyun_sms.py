@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-    from airflow_provider_aliyunsms.delivery.events import Ending
     from airflow_provider_aliyunsms.delivery.checkpoint import Known
+    from airflow_provider_aliyunsms.delivery.events import Ending
     from airflow_provider_aliyunsms.delivery.watch import Rules, Watch
 
 BACKSTOP = timedelta(days=1).total_seconds()
@@ -188,8 +188,8 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
 
         :raises AliyunSmsError: what went wrong in the trigger, or an event that is not from it.
         """
-        from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
         from airflow_provider_aliyunsms.delivery.checkpoint import Known
+        from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
 
         memory = self._memory(context)
         with self._softly():

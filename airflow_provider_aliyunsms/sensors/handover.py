@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-    from airflow_provider_aliyunsms.delivery.query_limiter import Limits
     from airflow_provider_aliyunsms.delivery.checkpoint import Known
+    from airflow_provider_aliyunsms.delivery.query_limiter import Limits
     from airflow_provider_aliyunsms.delivery.watch import Rules
     from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
 

@@ -167,8 +167,8 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
 
     def _build(self, connection: Any) -> Watch:
         from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, fingerprint
-        from airflow_provider_aliyunsms.delivery.query_limiter import Limits
         from airflow_provider_aliyunsms.delivery.checkpoint import Known
+        from airflow_provider_aliyunsms.delivery.query_limiter import Limits
         from airflow_provider_aliyunsms.delivery.watch import Rules
         from airflow_provider_aliyunsms.hooks.delivery import make_watch, status_client
 

@@ -14,9 +14,9 @@ import pytest
 
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate
 from airflow_provider_aliyunsms.delivery.campaigns import watched
-from airflow_provider_aliyunsms.delivery.query_limiter import CallGate, Limits
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, Part
+from airflow_provider_aliyunsms.delivery.query_limiter import CallGate, Limits
 from airflow_provider_aliyunsms.delivery.sampling import draw
 from airflow_provider_aliyunsms.delivery.tracking import scan
 from airflow_provider_aliyunsms.delivery.watch import Rules, Watch

@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate
 from airflow_provider_aliyunsms.delivery.campaigns import fingerprint, watched
-from airflow_provider_aliyunsms.delivery.checkpoint import HANDED_OVER, Known
-from airflow_provider_aliyunsms.delivery.memory import PART_SIZE, forget, recall, remember
+from airflow_provider_aliyunsms.delivery.checkpoint import (
+    HANDED_OVER,
+    PART_SIZE,
+    Known,
+    forget,
+    recall,
+    remember,
+)
 from airflow_provider_aliyunsms.delivery.state import Progress
 
 positions = st.integers(min_value=0, max_value=5000)

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_aliyunsms.delivery.events import Ending, error_event, read_event
 from airflow_provider_aliyunsms.delivery.checkpoint import Known
+from airflow_provider_aliyunsms.delivery.events import Ending, error_event, read_event
 from airflow_provider_aliyunsms.delivery.state import Tally
 from airflow_provider_aliyunsms.delivery.verdict import Verdict, error_of
 from airflow_provider_aliyunsms.exceptions import (
