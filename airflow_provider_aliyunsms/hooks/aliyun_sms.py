@@ -14,7 +14,7 @@ from airflow_provider_aliyunsms.exceptions import (
     ConfigurationError,
     CredentialsRefusedError,
 )
-from airflow_provider_aliyunsms.hooks.check import Verdict, check, explain_configuration
+from airflow_provider_aliyunsms.hooks.connection_test import Verdict, check, explain_configuration
 from airflow_provider_aliyunsms.hooks.clients import client_for, provider_for
 from airflow_provider_aliyunsms.hooks.form import field_behaviour, form_widgets
 from airflow_provider_aliyunsms.hooks.settings import read_settings

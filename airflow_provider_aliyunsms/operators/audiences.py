@@ -42,7 +42,7 @@ class AudienceSource:
         :raises AudienceError: see ``read_blocks`` and ``read_sql``.
         """
         from airflow_provider_aliyunsms.audience.sources.read import Columns, read_blocks
-        from airflow_provider_aliyunsms.operators.places import fingerprint, open_binary
+        from airflow_provider_aliyunsms.hooks.storage import fingerprint, open_binary
 
         columns = Columns(self.column_mapping)
         if self.recipients_sql is not None:

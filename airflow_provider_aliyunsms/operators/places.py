@@ -9,17 +9,18 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from airflow_provider_aliyunsms.campaign.ledger.stores import AnyPath, MemoryStore, PathStore, Store
 from airflow_provider_aliyunsms.campaign.receipts.files import is_receipt_file, write_receipts
 from airflow_provider_aliyunsms.campaign.receipts.receipts import INLINE_LIMIT
-from airflow_provider_aliyunsms.campaign.ledger.stores import AnyPath, MemoryStore, PathStore, Store
-from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.hooks.storage import storage_path
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
+
 
 log = logging.getLogger(__name__)
 
@@ -61,69 +62,6 @@ def choose_store(
         )
         return StoreChoice(store=MemoryStore(), fenced=False)
     return StoreChoice(store=store, fenced=False)
-
-
-def storage_path(path: str) -> Any:
-    """
-    Return a path on any fsspec storage, with the connection its URI names; no network as a rule.
-
-    :raises ConfigurationError: nothing installed knows the storage.
-    """
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    uri = path if "://" in path else f"file://{Path(path).expanduser().resolve()}"
-    try:
-        target = ObjectStoragePath(uri)
-        _ = target.fs
-    except (ValueError, ImportError):
-        raise ConfigurationError(
-            f"nothing that is installed here knows the storage {path.partition('://')[0]}://",
-            advice="Install the Airflow provider that brings it, such as apache-airflow-providers-amazon for s3://.",
-        ) from None
-    return target
-
-
-def open_binary(path: str) -> BinaryIO:
-    """Open a local path or a URI for reading."""
-    if "://" not in path:
-        return Path(path).expanduser().open("rb")
-    return cast("BinaryIO", storage_path(path).open("rb"))
-
-
-def fingerprint(path: str) -> object:
-    """
-    Return what differs when a file has changed: size, time and identity, as far as its storage tells.
-
-    :returns: None when the storage tells nothing.
-    """
-    try:
-        if "://" not in path:
-            facts = Path(path).expanduser().stat()
-            return (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
-        target = storage_path(path)
-        # Listings are cached, and the second look must not be answered with the first.
-        target.fs.invalidate_cache(target.fs._parent(target.path))
-        known = target.fs.info(target.path)
-    except (OSError, NotImplementedError):
-        return None
-    return tuple(str(known.get(name)) for name in _IDENTITY)
-
-
-_IDENTITY = (
-    "size",
-    "ETag",
-    "etag",
-    "e_tag",
-    "mtime",
-    "LastModified",
-    "last_modified",
-    "updated",
-    "created",
-    "generation",
-    "VersionId",
-    "ino",
-)
-"""What storages call it; each has some of them."""
 
 
 class ReceiptKeeper:

@@ -252,7 +252,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
 
     def _make_watch(self, *, campaigns: Sequence[WatchedCampaign], known: Known | None) -> Watch:
         from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
-        from airflow_provider_aliyunsms.hooks.delivery import make_watch, status_client
+        from airflow_provider_aliyunsms.hooks.delivery_watch import make_watch, status_client
 
         hook = AliyunSmsHook(aliyun_sms_conn_id=self.aliyun_sms_conn_id)
         return make_watch(

@@ -170,7 +170,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         from airflow_provider_aliyunsms.delivery.checkpoint import Known
         from airflow_provider_aliyunsms.delivery.query_limiter import Limits
         from airflow_provider_aliyunsms.delivery.watch import Rules
-        from airflow_provider_aliyunsms.hooks.delivery import make_watch, status_client
+        from airflow_provider_aliyunsms.hooks.delivery_watch import make_watch, status_client
 
         campaigns = [WatchedCampaign.from_json(each) for each in self.campaigns]
         expected = fingerprint(campaigns, sample_size=self.sample_size)

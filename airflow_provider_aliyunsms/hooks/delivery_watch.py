@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, Part
@@ -13,7 +12,7 @@ from airflow_provider_aliyunsms.delivery.query_limiter import CallGate
 from airflow_provider_aliyunsms.delivery.sampling import draw
 from airflow_provider_aliyunsms.delivery.tracking import scan
 from airflow_provider_aliyunsms.delivery.watch import Rules, Watch
-from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.hooks.storage import open_receipts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.delivery.checkpoint import Known
     from airflow_provider_aliyunsms.delivery.query_limiter import Limits
     from airflow_provider_aliyunsms.delivery.state import Progress
+
 
 CLOCK_SKEW = 0.1
 """Seconds by which the clocks of two processes may differ."""
@@ -100,24 +100,3 @@ def status_channel(*, api: str, client: AliyunSmsClient) -> StatusChannel:
     from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
 
     return ChinaChannel(client=client) if api == ChinaChannel.api else GlobeChannel(client=client)
-
-
-def open_receipts(path: str) -> IO[bytes]:
-    """
-    Open a receipts file on a local disk or any fsspec storage.
-
-    :raises ConfigurationError: there is no such file here.
-    """
-    try:
-        if "://" not in path:
-            return Path(path).expanduser().open("rb")
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-        storage: Any = ObjectStoragePath
-        return cast("IO[bytes]", storage(path).open("rb"))
-    except FileNotFoundError:
-        raise ConfigurationError(
-            "the receipts file of the campaign is not there",
-            advice="A local receipts_path is seen by one machine only: give the send operator a receipts_path on a "
-            "storage that all workers and the triggerer can read.",
-        ) from None
