@@ -14,15 +14,16 @@ from airflow_provider_aliyunsms.exceptions import (
     ConfigurationError,
     CredentialsRefusedError,
 )
-from airflow_provider_aliyunsms.hooks.connection_test import Verdict, check, explain_configuration
+from airflow_provider_aliyunsms.get_provider_info import get_provider_info
 from airflow_provider_aliyunsms.hooks.clients import client_for, provider_for
-from airflow_provider_aliyunsms.hooks.form import field_behaviour, form_widgets
+from airflow_provider_aliyunsms.hooks.connection_test import Verdict, check, explain_configuration
 from airflow_provider_aliyunsms.hooks.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Connection
+    from wtforms import Field
 
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
     from airflow_provider_aliyunsms.api.models import MessageStatus, SendAnswer, SendDetailsPage
@@ -247,3 +248,34 @@ def _mask(credentials: Credentials) -> None:
     mask_secret(credentials.access_key_secret)
     if credentials.security_token:
         mask_secret(credentials.security_token)
+
+
+def field_behaviour() -> dict[str, Any]:
+    """Describe the standard fields: hidden ones, labels, placeholders."""
+    behaviour: dict[str, Any] = _connection_type()["ui-field-behaviour"]
+    return {name.replace("-", "_"): value for name, value in behaviour.items()}
+
+
+def form_widgets() -> dict[str, Any]:
+    """Make the wtforms fields of the extra; wtforms is there wherever this is called."""
+    # Not at the top: Airflow 3.2 and later has no wtforms, and 3.0 and 3.1 put stand-ins in its place for the
+    # time of this call. Those know these three classes and these three arguments only.
+    from wtforms import IntegerField, PasswordField, StringField
+
+    fields: dict[str, Any] = {}
+    for name, definition in _connection_type()["conn-fields"].items():
+        schema = definition["schema"]
+        kind: type[Field] = IntegerField if "integer" in schema["type"] else StringField
+        if schema.get("format") == "password":
+            kind = PasswordField
+        fields[name] = kind(
+            definition["label"], description=definition["description"], default=schema.get("default")
+        )
+    return fields
+
+
+def _connection_type() -> dict[str, Any]:
+    info: dict[str, Any] = get_provider_info()
+    (connection_type,) = info["connection-types"]
+    found: dict[str, Any] = connection_type
+    return found

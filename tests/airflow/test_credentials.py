@@ -17,8 +17,7 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError, Connection
 from airflow_provider_aliyunsms.get_provider_info import get_provider_info
 from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
 from airflow_provider_aliyunsms.hooks.clients import build_client
-from airflow_provider_aliyunsms.hooks.credential_fields import CREDENTIAL_TYPES
-from airflow_provider_aliyunsms.hooks.settings import read_settings
+from airflow_provider_aliyunsms.hooks.settings import CREDENTIAL_TYPES, read_settings
 from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunBatchSendMessageToGlobeOperator,
     AliyunSendBatchSmsOperator,
