@@ -25,7 +25,7 @@ Every error this package raises.
 
 The root is a plain ``Exception``: a deferred sensor's ``soft_fail`` swallows every ``AirflowException``. The send
 operators raise a ConfigurationError or AudienceError that no retry would mend as a subclass of it that Airflow does
-not retry (``operators/endings.py``).
+not retry (``operators/failures.py``).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunSendBatchSmsOperator,
 )
 from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
-from airflow_provider_aliyunsms.operators.shown import hide_values
+from airflow_provider_aliyunsms.operators.redaction import hide_values
 from airflow_provider_aliyunsms.private import Private, unwrap
 
 if TYPE_CHECKING:

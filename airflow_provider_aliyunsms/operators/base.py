@@ -17,16 +17,20 @@ from airflow_provider_aliyunsms.exceptions import (
     LedgerMissingError,
     TooManyRefusedError,
 )
-from airflow_provider_aliyunsms.operators.audiences import AudienceSource, check_one_source
-from airflow_provider_aliyunsms.operators.endings import (
+from airflow_provider_aliyunsms.operators.failures import (
     final,
     read_without_retries,
     say_result,
     unknown_error,
     without_retries,
 )
-from airflow_provider_aliyunsms.operators.fields import as_bool, as_seconds
-from airflow_provider_aliyunsms.operators.shown import hide_query, hide_recipients, hide_text, hide_values
+from airflow_provider_aliyunsms.operators.parameters import (
+    AudienceSource,
+    as_bool,
+    as_seconds,
+    check_one_source,
+)
+from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
 from airflow_provider_aliyunsms.private import unwrap
 
 if TYPE_CHECKING:
@@ -180,7 +184,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def recorded(self, context: Context) -> AbstractContextManager[None]:
         """Run what comes before the sending, so that its failure does not have the next try refuse to send."""
-        from airflow_provider_aliyunsms.operators.false_start import recorded
+        from airflow_provider_aliyunsms.operators.ledger_store import recorded
 
         return recorded(
             context=context,
@@ -208,7 +212,8 @@ class AliyunSmsSendOperator(BaseOperator):
     def _plan(self, context: Context) -> Plan:
         from airflow_provider_aliyunsms.campaign.admission import Limits
         from airflow_provider_aliyunsms.campaign.plan import Plan
-        from airflow_provider_aliyunsms.operators.places import ReceiptKeeper, choose_store
+        from airflow_provider_aliyunsms.operators.ledger_store import choose_store
+        from airflow_provider_aliyunsms.operators.receipts import ReceiptKeeper
 
         ti = context["ti"]
         campaign_id = self._identity(context)
@@ -256,7 +261,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _policy(self) -> SendPolicy:
         from airflow_provider_aliyunsms.campaign.policy import SendPolicy
-        from airflow_provider_aliyunsms.operators.fields import check_range
+        from airflow_provider_aliyunsms.operators.parameters import check_range
 
         check_range("chunk_size", self.chunk_size, low=1, high=self.make_channel().max_chunk_size)
         check_range("max_concurrency", self.max_concurrency, low=1, high=64)

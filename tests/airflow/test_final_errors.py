@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError, CredentialsError
 from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
-from airflow_provider_aliyunsms.operators.endings import final, without_retries
+from airflow_provider_aliyunsms.operators.failures import final, without_retries
 
 CREDENTIALS, CONFIGURATION, AUDIENCE = (
     "FinalCredentialsError",

@@ -12,7 +12,7 @@ from airflow_provider_aliyunsms.exceptions import (
     CredentialsError,
     CredentialsRefusedError,
 )
-from airflow_provider_aliyunsms.operators.endings import without_retries
+from airflow_provider_aliyunsms.operators.failures import without_retries
 
 
 @pytest.mark.parametrize("kind", [ConfigurationError, CredentialsError])

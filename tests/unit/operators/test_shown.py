@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_aliyunsms.operators.shown import hide_query, hide_recipients, hide_text, hide_values
+from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
 from airflow_provider_aliyunsms.private import unwrap
 
 NUMBER = "13800001234"

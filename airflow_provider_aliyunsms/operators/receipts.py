@@ -7,61 +7,18 @@ import hashlib
 import logging
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.campaign.ledger.stores import AnyPath, MemoryStore, PathStore, Store
 from airflow_provider_aliyunsms.campaign.receipts.files import is_receipt_file, write_receipts
 from airflow_provider_aliyunsms.campaign.receipts.receipts import INLINE_LIMIT
 from airflow_provider_aliyunsms.hooks.storage import storage_path
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
     from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class StoreChoice:
-    """
-    A store for the ledger.
-
-    :param store: the store.
-    :param fenced: whether an orphan of an earlier try could still write to it.
-    """
-
-    store: Store
-    fenced: bool
-
-
-def choose_store(
-    *, context: Context, campaign_id: str, ledger_path: str | None, durable: bool
-) -> StoreChoice:
-    """
-    Find the place of the ledger: ``ledger_path``, else Airflow's task state store (3.3 and later).
-
-    Without either the first try sends, and a second one refuses to.
-    """
-    if not durable:
-        log.warning("durable=False: there is no ledger, so a retry of this task will refuse to send.")
-        return StoreChoice(store=MemoryStore(), fenced=False)
-    if ledger_path:
-        return StoreChoice(
-            store=PathStore(root=cast("AnyPath", storage_path(ledger_path)), campaign_id=campaign_id),
-            fenced=True,
-        )
-    store = cast("dict[str, Any]", context).get("task_state_store")
-    if store is None:
-        log.warning(
-            "This Airflow has no task state store and ledger_path is not set: a retry of this task will refuse "
-            "to send. Set ledger_path to a storage that outlives the worker."
-        )
-        return StoreChoice(store=MemoryStore(), fenced=False)
-    return StoreChoice(store=store, fenced=False)
 
 
 class ReceiptKeeper:

@@ -1,26 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-A try that fails before it comes to send leaves a ledger behind.
-
-A later try that finds none refuses to send, because it cannot know what the first one did. When that one failed over
-a connection, a parameter or a function of the user's, it did nothing, and the next one may go ahead.
-"""
+"""Choose where the ledger lives."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
+from airflow_provider_aliyunsms.campaign.ledger.stores import AnyPath, MemoryStore, PathStore, Store
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
-from airflow_provider_aliyunsms.operators.places import choose_store
+from airflow_provider_aliyunsms.hooks.storage import storage_path
+from airflow_provider_aliyunsms.operators.receipts import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.providers.common.compat.sdk import Context
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChoice:
+    """
+    A store for the ledger.
+
+    :param store: the store.
+    :param fenced: whether an orphan of an earlier try could still write to it.
+    """
+
+    store: Store
+    fenced: bool
+
+
+def choose_store(
+    *, context: Context, campaign_id: str, ledger_path: str | None, durable: bool
+) -> StoreChoice:
+    """
+    Find the place of the ledger: ``ledger_path``, else Airflow's task state store (3.3 and later).
+
+    Without either the first try sends, and a second one refuses to.
+    """
+    if not durable:
+        log.warning("durable=False: there is no ledger, so a retry of this task will refuse to send.")
+        return StoreChoice(store=MemoryStore(), fenced=False)
+    if ledger_path:
+        return StoreChoice(
+            store=PathStore(root=cast("AnyPath", storage_path(ledger_path)), campaign_id=campaign_id),
+            fenced=True,
+        )
+    store = cast("dict[str, Any]", context).get("task_state_store")
+    if store is None:
+        log.warning(
+            "This Airflow has no task state store and ledger_path is not set: a retry of this task will refuse "
+            "to send. Set ledger_path to a storage that outlives the worker."
+        )
+        return StoreChoice(store=MemoryStore(), fenced=False)
+    return StoreChoice(store=store, fenced=False)
+
 
 log = logging.getLogger(__name__)
 
