@@ -13,8 +13,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 from airflow_provider_aliyunsms.delivery.query_limiter import Limits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
 from airflow_provider_aliyunsms.private import Private, unwrap
-from airflow_provider_aliyunsms.sensors.endings import describe, result_of, softly
-from airflow_provider_aliyunsms.sensors.handover import time_for, trigger_for
+from airflow_provider_aliyunsms.sensors.deferral import describe, result_of, softly, time_for, trigger_for
 from airflow_provider_aliyunsms.sensors.memory import SensorMemory
 
 if TYPE_CHECKING:
