@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from airflow_provider_aliyunsms.simulator.actions import ACTIONS
-from airflow_provider_aliyunsms.simulator.china_queries import beijing_time
+from airflow_provider_aliyunsms.simulator.apis.actions import ACTIONS
+from airflow_provider_aliyunsms.simulator.apis.china import beijing_time
 from airflow_provider_aliyunsms.simulator.faults import Fault, Kind
 from airflow_provider_aliyunsms.simulator.numbers import canonical_number
 from airflow_provider_aliyunsms.simulator.page import inbox_page

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from airflow_provider_aliyunsms.simulator import misbehave
-from airflow_provider_aliyunsms.simulator.actions import Action, check_rate, find_action
+from airflow_provider_aliyunsms.simulator.apis.actions import Action, check_rate, find_action
 from airflow_provider_aliyunsms.simulator.call import Call, read_call
 from airflow_provider_aliyunsms.simulator.faults import Fault, Kind
 from airflow_provider_aliyunsms.simulator.gate import check, identify, nonce_used

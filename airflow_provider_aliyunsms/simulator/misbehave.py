@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.simulator.actions import throttled
+from airflow_provider_aliyunsms.simulator.apis.actions import throttled
 from airflow_provider_aliyunsms.simulator.faults import Kind
 from airflow_provider_aliyunsms.simulator.gate import EXPIRED
 from airflow_provider_aliyunsms.simulator.replies import Refusal

@@ -6,7 +6,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.simulator.china_queries import beijing_time
+from airflow_provider_aliyunsms.simulator.apis.china import beijing_time
 from airflow_provider_aliyunsms.simulator.numbers import canonical_number
 
 if TYPE_CHECKING:

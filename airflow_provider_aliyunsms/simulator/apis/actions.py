@@ -7,11 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.simulator.apis.china import (
+    query_send_details,
+    query_sms_sign_list,
+    send_batch_sms,
+    send_sms,
+)
+from airflow_provider_aliyunsms.simulator.apis.globe import (
+    batch_send_message_to_globe,
+    query_message,
+    send_message_to_globe,
+)
 from airflow_provider_aliyunsms.simulator.call import Call
-from airflow_provider_aliyunsms.simulator.china import send_batch_sms, send_sms
-from airflow_provider_aliyunsms.simulator.china_queries import query_send_details, query_sms_sign_list
-from airflow_provider_aliyunsms.simulator.globe import batch_send_message_to_globe, send_message_to_globe
-from airflow_provider_aliyunsms.simulator.globe_queries import query_message
 from airflow_provider_aliyunsms.simulator.replies import Api, Refusal, Reply
 from airflow_provider_aliyunsms.simulator.state import State
 
