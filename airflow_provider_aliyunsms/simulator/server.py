@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
-from airflow_provider_aliyunsms.simulator.control import PREFIX, control_routes
+from airflow_provider_aliyunsms.simulator.control.routes import PREFIX, control_routes
 from airflow_provider_aliyunsms.simulator.control_client import SimulatorClient
 from airflow_provider_aliyunsms.simulator.gateway import Gateway
 from airflow_provider_aliyunsms.simulator.options import Options
