@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.simulator.memory.nonces import FRESHNESS_S
 from airflow_provider_aliyunsms.simulator.replies import Refusal
 from airflow_provider_aliyunsms.simulator.signatures import check_v1, check_v3, v3_fields
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.simulator.call import Call
     from airflow_provider_aliyunsms.simulator.options import Options
 
-FRESHNESS_S = 15 * 60
 
 EXPIRED = Refusal(
     "InvalidTimeStamp.Expired",
@@ -32,34 +32,6 @@ class Identity:
     nonce: str
     date: str
     token: str | None
-
-
-class Nonces:
-    """
-    The nonces of the last 15 minutes; memory follows the request rate, every call is O(1) amortised.
-
-    Insertion order is time order, so that forgetting pops from the front.
-    """
-
-    def __init__(self) -> None:
-        self._seen: dict[tuple[str, str], float] = {}
-
-    def add(self, *, key_id: str, nonce: str, at: float) -> None:
-        """Remember a nonce as of ``at`` (Unix seconds)."""
-        self._seen[(key_id, nonce)] = at
-
-    def knows(self, *, key_id: str, nonce: str, now: float) -> bool:
-        """Tell whether the nonce was used within the last 15 minutes."""
-        while self._seen:
-            oldest = next(iter(self._seen))
-            if now - self._seen[oldest] < FRESHNESS_S:
-                break
-            del self._seen[oldest]
-        return (key_id, nonce) in self._seen
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._seen.clear()
 
 
 def identify(call: Call) -> Identity | Refusal:

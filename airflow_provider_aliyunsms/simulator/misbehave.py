@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.simulator.apis.actions import throttled
-from airflow_provider_aliyunsms.simulator.faults import Kind
+from airflow_provider_aliyunsms.simulator.memory.faults import Kind
 from airflow_provider_aliyunsms.simulator.gate import EXPIRED
 from airflow_provider_aliyunsms.simulator.replies import Refusal
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.simulator.faults import Fault
+    from airflow_provider_aliyunsms.simulator.memory.faults import Fault
     from airflow_provider_aliyunsms.simulator.replies import Api, Reply
 
 _UNKNOWN_ERROR = "The request processing has failed due to some unknown error."

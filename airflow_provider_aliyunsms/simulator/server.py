@@ -19,7 +19,7 @@ from airflow_provider_aliyunsms.simulator.control.routes import PREFIX, control_
 from airflow_provider_aliyunsms.simulator.control_client import SimulatorClient
 from airflow_provider_aliyunsms.simulator.gateway import Gateway
 from airflow_provider_aliyunsms.simulator.options import Options
-from airflow_provider_aliyunsms.simulator.state import State
+from airflow_provider_aliyunsms.simulator.memory.state import State
 from airflow_provider_aliyunsms.simulator.wire import Wire
 
 if TYPE_CHECKING:

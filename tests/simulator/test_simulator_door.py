@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import pytest
 import requests
 
-from airflow_provider_aliyunsms.simulator.gate import FRESHNESS_S, Nonces
+from airflow_provider_aliyunsms.simulator.memory.nonces import FRESHNESS_S, Nonces
 from airflow_provider_aliyunsms.simulator.server import running
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 import requests
 
-from airflow_provider_aliyunsms.simulator.faults import Fault, Faults, Kind
+from airflow_provider_aliyunsms.simulator.memory.faults import Fault, Faults, Kind
 from airflow_provider_aliyunsms.simulator.server import running
 
 NUMBER = "13800001234"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.simulator.rates import RateLimit, WorstSecond
+from airflow_provider_aliyunsms.simulator.memory.rates import RateLimit, WorstSecond
 
 MOMENTS = st.lists(st.integers(0, 5000), max_size=60).map(
     lambda moments: [moment / 1000 for moment in sorted(moments)]

@@ -20,7 +20,7 @@ from airflow_provider_aliyunsms.simulator.apis.globe import (
 )
 from airflow_provider_aliyunsms.simulator.call import Call
 from airflow_provider_aliyunsms.simulator.replies import Api, Refusal, Reply
-from airflow_provider_aliyunsms.simulator.state import State
+from airflow_provider_aliyunsms.simulator.memory.state import State
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.simulator.options import Options

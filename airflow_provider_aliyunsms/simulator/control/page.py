@@ -10,8 +10,8 @@ from airflow_provider_aliyunsms.simulator.apis.china import beijing_time
 from airflow_provider_aliyunsms.simulator.numbers import canonical_number
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.simulator.inbox import Message
-    from airflow_provider_aliyunsms.simulator.state import State
+    from airflow_provider_aliyunsms.simulator.memory.inbox import Message
+    from airflow_provider_aliyunsms.simulator.memory.state import State
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #eef1f5; --card: #fff; --ink: #1c2430; --soft: #5d6878;

@@ -8,14 +8,14 @@ import os
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
-from airflow_provider_aliyunsms.simulator.inbox import Draft, Submission
+from airflow_provider_aliyunsms.simulator.memory.inbox import Draft, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from airflow_provider_aliyunsms.simulator.gate import Nonces
-    from airflow_provider_aliyunsms.simulator.inbox import Inbox
+    from airflow_provider_aliyunsms.simulator.memory.inbox import Inbox
+    from airflow_provider_aliyunsms.simulator.memory.nonces import Nonces
 
 
 class Journal:

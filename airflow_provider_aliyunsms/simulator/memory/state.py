@@ -8,18 +8,18 @@ from collections import Counter, defaultdict
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.simulator.faults import Faults
-from airflow_provider_aliyunsms.simulator.gate import Nonces
-from airflow_provider_aliyunsms.simulator.inbox import Inbox
-from airflow_provider_aliyunsms.simulator.journal import Journal
+from airflow_provider_aliyunsms.simulator.memory.faults import Faults
+from airflow_provider_aliyunsms.simulator.memory.inbox import Inbox
+from airflow_provider_aliyunsms.simulator.memory.journal import Journal
+from airflow_provider_aliyunsms.simulator.memory.nonces import Nonces
 from airflow_provider_aliyunsms.simulator.numbers import Outcome, outcome_of
-from airflow_provider_aliyunsms.simulator.rates import RateLimit, WorstSecond
-from airflow_provider_aliyunsms.simulator.templates import Templates
+from airflow_provider_aliyunsms.simulator.memory.rates import RateLimit, WorstSecond
+from airflow_provider_aliyunsms.simulator.memory.templates import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_aliyunsms.simulator.inbox import Draft, Message, Submission
+    from airflow_provider_aliyunsms.simulator.memory.inbox import Draft, Message, Submission
     from airflow_provider_aliyunsms.simulator.options import Options
 
 
