@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.simulator.call import Call, read_call
-from airflow_provider_aliyunsms.simulator.signatures import (
+from airflow_provider_aliyunsms.simulator.gateway.signatures import (
     check_v1,
     check_v3,
     v1_signature,

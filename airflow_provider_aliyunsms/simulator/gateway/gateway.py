@@ -14,15 +14,15 @@ from airflow_provider_aliyunsms.simulator import misbehave
 from airflow_provider_aliyunsms.simulator.apis.actions import Action, check_rate, find_action
 from airflow_provider_aliyunsms.simulator.call import Call, read_call
 from airflow_provider_aliyunsms.simulator.memory.faults import Fault, Kind
-from airflow_provider_aliyunsms.simulator.gate import check, identify, nonce_used
+from airflow_provider_aliyunsms.simulator.gateway.authentication import check, identify, nonce_used
 from airflow_provider_aliyunsms.simulator.replies import Refusal, Reply, encode, refuse
-from airflow_provider_aliyunsms.simulator.wire import DroppedResponse, TruncatedResponse
+from airflow_provider_aliyunsms.simulator.gateway.wire import DroppedResponse, TruncatedResponse
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from airflow_provider_aliyunsms.simulator.memory.state import State
-    from airflow_provider_aliyunsms.simulator.wire import Wire
+    from airflow_provider_aliyunsms.simulator.gateway.wire import Wire
 
 
 class Gateway:

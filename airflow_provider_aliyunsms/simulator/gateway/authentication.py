@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.simulator.memory.nonces import FRESHNESS_S
 from airflow_provider_aliyunsms.simulator.replies import Refusal
-from airflow_provider_aliyunsms.simulator.signatures import check_v1, check_v3, v3_fields
+from airflow_provider_aliyunsms.simulator.gateway.signatures import check_v1, check_v3, v3_fields
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.simulator.call import Call
