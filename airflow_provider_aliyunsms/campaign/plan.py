@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.rules.base import Rules
     from airflow_provider_aliyunsms.campaign.admission import Limits
+    from airflow_provider_aliyunsms.campaign.ledger.stores import Store
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
-    from airflow_provider_aliyunsms.campaign.ledger.stores import Store
 
 
 KeepReceipts = Callable[[Receipts, int], dict[str, Any]]

@@ -14,12 +14,12 @@ from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger, Opening
+from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
 from airflow_provider_aliyunsms.campaign.parts import Parts
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
-from airflow_provider_aliyunsms.campaign.sending.progress import Progress
 from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
+from airflow_provider_aliyunsms.campaign.sending.progress import Progress
 from airflow_provider_aliyunsms.campaign.sending.sender import Sender
-from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_aliyunsms.delivery.state import Tally, ranked
 from airflow_provider_aliyunsms.delivery.sampling import DIGITS, wilson
+from airflow_provider_aliyunsms.delivery.state import Tally, ranked
 from airflow_provider_aliyunsms.delivery.verdict import Verdict
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,

@@ -26,8 +26,8 @@ import math
 from enum import StrEnum
 from fractions import Fraction
 
-from airflow_provider_aliyunsms.delivery.state import Tally, ranked
 from airflow_provider_aliyunsms.delivery.sampling import wilson
+from airflow_provider_aliyunsms.delivery.state import Tally, ranked
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, DeliveryError, DeliveryTimeoutError
 
 SHOWN_CODES = 5

@@ -18,9 +18,9 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.simulator.control.routes import PREFIX, control_routes
 from airflow_provider_aliyunsms.simulator.control_client import SimulatorClient
 from airflow_provider_aliyunsms.simulator.gateway.gateway import Gateway
-from airflow_provider_aliyunsms.simulator.options import Options
-from airflow_provider_aliyunsms.simulator.memory.state import State
 from airflow_provider_aliyunsms.simulator.gateway.wire import Wire
+from airflow_provider_aliyunsms.simulator.memory.state import State
+from airflow_provider_aliyunsms.simulator.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

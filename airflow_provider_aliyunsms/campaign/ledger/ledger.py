@@ -24,8 +24,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aliyunsms.campaign.ledger.fence import Fence
-from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED
 from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window, open_window
+from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
 
 if TYPE_CHECKING:

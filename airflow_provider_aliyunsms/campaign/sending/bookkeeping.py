@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from airflow_provider_aliyunsms.audience.recipients import Members
 from airflow_provider_aliyunsms.audience.spool.spool import Settlement
 from airflow_provider_aliyunsms.campaign.chunks import Chunk
+from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED, Kind, Outcome
 from airflow_provider_aliyunsms.campaign.sending.evidence import REPLAY_LIMIT
 from airflow_provider_aliyunsms.campaign.sending.jobs import Job
-from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED, Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.spool.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
-    from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window
+    from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 
 WRITE_EVERY = 2.0
 """Seconds after which outcomes are written even though their window is not through yet."""

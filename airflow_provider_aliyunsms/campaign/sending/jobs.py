@@ -8,15 +8,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.api.signature import Envelope
-from airflow_provider_aliyunsms.campaign.sending.evidence import NONCE_USED, Known, Step, judge_replay, next_step
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.ports import Channel, Evidence
+from airflow_provider_aliyunsms.campaign.sending.evidence import (
+    NONCE_USED,
+    Known,
+    Step,
+    judge_replay,
+    next_step,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
     from airflow_provider_aliyunsms.campaign.clock import Clock
-    from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window
+    from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 
 REPLAY_SLACK = 5.0
 """Seconds between the moment a replay is journaled and the last one at which it may start."""

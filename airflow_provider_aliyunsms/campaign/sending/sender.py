@@ -13,14 +13,14 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.sending.bookkeeping import Book
 from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, halves, make_chunk
-from airflow_provider_aliyunsms.campaign.sending.permits import Gate, is_clear
-from airflow_provider_aliyunsms.campaign.sending.stop_conditions import Guards
-from airflow_provider_aliyunsms.campaign.sending.jobs import Attempts, Job
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
 from airflow_provider_aliyunsms.campaign.policy import look_again_after, window_chunks
+from airflow_provider_aliyunsms.campaign.sending.bookkeeping import Book
+from airflow_provider_aliyunsms.campaign.sending.jobs import Attempts, Job
+from airflow_provider_aliyunsms.campaign.sending.permits import Gate, is_clear
+from airflow_provider_aliyunsms.campaign.sending.stop_conditions import Guards
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_aliyunsms.campaign.sending.jobs import Job
     from airflow_provider_aliyunsms.campaign.outcomes import Outcome
+    from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 
 Result = tuple["Job", "Outcome | BaseException | None"]
 """A job and what came of it; None when it was not begun."""

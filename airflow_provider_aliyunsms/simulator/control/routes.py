@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_aliyunsms.simulator.apis.actions import ACTIONS
 from airflow_provider_aliyunsms.simulator.apis.china import beijing_time
+from airflow_provider_aliyunsms.simulator.control.page import inbox_page
 from airflow_provider_aliyunsms.simulator.memory.faults import Fault, Kind
 from airflow_provider_aliyunsms.simulator.numbers import canonical_number
-from airflow_provider_aliyunsms.simulator.control.page import inbox_page
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.simulator.memory.inbox import Message

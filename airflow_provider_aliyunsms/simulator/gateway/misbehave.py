@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.simulator.apis.actions import throttled
-from airflow_provider_aliyunsms.simulator.memory.faults import Kind
 from airflow_provider_aliyunsms.simulator.gateway.authentication import EXPIRED
+from airflow_provider_aliyunsms.simulator.memory.faults import Kind
 from airflow_provider_aliyunsms.simulator.replies import Refusal
 
 if TYPE_CHECKING:

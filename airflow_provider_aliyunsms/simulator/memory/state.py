@@ -12,9 +12,9 @@ from airflow_provider_aliyunsms.simulator.memory.faults import Faults
 from airflow_provider_aliyunsms.simulator.memory.inbox import Inbox
 from airflow_provider_aliyunsms.simulator.memory.journal import Journal
 from airflow_provider_aliyunsms.simulator.memory.nonces import Nonces
-from airflow_provider_aliyunsms.simulator.numbers import Outcome, outcome_of
 from airflow_provider_aliyunsms.simulator.memory.rates import RateLimit, WorstSecond
 from airflow_provider_aliyunsms.simulator.memory.templates import Templates
+from airflow_provider_aliyunsms.simulator.numbers import Outcome, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

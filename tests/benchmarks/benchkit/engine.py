@@ -22,11 +22,11 @@ from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
+from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore, PathStore
 from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.receipts.files import write_receipts
 from airflow_provider_aliyunsms.campaign.run import Campaign
-from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore, PathStore
 
 
 def plan_for(*, url, audience, folder, ledger, max_qps=None, width=16, chunk_size=100):

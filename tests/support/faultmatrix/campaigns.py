@@ -19,10 +19,10 @@ from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import Limits
 from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
 from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
+from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
 from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.run import Campaign
-from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
 
 CHUNK_SIZE = 3
 EVIDENCE_WAIT = 10.0

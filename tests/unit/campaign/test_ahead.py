@@ -9,11 +9,11 @@ from collections import Counter
 import pytest
 from world import SETTLE_TIME, Crash, World
 
-from airflow_provider_aliyunsms.campaign.sending.permits import Gate
-from airflow_provider_aliyunsms.campaign.sending.jobs import Job
+from airflow_provider_aliyunsms.campaign.ledger.windows import Entry
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
-from airflow_provider_aliyunsms.campaign.ledger.windows import Entry
+from airflow_provider_aliyunsms.campaign.sending.jobs import Job
+from airflow_provider_aliyunsms.campaign.sending.permits import Gate
 from airflow_provider_aliyunsms.campaign.sending.workers import Workers
 from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,

@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.campaign.sending.evidence import REPLAY_LIMIT, Known, Step, judge_replay, next_step
 from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.ports import Evidence
+from airflow_provider_aliyunsms.campaign.sending.evidence import (
+    REPLAY_LIMIT,
+    Known,
+    Step,
+    judge_replay,
+    next_step,
+)
 
 SETTLE = 600.0
 

@@ -8,8 +8,8 @@ import pytest
 from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
 from airflow_provider_aliyunsms.campaign.chunks import make_chunk
 from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.campaign.ledger.stores import PathStore
+from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.delivery.campaigns import watched
 from airflow_provider_aliyunsms.delivery.events import Ending
-from airflow_provider_aliyunsms.delivery.state import Tally
 from airflow_provider_aliyunsms.delivery.sampling import draw, wilson
+from airflow_provider_aliyunsms.delivery.state import Tally
 from airflow_provider_aliyunsms.delivery.tracking import scan
 from airflow_provider_aliyunsms.delivery.verdict import Verdict, error_of, judge
 
