@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.api.forms import batch_sms_form, globe_form, sms_form
-from airflow_provider_aliyunsms.api.models import GlobeAnswer, SendAnswer
+from airflow_provider_aliyunsms.api.models import GlobeResponse, SendResponse
 from airflow_provider_aliyunsms.api.queries import Queries
 from airflow_provider_aliyunsms.api.responses import number_of, request_id_of, text_of, texts_of
 
@@ -44,7 +44,7 @@ class AliyunSmsClient(Queries):
         sms_up_extend_codes: Sequence[str] | None = None,
         out_id: str | None = None,
         envelope: Envelope | None = None,
-    ) -> SendAnswer:
+    ) -> SendResponse:
         """
         Send one template to up to 100 numbers, each with its own signature and variables. Costs money.
 
@@ -86,7 +86,7 @@ class AliyunSmsClient(Queries):
         sms_up_extend_code: str | None = None,
         out_id: str | None = None,
         envelope: Envelope | None = None,
-    ) -> SendAnswer:
+    ) -> SendResponse:
         """
         Send one text to up to 1000 numbers. Costs money.
 
@@ -123,7 +123,7 @@ class AliyunSmsClient(Queries):
         validity_period: int | None = None,
         channel_id: str | None = None,
         envelope: Envelope | None = None,
-    ) -> GlobeAnswer:
+    ) -> GlobeResponse:
         """
         Send free texts to up to 1000 numbers outside the mainland. Costs money, even when delivery fails.
 
@@ -151,7 +151,7 @@ class AliyunSmsClient(Queries):
             channel_id=channel_id,
         )
         answer = self._call("BatchSendMessageToGlobe", form, globe=True, envelope=envelope)
-        return GlobeAnswer(
+        return GlobeResponse(
             request_id=request_id_of(answer),
             success_count=number_of(answer, "SuccessCount"),
             failed=texts_of(answer, "FailedList"),
@@ -160,5 +160,5 @@ class AliyunSmsClient(Queries):
         )
 
 
-def _send_answer(answer: Answer) -> SendAnswer:
-    return SendAnswer(biz_id=text_of(answer, "BizId"), request_id=request_id_of(answer))
+def _send_answer(answer: Answer) -> SendResponse:
+    return SendResponse(biz_id=text_of(answer, "BizId"), request_id=request_id_of(answer))

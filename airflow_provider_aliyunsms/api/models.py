@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class SendAnswer:
+class SendResponse:
     """
     The platform accepted a 2017-05-25 send.
 
@@ -20,7 +20,7 @@ class SendAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class GlobeAnswer:
+class GlobeResponse:
     """
     The platform accepted a 2018-05-01 batch, wholly or in part.
 

@@ -25,7 +25,7 @@ from airflow_provider_aliyunsms.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.api.transport import HttpAnswer
+    from airflow_provider_aliyunsms.api.transport import HttpResponse
 
 
 Answer: TypeAlias = Mapping[str, Any]
@@ -166,7 +166,7 @@ _LEVELS: Final = (
 _LONGEST_WAIT_MS: Final = 3_600_000
 
 
-def accepted_fields(http: HttpAnswer, *, action: str, globe: bool) -> Answer:
+def accepted_fields(http: HttpResponse, *, action: str, globe: bool) -> Answer:
     """
     Return the fields of an answer whose code is OK, raise the error of any other.
 
@@ -199,7 +199,7 @@ def is_no_record(error: ApiError, *, globe: bool) -> bool:
     return error.code is not None and look_up_code(error.code, globe=globe).code_class is CodeClass.QUERY
 
 
-def _error(http: HttpAnswer, *, answer: Answer, raw: str, info: CodeInfo, action: str) -> ApiError:
+def _error(http: HttpResponse, *, answer: Answer, raw: str, info: CodeInfo, action: str) -> ApiError:
     kind = _kind(info)
     code = NONCE_USED if info.code_class is CodeClass.NONCE_USED else tidy_code(raw)
     what, advice = info.meaning, info.advice
@@ -230,7 +230,7 @@ def _kind(info: CodeInfo) -> type[ApiError]:
     return CampaignDoomedError if info.code_class is CodeClass.DOOMED else AmbiguousOutcomeError
 
 
-def _retry_after(http: HttpAnswer) -> float | None:
+def _retry_after(http: HttpResponse) -> float | None:
     """Read ``x-acs-retry-after``, a whole number of milliseconds; nonsense counts as absent."""
     found = str(http.headers.get("x-acs-retry-after") or "").strip()
     if not (found.isascii() and found.isdigit()) or len(found) > len(str(_LONGEST_WAIT_MS)):

@@ -39,7 +39,7 @@ _FAILURES: Final = (RequestException, urllib3_errors.HTTPError, HTTPException, O
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpResponse:
     """
     One complete HTTP answer, whatever its status.
 
@@ -83,7 +83,7 @@ class Transport:
         self._adapter = DepartureAdapter(pool_connections=_HOSTS, pool_maxsize=pool_size, max_retries=0)
         self._pools: dict[tuple[str, str], HTTPConnectionPool] = {}
 
-    def send(self, request: SignedRequest) -> HttpAnswer:
+    def send(self, request: SignedRequest) -> HttpResponse:
         """
         Make one attempt and return the complete answer, whatever its status.
 
@@ -108,7 +108,7 @@ class Transport:
         self._pools.clear()
         self._adapter.close()
 
-    def _exchange(self, request: SignedRequest) -> HttpAnswer:
+    def _exchange(self, request: SignedRequest) -> HttpResponse:
         target = urlsplit(request.url)
         pool = self._pools.get((target.scheme, target.netloc)) or self._open_pool(request.url)
         # Not HTTPAdapter.send: what it adds, such as cookies and looking everything up anew, costs as much
@@ -125,7 +125,7 @@ class Transport:
             preload_content=False,
             decode_content=False,
         )
-        return HttpAnswer(status=response.status, headers=response.headers, body=_complete_body(response))
+        return HttpResponse(status=response.status, headers=response.headers, body=_complete_body(response))
 
     def _open_pool(self, url: str) -> HTTPConnectionPool:
         target = urlsplit(url)

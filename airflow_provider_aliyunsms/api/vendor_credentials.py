@@ -45,7 +45,7 @@ _NEEDS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class CredentialsConfig:
     """
     Where credentials come from.
 
@@ -71,7 +71,7 @@ class VendorCredentials:
     :raises CredentialsError: the package is not installed, or a field it needs is missing.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: CredentialsConfig) -> None:
         self._recipe = recipe
         # in the key because a forked process has the cache of its parent, but none of its threads
         self._client = _vendor_client(recipe, os.getpid())
@@ -129,7 +129,7 @@ def _refused(credential_type: str, *, why: str, code: str | None = None) -> Camp
 
 
 @lru_cache(maxsize=32)
-def _vendor_client(recipe: Recipe, _process: int) -> Any:
+def _vendor_client(recipe: CredentialsConfig, _process: int) -> Any:
     """Keep one client per recipe: each fetches for itself, and some start a thread that never ends."""
     try:
         # Here and not at the top: an extra, needed by few, that takes half a second to import.
@@ -153,7 +153,7 @@ def _vendor_client(recipe: Recipe, _process: int) -> Any:
     raise problem
 
 
-def _config(recipe: Recipe, config_class: Any) -> Any:
+def _config(recipe: CredentialsConfig, config_class: Any) -> Any:
     if recipe.credential_type == "default":
         return None
     options: dict[str, Any] = dict(recipe.options)

@@ -17,7 +17,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class AudienceLimits:
     """
     What is too much.
 
@@ -27,7 +27,7 @@ class Limits:
     max_rejected: float | None = None
 
 
-def admit(*, spool: Spool, limits: Limits) -> None:
+def admit(*, spool: Spool, limits: AudienceLimits) -> None:
     """
     Let an audience pass or say why not; nothing has been sent yet.
 

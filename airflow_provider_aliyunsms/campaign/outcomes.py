@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Kind(StrEnum):
+class OutcomeKind(StrEnum):
     """How one call for one chunk ended."""
 
     ACCEPTED = "accepted"
@@ -33,7 +33,9 @@ class Kind(StrEnum):
     """Nobody will ever know: no evidence can settle it any more."""
 
 
-FINAL = frozenset({Kind.ACCEPTED, Kind.REFUSED, Kind.SPLIT, Kind.RELEASED, Kind.UNKNOWN})
+FINAL = frozenset(
+    {OutcomeKind.ACCEPTED, OutcomeKind.REFUSED, OutcomeKind.SPLIT, OutcomeKind.RELEASED, OutcomeKind.UNKNOWN}
+)
 
 
 NOT_STARTED = "local.NOT_STARTED"
@@ -45,7 +47,7 @@ class Outcome:
     """
     How one chunk ended.
 
-    :param kind: see :class:`Kind`.
+    :param kind: see :class:`OutcomeKind`.
     :param time: when it was learned, ``2026-01-02T03:04:05Z``.
     :param code: the API's code or one of ours; for an accepted chunk the code of the ``failed`` ones.
     :param biz_id: China: the ``BizId`` of the batch, None when it was learned by look-up.
@@ -57,7 +59,7 @@ class Outcome:
     :param error: what stopped the whole campaign, with ``released``; never written to the ledger.
     """
 
-    kind: Kind
+    kind: OutcomeKind
     time: str
     code: str | None = None
     biz_id: str | None = None
@@ -86,7 +88,7 @@ class Outcome:
         """Read what :meth:`to_json` wrote."""
         message_ids = kept.get("m")
         return cls(
-            kind=Kind(kept["r"]),
+            kind=OutcomeKind(kept["r"]),
             time=kept["t"],
             code=kept.get("e"),
             biz_id=kept.get("b"),

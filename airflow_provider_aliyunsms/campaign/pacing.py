@@ -14,7 +14,7 @@ ENOUGH = 2
 """Answers for each connection after which the quickest is believed: the first of each includes connecting."""
 
 
-class ArrivalWindow:
+class RateWindow:
     """
     Counts a call from its answer instead of from its start, because only then it has certainly arrived.
 
@@ -105,7 +105,7 @@ class AdaptivePace:
         self, *, max_qps: float | None, connections: int = 1, starts_full: bool = False, now: float = 0.0
     ) -> None:
         self._max_qps = max_qps
-        self._window = ArrivalWindow(max_qps=max_qps, connections=connections)
+        self._window = RateWindow(max_qps=max_qps, connections=connections)
         if starts_full and max_qps is not None:
             self._window.assume(calls=max(1, math.floor(max_qps)), now=now)
         self._paused_until = -math.inf

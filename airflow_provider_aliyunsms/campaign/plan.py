@@ -13,8 +13,8 @@ from airflow_provider_aliyunsms.campaign.sending.workers import MakeWorkers, Wor
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.recipients import Dedupe
     from airflow_provider_aliyunsms.audience.rows import Block
-    from airflow_provider_aliyunsms.audience.rules.base import Rules
-    from airflow_provider_aliyunsms.campaign.admission import Limits
+    from airflow_provider_aliyunsms.audience.rules.base import RecipientRules
+    from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
     from airflow_provider_aliyunsms.campaign.ledger.stores import Store
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
@@ -50,13 +50,13 @@ class Plan:
 
     campaign_id: str
     blocks: Iterable[Block]
-    rules: Rules
+    rules: RecipientRules
     dedupe: Dedupe
     channel: Channel
     store: Store
     fenced: bool
     policy: SendPolicy
-    limits: Limits
+    limits: AudienceLimits
     keep_receipts: KeepReceipts
     stop_reason: Callable[[], str | None]
     first_try: bool = True

@@ -18,7 +18,7 @@ from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
 from airflow_provider_aliyunsms.campaign.parts import Parts
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
 from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
-from airflow_provider_aliyunsms.campaign.sending.progress import Progress
+from airflow_provider_aliyunsms.campaign.sending.progress import ProgressReporter
 from airflow_provider_aliyunsms.campaign.sending.sender import Sender
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
 
@@ -105,7 +105,7 @@ class Campaign:
     def _send(self, *, spool: Spool, ledger: Ledger, opening: Opening) -> int:
         if opening.contested and self._plan.fenced:
             self._wait_for_orphan()
-        progress = Progress(ledger=ledger, spool=spool, clock=self._clock)
+        progress = ProgressReporter(ledger=ledger, spool=spool, clock=self._clock)
         parts = Parts(
             channel=self._plan.channel,
             ledger=ledger,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from airflow_provider_aliyunsms.delivery.state import Progress
+from airflow_provider_aliyunsms.delivery.state import DeliveryState
 
 HANDED_OVER = 40_000
 """Characters that travel in the arguments of a trigger: MySQL keeps 64 KB of them, encrypted."""
@@ -19,7 +19,7 @@ TOP: Cursor = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Checkpoint:
     """
     What must outlive a process; holds neither numbers nor ids.
 
@@ -34,7 +34,7 @@ class Known:
     """
 
     fingerprint: str
-    progress: tuple[Progress, ...] | None = None
+    progress: tuple[DeliveryState, ...] | None = None
     failures: int = 0
     calls: int = 0
     cursor: Cursor = TOP
@@ -42,9 +42,9 @@ class Known:
     recent: int = 0
     noted_at: float = 0.0
 
-    def for_new_try(self) -> Known:
+    def for_new_try(self) -> Checkpoint:
         """Keep the fates and forget the rest, which belongs to one try."""
-        return Known(fingerprint=self.fingerprint, progress=self.progress)
+        return Checkpoint(fingerprint=self.fingerprint, progress=self.progress)
 
     def to_json(self) -> dict[str, Any]:
         """Return a form that :meth:`from_json` reads in any other process."""
@@ -67,7 +67,7 @@ class Known:
         return replace(self, progress=None, cursor=TOP, next_at=0.0).to_json(), False
 
     @classmethod
-    def from_json(cls, kept: Any, *, fingerprint: str) -> Known | None:
+    def from_json(cls, kept: Any, *, fingerprint: str) -> Checkpoint | None:
         """Read what :meth:`to_json` wrote; None when it is damaged or belongs to something else."""
         if not isinstance(kept, Mapping) or kept.get("fingerprint") != fingerprint:
             return None
@@ -76,7 +76,9 @@ class Known:
             part, position = kept["cursor"]
             return cls(
                 fingerprint=fingerprint,
-                progress=None if progress is None else tuple(Progress.from_json(each) for each in progress),
+                progress=None
+                if progress is None
+                else tuple(DeliveryState.from_json(each) for each in progress),
                 failures=int(kept["failures"]),
                 calls=int(kept["calls"]),
                 cursor=(int(part), int(position)),
@@ -106,7 +108,7 @@ class Store(Protocol):
         ...
 
 
-def remember(*, store: Store, known: Known) -> None:
+def remember(*, store: Store, known: Checkpoint) -> None:
     """
     Write the parts first and the head last, and never over the parts the head still names.
 
@@ -120,14 +122,14 @@ def remember(*, store: Store, known: Known) -> None:
     store.set(HEAD, {"side": side, "parts": len(parts), "crc": zlib.crc32(text.encode())})
 
 
-def recall(*, store: Store, fingerprint: str) -> Known | None:
+def recall(*, store: Store, fingerprint: str) -> Checkpoint | None:
     """Return what was remembered of these campaigns, None when it is nothing whole."""
     head = store.get(HEAD)
     if not isinstance(head, dict):
         return None
     try:
         text = _text(store=store, head=head)
-        return Known.from_json(json.loads(text), fingerprint=fingerprint) if text else None
+        return Checkpoint.from_json(json.loads(text), fingerprint=fingerprint) if text else None
     except (KeyError, TypeError, ValueError):
         return None
 

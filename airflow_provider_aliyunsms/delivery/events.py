@@ -45,7 +45,7 @@ KNOWN_ERRORS: dict[str, type[AliyunSmsError]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class DeliveryResult:
     """
     How a watch came to its end.
 
@@ -132,7 +132,7 @@ def error_event(error: Exception) -> dict[str, Any]:
     }
 
 
-def read_event(event: Any) -> Ending:
+def read_event(event: Any) -> DeliveryResult:
     """
     Return what an event says.
 
@@ -148,7 +148,7 @@ def read_event(event: Any) -> Ending:
             "the trigger came back with an unknown status", advice="Clear the task to ask again."
         )
     population = event.get("population")
-    return Ending(
+    return DeliveryResult(
         verdict=Verdict(event["status"]),
         campaign_id=event.get("campaign_id", ""),
         tally=_tally(event),

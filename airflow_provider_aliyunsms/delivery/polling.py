@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.ports import Delivery, StatusChannel, Tracked
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
     from airflow_provider_aliyunsms.delivery.checkpoint import Cursor
-    from airflow_provider_aliyunsms.delivery.query_limiter import CallGate
-    from airflow_provider_aliyunsms.delivery.state import Progress
+    from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimiter
+    from airflow_provider_aliyunsms.delivery.state import DeliveryState
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Part:
 
     campaign: WatchedCampaign
     channel: StatusChannel
-    progress: Progress
+    progress: DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class DeliveryPoller:
         *,
         parts: Sequence[Part],
         open_receipts: OpenReceipts,
-        gate: CallGate,
+        gate: QueryLimiter,
         cursor: Cursor = TOP,
     ) -> None:
         self.gate = gate
@@ -97,7 +97,7 @@ class DeliveryPoller:
         return total(part.progress.tally for part in self._parts)
 
     @property
-    def progress(self) -> list[Progress]:
+    def progress(self) -> list[DeliveryState]:
         """What is known, one for each campaign."""
         return [part.progress for part in self._parts]
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.pacing import ArrivalWindow
+from airflow_provider_aliyunsms.campaign.pacing import RateWindow
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ ANSWER_TIME = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class QueryLimits:
     """
     How hard the gateway may be asked.
 
@@ -65,7 +65,7 @@ class Limits:
         return messages / (pace if self.max_qps is None else min(pace, self.max_qps))
 
 
-class CallGate:
+class QueryLimiter:
     """
     Lets queries through one by one, evenly spread over each second, and never more than the limits allow.
 
@@ -82,7 +82,7 @@ class CallGate:
     def __init__(
         self,
         *,
-        limits: Limits,
+        limits: QueryLimits,
         calls: int = 0,
         recent: int = 0,
         recent_age: float = 0.0,
@@ -96,7 +96,7 @@ class CallGate:
         self._line = threading.Lock()
         self._answered = threading.Condition()
         self._should_stop: Callable[[], bool] = lambda: False
-        self._window = ArrivalWindow(max_qps=limits.max_qps, connections=limits.max_concurrency)
+        self._window = RateWindow(max_qps=limits.max_qps, connections=limits.max_concurrency)
         self._window.assume(calls=recent, now=clock() - recent_age)
         self._gap = 0.0 if limits.max_qps is None else SPREAD / max(1, math.floor(limits.max_qps))
         self._turn = -math.inf

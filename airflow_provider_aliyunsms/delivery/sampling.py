@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-    from airflow_provider_aliyunsms.delivery.state import Progress
+    from airflow_provider_aliyunsms.delivery.state import DeliveryState
 
 Z = 1.959963984540054
 """Standard deviations either side that hold 95 percent."""
@@ -55,8 +55,8 @@ def population(*, campaigns: Sequence[WatchedCampaign], sample_size: int | None)
 
 
 def draw(
-    *, campaigns: Sequence[WatchedCampaign], everyone: Sequence[Progress], sample_size: int | None
-) -> list[Progress]:
+    *, campaigns: Sequence[WatchedCampaign], everyone: Sequence[DeliveryState], sample_size: int | None
+) -> list[DeliveryState]:
     """
     Keep a uniformly random sample of all accepted messages and forget the others.
 

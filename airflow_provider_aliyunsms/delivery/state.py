@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
-class Progress:
+class DeliveryState:
     """
     The pending messages of one campaign by the position of their receipt, and the counts of the others.
 
@@ -59,13 +59,13 @@ class Progress:
             self._failed += 1
             self._errors[delivery.code] += 1
 
-    def only(self, *, ranks: Sequence[int]) -> Progress:
+    def only(self, *, ranks: Sequence[int]) -> DeliveryState:
         """
         Return a progress in which only some of the pending messages are expected.
 
         :param ranks: which of the pending ones, counted from 0 in the order of their receipts; ascending.
         """
-        chosen = Progress()
+        chosen = DeliveryState()
         wanted = iter(ranks)
         rank, before = next(wanted, None), 0
         for byte, bits in enumerate(self._bits):
@@ -95,7 +95,7 @@ class Progress:
         }
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Progress:
+    def from_json(cls, kept: Mapping[str, Any]) -> DeliveryState:
         """
         Read what :meth:`to_json` wrote.
 

@@ -10,20 +10,20 @@ from typing import IO, Any
 from airflow_provider_aliyunsms.campaign.ports import Tracked
 from airflow_provider_aliyunsms.campaign.receipts.files import read_receipts
 from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, parse_time
-from airflow_provider_aliyunsms.delivery.state import Progress
+from airflow_provider_aliyunsms.delivery.state import DeliveryState
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 OpenReceipts = Callable[[str], AbstractContextManager[IO[bytes]]]
 
 
-def scan(*, campaign: WatchedCampaign, open_receipts: OpenReceipts) -> Progress:
+def scan(*, campaign: WatchedCampaign, open_receipts: OpenReceipts) -> DeliveryState:
     """
     Read all receipts once and return a progress in which every accepted message is pending.
 
     :raises ConfigurationError: the receipts are not those of this campaign.
     :raises AudienceError: naming a line that is no receipt, never its content.
     """
-    progress = Progress()
+    progress = DeliveryState()
     with _receipts(campaign=campaign, open_receipts=open_receipts, wanted=lambda _: True) as receipts:
         for position, receipt in receipts:
             if receipt.get("outcome") == "accepted":
@@ -39,7 +39,7 @@ def scan(*, campaign: WatchedCampaign, open_receipts: OpenReceipts) -> Progress:
 
 
 def pending_messages(
-    *, campaign: WatchedCampaign, progress: Progress, open_receipts: OpenReceipts
+    *, campaign: WatchedCampaign, progress: DeliveryState, open_receipts: OpenReceipts
 ) -> Generator[tuple[int, Tracked], None, None]:
     """
     Yield position and question of every pending message that can be asked for, in flat memory.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.delivery.campaigns import fingerprint, ids_of
-from airflow_provider_aliyunsms.delivery.checkpoint import Known
-from airflow_provider_aliyunsms.delivery.events import Ending
+from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
+from airflow_provider_aliyunsms.delivery.events import DeliveryResult
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, RoundReport, next_wait
 from airflow_provider_aliyunsms.delivery.sampling import population
 from airflow_provider_aliyunsms.delivery.state import Tally
@@ -27,7 +27,7 @@ MAX_FAILED_ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class WatchPolicy:
     """
     When to stop, and how often to look.
 
@@ -70,8 +70,8 @@ class Watch:
         *,
         campaigns: Sequence[WatchedCampaign],
         poller: DeliveryPoller,
-        rules: Rules,
-        known: Known | None = None,
+        rules: WatchPolicy,
+        known: Checkpoint | None = None,
     ) -> None:
         self.campaigns = tuple(campaigns)
         self.rules = rules
@@ -91,14 +91,14 @@ class Watch:
         """Whether the calls are limited, so that their number must not be lost."""
         return self._poller.gate.limits.max_calls is not None
 
-    def known(self, *, now: float) -> Known:
+    def known(self, *, now: float) -> Checkpoint:
         """
         Return what the next process needs to go on.
 
         :param now: the wall clock, seconds since the epoch.
         """
         gate = self._poller.gate
-        return Known(
+        return Checkpoint(
             fingerprint=fingerprint(self.campaigns, sample_size=self.rules.sample_size),
             progress=tuple(self._poller.progress),
             failures=self.failures,
@@ -109,9 +109,9 @@ class Watch:
             noted_at=now,
         )
 
-    def ending(self, verdict: Verdict) -> Ending:
+    def ending(self, verdict: Verdict) -> DeliveryResult:
         """Return the counts together with what they mean."""
-        return Ending(
+        return DeliveryResult(
             verdict=verdict,
             campaign_id=ids_of(self.campaigns),
             tally=self.tally,

@@ -16,7 +16,11 @@ from airflow_provider_aliyunsms.exceptions import (
 )
 from airflow_provider_aliyunsms.get_provider_info import get_provider_info
 from airflow_provider_aliyunsms.hooks.clients import client_for, provider_for
-from airflow_provider_aliyunsms.hooks.connection_test import Verdict, check, explain_configuration
+from airflow_provider_aliyunsms.hooks.connection_test import (
+    ConnectionTest,
+    explain_configuration,
+    run_connection_test,
+)
 from airflow_provider_aliyunsms.hooks.settings import read_settings
 
 if TYPE_CHECKING:
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from wtforms import Field
 
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
-    from airflow_provider_aliyunsms.api.models import MessageStatus, SendAnswer, SendDetailsPage
+    from airflow_provider_aliyunsms.api.models import MessageStatus, SendDetailsPage, SendResponse
     from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
 
 
@@ -146,7 +150,7 @@ class AliyunSmsHook(BaseHook):
         sign_name: str | None = None,
         template_param: Mapping[str, str] | None = None,
         out_id: str | None = None,
-    ) -> SendAnswer:
+    ) -> SendResponse:
         """
         Send one text to a few phones in China, say an alert: one call, charged per message.
 
@@ -230,15 +234,15 @@ class AliyunSmsHook(BaseHook):
         verdict = self._verdict()
         return verdict.ok, str(redact(verdict.message))
 
-    def _verdict(self) -> Verdict:
+    def _verdict(self) -> ConnectionTest:
         try:
-            return check(self.settings)
+            return run_connection_test(self.settings)
         except ConfigurationError as error:
             return explain_configuration(error)
         except AirflowNotFoundException:
-            return Verdict(ok=False, message=f"There is no connection {self.aliyun_sms_conn_id!r}.")
+            return ConnectionTest(ok=False, message=f"There is no connection {self.aliyun_sms_conn_id!r}.")
         except Exception as error:  # noqa: BLE001 - Airflow would show the text of it, unmasked
-            return Verdict(
+            return ConnectionTest(
                 ok=False,
                 message=f"The test itself failed ({type(error).__name__}). Please report it as a bug.",
             )

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
 
 
-class Verdict(NamedTuple):
+class ConnectionTest(NamedTuple):
     """The answer of a connection test, as Airflow wants it."""
 
     ok: bool
@@ -81,7 +81,7 @@ _UNREACHABLE: Final = {
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}")
 
 
-def check(settings: ConnectionSettings) -> Verdict:
+def run_connection_test(settings: ConnectionSettings) -> ConnectionTest:
     """
     Ask the China API for one signature: one attempt that costs nothing, sends nothing and changes nothing.
 
@@ -93,7 +93,7 @@ def check(settings: ConnectionSettings) -> Verdict:
         key_id = provider().access_key_id
     except ApiError as error:
         # Its text is our own: the package's is never passed on.
-        return Verdict(ok=False, message=str(error))
+        return ConnectionTest(ok=False, message=str(error))
     transport = transport_for(settings)
     client = client_for(
         settings, credentials=provider, transport=transport, read_retries=ReadRetries(attempts=1)
@@ -101,7 +101,7 @@ def check(settings: ConnectionSettings) -> Verdict:
     try:
         answer = client.query_sms_sign_list(page_index=1, page_size=1)
         found = f" It sees {answer.total_count} signature(s)." if answer.total_count else ""
-        return Verdict(
+        return ConnectionTest(
             ok=True, message=f"{endpoint.host} accepts the AccessKey {mask(key_id)}.{found} Nothing was sent."
         )
     except ApiError as error:
@@ -109,42 +109,42 @@ def check(settings: ConnectionSettings) -> Verdict:
         note = (
             clock_note(transport=transport, endpoint=endpoint) if _plain(error.code) in _EXPIRED_CLOCK else ""
         )
-        return Verdict(ok=ok, message=message + note)
+        return ConnectionTest(ok=ok, message=message + note)
     finally:
         client.close()
 
 
-def explain(error: ApiError, *, key_id: str, endpoint: Endpoint) -> Verdict:
+def explain(error: ApiError, *, key_id: str, endpoint: Endpoint) -> ConnectionTest:
     """Say what a failed test means for the connection, in words of our own."""
     if isinstance(error, ConnectionNotMadeError):
         why = _UNREACHABLE.get(
             error.code or "", "no connection could be made. Check the host and the network."
         )
-        return Verdict(ok=False, message=f"{endpoint.host} cannot be reached: {why}")
+        return ConnectionTest(ok=False, message=f"{endpoint.host} cannot be reached: {why}")
     plain = _plain(error.code)
     if plain in _NO_PERMISSION:
-        return Verdict(ok=True, message=_LIST_DENIED.format(key=mask(key_id)))
+        return ConnectionTest(ok=True, message=_LIST_DENIED.format(key=mask(key_id)))
     if (refusal := _REFUSALS.get(plain)) is not None:
-        return Verdict(ok=False, message=refusal.format(key=mask(key_id)) + _facts(error))
+        return ConnectionTest(ok=False, message=refusal.format(key=mask(key_id)) + _facts(error))
     if plain in _EXPIRED_CLOCK:
-        return Verdict(
+        return ConnectionTest(
             ok=False,
             message="This machine's clock is wrong: the gateway refuses the request's date. Set it by NTP.",
         )
     if isinstance(error, ThrottledError):
-        return Verdict(
+        return ConnectionTest(
             ok=False, message="The gateway is busy with this account. Test again in a minute." + _facts(error)
         )
     if isinstance(error, AmbiguousOutcomeError):
-        return Verdict(
+        return ConnectionTest(
             ok=False, message=f"{endpoint.host} gave no usable answer. Is it the SMS API?" + _facts(error)
         )
-    return Verdict(ok=False, message="The API refused the test." + _facts(error))
+    return ConnectionTest(ok=False, message="The API refused the test." + _facts(error))
 
 
-def explain_configuration(error: ConfigurationError) -> Verdict:
+def explain_configuration(error: ConfigurationError) -> ConnectionTest:
     """Repeat what is wrong with the fields; these errors never hold a value."""
-    return Verdict(ok=False, message=str(error))
+    return ConnectionTest(ok=False, message=str(error))
 
 
 def clock_note(*, transport: Transport, endpoint: Endpoint) -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, Part
-from airflow_provider_aliyunsms.delivery.query_limiter import CallGate
+from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimiter
 from airflow_provider_aliyunsms.delivery.sampling import draw
 from airflow_provider_aliyunsms.delivery.tracking import scan
-from airflow_provider_aliyunsms.delivery.watch import Rules, Watch
+from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
 from airflow_provider_aliyunsms.hooks.storage import open_receipts
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
     from airflow_provider_aliyunsms.campaign.ports import StatusChannel
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-    from airflow_provider_aliyunsms.delivery.checkpoint import Known
-    from airflow_provider_aliyunsms.delivery.query_limiter import Limits
-    from airflow_provider_aliyunsms.delivery.state import Progress
+    from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
+    from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits
+    from airflow_provider_aliyunsms.delivery.state import DeliveryState
 
 
 CLOCK_SKEW = 0.1
@@ -34,7 +34,7 @@ READ_ATTEMPTS = 2
 """A question that fails is asked again in the next round anyway; more attempts would only make an outage slow."""
 
 
-def status_client(connection: Connection, *, gate: CallGate) -> AliyunSmsClient:
+def status_client(connection: Connection, *, gate: QueryLimiter) -> AliyunSmsClient:
     """
     Make a client for read calls; no network.
 
@@ -52,10 +52,10 @@ def status_client(connection: Connection, *, gate: CallGate) -> AliyunSmsClient:
 def make_watch(
     *,
     campaigns: Sequence[WatchedCampaign],
-    rules: Rules,
-    limits: Limits,
-    client: Callable[[CallGate], AliyunSmsClient],
-    known: Known | None = None,
+    rules: WatchPolicy,
+    limits: QueryLimits,
+    client: Callable[[QueryLimiter], AliyunSmsClient],
+    known: Checkpoint | None = None,
 ) -> Watch:
     """
     Build what sensor and trigger look through; reads the receipts unless progress is handed over.
@@ -79,15 +79,17 @@ def make_watch(
     return Watch(campaigns=campaigns, poller=poller, rules=rules, known=known)
 
 
-def make_gate(*, limits: Limits, known: Known | None) -> CallGate:
+def make_gate(*, limits: QueryLimits, known: Checkpoint | None) -> QueryLimiter:
     """Make the gate; the calls an earlier process made a moment ago still count towards the pace."""
     if known is None:
-        return CallGate(limits=limits)
+        return QueryLimiter(limits=limits)
     age = max(0.0, time.time() - known.noted_at - CLOCK_SKEW)
-    return CallGate(limits=limits, calls=known.calls, recent=known.recent, recent_age=age)
+    return QueryLimiter(limits=limits, calls=known.calls, recent=known.recent, recent_age=age)
 
 
-def _progress(asked: Sequence[WatchedCampaign], *, rules: Rules, known: Known | None) -> Sequence[Progress]:
+def _progress(
+    asked: Sequence[WatchedCampaign], *, rules: WatchPolicy, known: Checkpoint | None
+) -> Sequence[DeliveryState]:
     if known is not None and known.progress is not None:
         return known.progress
     everyone = [scan(campaign=each, open_receipts=open_receipts) for each in asked]

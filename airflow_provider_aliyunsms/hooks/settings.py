@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_aliyunsms.api.credentials import Credentials
 from airflow_provider_aliyunsms.api.endpoints import is_loopback
-from airflow_provider_aliyunsms.api.vendor_credentials import Recipe
+from airflow_provider_aliyunsms.api.vendor_credentials import CredentialsConfig
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, CredentialsError
 
 if TYPE_CHECKING:
@@ -28,94 +28,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-
-DEFAULT_CONNECT_TIMEOUT: Final = 5.0
-DEFAULT_READ_TIMEOUT: Final = 10.0
-_HTTPS_PORT: Final = 443
-"""Says nothing beside a default endpoint, and is what makes some Airflows test a connection without a host."""
-
-EXTRA_FIELDS: Final = CREDENTIAL_FIELDS | {
-    "region_id",
-    "globe_region_id",
-    "sign_name",
-    "sender_id",
-    "connect_timeout",
-    "read_timeout",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionSettings:
-    """
-    One connection, read and checked.
-
-    :param credentials: an AccessKey, or the recipe for one that renews itself.
-    :param credential_type: which kind of credentials the connection asks for.
-    :param endpoint: overrides the endpoint of both APIs; None means the regions choose.
-    :param connect_timeout: seconds, 0 < x <= 300.
-    :param read_timeout: seconds, 0 < x <= 300.
-    """
-
-    credentials: Credentials | Recipe = field(repr=False)
-    credential_type: str = DEFAULT_TYPE
-    endpoint: str | None = None
-    region_id: str | None = None
-    globe_region_id: str | None = None
-    sign_name: str | None = None
-    sender_id: str | None = None
-    connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
-    read_timeout: float = DEFAULT_READ_TIMEOUT
-
-
-def read_settings(connection: Connection) -> ConnectionSettings:
-    """
-    Read a connection of type ``aliyun_sms``, or ``alibaba_cloud`` of the official provider; no network, no masking.
-
-    :raises CredentialsError: the AccessKey ID or the secret is missing or malformed.
-    :raises ConfigurationError: another field is wrong. No message repeats a value.
-    """
-    extra = read_extra(connection)
-    if unknown := sorted(extra.keys() - EXTRA_FIELDS):
-        log.debug("Ignoring unknown fields in the extra of connection %s: %s", connection.conn_id, unknown)
-    credential_type = read_credential_type(extra)
-    return ConnectionSettings(
-        credentials=read_credentials(connection, extra, credential_type=credential_type),
-        credential_type=credential_type,
-        endpoint=_endpoint(connection),
-        region_id=text(extra, "region_id"),
-        globe_region_id=text(extra, "globe_region_id"),
-        sign_name=text(extra, "sign_name"),
-        sender_id=text(extra, "sender_id"),
-        connect_timeout=seconds(extra, "connect_timeout", default=DEFAULT_CONNECT_TIMEOUT),
-        read_timeout=seconds(extra, "read_timeout", default=DEFAULT_READ_TIMEOUT),
-    )
-
-
-def _endpoint(connection: Connection) -> str | None:
-    host = (connection.host or "").strip()
-    if not host:
-        if connection.port and connection.port != _HTTPS_PORT:
-            raise ConfigurationError(
-                f"The connection {connection.conn_id!r} has a port but no host.",
-                advice="Fill in the host, or empty the port to use the default endpoint.",
-            )
-        return None
-    if not connection.port:
-        return host
-    if _has_port(host):
-        raise ConfigurationError(
-            f"The connection {connection.conn_id!r} has a port in its host and another in its port field.",
-            advice="Empty the port field.",
-        )
-    return f"{host.rstrip('/')}:{connection.port}"
-
-
-def _has_port(host: str) -> bool:
-    try:
-        return urlsplit(host if "://" in host else f"https://{host}").port is not None
-    except ValueError:  # a malformed host is reported by the one who parses it
-        return False
-
 
 MAX_TIMEOUT: Final = 300.0
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -286,7 +198,7 @@ def read_credential_type(extra: dict[str, Any]) -> str:
 
 def read_credentials(
     connection: Connection, extra: dict[str, Any], *, credential_type: str
-) -> Credentials | Recipe:
+) -> Credentials | CredentialsConfig:
     """
     Read what requests are signed with, or the recipe for it; no network.
 
@@ -305,7 +217,7 @@ def read_credentials(
             )
         return access_key
     values = ((name, read(extra, name)) for name, read in fields.items())
-    return Recipe(
+    return CredentialsConfig(
         credential_type=credential_type,
         access_key=_access_key(connection, extra) if credential_type == "ram_role_arn" else None,
         options=tuple((name, value) for name, value in values if value is not None),
@@ -340,3 +252,91 @@ def _access_key(connection: Connection, extra: dict[str, Any]) -> Credentials:
     return Credentials(
         access_key_id=key_id, access_key_secret=secret, security_token=text(extra, "security_token")
     )
+
+
+DEFAULT_CONNECT_TIMEOUT: Final = 5.0
+DEFAULT_READ_TIMEOUT: Final = 10.0
+_HTTPS_PORT: Final = 443
+"""Says nothing beside a default endpoint, and is what makes some Airflows test a connection without a host."""
+
+EXTRA_FIELDS: Final = CREDENTIAL_FIELDS | {
+    "region_id",
+    "globe_region_id",
+    "sign_name",
+    "sender_id",
+    "connect_timeout",
+    "read_timeout",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSettings:
+    """
+    One connection, read and checked.
+
+    :param credentials: an AccessKey, or the recipe for one that renews itself.
+    :param credential_type: which kind of credentials the connection asks for.
+    :param endpoint: overrides the endpoint of both APIs; None means the regions choose.
+    :param connect_timeout: seconds, 0 < x <= 300.
+    :param read_timeout: seconds, 0 < x <= 300.
+    """
+
+    credentials: Credentials | CredentialsConfig = field(repr=False)
+    credential_type: str = DEFAULT_TYPE
+    endpoint: str | None = None
+    region_id: str | None = None
+    globe_region_id: str | None = None
+    sign_name: str | None = None
+    sender_id: str | None = None
+    connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
+    read_timeout: float = DEFAULT_READ_TIMEOUT
+
+
+def read_settings(connection: Connection) -> ConnectionSettings:
+    """
+    Read a connection of type ``aliyun_sms``, or ``alibaba_cloud`` of the official provider; no network, no masking.
+
+    :raises CredentialsError: the AccessKey ID or the secret is missing or malformed.
+    :raises ConfigurationError: another field is wrong. No message repeats a value.
+    """
+    extra = read_extra(connection)
+    if unknown := sorted(extra.keys() - EXTRA_FIELDS):
+        log.debug("Ignoring unknown fields in the extra of connection %s: %s", connection.conn_id, unknown)
+    credential_type = read_credential_type(extra)
+    return ConnectionSettings(
+        credentials=read_credentials(connection, extra, credential_type=credential_type),
+        credential_type=credential_type,
+        endpoint=_endpoint(connection),
+        region_id=text(extra, "region_id"),
+        globe_region_id=text(extra, "globe_region_id"),
+        sign_name=text(extra, "sign_name"),
+        sender_id=text(extra, "sender_id"),
+        connect_timeout=seconds(extra, "connect_timeout", default=DEFAULT_CONNECT_TIMEOUT),
+        read_timeout=seconds(extra, "read_timeout", default=DEFAULT_READ_TIMEOUT),
+    )
+
+
+def _endpoint(connection: Connection) -> str | None:
+    host = (connection.host or "").strip()
+    if not host:
+        if connection.port and connection.port != _HTTPS_PORT:
+            raise ConfigurationError(
+                f"The connection {connection.conn_id!r} has a port but no host.",
+                advice="Fill in the host, or empty the port to use the default endpoint.",
+            )
+        return None
+    if not connection.port:
+        return host
+    if _has_port(host):
+        raise ConfigurationError(
+            f"The connection {connection.conn_id!r} has a port in its host and another in its port field.",
+            advice="Empty the port field.",
+        )
+    return f"{host.rstrip('/')}:{connection.port}"
+
+
+def _has_port(host: str) -> bool:
+    try:
+        return urlsplit(host if "://" in host else f"https://{host}").port is not None
+    except ValueError:  # a malformed host is reported by the one who parses it
+        return False

@@ -18,7 +18,7 @@ from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,
     ConnectionNotMadeError,
 )
-from airflow_provider_aliyunsms.notifications.wording import variable_text
+from airflow_provider_aliyunsms.notifications.wording import fit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def send_alert(alert: Alert, *, client: AliyunSmsClient, cap: HourlyCap) -> int:
     :return: how many were accepted.
     :raises OSError: the count cannot be kept; nothing more was sent.
     """
-    params = {str(name): variable_text(value) for name, value in (alert.template_param or {}).items()}
+    params = {str(name): fit_variable(value) for name, value in (alert.template_param or {}).items()}
     accepted = 0
     for number in usable_numbers(alert.phone_numbers):
         moment = cap.take()

@@ -23,7 +23,7 @@ _BRACKETS: Final = str.maketrans(dict.fromkeys("【〖『「", "(") | dict.fromk
 _PLAIN_SYMBOLS: Final = frozenset("$+<=>^`|~¥￥")
 
 
-def variable_text(value: object) -> str:
+def fit_variable(value: object) -> str:
     """
     Give 1 to 35 characters the API takes: no links, no brackets of its own, no emoji, no ornaments.
 

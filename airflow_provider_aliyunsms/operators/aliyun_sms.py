@@ -17,7 +17,7 @@ from airflow_provider_aliyunsms.private import unwrap
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from airflow_provider_aliyunsms.audience.rules.base import Rules
+    from airflow_provider_aliyunsms.audience.rules.base import RecipientRules
     from airflow_provider_aliyunsms.campaign.ports import Channel
 
 __all__ = ["AliyunBatchSendMessageToGlobeOperator", "AliyunSendBatchSmsOperator"]
@@ -145,7 +145,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
             raise ConfigurationError("template_code is missing or has blanks around it")
         return ChinaChannel(client=self.hook.get_conn(), template_code=self.template_code)
 
-    def make_rules(self) -> Rules:
+    def make_rules(self) -> RecipientRules:
         """Build the rules for recipients of the China batch."""
         from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 
@@ -256,7 +256,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
             channel_id=self.channel_id,
         )
 
-    def make_rules(self) -> Rules:
+    def make_rules(self) -> RecipientRules:
         """Build the rules for recipients of the global batch."""
         from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules
 

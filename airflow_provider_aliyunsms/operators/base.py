@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aliyunsms.audience.rules.base import Rules
+    from airflow_provider_aliyunsms.audience.rules.base import RecipientRules
     from airflow_provider_aliyunsms.campaign.plan import Plan, Result
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
@@ -146,7 +146,7 @@ class AliyunSmsSendOperator(BaseOperator):
         """Build the way out."""
 
     @abstractmethod
-    def make_rules(self) -> Rules:
+    def make_rules(self) -> RecipientRules:
         """Build the rules that make a recipient of a row."""
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -210,7 +210,7 @@ class AliyunSmsSendOperator(BaseOperator):
         raise unknown_error(result)
 
     def _plan(self, context: Context) -> Plan:
-        from airflow_provider_aliyunsms.campaign.admission import Limits
+        from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
         from airflow_provider_aliyunsms.campaign.plan import Plan
         from airflow_provider_aliyunsms.operators.ledger_store import choose_store
         from airflow_provider_aliyunsms.operators.receipts import ReceiptKeeper
@@ -230,7 +230,7 @@ class AliyunSmsSendOperator(BaseOperator):
             store=choice.store,
             fenced=choice.fenced,
             policy=self._policy(),
-            limits=Limits(max_rejected=self.max_rejected),
+            limits=AudienceLimits(max_rejected=self.max_rejected),
             keep_receipts=ReceiptKeeper(campaign_id=campaign_id, receipts_path=self.receipts_path),
             stop_reason=self._stop_reason(),
             first_try=ti.try_number <= 1,

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow_provider_aliyunsms.campaign.ledger.stores import AnyPath, MemoryStore, PathStore, Store
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 from airflow_provider_aliyunsms.hooks.storage import storage_path
-from airflow_provider_aliyunsms.operators.receipts import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,6 @@ def choose_store(
         )
         return StoreChoice(store=MemoryStore(), fenced=False)
     return StoreChoice(store=store, fenced=False)
-
-
-log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
-from airflow_provider_aliyunsms.delivery.query_limiter import Limits, check_count
+from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
 from airflow_provider_aliyunsms.private import Private, unwrap
 from airflow_provider_aliyunsms.sensors.deferral import describe, result_of, softly, time_for, trigger_for
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-    from airflow_provider_aliyunsms.delivery.checkpoint import Known
-    from airflow_provider_aliyunsms.delivery.events import Ending
-    from airflow_provider_aliyunsms.delivery.watch import Rules, Watch
+    from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
+    from airflow_provider_aliyunsms.delivery.events import DeliveryResult
+    from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
 
 BACKSTOP = timedelta(days=1).total_seconds()
 """Airflow's own timeout lies this much beyond ours: it ends a sensor without a result, ours ends it with one."""
@@ -187,7 +187,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
 
         :raises AliyunSmsError: what went wrong in the trigger, or an event that is not from it.
         """
-        from airflow_provider_aliyunsms.delivery.checkpoint import Known
+        from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
         from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
 
         memory = self._memory(context)
@@ -195,7 +195,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             learned = read_progress(event)
             if learned is not None:
                 campaigns = self._campaigns()
-                known = Known.from_json(learned, fingerprint=self._fingerprint(campaigns))
+                known = Checkpoint.from_json(learned, fingerprint=self._fingerprint(campaigns))
                 if known is not None:
                     memory.remember(known)
                 self._hand_over(campaigns=campaigns, known=known)
@@ -221,7 +221,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         memory.forget()
         return result
 
-    def _hand_over(self, *, campaigns: Sequence[WatchedCampaign], known: Known | None) -> None:
+    def _hand_over(self, *, campaigns: Sequence[WatchedCampaign], known: Checkpoint | None) -> None:
         rules, limits = self._rules(campaigns), self._limits()
         trigger = trigger_for(
             campaigns=campaigns,
@@ -246,10 +246,12 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
 
         return fingerprint(campaigns, sample_size=self.sample_size)
 
-    def _limits(self) -> Limits:
-        return Limits(max_qps=self.max_qps, max_concurrency=self.max_concurrency, max_calls=self.max_calls)
+    def _limits(self) -> QueryLimits:
+        return QueryLimits(
+            max_qps=self.max_qps, max_concurrency=self.max_concurrency, max_calls=self.max_calls
+        )
 
-    def _make_watch(self, *, campaigns: Sequence[WatchedCampaign], known: Known | None) -> Watch:
+    def _make_watch(self, *, campaigns: Sequence[WatchedCampaign], known: Checkpoint | None) -> Watch:
         from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
         from airflow_provider_aliyunsms.hooks.delivery_watch import make_watch, status_client
 
@@ -262,14 +264,14 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             known=known,
         )
 
-    def _rules(self, campaigns: Sequence[WatchedCampaign]) -> Rules:
-        from airflow_provider_aliyunsms.delivery.watch import Rules
+    def _rules(self, campaigns: Sequence[WatchedCampaign]) -> WatchPolicy:
+        from airflow_provider_aliyunsms.delivery.watch import WatchPolicy
 
         finished_at = max(each.finished_at for each in campaigns)
         longest = self.poke_interval * LONGEST_WAIT
         if self.max_wait is not None:
             longest = self.max_wait.total_seconds()
-        return Rules(
+        return WatchPolicy(
             min_delivered_ratio=self.min_delivered_ratio,
             stop_when_reached=self.stop_when_reached,
             finished_at=finished_at,
@@ -286,7 +288,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             return SensorMemory.of(context)
         return SensorMemory(None)
 
-    def _end(self, ending: Ending) -> dict[str, Any]:
+    def _end(self, ending: DeliveryResult) -> dict[str, Any]:
         return result_of(ending, ratio=self.min_delivered_ratio)
 
     def _softly(self) -> AbstractContextManager[None]:

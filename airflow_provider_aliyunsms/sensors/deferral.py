@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
-    from airflow_provider_aliyunsms.delivery.checkpoint import Known
-    from airflow_provider_aliyunsms.delivery.events import Ending
-    from airflow_provider_aliyunsms.delivery.query_limiter import Limits
-    from airflow_provider_aliyunsms.delivery.watch import Rules
+    from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
+    from airflow_provider_aliyunsms.delivery.events import DeliveryResult
+    from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits
+    from airflow_provider_aliyunsms.delivery.watch import WatchPolicy
     from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
 
 
@@ -32,9 +32,9 @@ GRACE = 600.0
 def trigger_for(
     *,
     campaigns: Sequence[WatchedCampaign],
-    rules: Rules,
-    limits: Limits,
-    known: Known | None,
+    rules: WatchPolicy,
+    limits: QueryLimits,
+    known: Checkpoint | None,
     aliyun_sms_conn_id: str,
 ) -> AliyunSmsDeliveryTrigger:
     """Make the trigger that goes on waiting by the same rules, with what is known already."""
@@ -57,7 +57,7 @@ def trigger_for(
     )
 
 
-def time_for(*, campaigns: Sequence[WatchedCampaign], rules: Rules, limits: Limits) -> timedelta:
+def time_for(*, campaigns: Sequence[WatchedCampaign], rules: WatchPolicy, limits: QueryLimits) -> timedelta:
     """How long the task may stay deferred: until after the trigger's last round."""
     rounds = 3 * limits.round_time(messages=sum(each.accepted for each in campaigns))
     return timedelta(seconds=max(0.0, rules.deadline - time.time()) + GRACE + rounds)
@@ -66,7 +66,7 @@ def time_for(*, campaigns: Sequence[WatchedCampaign], rules: Rules, limits: Limi
 log = logging.getLogger(__name__)
 
 
-def result_of(ending: Ending, *, ratio: float | None) -> dict[str, Any]:
+def result_of(ending: DeliveryResult, *, ratio: float | None) -> dict[str, Any]:
     """
     Log the counts and return them.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aliyunsms.delivery.checkpoint import Known
+    from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -39,14 +39,14 @@ class SensorMemory:
         """Whether there is a store."""
         return self._store is not None
 
-    def recall(self, *, fingerprint: str) -> Known | None:
+    def recall(self, *, fingerprint: str) -> Checkpoint | None:
         """Return what was remembered of these campaigns, None when it is nothing."""
         if self._store is not None:
             with _tolerated("read"):
                 return memory.recall(store=self._store, fingerprint=fingerprint)
         return None
 
-    def remember(self, known: Known) -> None:
+    def remember(self, known: Checkpoint) -> None:
         """Keep what is known."""
         if self._store is not None:
             with _tolerated("kept"):

@@ -54,7 +54,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
     :param max_wait: the longest wait, seconds.
     :param max_failed_rounds: rounds in a row in which nothing works, before an error is reported.
     :param aliyun_sms_conn_id: the connection; it is read in the triggerer.
-    :param known: what :meth:`~airflow_provider_aliyunsms.delivery.checkpoint.Known.to_small_json` gave; None to ask for
+    :param known: what :meth:`~airflow_provider_aliyunsms.delivery.checkpoint.Checkpoint.to_small_json` gave; None to ask for
         everyone.
     """
 
@@ -167,16 +167,16 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
 
     def _build(self, connection: Any) -> Watch:
         from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, fingerprint
-        from airflow_provider_aliyunsms.delivery.checkpoint import Known
-        from airflow_provider_aliyunsms.delivery.query_limiter import Limits
-        from airflow_provider_aliyunsms.delivery.watch import Rules
+        from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
+        from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits
+        from airflow_provider_aliyunsms.delivery.watch import WatchPolicy
         from airflow_provider_aliyunsms.hooks.delivery_watch import make_watch, status_client
 
         campaigns = [WatchedCampaign.from_json(each) for each in self.campaigns]
         expected = fingerprint(campaigns, sample_size=self.sample_size)
         return make_watch(
             campaigns=campaigns,
-            rules=Rules(
+            rules=WatchPolicy(
                 min_delivered_ratio=self.min_delivered_ratio,
                 stop_when_reached=self.stop_when_reached,
                 finished_at=max(each.finished_at for each in campaigns),
@@ -186,11 +186,11 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
                 max_failed_rounds=self.max_failed_rounds,
                 sample_size=self.sample_size,
             ),
-            limits=Limits(
+            limits=QueryLimits(
                 max_qps=self.max_qps, max_concurrency=self.max_concurrency, max_calls=self.max_calls
             ),
             client=lambda gate: status_client(connection, gate=gate),
-            known=Known.from_json(self.known, fingerprint=expected),
+            known=Checkpoint.from_json(self.known, fingerprint=expected),
         )
 
 

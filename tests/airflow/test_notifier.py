@@ -22,7 +22,7 @@ from airflow_provider_aliyunsms.notifications.aliyun_sms import (
     send_aliyun_sms_notification,
 )
 from airflow_provider_aliyunsms.notifications.hourly_cap import HourlyCap
-from airflow_provider_aliyunsms.notifications.wording import variable_text
+from airflow_provider_aliyunsms.notifications.wording import fit_variable
 
 FIRST, SECOND, THIRD = "13800001001", "13800001002", "13800001003"
 EXAMPLE = Path(__file__).parents[2] / "dags_examples" / "alert_on_failure.py"
@@ -289,12 +289,12 @@ def test_the_file_is_private_and_names_no_recipient(simulator, aliyun_connection
     ],
 )
 def test_a_value_becomes_what_the_api_takes(value, text):
-    assert variable_text(value) == text
+    assert fit_variable(value) == text
 
 
 @given(st.text(max_size=200))
 def test_any_text_becomes_a_valid_variable(text):
-    cleaned = variable_text(text)
+    cleaned = fit_variable(text)
     assert 1 <= len(cleaned) <= 35
     assert not set(cleaned) & set("【】〖〗『』「」•①★※→❤™²\n\r\t")
     assert "://" not in cleaned or not cleaned.startswith("http")

@@ -18,8 +18,8 @@ from inline_workers import InlineWorkers
 
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
-from airflow_provider_aliyunsms.campaign.admission import Limits
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.ports import Evidence
@@ -141,10 +141,10 @@ class ScriptedChannel:
         time = datetime.fromtimestamp(self._gateway.clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if kind == "doomed":
             return Outcome(
-                kind=Kind.RELEASED, time=time, code=code, error=CampaignDoomedError("no", code=code)
+                kind=OutcomeKind.RELEASED, time=time, code=code, error=CampaignDoomedError("no", code=code)
             )
         outcome = Outcome(
-            kind=Kind(kind),
+            kind=OutcomeKind(kind),
             time=time,
             code=code or None,
             lasting=kind == "refused",
@@ -274,7 +274,7 @@ class World:
             store=self.store,
             fenced=False,
             policy=SendPolicy(**policy),
-            limits=plan_fields.pop("limits", Limits()),
+            limits=plan_fields.pop("limits", AudienceLimits()),
             keep_receipts=self._keep,
             stop_reason=stop_reason,
             occasion=f"clear-{self.clears}",

@@ -33,7 +33,7 @@ class RowRejected(ValueError):  # noqa: N818 - control flow inside the audience,
 
 
 @dataclass(slots=True, repr=False)
-class Refusal:
+class RejectedRow:
     """
     A row that cannot be sent to.
 
@@ -61,7 +61,7 @@ class PlainRows:
     given: Sequence[str]
 
 
-class Rules(Protocol):
+class RecipientRules(Protocol):
     """What makes recipients of rows."""
 
     def prepare_row(self, row: Row) -> Recipient:
@@ -90,10 +90,10 @@ class PreparedBlock:
     numbers: list[str]
     contents: list[str]
     given: list[str] | None
-    refusals: list[Refusal]
+    refusals: list[RejectedRow]
 
 
-def prepare_block(block: Block, *, rules: Rules) -> PreparedBlock:
+def prepare_block(block: Block, *, rules: RecipientRules) -> PreparedBlock:
     """
     Make recipients of a block.
 
@@ -105,7 +105,7 @@ def prepare_block(block: Block, *, rules: Rules) -> PreparedBlock:
         plain = PlainRows(numbers=[""] * size, contents=[None] * size, given=[""] * size)
     numbers, given = plain.numbers, list(plain.given)
     contents = [content or "" for content in plain.contents]
-    refusals: list[Refusal] = []
+    refusals: list[RejectedRow] = []
     if None in plain.contents:
         for position, content in enumerate(plain.contents):
             if content is not None:
@@ -115,7 +115,7 @@ def prepare_block(block: Block, *, rules: Rules) -> PreparedBlock:
             try:
                 recipient = rules.prepare_row(row)
             except RowRejected as error:
-                refusals.append(Refusal(position=position, row=row.number, reason=error))
+                refusals.append(RejectedRow(position=position, row=row.number, reason=error))
                 numbers[position] = ""
             else:
                 numbers[position], contents[position] = recipient.number, recipient.content

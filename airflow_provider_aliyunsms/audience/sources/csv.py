@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_aliyunsms.audience.rows import Block
-    from airflow_provider_aliyunsms.audience.sources.files import Reading
+    from airflow_provider_aliyunsms.audience.sources.files import FileOptions
 
 
-def read_csv(path: str, reading: Reading) -> Iterator[Block]:
+def read_csv(path: str, reading: FileOptions) -> Iterator[Block]:
     """
     The rows of a comma-separated text file; every other column is a template variable.
 
@@ -91,7 +91,7 @@ def _plain_words(problem: str) -> str:
     return problem
 
 
-def _table(header: list[str] | None, reading: Reading) -> Table:
+def _table(header: list[str] | None, reading: FileOptions) -> Table:
     if header is None:
         msg = "The audience file is empty: it has no header row."
         raise AudienceError(msg)

@@ -25,7 +25,7 @@ Fingerprint = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class FileOptions:
     """
     How to read one file.
 
@@ -53,7 +53,7 @@ _BLOCK = 256 * 1024
 
 
 @contextmanager
-def opened(path: str, reading: Reading) -> Iterator[BinaryIO]:
+def opened(path: str, reading: FileOptions) -> Iterator[BinaryIO]:
     """
     Open an audience file for its content, gzip unpacked, and close it again. Nothing is read ahead of need.
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from airflow_provider_aliyunsms.audience.sources.columns import Columns
-    from airflow_provider_aliyunsms.audience.sources.files import Reading
+    from airflow_provider_aliyunsms.audience.sources.files import FileOptions
 
 
-def read_jsonl(path: str, reading: Reading) -> Iterator[Block]:
+def read_jsonl(path: str, reading: FileOptions) -> Iterator[Block]:
     """
     The rows of a text file of JSON lines: objects, or strings that are just a number.
 
@@ -31,7 +31,7 @@ def read_jsonl(path: str, reading: Reading) -> Iterator[Block]:
         yield from row_blocks(_rows(stream, reading))
 
 
-def _rows(stream: BinaryIO, reading: Reading) -> Iterator[Row]:
+def _rows(stream: BinaryIO, reading: FileOptions) -> Iterator[Row]:
     row = line_number = 0
 
     def broken(problem: str) -> AudienceError:
@@ -47,7 +47,7 @@ def _rows(stream: BinaryIO, reading: Reading) -> Iterator[Row]:
         line_number += 1
 
 
-def _values(line: str, reading: Reading) -> Mapping[str, Any] | str:
+def _values(line: str, reading: FileOptions) -> Mapping[str, Any] | str:
     """The row's values, or what is wrong with the line."""
     try:
         value = parse_json(line)

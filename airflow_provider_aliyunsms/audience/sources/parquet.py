@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_aliyunsms.audience.rows import Block
-    from airflow_provider_aliyunsms.audience.sources.files import Reading
+    from airflow_provider_aliyunsms.audience.sources.files import FileOptions
 
 
 def check_parquet() -> None:
@@ -37,7 +37,7 @@ BATCH = BLOCK
 _BLOCK = 1024 * 1024
 
 
-def read_parquet(path: str, reading: Reading) -> Iterator[Block]:
+def read_parquet(path: str, reading: FileOptions) -> Iterator[Block]:
     """
     The rows of a Parquet file, a small batch of a row group at a time; every other column is a variable.
 
@@ -50,7 +50,7 @@ def read_parquet(path: str, reading: Reading) -> Iterator[Block]:
         yield from _blocks(file, reading)
 
 
-def _blocks(file: BinaryIO, reading: Reading) -> Iterator[Block]:
+def _blocks(file: BinaryIO, reading: FileOptions) -> Iterator[Block]:
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 

@@ -12,8 +12,8 @@ from airflow_provider_aliyunsms.audience.sources.columns import Columns
 from airflow_provider_aliyunsms.audience.sources.csv import read_csv
 from airflow_provider_aliyunsms.audience.sources.files import (
     GZIP_ENDING,
+    FileOptions,
     Fingerprint,
-    Reading,
     no_fingerprint,
 )
 from airflow_provider_aliyunsms.audience.sources.jsonl import read_jsonl
@@ -24,7 +24,7 @@ from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationEr
 
 __all__ = ["FILE_ENDINGS", "Columns", "OpenBinary", "Row", "check_source", "read_blocks", "read_rows"]
 
-_TEXT: Mapping[str, Callable[[str, Reading], Iterator[Block]]] = {
+_TEXT: Mapping[str, Callable[[str, FileOptions], Iterator[Block]]] = {
     ".csv": read_csv,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
@@ -61,7 +61,7 @@ def read_blocks(
     :raises ConfigurationError: when the file's ending or encoding is unknown, or Parquet is not installed.
     """
     path = check_source(source)
-    reading = Reading(
+    reading = FileOptions(
         number_field=number_field,
         open_binary=open_binary,
         fingerprint=fingerprint,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aliyunsms.audience.recipients import Members
 from airflow_provider_aliyunsms.audience.spool.pages import MOST_ROWS, KeyPlaces
 from airflow_provider_aliyunsms.audience.spool.records import OUTCOMES, PENDING, UNKNOWN, ReceiptRun
-from airflow_provider_aliyunsms.audience.spool.states import Ending
+from airflow_provider_aliyunsms.audience.spool.states import RowState
 
 if TYPE_CHECKING:
     import sqlite3
@@ -90,7 +90,7 @@ class SpoolOutcomes:
             if settlement.outcome not in OUTCOMES:
                 msg = f"an outcome is one of {sorted(OUTCOMES)}"
                 raise ValueError(msg)
-            ending = Ending(settlement.outcome, settlement.code)
+            ending = RowState(settlement.outcome, settlement.code)
             found += self._change(
                 settlement.keys,
                 ending=ending,
@@ -103,7 +103,7 @@ class SpoolOutcomes:
 
     def reopen(self, keys: Sequence[int]) -> int:
         """Take outcomes back; see the spool."""
-        return self._change(keys, ending=Ending(PENDING, None), answer=0, ids=None, keep=True)
+        return self._change(keys, ending=RowState(PENDING, None), answer=0, ids=None, keep=True)
 
     def receipts(self, page: int) -> Iterator[ReceiptRun]:
         """Yield the receipts of a page."""
@@ -128,7 +128,7 @@ class SpoolOutcomes:
         self,
         keys: Sequence[int],
         *,
-        ending: Ending,
+        ending: RowState,
         answer: int,
         ids: Sequence[str | None] | None,
         keep: bool,

@@ -25,7 +25,7 @@ from airflow_provider_aliyunsms.audience.spool.records import (
     Settlement,
     SpoolCounts,
 )
-from airflow_provider_aliyunsms.audience.spool.states import Ending, SpoolStates
+from airflow_provider_aliyunsms.audience.spool.states import RowState, SpoolStates
 from airflow_provider_aliyunsms.codes.local import LocalCode
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.recipients import Recipient
     from airflow_provider_aliyunsms.audience.rows import Block
-    from airflow_provider_aliyunsms.audience.rules.base import PreparedBlock, Rules
+    from airflow_provider_aliyunsms.audience.rules.base import PreparedBlock, RecipientRules
 
 __all__ = ["ReceiptRun", "Rejection", "Settlement", "Spool", "SpoolCounts"]
 
-_TWIN = Ending(SKIPPED, LocalCode.DUPLICATE.value, local=True)
+_TWIN = RowState(SKIPPED, LocalCode.DUPLICATE.value, local=True)
 
 
 class Spool:
@@ -79,7 +79,7 @@ class Spool:
         self,
         blocks: Iterable[Block],
         *,
-        rules: Rules,
+        rules: RecipientRules,
         keys_of: Callable[[Sequence[str], Sequence[str]], Sequence[int]],
     ) -> None:
         """
@@ -224,7 +224,9 @@ class Spool:
         self._states.add_page(page, size=len(keys))
         for refusal in prepared.refusals:
             code, place = refusal.reason.code.value, refusal.position
-            self._states.change(page, start=place, stop=place + 1, ending=Ending(REJECTED, code, local=True))
+            self._states.change(
+                page, start=place, stop=place + 1, ending=RowState(REJECTED, code, local=True)
+            )
         self._db.executemany(
             "INSERT INTO rejection (seq, row, code, field, reason) VALUES (?, ?, ?, ?, ?)",
             [

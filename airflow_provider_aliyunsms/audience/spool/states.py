@@ -21,7 +21,7 @@ PAGES_IN_MEMORY = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class RowState:
     """
     A way in which rows end.
 
@@ -66,8 +66,8 @@ class SpoolStates:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
         self._pages: OrderedDict[int, PageStates] = OrderedDict()
-        self.endings: list[Ending] = [Ending(PENDING, None)]
-        self._numbers: dict[Ending, int] = {self.endings[0]: 0}
+        self.endings: list[RowState] = [RowState(PENDING, None)]
+        self._numbers: dict[RowState, int] = {self.endings[0]: 0}
         self._tally: Counter[int] = Counter()
 
     def add_page(self, page: int, *, size: int) -> None:
@@ -91,7 +91,7 @@ class SpoolStates:
         *,
         start: int,
         stop: int,
-        ending: Ending,
+        ending: RowState,
         answer: int = 0,
         message_ids: Sequence[str | None] | None = None,
     ) -> None:
@@ -111,7 +111,7 @@ class SpoolStates:
             given = zip(range(start, stop), message_ids, strict=True)
             states.message_ids.update((position, text) for position, text in given if text is not None)
 
-    def tally(self) -> Iterator[tuple[Ending, int]]:
+    def tally(self) -> Iterator[tuple[RowState, int]]:
         """Yield how many rows ended how."""
         for number, count in self._tally.items():
             if count:
@@ -124,7 +124,7 @@ class SpoolStates:
         else:
             self._tally.subtract(Counter(endings))
 
-    def _number_of(self, ending: Ending) -> int:
+    def _number_of(self, ending: RowState) -> int:
         number = self._numbers.get(ending)
         if number is None:
             number = self._numbers[ending] = len(self.endings)

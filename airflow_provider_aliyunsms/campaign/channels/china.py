@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aliyunsms.api.forms import JsonTexts
 from airflow_provider_aliyunsms.audience.content import shared_content
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
 from airflow_provider_aliyunsms.codes.lookup import CodeClass, look_up_code
 from airflow_provider_aliyunsms.exceptions import (
@@ -65,7 +65,7 @@ class ChinaChannel:
             )
         except ApiError as error:
             return outcome_of(error, time=self._time(), globe=False)
-        return Outcome(kind=Kind.ACCEPTED, time=self._time(), biz_id=answer.biz_id)
+        return Outcome(kind=OutcomeKind.ACCEPTED, time=self._time(), biz_id=answer.biz_id)
 
     def look_up(self, *, chunk: Chunk, since: float) -> Evidence:
         """Ask for a few numbers of the chunk, on every UTC+8 date the request may have been counted on."""

@@ -8,7 +8,7 @@ the call ended, so that policy stays in one place.
 
 from __future__ import annotations
 
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.codes.lookup import CodeClass, look_up_code
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
@@ -27,14 +27,18 @@ def outcome_of(error: ApiError, *, time: str, globe: bool) -> Outcome:
     if isinstance(error, NotSentError):
         throttled = isinstance(error, ThrottledError)
         retry_after = error.retry_after if isinstance(error, ThrottledError) else None
-        return Outcome(kind=Kind.RELEASED, time=time, code=code, throttled=throttled, retry_after=retry_after)
+        return Outcome(
+            kind=OutcomeKind.RELEASED, time=time, code=code, throttled=throttled, retry_after=retry_after
+        )
     if isinstance(error, CampaignDoomedError):
-        return Outcome(kind=Kind.RELEASED, time=time, code=code, error=error)
+        return Outcome(kind=OutcomeKind.RELEASED, time=time, code=code, error=error)
     if isinstance(error, RequestRefusedError):
-        return Outcome(kind=Kind.REFUSED, time=time, code=code, lasting=_is_lasting(error, globe=globe))
+        return Outcome(
+            kind=OutcomeKind.REFUSED, time=time, code=code, lasting=_is_lasting(error, globe=globe)
+        )
     if not isinstance(error, AmbiguousOutcomeError):
         raise AliyunSmsError(f"a call ended in an error without a class: {type(error).__name__}") from error
-    return Outcome(kind=Kind.AMBIGUOUS, time=time, code=code)
+    return Outcome(kind=OutcomeKind.AMBIGUOUS, time=time, code=code)
 
 
 def _is_lasting(error: RequestRefusedError, *, globe: bool) -> bool:

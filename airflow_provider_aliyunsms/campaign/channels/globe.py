@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
 from airflow_provider_aliyunsms.exceptions import (
     ApiError,
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
-    from airflow_provider_aliyunsms.api.models import GlobeAnswer
+    from airflow_provider_aliyunsms.api.models import GlobeResponse
     from airflow_provider_aliyunsms.api.signature import Envelope
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
 
@@ -92,14 +92,14 @@ class GlobeChannel:
         return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def globe_outcome(*, numbers: Sequence[str], answer: GlobeAnswer, time: str) -> Outcome:
+def globe_outcome(*, numbers: Sequence[str], answer: GlobeResponse, time: str) -> Outcome:
     """
     Map ``FailedList`` and ``MessageIdList`` back to the recipients.
 
     The ids belong to the numbers that did not fail, in order. When the lengths contradict each other, or a failed
     number is none of ours, nothing can be said about any of them: unknown rather than guessed.
     """
-    unknown = Outcome(kind=Kind.UNKNOWN, time=time, code=MAPPING_UNKNOWN)
+    unknown = Outcome(kind=OutcomeKind.UNKNOWN, time=time, code=MAPPING_UNKNOWN)
     if answer.failed is None:
         return unknown
     position = {number: index for index, number in enumerate(numbers)}
@@ -117,7 +117,7 @@ def globe_outcome(*, numbers: Sequence[str], answer: GlobeAnswer, time: str) -> 
         remaining = iter(answer.message_ids)
         ids = [None if index in indexes else next(remaining) for index in range(len(numbers))]
     return Outcome(
-        kind=Kind.ACCEPTED,
+        kind=OutcomeKind.ACCEPTED,
         time=time,
         code=FAILED_LIST if indexes else None,
         message_ids=tuple(ids),

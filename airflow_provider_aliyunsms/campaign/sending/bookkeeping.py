@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_aliyunsms.audience.recipients import Members
 from airflow_provider_aliyunsms.audience.spool.spool import Settlement
 from airflow_provider_aliyunsms.campaign.chunks import Chunk
-from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED, Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED, Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.sending.evidence import REPLAY_LIMIT
 from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 
@@ -29,7 +29,7 @@ MAPPING_UNKNOWN = "local.MAPPING_UNKNOWN"
 OPEN = "local.NO_ANSWER"
 
 
-class Book:
+class Bookkeeper:
     """
     Intents and outcomes of one try.
 
@@ -79,7 +79,7 @@ class Book:
                 if entry.outcome is None:
                     open_jobs.append(job := self._reopen(window, entry))
                     matched += len(job.chunk)
-                elif entry.outcome.kind in (Kind.SPLIT, Kind.RELEASED):
+                elif entry.outcome.kind in (OutcomeKind.SPLIT, OutcomeKind.RELEASED):
                     matched += self._spool.reopen(entry.keys)
                 else:
                     matched += self._to_spool(entry, entry.outcome)
@@ -90,7 +90,7 @@ class Book:
     def take_back(self, job: Job) -> None:
         """Take an intent back whose call was never made, so that no later try has to look for evidence."""
         self._ledger.calls -= 1
-        self.settle(job, Outcome(kind=Kind.RELEASED, time=job.entry.date, code=NOT_STARTED))
+        self.settle(job, Outcome(kind=OutcomeKind.RELEASED, time=job.entry.date, code=NOT_STARTED))
         self.give_back(job.chunk)
 
     def give_back(self, chunk: Chunk) -> None:
@@ -116,7 +116,7 @@ class Book:
     def settle(self, job: Job, outcome: Outcome) -> None:
         """Take a final outcome down."""
         job.entry.outcome = outcome
-        if outcome.kind in (Kind.SPLIT, Kind.RELEASED):
+        if outcome.kind in (OutcomeKind.SPLIT, OutcomeKind.RELEASED):
             self._released = True
         else:
             # The recipients of those two wait in a new chunk: still pending in the spool they could be cut twice.
@@ -227,8 +227,8 @@ class Book:
 
 
 def _settlements(entry: Entry, outcome: Outcome) -> Iterable[Settlement]:
-    if outcome.kind is not Kind.ACCEPTED:
-        word = "rejected" if outcome.kind is Kind.REFUSED else "unknown"
+    if outcome.kind is not OutcomeKind.ACCEPTED:
+        word = "rejected" if outcome.kind is OutcomeKind.REFUSED else "unknown"
         yield Settlement(entry.keys, word, outcome.code)
     elif not outcome.failed:
         yield Settlement(entry.keys, "accepted", None, outcome.message_ids or None)
@@ -248,4 +248,4 @@ def _settlements(entry: Entry, outcome: Outcome) -> Iterable[Settlement]:
 
 def _given_up(outcome: Outcome | None) -> bool:
     """Whether an outcome was given up for want of evidence; a contradictory list was accepted all the same."""
-    return outcome is not None and outcome.kind is Kind.UNKNOWN and outcome.code != MAPPING_UNKNOWN
+    return outcome is not None and outcome.kind is OutcomeKind.UNKNOWN and outcome.code != MAPPING_UNKNOWN

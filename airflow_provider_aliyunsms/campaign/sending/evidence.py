@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Evidence
 
 REPLAY_LIMIT = 14 * 60.0
@@ -33,7 +33,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Findings:
     """
     What is known of an open chunk.
 
@@ -51,7 +51,7 @@ class Known:
     attempted_ago: float
 
 
-def next_step(known: Known, *, settle_time: float, resend_unknown: bool = False) -> Step:
+def next_step(known: Findings, *, settle_time: float, resend_unknown: bool = False) -> Step:
     """
     Decide what to do for an open chunk; the whole policy of the settling, in one place.
 
@@ -77,8 +77,8 @@ def judge_replay(outcome: Outcome) -> Outcome | None:
     A refusal for content or a number would have met the first copy as well. Throttling, flow control and account
     trouble depend on the moment: the first copy may have been accepted before.
     """
-    if outcome.kind is Kind.REFUSED:
+    if outcome.kind is OutcomeKind.REFUSED:
         return outcome if outcome.lasting else None
-    if outcome.kind in (Kind.ACCEPTED, Kind.UNKNOWN):
+    if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.UNKNOWN):
         return outcome
     return None

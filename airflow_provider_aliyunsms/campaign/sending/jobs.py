@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.api.signature import Envelope
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Channel, Evidence
 from airflow_provider_aliyunsms.campaign.sending.evidence import (
     NONCE_USED,
-    Known,
+    Findings,
     Step,
     judge_replay,
     next_step,
@@ -96,14 +96,14 @@ class Attempts:
 
     def _split_if_refused(self, job: Job, outcome: Outcome) -> Outcome:
         """Refused with company: split it, after one look that nothing of it was accepted."""
-        if outcome.kind is not Kind.REFUSED or len(job.chunk) == 1:
+        if outcome.kind is not OutcomeKind.REFUSED or len(job.chunk) == 1:
             return outcome
         look_up = self._channel.look_up(chunk=job.chunk, since=job.signed_at)
         if look_up is Evidence.FOUND:
-            return replace(outcome, kind=Kind.ACCEPTED, code=None)
+            return replace(outcome, kind=OutcomeKind.ACCEPTED, code=None)
         if look_up is Evidence.INCONCLUSIVE:
-            return replace(outcome, kind=Kind.AMBIGUOUS)
-        return replace(outcome, kind=Kind.SPLIT)
+            return replace(outcome, kind=OutcomeKind.AMBIGUOUS)
+        return replace(outcome, kind=OutcomeKind.SPLIT)
 
     def _settle(self, job: Job) -> Outcome:
         look_up = self._look_up(job)
@@ -114,7 +114,7 @@ class Attempts:
             if verdict is not None:
                 return self._split_if_refused(job, verdict)
             if outcome.code != NONCE_USED:
-                return replace(outcome, kind=Kind.AMBIGUOUS)
+                return replace(outcome, kind=OutcomeKind.AMBIGUOUS)
             # The gateway turned this copy away, so the last one that can count is the one before it.
             job.entry.seen = True
             job.entry.attempted_at = job.attempted_before
@@ -129,7 +129,7 @@ class Attempts:
     def _next_step(self, job: Job, look_up: Evidence) -> Step:
         now = self._clock.now()
         step = next_step(
-            Known(
+            Findings(
                 look_up=look_up,
                 complete=job.chunk.complete,
                 seen=job.entry.seen,
@@ -148,10 +148,10 @@ class Attempts:
 
 
 _KINDS = {
-    Step.ACCEPT: Kind.ACCEPTED,
-    Step.RELEASE: Kind.RELEASED,
-    Step.GIVE_UP: Kind.UNKNOWN,
-    Step.WAIT: Kind.AMBIGUOUS,
+    Step.ACCEPT: OutcomeKind.ACCEPTED,
+    Step.RELEASE: OutcomeKind.RELEASED,
+    Step.GIVE_UP: OutcomeKind.UNKNOWN,
+    Step.WAIT: OutcomeKind.AMBIGUOUS,
 }
 
 _CODES = {Step.GIVE_UP: "local.NO_EVIDENCE", Step.RELEASE: "local.PROVED_NOT_SENT"}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 
 
-class Gate:
+class StartPermits:
     """
     Lets a job begin only while nothing speaks against it.
 
@@ -106,4 +106,4 @@ class Gate:
 
 def is_clear(outcome: Outcome) -> bool:
     """Whether an outcome can change nothing but the number of those who were served."""
-    return outcome.kind is Kind.ACCEPTED and not outcome.failed
+    return outcome.kind is OutcomeKind.ACCEPTED and not outcome.failed

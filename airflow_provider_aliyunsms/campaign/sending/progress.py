@@ -17,7 +17,7 @@ SHOW_EVERY = 5.0
 """Seconds between two lines."""
 
 
-class Progress:
+class ProgressReporter:
     """
     Count, write and log, every few seconds.
 

@@ -14,13 +14,13 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, halves, make_chunk
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
 from airflow_provider_aliyunsms.campaign.policy import look_again_after, window_chunks
-from airflow_provider_aliyunsms.campaign.sending.bookkeeping import Book
+from airflow_provider_aliyunsms.campaign.sending.bookkeeping import Bookkeeper
 from airflow_provider_aliyunsms.campaign.sending.jobs import Attempts, Job
-from airflow_provider_aliyunsms.campaign.sending.permits import Gate, is_clear
-from airflow_provider_aliyunsms.campaign.sending.stop_conditions import Guards
+from airflow_provider_aliyunsms.campaign.sending.permits import StartPermits, is_clear
+from airflow_provider_aliyunsms.campaign.sending.stop_conditions import StopConditions
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Sender:
             now=parts.clock.monotonic(),
         )
         attempts = Attempts(channel=parts.channel, policy=parts.policy, clock=parts.clock)
-        self._gate = Gate(
+        self._gate = StartPermits(
             work=attempts.run,
             ledger=parts.ledger,
             lease=parts.policy.lease,
@@ -64,14 +64,14 @@ class Sender:
         self._workers = parts.make_workers(
             work=self._gate.work, may_begin=self._gate.may_begin, count=parts.policy.max_concurrency
         )
-        self._book = Book(
+        self._book = Bookkeeper(
             ledger=parts.ledger,
             spool=parts.spool,
             clock=parts.clock,
             policy=parts.policy,
             signer=parts.channel.signer,
         )
-        self._guards = Guards(policy=parts.policy, clock=parts.clock, stop_reason=parts.stop_reason)
+        self._guards = StopConditions(policy=parts.policy, clock=parts.clock, stop_reason=parts.stop_reason)
         self._window_chunks = window_chunks(parts.policy, with_message_ids=parts.channel.has_message_ids)
         self._fresh = self._fresh_chunks()
         self._again: deque[Chunk] = deque()
@@ -227,7 +227,7 @@ class Sender:
             job, outcome = result
             if isinstance(outcome, BaseException):
                 self._guards.fault = outcome
-                outcome = Outcome(kind=Kind.AMBIGUOUS, time="", code=type(outcome).__name__)
+                outcome = Outcome(kind=OutcomeKind.AMBIGUOUS, time="", code=type(outcome).__name__)
             if outcome is None:
                 self._not_begun([job])
             elif is_clear(outcome):
@@ -253,20 +253,20 @@ class Sender:
         self._guards.count(outcome, recipients=len(job.chunk), settling=job.settling)
         self._pace.end(started=job.made_at, now=job.ended_at)
         self._slow_down(job, outcome)
-        if outcome.kind is Kind.AMBIGUOUS:
+        if outcome.kind is OutcomeKind.AMBIGUOUS:
             self._keep_open(job, outcome)
             return
         self._book.settle(job, outcome)
-        if outcome.kind is Kind.SPLIT:
+        if outcome.kind is OutcomeKind.SPLIT:
             self._again.extend(halves(campaign=self._parts.ledger.campaign, chunk=job.chunk))
-        elif outcome.kind is Kind.RELEASED:
+        elif outcome.kind is OutcomeKind.RELEASED:
             self._again.append(make_chunk(campaign=self._parts.ledger.campaign, members=job.chunk.members))
 
     def _slow_down(self, job: Job, outcome: Outcome) -> None:
         if outcome.throttled:
             self._pace.throttled(now=self._clock.monotonic())
         if outcome.throttled or (
-            outcome.kind is Kind.RELEASED and outcome.error is None and not job.settling
+            outcome.kind is OutcomeKind.RELEASED and outcome.error is None and not job.settling
         ):
             self._pace.pause(until=self._guards.pause_until(outcome))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy, pause_after
 from airflow_provider_aliyunsms.exceptions import (
     NotSentError,
@@ -24,7 +24,7 @@ THRESHOLD_SAMPLE = 100
 """Recipients that must be settled before a share of refused ones means anything."""
 
 
-class Guards:
+class StopConditions:
     """
     Watch the outcomes of one try and say when it must end.
 
@@ -53,15 +53,15 @@ class Guards:
         """Take an outcome into account; one that evidence brought is progress, whatever it says."""
         if outcome.error is not None:
             self._doom = self._doom or outcome.error
-        if outcome.kind is Kind.RELEASED and not settling:
+        if outcome.kind is OutcomeKind.RELEASED and not settling:
             self._failures += 1
             self._last_failure = outcome
-        elif outcome.kind is not Kind.AMBIGUOUS:
+        elif outcome.kind is not OutcomeKind.AMBIGUOUS:
             self._last_answer_at = self._clock.monotonic()
             self._failures = 0
-        if outcome.kind in (Kind.ACCEPTED, Kind.REFUSED):
+        if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
             self._answered += recipients
-            self._refused += recipients if outcome.kind is Kind.REFUSED else len(outcome.failed)
+            self._refused += recipients if outcome.kind is OutcomeKind.REFUSED else len(outcome.failed)
 
     def pause_until(self, outcome: Outcome) -> float:
         """Return the monotonic time before which no call shall be made after one that did not get through."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.outcomes import Outcome
     from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 
-Result = tuple["Job", "Outcome | BaseException | None"]
+Finished = tuple["Job", "Outcome | BaseException | None"]
 """A job and what came of it; None when it was not begun."""
 
 
@@ -36,7 +36,7 @@ class Pool(Protocol):
     def give(self, job: Job) -> None:
         """Hand a job over; while none is free it waits for its turn."""
 
-    def take(self, *, timeout: float) -> Result | None:
+    def take(self, *, timeout: float) -> Finished | None:
         """Return the next result, None when there is none within ``timeout`` seconds."""
 
     def recall(self) -> list[Job]:
@@ -74,7 +74,7 @@ class Workers:
         self._may_begin = may_begin
         self._count = count
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._busy = 0
 
@@ -102,7 +102,7 @@ class Workers:
             thread.start()
         self._jobs.put(job)
 
-    def take(self, *, timeout: float) -> Result | None:
+    def take(self, *, timeout: float) -> Finished | None:
         """Return the next result, None when there is none within ``timeout`` seconds."""
         try:
             result = self._results.get(timeout=timeout) if timeout > 0 else self._results.get_nowait()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from airflow_provider_aliyunsms.simulator import misbehave
 from airflow_provider_aliyunsms.simulator.apis.actions import Action, check_rate, find_action
 from airflow_provider_aliyunsms.simulator.call import Call, read_call
+from airflow_provider_aliyunsms.simulator.gateway import misbehave
 from airflow_provider_aliyunsms.simulator.gateway.authentication import check, identify, nonce_used
 from airflow_provider_aliyunsms.simulator.gateway.wire import DroppedResponse, TruncatedResponse
 from airflow_provider_aliyunsms.simulator.memory.faults import Fault, Kind

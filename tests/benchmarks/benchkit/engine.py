@@ -20,7 +20,7 @@ from benchkit.usage import cpu_seconds, peak_mb
 
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
-from airflow_provider_aliyunsms.campaign.admission import Limits
+from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
 from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
 from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore, PathStore
 from airflow_provider_aliyunsms.campaign.plan import Plan
@@ -48,7 +48,7 @@ def plan_for(*, url, audience, folder, ledger, max_qps=None, width=16, chunk_siz
         store=store,
         fenced=ledger,
         policy=SendPolicy(chunk_size=chunk_size, max_concurrency=width, max_qps=max_qps),
-        limits=Limits(),
+        limits=AudienceLimits(),
         keep_receipts=keep,
         stop_reason=lambda: None,
     )

@@ -16,7 +16,7 @@ from airflow_provider_aliyunsms.api.transport import Transport
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
-from airflow_provider_aliyunsms.campaign.admission import Limits
+from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
 from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
 from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
 from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
@@ -115,7 +115,7 @@ class SmallCampaign:
                 settle_time=SETTLE_TIME,
                 evidence_wait=EVIDENCE_WAIT,
             ),
-            limits=Limits(),
+            limits=AudienceLimits(),
             keep_receipts=lambda receipts, _total: {"receipts": list(receipts)},
             stop_reason=lambda: None,
             first_try=self._tries == 1,

@@ -14,7 +14,7 @@ import pytest
 from credential_services import STALE_AT_ONCE, issued, serving
 
 from airflow_provider_aliyunsms.api.credentials import Credentials, announcing
-from airflow_provider_aliyunsms.api.vendor_credentials import Recipe, VendorCredentials
+from airflow_provider_aliyunsms.api.vendor_credentials import CredentialsConfig, VendorCredentials
 from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,
     ConnectionNotMadeError,
@@ -27,7 +27,9 @@ SECRET = "very-secret-text"
 
 
 def from_uri(url, **options):
-    return Recipe(credential_type="credentials_uri", options=(("credentials_uri", url), *options.items()))
+    return CredentialsConfig(
+        credential_type="credentials_uri", options=(("credentials_uri", url), *options.items())
+    )
 
 
 def success(**settings):
@@ -145,7 +147,7 @@ def sts(monkeypatch):
 
 
 def test_a_ram_role_is_assumed_with_the_access_key(sts):
-    recipe = Recipe(
+    recipe = CredentialsConfig(
         credential_type="ram_role_arn",
         access_key=Credentials("basekey", "basesecret", "basetoken"),
         options=(
@@ -175,7 +177,7 @@ def test_a_ram_role_is_assumed_with_the_access_key(sts):
 def test_a_token_file_is_traded_for_a_role_and_does_not_reach_a_log(sts, tmp_path, caplog):
     token = tmp_path / "token"
     token.write_text(SECRET)
-    recipe = Recipe(
+    recipe = CredentialsConfig(
         credential_type="oidc_role_arn",
         options=(
             ("role_arn", "acs:ram::1:role/sms"),
@@ -190,7 +192,7 @@ def test_a_token_file_is_traded_for_a_role_and_does_not_reach_a_log(sts, tmp_pat
 
 def test_a_refused_role_names_the_code_of_sts_and_nothing_else(sts, caplog):
     sts.answer = lambda path: (403, {"Code": "NoPermission", "Message": f"You {SECRET} are not authorized"})
-    recipe = Recipe(
+    recipe = CredentialsConfig(
         credential_type="ram_role_arn",
         access_key=Credentials("basekey", "basesecret"),
         options=(("role_arn", "acs:ram::1:role/other"),),
@@ -207,7 +209,7 @@ def test_an_unreachable_sts_does_not_log_the_token_in_its_url(monkeypatch, tmp_p
         monkeypatch.setenv("HTTPS_PROXY", service.url)
     token = tmp_path / "token"
     token.write_text(SECRET)
-    recipe = Recipe(
+    recipe = CredentialsConfig(
         credential_type="oidc_role_arn",
         options=(
             ("role_arn", "acs:ram::1:role/unreachable"),
@@ -222,7 +224,7 @@ def test_an_unreachable_sts_does_not_log_the_token_in_its_url(monkeypatch, tmp_p
 
 
 def test_a_missing_token_file_is_no_passing_failure(tmp_path):
-    recipe = Recipe(
+    recipe = CredentialsConfig(
         credential_type="oidc_role_arn",
         options=(
             ("role_arn", "r"),
@@ -248,7 +250,7 @@ def test_the_role_of_an_ecs_instance(monkeypatch, options):
 
     with serving(metadata) as service:
         monkeypatch.setenv("HTTP_PROXY", service.url)
-        provider = VendorCredentials(Recipe(credential_type="ecs_ram_role", options=options))
+        provider = VendorCredentials(CredentialsConfig(credential_type="ecs_ram_role", options=options))
         assert provider() == Credentials("testid", "testsecret", "testtoken")
         assert (
             service.asked[-1]
@@ -339,14 +341,14 @@ def test_importing_our_side_does_not_import_the_package():
 @pytest.mark.parametrize("credential_type", ["oidc_role_arn", "credentials_uri"])
 def test_missing_fields_are_named(credential_type):
     with pytest.raises(CredentialsError) as caught:
-        VendorCredentials(Recipe(credential_type=credential_type))
+        VendorCredentials(CredentialsConfig(credential_type=credential_type))
     assert {"oidc_role_arn": "oidc_provider_arn", "credentials_uri": "credentials_uri"}[
         credential_type
     ] in str(caught.value)
 
 
 def test_a_recipe_shows_nothing_private():
-    recipe = Recipe(
+    recipe = CredentialsConfig(
         credential_type="ram_role_arn",
         access_key=Credentials("LTAItestid99", SECRET),
         options=(("external_id", SECRET), ("role_arn", "r")),

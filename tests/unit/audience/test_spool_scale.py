@@ -107,6 +107,6 @@ def test_outcomes_outlive_the_pages_in_memory(data, size):
 
 
 def test_a_block_with_more_rows_than_a_page_has_places_is_refused():
-    rows = [Row(number=1, values={"phone_number": "x"}, flat=False)] * (MOST_ROWS + 1)
+    same = [rows.Row(number=1, values={"phone_number": "x"}, flat=False)] * (MOST_ROWS + 1)
     with Spool() as spool, pytest.raises(RuntimeError, match="at most"):
-        spool.load([rows.RowBlock(rows)], rules=RULES, keys_of=lambda numbers, contents: ())
+        spool.load([rows.RowBlock(same)], rules=RULES, keys_of=lambda numbers, contents: ())

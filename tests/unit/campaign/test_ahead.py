@@ -10,10 +10,10 @@ import pytest
 from world import SETTLE_TIME, Crash, World
 
 from airflow_provider_aliyunsms.campaign.ledger.windows import Entry
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
 from airflow_provider_aliyunsms.campaign.sending.jobs import Job
-from airflow_provider_aliyunsms.campaign.sending.permits import Gate
+from airflow_provider_aliyunsms.campaign.sending.permits import StartPermits
 from airflow_provider_aliyunsms.campaign.sending.workers import Workers
 from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,
@@ -255,7 +255,7 @@ def test_threads_give_back_what_may_not_begin_and_what_is_recalled():
     def work(job):
         begun.set()
         assert go_on.wait(LONG)
-        return Outcome(kind=Kind.ACCEPTED, time="")
+        return Outcome(kind=OutcomeKind.ACCEPTED, time="")
 
     pool = Workers(work=work, may_begin=lambda job: job.looked in allowed, count=1)
     for job in jobs:
@@ -284,7 +284,7 @@ class Written:
 
 
 def make_gate(world, *, outcomes):
-    return Gate(
+    return StartPermits(
         work=lambda job: outcomes.pop(0),
         ledger=Written(),
         lease=15.0,
@@ -296,7 +296,10 @@ def make_gate(world, *, outcomes):
 
 def test_a_doubt_stops_what_was_handed_over_before_its_verdict_for_good(world):
     world.clock.seconds = 10.0
-    released, accepted = Outcome(kind=Kind.RELEASED, time=""), Outcome(kind=Kind.ACCEPTED, time="")
+    released, accepted = (
+        Outcome(kind=OutcomeKind.RELEASED, time=""),
+        Outcome(kind=OutcomeKind.ACCEPTED, time=""),
+    )
     gate = make_gate(world, outcomes=[released, accepted, released])
     first, waiting, late = (a_job() for _ in range(3))
     gate.admit(first)
@@ -320,7 +323,7 @@ def test_a_doubt_stops_what_was_handed_over_before_its_verdict_for_good(world):
 
 
 def test_an_outcome_with_some_refused_is_not_clear_and_an_error_is_not_either(world):
-    gate = make_gate(world, outcomes=[Outcome(kind=Kind.ACCEPTED, time="", failed=frozenset({1}))])
+    gate = make_gate(world, outcomes=[Outcome(kind=OutcomeKind.ACCEPTED, time="", failed=frozenset({1}))])
     job = Job(window=None, entry=None, chunk=None)
     gate.work(job)
     assert gate.in_doubt
@@ -331,7 +334,7 @@ def test_an_outcome_with_some_refused_is_not_clear_and_an_error_is_not_either(wo
 
 
 def test_a_job_that_seeks_evidence_is_not_held(world):
-    gate = make_gate(world, outcomes=[Outcome(kind=Kind.AMBIGUOUS, time="")])
+    gate = make_gate(world, outcomes=[Outcome(kind=OutcomeKind.AMBIGUOUS, time="")])
     job = Job(window=None, entry=None, chunk=None, settling=True)
     gate.admit(job)
     gate.work(job)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from world import POISON, SETTLE_TIME, World
 
-from airflow_provider_aliyunsms.campaign.admission import Limits
+from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
 from airflow_provider_aliyunsms.exceptions import (
     AudienceError,
     CampaignDoomedError,
@@ -240,10 +240,10 @@ def test_a_dry_run_writes_and_sends_nothing(world):
 def test_too_many_rejected_rows_stop_everything_before_the_first_send(world, limit, passes):
     people = [*PEOPLE, "12", "abc"]
     if passes:
-        assert world.run(people, limits=Limits(max_rejected=limit)).summary["rejected"] == 2
+        assert world.run(people, limits=AudienceLimits(max_rejected=limit)).summary["rejected"] == 2
         return
     with pytest.raises(AudienceError, match="row 41"):
-        world.run(people, limits=Limits(max_rejected=limit))
+        world.run(people, limits=AudienceLimits(max_rejected=limit))
     assert world.gateway.submissions == 0
 
 

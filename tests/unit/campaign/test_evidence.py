@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Evidence
 from airflow_provider_aliyunsms.campaign.sending.evidence import (
     REPLAY_LIMIT,
-    Known,
+    Findings,
     Step,
     judge_replay,
     next_step,
@@ -21,7 +21,7 @@ SETTLE = 600.0
 
 
 def step(look_up, *, complete=True, seen=False, signed_ago=30.0, attempted_ago=30.0, resend_unknown=False):
-    known = Known(
+    known = Findings(
         look_up=look_up, complete=complete, seen=seen, signed_ago=signed_ago, attempted_ago=attempted_ago
     )
     return next_step(known, settle_time=SETTLE, resend_unknown=resend_unknown)
@@ -87,13 +87,13 @@ def outcome(kind, **fields):
 @pytest.mark.parametrize(
     ("answer", "proves"),
     [
-        (outcome(Kind.ACCEPTED), True),
-        (outcome(Kind.UNKNOWN, code="local.MAPPING_UNKNOWN"), True),
-        (outcome(Kind.REFUSED, code="isv.MOBILE_NUMBER_ILLEGAL", lasting=True), True),
-        (outcome(Kind.REFUSED, code="isv.BUSINESS_LIMIT_CONTROL"), False),
-        (outcome(Kind.RELEASED, code="Throttling.User"), False),
-        (outcome(Kind.RELEASED, code="isv.AMOUNT_NOT_ENOUGH", error=ValueError()), False),
-        (outcome(Kind.AMBIGUOUS, code="ReadTimeout"), False),
+        (outcome(OutcomeKind.ACCEPTED), True),
+        (outcome(OutcomeKind.UNKNOWN, code="local.MAPPING_UNKNOWN"), True),
+        (outcome(OutcomeKind.REFUSED, code="isv.MOBILE_NUMBER_ILLEGAL", lasting=True), True),
+        (outcome(OutcomeKind.REFUSED, code="isv.BUSINESS_LIMIT_CONTROL"), False),
+        (outcome(OutcomeKind.RELEASED, code="Throttling.User"), False),
+        (outcome(OutcomeKind.RELEASED, code="isv.AMOUNT_NOT_ENOUGH", error=ValueError()), False),
+        (outcome(OutcomeKind.AMBIGUOUS, code="ReadTimeout"), False),
     ],
 )
 def test_what_the_answer_to_a_replay_proves(answer, proves):

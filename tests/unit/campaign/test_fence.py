@@ -9,7 +9,7 @@ from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
 from airflow_provider_aliyunsms.campaign.chunks import make_chunk
 from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
 from airflow_provider_aliyunsms.campaign.ledger.stores import PathStore
-from airflow_provider_aliyunsms.campaign.outcomes import Kind, Outcome
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
 
 
@@ -52,7 +52,7 @@ def chunk(*keys):
     return make_chunk(campaign="spring", members=Members.of(list(zip(keys, recipients, strict=True))))
 
 
-ACCEPTED = Outcome(kind=Kind.ACCEPTED, time="2027-01-15T08:00:00Z", biz_id="1")
+ACCEPTED = Outcome(kind=OutcomeKind.ACCEPTED, time="2027-01-15T08:00:00Z", biz_id="1")
 
 
 def test_intents_that_are_written_while_another_try_begins_are_refused_and_never_read(begin, store):

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.api.models import GlobeAnswer
+from airflow_provider_aliyunsms.api.models import GlobeResponse
 from airflow_provider_aliyunsms.campaign.channels.globe import globe_outcome
-from airflow_provider_aliyunsms.campaign.outcomes import Kind
+from airflow_provider_aliyunsms.campaign.outcomes import OutcomeKind
 
 NUMBERS = [f"8525120{i:04d}" for i in range(8)]
 
 
 def answer(**changes):
     fields = {"request_id": "r", "success_count": None, "failed": (), "message_ids": (), "ids_given": True}
-    return GlobeAnswer(**(fields | changes))
+    return GlobeResponse(**(fields | changes))
 
 
 @given(failed=st.sets(st.integers(0, 7)), plus=st.booleans())
@@ -31,7 +31,7 @@ def test_ids_belong_to_those_who_did_not_fail_in_order(failed, plus):
         ),
         time="t",
     )
-    assert outcome.kind is Kind.ACCEPTED
+    assert outcome.kind is OutcomeKind.ACCEPTED
     assert outcome.failed == failed
     assert outcome.message_ids == tuple(None if i in failed else f"id-{i}" for i in range(8))
 
@@ -51,12 +51,12 @@ def test_ids_belong_to_those_who_did_not_fail_in_order(failed, plus):
 )
 def test_contradictions_are_unknown_rather_than_guessed(contradiction):
     outcome = globe_outcome(numbers=NUMBERS, answer=answer(**contradiction), time="t")
-    assert outcome.kind is Kind.UNKNOWN
+    assert outcome.kind is OutcomeKind.UNKNOWN
     assert outcome.code == "local.MAPPING_UNKNOWN"
     assert outcome.message_ids is None
 
 
 def test_an_answer_without_ids_is_accepted_without_ids():
     outcome = globe_outcome(numbers=NUMBERS, answer=answer(ids_given=False, success_count=8), time="t")
-    assert outcome.kind is Kind.ACCEPTED
+    assert outcome.kind is OutcomeKind.ACCEPTED
     assert outcome.message_ids == (None,) * 8

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace, ArrivalWindow
+from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace, RateWindow
 
 
 def call_times(*, limiter, seconds, delays=()):
@@ -32,7 +32,7 @@ def worst_window(times):
 
 @pytest.mark.parametrize("limit", [1, 2, 10, 100, 1000])
 def test_the_limit_is_kept_and_used(limit):
-    times = call_times(limiter=ArrivalWindow(max_qps=limit), seconds=20)
+    times = call_times(limiter=RateWindow(max_qps=limit), seconds=20)
     assert worst_window(times) <= limit
     assert len(times) / times[-1] >= 0.98 * limit
 
@@ -42,7 +42,7 @@ def test_the_limit_is_kept_and_used(limit):
     delays=st.lists(st.floats(min_value=0, max_value=0.9), max_size=60),
 )
 def test_no_window_ever_holds_more(limit, delays):
-    times = call_times(limiter=ArrivalWindow(max_qps=limit), seconds=12, delays=delays)
+    times = call_times(limiter=RateWindow(max_qps=limit), seconds=12, delays=delays)
     assert worst_window(times) <= max(1, math.floor(limit))
     if limit < 1:
         assert all(later - earlier >= 1 / limit for earlier, later in itertools.pairwise(times))
@@ -142,7 +142,7 @@ def test_a_steady_way_to_the_gateway_costs_no_calls():
 
 def test_slow_connecting_is_not_taken_for_the_way_of_every_call():
     """Ten connections are made at once, each slowly; the calls after them are quick."""
-    window, now, arrived, flying = ArrivalWindow(max_qps=10, connections=16), 0.0, [], []
+    window, now, arrived, flying = RateWindow(max_qps=10, connections=16), 0.0, [], []
     for number in range(80):
         there = 0.3 if number < 10 else 0.001
         while (wait := window.wait_time(now=now)) > 0:

@@ -22,7 +22,7 @@ from airflow_provider_aliyunsms.campaign.receipts.files import (
 )
 from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 from airflow_provider_aliyunsms.delivery.campaigns import watched
-from airflow_provider_aliyunsms.delivery.state import Progress
+from airflow_provider_aliyunsms.delivery.state import DeliveryState
 from airflow_provider_aliyunsms.delivery.tracking import pending_messages, scan
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
@@ -115,7 +115,7 @@ def test_the_delivery_side_reads_every_format(ending):
         return io.BytesIO(content)
 
     progress = scan(campaign=campaign, open_receipts=opener)
-    assert isinstance(progress, Progress)
+    assert isinstance(progress, DeliveryState)
     asked = pending_messages(campaign=campaign, progress=progress, open_receipts=opener)
     assert [(position, message.number) for position, message in asked] == [(0, NUMBER), (2, "13900001234")]
 

@@ -16,10 +16,10 @@ from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate
 from airflow_provider_aliyunsms.delivery.campaigns import watched
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, Part
-from airflow_provider_aliyunsms.delivery.query_limiter import CallGate, Limits
+from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimiter, QueryLimits
 from airflow_provider_aliyunsms.delivery.sampling import draw
 from airflow_provider_aliyunsms.delivery.tracking import scan
-from airflow_provider_aliyunsms.delivery.watch import Rules, Watch
+from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
 
 FINISHED_AT = 1_767_322_800.0  # 2026-01-02T03:00:00Z
 
@@ -130,8 +130,8 @@ def poller_for(
     campaigns, channel, *, open_receipts=no_files, clock=None, progress=None, known=None, **limits
 ):
     clock = clock or Clock()
-    gate = CallGate(
-        limits=Limits(**{"max_qps": None, **limits}),
+    gate = QueryLimiter(
+        limits=QueryLimits(**{"max_qps": None, **limits}),
         calls=known.calls if known else 0,
         clock=clock,
         sleep=clock.sleep,
@@ -152,7 +152,7 @@ def rules(**changes):
         "interval": 30.0,
         "longest": 300.0,
     }
-    return Rules(**(base | changes))
+    return WatchPolicy(**(base | changes))
 
 
 def watch_for(receipts, channel, *, known=None, max_calls=None, **changes):

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.campaign.pacing import ArrivalWindow
-from airflow_provider_aliyunsms.delivery.query_limiter import CallGate, Limits, check_count
+from airflow_provider_aliyunsms.campaign.pacing import RateWindow
+from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimiter, QueryLimits, check_count
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 
 def arrivals(*, max_qps, queries, concurrency, delays, there=0.02, back=0.03):
     """Play queries through a window; ``delays`` holds up each one on its way there and back."""
-    window, now, flying, arrived = ArrivalWindow(max_qps=max_qps), 0.0, [], []
+    window, now, flying, arrived = RateWindow(max_qps=max_qps), 0.0, [], []
     delays = itertools.chain([(0.0, 0.0)], itertools.cycle(delays or [(0.0, 0.0)]))
     for held_up in itertools.islice(delays, queries):
         while True:
@@ -68,14 +68,14 @@ def test_a_slow_pace_spaces_the_calls():
 
 def test_calls_of_an_earlier_process_count_towards_the_pace(kit):
     clock = kit.Clock()
-    gate = CallGate(limits=Limits(max_qps=5), recent=5, clock=clock, sleep=clock.sleep)
+    gate = QueryLimiter(limits=QueryLimits(max_qps=5), recent=5, clock=clock, sleep=clock.sleep)
     with gate.query():
         assert clock.now >= 1
 
 
 def test_queries_are_spread_over_the_second(kit):
     clock, times = kit.Clock(), []
-    gate = CallGate(limits=Limits(max_qps=10), clock=clock, sleep=clock.sleep)
+    gate = QueryLimiter(limits=QueryLimits(max_qps=10), clock=clock, sleep=clock.sleep)
     for _ in range(30):
         with gate.query():
             times.append(clock.now)
@@ -88,7 +88,7 @@ def test_queries_are_spread_over_the_second(kit):
 
 
 def test_threads_never_get_more_than_there_is():
-    gate = CallGate(limits=Limits(max_qps=None, max_calls=500))
+    gate = QueryLimiter(limits=QueryLimits(max_qps=None, max_calls=500))
     passed = []
 
     def ask(number):
@@ -103,7 +103,7 @@ def test_threads_never_get_more_than_there_is():
 
 
 def test_whoever_waits_in_line_goes_home_when_it_closes():
-    gate, closed = CallGate(limits=Limits(max_qps=0.01)), threading.Event()
+    gate, closed = QueryLimiter(limits=QueryLimits(max_qps=0.01)), threading.Event()
     gate.listen(closed.is_set)
     with gate.query():
         pass
@@ -120,7 +120,7 @@ def test_whoever_waits_in_line_goes_home_when_it_closes():
 
 
 def test_a_query_that_fails_gives_its_place_back():
-    gate = CallGate(limits=Limits(max_qps=1000))
+    gate = QueryLimiter(limits=QueryLimits(max_qps=1000))
     for _ in range(3):
         with pytest.raises(ConnectionResetError), gate.query():
             raise ConnectionResetError
@@ -144,7 +144,7 @@ def test_a_query_that_fails_gives_its_place_back():
 )
 def test_wrong_limits_are_refused(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
-        Limits(**wrong)
+        QueryLimits(**wrong)
 
 
 def test_a_count_is_a_whole_number_or_nothing():
@@ -158,4 +158,4 @@ def test_a_count_is_a_whole_number_or_nothing():
     ("limits", "seconds"), [({"max_qps": 10}, 10), ({"max_qps": None}, 1.25), ({"max_qps": 1000}, 1.25)]
 )
 def test_a_round_takes_as_long_as_the_narrower_limit(limits, seconds):
-    assert Limits(**limits).round_time(messages=100) == pytest.approx(seconds)
+    assert QueryLimits(**limits).round_time(messages=100) == pytest.approx(seconds)

@@ -17,12 +17,12 @@ from airflow_provider_aliyunsms.delivery.campaigns import fingerprint, watched
 from airflow_provider_aliyunsms.delivery.checkpoint import (
     HANDED_OVER,
     PART_SIZE,
-    Known,
+    Checkpoint,
     forget,
     recall,
     remember,
 )
-from airflow_provider_aliyunsms.delivery.state import Progress
+from airflow_provider_aliyunsms.delivery.state import DeliveryState
 
 positions = st.integers(min_value=0, max_value=5000)
 fates = st.sampled_from([Fate.DELIVERED, Fate.FAILED, Fate.PENDING])
@@ -45,7 +45,7 @@ class Store(dict):
 
 @given(expected=st.sets(positions), settled=st.dictionaries(positions, fates))
 def test_every_message_is_counted_once(expected, settled):
-    progress = Progress()
+    progress = DeliveryState()
     for position in expected:
         progress.expect(position)
         progress.expect(position)
@@ -62,12 +62,12 @@ def test_every_message_is_counted_once(expected, settled):
 
 @given(expected=st.sets(positions), settled=st.sets(positions))
 def test_progress_survives_json(expected, settled):
-    progress = Progress()
+    progress = DeliveryState()
     for position in expected:
         progress.expect(position)
     for position in settled:
         progress.settle(position=position, delivery=Delivery(fate=Fate.FAILED, code="NO_ROUTE"))
-    twin = Progress.from_json(json.loads(json.dumps(progress.to_json())))
+    twin = DeliveryState.from_json(json.loads(json.dumps(progress.to_json())))
     assert twin.tally == progress.tally
     assert [twin.is_pending(n) for n in range(5001)] == [progress.is_pending(n) for n in range(5001)]
 
@@ -78,12 +78,12 @@ def test_progress_survives_json(expected, settled):
 )
 def test_anything_else_is_no_progress(kept):
     with pytest.raises(ValueError, match="not the progress"):
-        Progress.from_json(kept)
+        DeliveryState.from_json(kept)
 
 
 @given(expected=st.sets(positions, max_size=300), data=st.data())
 def test_only_some_of_the_pending(expected, data):
-    progress = Progress()
+    progress = DeliveryState()
     for position in expected:
         progress.expect(position)
     ranks = sorted(data.draw(st.sets(st.integers(0, len(expected) - 1)))) if expected else []
@@ -113,7 +113,7 @@ def test_a_store_brings_back_what_was_known(kit, carrier):
 
 def half_pending(count):
     chance = random.Random(1)
-    large = Progress()
+    large = DeliveryState()
     for number in range(count):
         if chance.random() < 0.5:
             large.expect(number)
@@ -121,7 +121,7 @@ def half_pending(count):
 
 
 def test_a_large_campaign_is_kept_in_small_values():
-    known, store = Known(fingerprint="f", progress=(half_pending(800_000),)), Store()
+    known, store = Checkpoint(fingerprint="f", progress=(half_pending(800_000),)), Store()
     remember(store=store, known=known)
     assert sum(len(str(value)) for value in store.values()) > PART_SIZE
     assert recall(store=store, fingerprint="f").progress[0].tally == known.progress[0].tally
@@ -129,11 +129,13 @@ def test_a_large_campaign_is_kept_in_small_values():
 
 def test_a_trigger_is_given_no_more_than_fits():
     for count, fits in ((200_000, True), (400_000, False)):
-        known = Known(fingerprint="f", progress=(half_pending(count),), calls=7, failures=2, cursor=(0, 5))
+        known = Checkpoint(
+            fingerprint="f", progress=(half_pending(count),), calls=7, failures=2, cursor=(0, 5)
+        )
         small, whole = known.to_small_json()
         assert whole is fits
         assert len(json.dumps(small)) <= HANDED_OVER
-        back = Known.from_json(json.loads(json.dumps(small)), fingerprint="f")
+        back = Checkpoint.from_json(json.loads(json.dumps(small)), fingerprint="f")
         assert (back.calls, back.failures) == (7, 2)
         assert (back.progress is not None) is fits
         # without progress the round begins at the top, or some would never be asked
@@ -172,7 +174,7 @@ def test_a_torn_write_leaves_what_was_remembered_before(writes):
             self.left -= 1
             super().set(key, value)
 
-    store, old = Dying(), Known(fingerprint="f", progress=(half_pending(800_000),), calls=1)
+    store, old = Dying(), Checkpoint(fingerprint="f", progress=(half_pending(800_000),), calls=1)
     for calls in (0, 1):
         remember(store=store, known=replace(old, calls=calls))
     store.left = writes
@@ -196,8 +198,8 @@ def test_another_campaign_or_another_sample_starts_from_nothing(kit, carrier):
 @pytest.mark.parametrize("damage", [{"cursor": 7}, {"calls": None}, {"progress": [{}]}, {"next_at": "soon"}])
 def test_damaged_knowledge_is_none(kit, carrier, damage):
     known = looked(kit, carrier)
-    assert Known.from_json({**known.to_json(), **damage}, fingerprint=known.fingerprint) is None
-    assert Known.from_json(None, fingerprint=known.fingerprint) is None
+    assert Checkpoint.from_json({**known.to_json(), **damage}, fingerprint=known.fingerprint) is None
+    assert Checkpoint.from_json(None, fingerprint=known.fingerprint) is None
 
 
 def test_forgetting(kit, carrier):

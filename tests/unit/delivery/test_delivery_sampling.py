@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.delivery.campaigns import watched
-from airflow_provider_aliyunsms.delivery.events import Ending
+from airflow_provider_aliyunsms.delivery.events import DeliveryResult
 from airflow_provider_aliyunsms.delivery.sampling import draw, wilson
 from airflow_provider_aliyunsms.delivery.state import Tally
 from airflow_provider_aliyunsms.delivery.tracking import scan
@@ -142,7 +142,7 @@ def test_a_sample_of_everyone_is_no_estimate(kit, carrier, sample_size):
 )
 def test_the_parts_of_a_sample_add_up(tally, percent, expired):
     verdict = judge(tally=tally, ratio=percent / 100, expired=expired, estimated=True)
-    ending = Ending(verdict=verdict, campaign_id="c", tally=tally, population=10_000)
+    ending = DeliveryResult(verdict=verdict, campaign_id="c", tally=tally, population=10_000)
     if tally.accepted:
         found = ending.as_xcom()
         sample = found["sample"]

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_aliyunsms.delivery.checkpoint import Known
-from airflow_provider_aliyunsms.delivery.events import Ending, error_event, read_event
+from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
+from airflow_provider_aliyunsms.delivery.events import DeliveryResult, error_event, read_event
 from airflow_provider_aliyunsms.delivery.state import Tally
 from airflow_provider_aliyunsms.delivery.verdict import Verdict, error_of
 from airflow_provider_aliyunsms.exceptions import (
@@ -126,7 +126,7 @@ def handed_over(watch, *, now):
     """Give what the next process finds in the arguments of its trigger."""
     small, whole = watch.known(now=now).to_small_json()
     assert whole
-    return Known.from_json(json.loads(json.dumps(small)), fingerprint=small["fingerprint"])
+    return Checkpoint.from_json(json.loads(json.dumps(small)), fingerprint=small["fingerprint"])
 
 
 def test_any_number_of_restarts_ends_in_the_same_counts(kit, carrier):
@@ -161,7 +161,7 @@ TALLY = Tally(delivered=1, failed=3, pending=2, errors={"A": 1, "B": 2})
 
 
 def test_an_ending_survives_the_database():
-    ending = Ending(verdict=Verdict.TOO_FEW, campaign_id="spring", tally=TALLY, calls=9)
+    ending = DeliveryResult(verdict=Verdict.TOO_FEW, campaign_id="spring", tally=TALLY, calls=9)
     for each in (ending, replace(ending, population=1000)):
         assert read_event(json.loads(json.dumps(each.as_event()))) == each
     assert list(ending.as_xcom()["errors"]) == ["B", "A"]
