@@ -4,12 +4,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import zlib
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aliyunsms.delivery.state import DeliveryState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
 
 HANDED_OVER = 40_000
 """Characters that travel in the arguments of a trigger: MySQL keeps 64 KB of them, encrypted."""
@@ -108,13 +115,57 @@ class Store(Protocol):
         ...
 
 
-def remember(*, store: Store, known: Checkpoint) -> None:
+class CheckpointStore:
     """
-    Write the parts first and the head last, and never over the parts the head still names.
+    Keep one checkpoint in Airflow's task state store (3.3 and later), where there is one.
 
-    A write that is torn leaves what was remembered before.
+    A store that fails is tolerated and logged: then messages are asked for once more, and nothing is lost.
+
+    :param store: the store of the task, None where Airflow has none: then nothing is kept and nothing found.
     """
-    text = json.dumps(known.to_json(), separators=(",", ":"))
+
+    def __init__(self, store: Store | None) -> None:
+        self._store = store
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a store."""
+        return self._store is not None
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint in place of the one before; a write that is torn leaves the one before."""
+        if self._store is not None:
+            with _tolerated("kept"):
+                _write(store=self._store, checkpoint=checkpoint)
+
+    def load(self, *, fingerprint: str) -> Checkpoint | None:
+        """Return what was saved for these campaigns, None when there is nothing whole."""
+        if self._store is not None:
+            with _tolerated("read"):
+                return _read(store=self._store, fingerprint=fingerprint)
+        return None
+
+    def clear(self) -> None:
+        """Make the next :meth:`load` find nothing, so that a cleared task asks for everyone again."""
+        if self._store is not None:
+            with _tolerated("forgotten"):
+                if self._store.get(HEAD) is not None:
+                    self._store.set(HEAD, {})
+
+
+@contextmanager
+def _tolerated(what: str) -> Iterator[None]:
+    """Go on without a store that fails: it only means asking again, or being told once more what was found."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - Airflow's stores fail in many ways, and none may end a sensor
+        log.warning("The progress could not be %s: %s", what, type(error).__name__)
+
+
+def _write(*, store: Store, checkpoint: Checkpoint) -> None:
+    text = json.dumps(checkpoint.to_json(), separators=(",", ":"))
+    # Invariant: the parts are written first, the head last, and never over the parts the head still names. In any
+    # other order a process that dies in between leaves a head whose parts are half of one and half of another.
     side = 1 - _side(store.get(HEAD))
     parts = [text[start : start + PART_SIZE] for start in range(0, len(text), PART_SIZE)]
     for number, part in enumerate(parts):
@@ -122,8 +173,7 @@ def remember(*, store: Store, known: Checkpoint) -> None:
     store.set(HEAD, {"side": side, "parts": len(parts), "crc": zlib.crc32(text.encode())})
 
 
-def recall(*, store: Store, fingerprint: str) -> Checkpoint | None:
-    """Return what was remembered of these campaigns, None when it is nothing whole."""
+def _read(*, store: Store, fingerprint: str) -> Checkpoint | None:
     head = store.get(HEAD)
     if not isinstance(head, dict):
         return None
@@ -132,12 +182,6 @@ def recall(*, store: Store, fingerprint: str) -> Checkpoint | None:
         return Checkpoint.from_json(json.loads(text), fingerprint=fingerprint) if text else None
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def forget(*, store: Store) -> None:
-    """Make the next :func:`recall` find nothing, so that a cleared task asks for everyone again."""
-    if store.get(HEAD) is not None:
-        store.set(HEAD, {})
 
 
 def _text(*, store: Store, head: Mapping[str, Any]) -> str | None:

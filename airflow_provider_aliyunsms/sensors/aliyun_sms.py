@@ -6,15 +6,15 @@ from __future__ import annotations
 import math
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
+from airflow_provider_aliyunsms.delivery.checkpoint import CheckpointStore
 from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
 from airflow_provider_aliyunsms.private import Private, unwrap
 from airflow_provider_aliyunsms.sensors.deferral import describe, result_of, softly, time_for, trigger_for
-from airflow_provider_aliyunsms.sensors.memory import SensorMemory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,25 +160,25 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         """Ask once for every pending message."""
         from airflow_provider_aliyunsms.delivery.verdict import Verdict
 
-        memory = self._memory(context)
+        checkpoints = self._checkpoints(context)
         if self._watch is None:
             campaigns = self._campaigns()
-            known = memory.recall(fingerprint=self._fingerprint(campaigns))
+            known = checkpoints.load(fingerprint=self._fingerprint(campaigns))
             self._watch = self._make_watch(campaigns=campaigns, known=known)
         watch = self._watch
-        # without a memory the next process would begin with the same messages again
-        until = time.monotonic() + LEG if memory.exists else math.inf
+        # without a store the next process would begin with the same messages again
+        until = time.monotonic() + LEG if checkpoints.exists else math.inf
         try:
             verdict = watch.look(now=time.time, should_stop=lambda: time.monotonic() > until)
             with self._softly():
                 result = None if verdict is Verdict.WAIT else self._end(watch.ending(verdict))
         except Exception:
-            memory.remember(watch.known(now=time.time()).for_new_try())
+            checkpoints.save(watch.known(now=time.time()).for_new_try())
             raise
         if result is None:
-            memory.remember(watch.known(now=time.time()))
+            checkpoints.save(watch.known(now=time.time()))
             return False
-        memory.forget()
+        checkpoints.clear()
         return PokeReturnValue(is_done=True, xcom_value=result)
 
     def execute_complete(self, context: Context, event: Any) -> dict[str, Any]:
@@ -190,35 +190,35 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
         from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
 
-        memory = self._memory(context)
+        checkpoints = self._checkpoints(context)
         with self._softly():
             learned = read_progress(event)
             if learned is not None:
                 campaigns = self._campaigns()
                 known = Checkpoint.from_json(learned, fingerprint=self._fingerprint(campaigns))
                 if known is not None:
-                    memory.remember(known)
+                    checkpoints.save(known)
                 self._hand_over(campaigns=campaigns, known=known)
             result = self._end(read_event(event))
-        memory.forget()
+        checkpoints.clear()
         return result
 
     def _look_and_defer(self, context: Context) -> dict[str, Any]:
         from airflow_provider_aliyunsms.delivery.verdict import Verdict
 
-        memory = self._memory(context)
+        checkpoints = self._checkpoints(context)
         campaigns = self._campaigns()
-        known = memory.recall(fingerprint=self._fingerprint(campaigns))
+        known = checkpoints.load(fingerprint=self._fingerprint(campaigns))
         # only a new try of a deferrable sensor comes here: it has all its calls again
         watch = self._make_watch(campaigns=campaigns, known=known and known.for_new_try())
         until = time.monotonic() + FIRST_LOOK
         verdict = watch.look(now=time.time, should_stop=lambda: time.monotonic() > until)
         if verdict is Verdict.WAIT:
             known = watch.known(now=time.time())
-            memory.remember(known)
+            checkpoints.save(known)
             self._hand_over(campaigns=campaigns, known=known)
         result = self._end(watch.ending(verdict))
-        memory.forget()
+        checkpoints.clear()
         return result
 
     def _hand_over(self, *, campaigns: Sequence[WatchedCampaign], known: Checkpoint | None) -> None:
@@ -282,11 +282,11 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             sample_size=self.sample_size,
         )
 
-    def _memory(self, context: Context) -> SensorMemory:
-        """Return the memory; pokes that share a process need none."""
+    def _checkpoints(self, context: Context) -> CheckpointStore:
+        """Return the store of the checkpoint; pokes that share a process need none."""
         if self.reschedule or self.deferrable:
-            return SensorMemory.of(context)
-        return SensorMemory(None)
+            return CheckpointStore(cast("dict[str, Any]", context).get("task_state_store"))
+        return CheckpointStore(None)
 
     def _end(self, ending: DeliveryResult) -> dict[str, Any]:
         return result_of(ending, ratio=self.min_delivered_ratio)

@@ -13,7 +13,7 @@ from contextlib import closing
 
 import pytest
 
-from airflow_provider_aliyunsms.api import departure
+from airflow_provider_aliyunsms.api import connection as connections
 from airflow_provider_aliyunsms.api.endpoints import Endpoint
 from airflow_provider_aliyunsms.api.signature import Envelope, sign_acs3
 from airflow_provider_aliyunsms.api.transport import Transport
@@ -283,7 +283,7 @@ def test_a_connection_that_idled_too_long_is_not_used_again(
 ):
     server = answering(http(OK))
     transport.send(request_to(server.endpoint))
-    monkeypatch.setattr(departure, "_IDLE_LIMIT_SECONDS", 0.0)
+    monkeypatch.setattr(connections, "_IDLE_LIMIT_SECONDS", 0.0)
     transport.send(request_to(server.endpoint))
     assert server.connections == 2
 

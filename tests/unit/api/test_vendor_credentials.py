@@ -261,8 +261,8 @@ def test_the_role_of_an_ecs_instance(monkeypatch, options):
 # ---- what the environment says, in a process of its own because the package reads it when imported ----
 
 ASK = """
-from airflow_provider_aliyunsms.api.vendor_credentials import Recipe, VendorCredentials
-found = VendorCredentials(Recipe(credential_type="{}"))()
+from airflow_provider_aliyunsms.api.vendor_credentials import CredentialsConfig, VendorCredentials
+found = VendorCredentials(CredentialsConfig(credential_type="{}"))()
 print(found.access_key_id, found.security_token)
 """
 
@@ -316,9 +316,9 @@ def test_the_variables_of_a_type_fill_in_for_its_fields(tmp_path):
 def test_without_the_package_the_error_names_the_extra():
     code = (
         "import sys; sys.modules['alibabacloud_credentials'] = None\n"
-        "from airflow_provider_aliyunsms.api.vendor_credentials import Recipe, VendorCredentials\n"
+        "from airflow_provider_aliyunsms.api.vendor_credentials import CredentialsConfig, VendorCredentials\n"
         "from airflow_provider_aliyunsms.exceptions import CredentialsError\n"
-        "try: VendorCredentials(Recipe(credential_type='default'))\n"
+        "try: VendorCredentials(CredentialsConfig(credential_type='default'))\n"
         "except CredentialsError as error: print(error)"
     )
     done = subprocess.run(

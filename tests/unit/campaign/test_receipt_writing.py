@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
-from airflow_provider_aliyunsms.campaign import receipt_writing
+from airflow_provider_aliyunsms.campaign.receipts import encoders
 from airflow_provider_aliyunsms.campaign.receipts.files import RECEIPT_ENDINGS, write_receipts
 from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 
@@ -93,7 +93,7 @@ def parquet_one_by_one(receipts, *, row_group):
 @settings(deadline=None)
 @given(runs=st.lists(runs_of(), max_size=6), size=st.sampled_from([1, 2, 3, 5, 2000]))
 def test_a_file_is_the_one_that_is_written_one_by_one(api, ending, runs, size):
-    with mock.patch.multiple(receipt_writing, _BLOCK=size, _ROW_GROUP=size):
+    with mock.patch.multiple(encoders, _BLOCK=size, _ROW_GROUP=size):
         assert by_run(runs, ending, api=api) == one_by_one(runs, ending, api=api, row_group=size)
 
 

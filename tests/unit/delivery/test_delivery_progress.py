@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import random
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -18,9 +17,7 @@ from airflow_provider_aliyunsms.delivery.checkpoint import (
     HANDED_OVER,
     PART_SIZE,
     Checkpoint,
-    forget,
-    recall,
-    remember,
+    CheckpointStore,
 )
 from airflow_provider_aliyunsms.delivery.state import DeliveryState
 
@@ -103,8 +100,8 @@ def looked(kit, carrier, count=3):
 
 def test_a_store_brings_back_what_was_known(kit, carrier):
     known, store = looked(kit, carrier), Store()
-    remember(store=store, known=known)
-    back = recall(store=store, fingerprint=known.fingerprint)
+    CheckpointStore(store).save(known)
+    back = CheckpointStore(store).load(fingerprint=known.fingerprint)
     assert back.to_json() == known.to_json()
     assert [back.progress[0].is_pending(n) for n in range(3)] == [False, True, True]
     assert (back.failures, back.calls) == (3, 3)
@@ -122,9 +119,9 @@ def half_pending(count):
 
 def test_a_large_campaign_is_kept_in_small_values():
     known, store = Checkpoint(fingerprint="f", progress=(half_pending(800_000),)), Store()
-    remember(store=store, known=known)
+    CheckpointStore(store).save(known)
     assert sum(len(str(value)) for value in store.values()) > PART_SIZE
-    assert recall(store=store, fingerprint="f").progress[0].tally == known.progress[0].tally
+    assert CheckpointStore(store).load(fingerprint="f").progress[0].tally == known.progress[0].tally
 
 
 def test_a_trigger_is_given_no_more_than_fits():
@@ -155,10 +152,10 @@ def damages(store):
 
 def test_a_damaged_store_remembers_nothing(kit, carrier):
     known, store = looked(kit, carrier), Store()
-    remember(store=store, known=known)
-    assert recall(store=store, fingerprint=known.fingerprint) is not None
+    CheckpointStore(store).save(known)
+    assert CheckpointStore(store).load(fingerprint=known.fingerprint) is not None
     for damaged in damages(store):
-        assert recall(store=damaged, fingerprint=known.fingerprint) is None
+        assert CheckpointStore(damaged).load(fingerprint=known.fingerprint) is None
 
 
 @pytest.mark.parametrize("writes", range(6))
@@ -176,23 +173,22 @@ def test_a_torn_write_leaves_what_was_remembered_before(writes):
 
     store, old = Dying(), Checkpoint(fingerprint="f", progress=(half_pending(800_000),), calls=1)
     for calls in (0, 1):
-        remember(store=store, known=replace(old, calls=calls))
+        CheckpointStore(store).save(replace(old, calls=calls))
     store.left = writes
-    with suppress(ConnectionResetError):
-        remember(store=store, known=replace(old, calls=2))
-    back = recall(store=store, fingerprint="f")
+    CheckpointStore(store).save(replace(old, calls=2))
+    back = CheckpointStore(store).load(fingerprint="f")
     assert back.calls == (2 if writes >= HEAD_IS_LAST else 1)
     assert back.progress[0].tally == old.progress[0].tally
 
 
 def test_another_campaign_or_another_sample_starts_from_nothing(kit, carrier):
     known, store = looked(kit, carrier), Store()
-    remember(store=store, known=known)
+    CheckpointStore(store).save(known)
     for other in (
         fingerprint(watched(kit.xcom([], digest="other"))),
         fingerprint(watched(kit.xcom([kit.receipt(n) for n in kit.numbers(3)])), sample_size=2),
     ):
-        assert recall(store=store, fingerprint=other) is None
+        assert CheckpointStore(store).load(fingerprint=other) is None
 
 
 @pytest.mark.parametrize("damage", [{"cursor": 7}, {"calls": None}, {"progress": [{}]}, {"next_at": "soon"}])
@@ -204,8 +200,8 @@ def test_damaged_knowledge_is_none(kit, carrier, damage):
 
 def test_forgetting(kit, carrier):
     known, store = looked(kit, carrier), Store()
-    forget(store=store)
+    CheckpointStore(store).clear()
     assert not store
-    remember(store=store, known=known)
-    forget(store=store)
-    assert recall(store=store, fingerprint=known.fingerprint) is None
+    CheckpointStore(store).save(known)
+    CheckpointStore(store).clear()
+    assert CheckpointStore(store).load(fingerprint=known.fingerprint) is None
