@@ -1,38 +1,87 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The calls of both APIs that this package makes.
+Make the calls of both APIs that this package needs.
 
-Send calls make one attempt: the APIs are not idempotent, and a repeated call is a second message on a phone. Read
-calls are in ``queries.py``.
+A send call makes one attempt: the APIs are not idempotent, and a repeated call is a second message on a phone. A read
+call is repeated on passing errors. Everything travels in the form body, because proxies log URLs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_aliyunsms.api.forms import batch_sms_form, globe_form, sms_form
-from airflow_provider_aliyunsms.api.models import GlobeResponse, SendResponse
-from airflow_provider_aliyunsms.api.queries import Queries
-from airflow_provider_aliyunsms.api.responses import number_of, request_id_of, text_of, texts_of
+from airflow_provider_aliyunsms.api.models import (
+    GlobeResponse,
+    MessageStatus,
+    SendDetail,
+    SendDetailsPage,
+    SendResponse,
+    SignListAnswer,
+)
+from airflow_provider_aliyunsms.api.responses import (
+    UNREADABLE,
+    accepted_fields,
+    is_no_record,
+    number_of,
+    request_id_of,
+    rows_of,
+    text_of,
+    texts_of,
+)
+from airflow_provider_aliyunsms.api.retrying import ReadRetries
+from airflow_provider_aliyunsms.api.signature import Envelope, sign_acs3
+from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
+from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_aliyunsms.api.credentials import Credentials, CredentialsProvider
+    from airflow_provider_aliyunsms.api.endpoints import Endpoint
     from airflow_provider_aliyunsms.api.forms import JsonTexts
     from airflow_provider_aliyunsms.api.responses import Answer
-    from airflow_provider_aliyunsms.api.signature import Envelope
+    from airflow_provider_aliyunsms.api.transport import Transport
+    from airflow_provider_aliyunsms.products import Product
+
+_SENDS: Final = frozenset({CHINA.action, "SendSms", GLOBE.action})
+_MOST_SIGNERS: Final = 10_000
 
 
-class AliyunSmsClient(Queries):
+class AliyunSmsClient:
     """
-    Both APIs behind one door; safe to share between threads.
+    Call both APIs; safe to share between threads.
 
-    :param credentials: asked before every signature; a replay after a lost answer is signed as its first copy was.
+    :param credentials: asked before every signature; a replay after a lost response is signed as its first copy was.
     :param china: the endpoint of the 2017-05-25 API.
     :param globe: the endpoint of the 2018-05-01 API.
     :param transport: makes the attempts; closed by :meth:`close`.
     :param read_retries: how read calls are repeated.
     """
+
+    def __init__(
+        self,
+        *,
+        credentials: CredentialsProvider,
+        china: Endpoint,
+        globe: Endpoint,
+        transport: Transport,
+        read_retries: ReadRetries | None = None,
+    ) -> None:
+        self._credentials = credentials
+        self._endpoints = {CHINA: china, GLOBE: globe}
+        self._transport = transport
+        self._read_retries = read_retries or ReadRetries()
+        self._signers: dict[str, Credentials] = {}
+
+    def signer(self) -> str:
+        """Return a hash that stands for the AccessKey ID in use, so that a ledger can tell one from another."""
+        return hashlib.blake2b(self._credentials().access_key_id.encode(), digest_size=6).hexdigest()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._transport.close()
 
     def send_batch_sms(
         self,
@@ -74,7 +123,7 @@ class AliyunSmsClient(Queries):
             sms_up_extend_codes=sms_up_extend_codes,
             out_id=out_id,
         )
-        return _send_answer(self._call("SendBatchSms", form, envelope=envelope))
+        return _send_answer(self._call(CHINA.action, form, envelope=envelope))
 
     def send_sms(
         self,
@@ -150,7 +199,7 @@ class AliyunSmsClient(Queries):
             validity_period=validity_period,
             channel_id=channel_id,
         )
-        answer = self._call("BatchSendMessageToGlobe", form, globe=True, envelope=envelope)
+        answer = self._call(GLOBE.action, form, product=GLOBE, envelope=envelope)
         return GlobeResponse(
             request_id=request_id_of(answer),
             success_count=number_of(answer, "SuccessCount"),
@@ -159,6 +208,142 @@ class AliyunSmsClient(Queries):
             ids_given=answer.get("MessageIdList") not in (None, ""),
         )
 
+    def query_send_details(
+        self,
+        *,
+        phone_number: str,
+        send_date: str,
+        page_size: int = 50,
+        current_page: int = 1,
+        biz_id: str | None = None,
+    ) -> SendDetailsPage:
+        """
+        Look up what was sent to one number on one day. Free; repeated on passing errors.
+
+        https://help.aliyun.com/document_detail/419277.html
+
+        :param phone_number: one number.
+        :param send_date: ``yyyyMMdd`` in UTC+8, within the last 30 days.
+        :param page_size: 1 to 50.
+        :param current_page: from 1.
+        :param biz_id: only this send.
+        :raises ApiError: the last attempt's.
+        """
+        form = {
+            "PhoneNumber": phone_number,
+            "SendDate": send_date,
+            "PageSize": str(page_size),
+            "CurrentPage": str(current_page),
+        }
+        if biz_id:
+            form["BizId"] = biz_id
+        return self._read_retries.call(lambda: self._send_details(form))
+
+    def query_message(self, *, message_id: str) -> MessageStatus:
+        """
+        Look up one message of the 2018-05-01 API. Free; repeated on passing errors.
+
+        https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
+
+        :param message_id: an id from :meth:`batch_send_message_to_globe`.
+        :raises ApiError: the last attempt's; no record, or none yet, is a status of None and no error.
+        """
+        return self._read_retries.call(lambda: self._message_status(message_id))
+
+    def query_sms_sign_list(self, *, page_index: int = 1, page_size: int = 1) -> SignListAnswer:
+        """
+        List signatures, to test a connection: free and without effect; repeated on passing errors.
+
+        https://help.aliyun.com/document_detail/419282.html
+
+        :param page_index: from 1.
+        :param page_size: 1 to 50.
+        :raises CampaignDoomedError: key, secret or permission is wrong.
+        """
+        form = {"PageIndex": str(page_index), "PageSize": str(page_size)}
+        answer = self._read_retries.call(lambda: self._call("QuerySmsSignList", form))
+        return SignListAnswer(total_count=number_of(answer, "TotalCount"), request_id=request_id_of(answer))
+
+    def _call(
+        self,
+        action: str,
+        form: Mapping[str, str],
+        *,
+        product: Product = CHINA,
+        envelope: Envelope | None = None,
+    ) -> Answer:
+        envelope = envelope or Envelope.new()
+        credentials = self._signers.get(envelope.nonce) or self._credentials()
+        request = sign_acs3(
+            endpoint=self._endpoints[product],
+            action=action,
+            version=product.version,
+            query={},
+            form=form,
+            credentials=credentials,
+            envelope=envelope,
+        )
+        try:
+            answer = accepted_fields(self._transport.send(request), action=action, product=product)
+        except AmbiguousOutcomeError:
+            # A replay proves something only if it is identical, also when the AccessKey was renewed in between.
+            if action in _SENDS and len(self._signers) < _MOST_SIGNERS:
+                self._signers[envelope.nonce] = credentials
+            raise
+        self._signers.pop(envelope.nonce, None)
+        return answer
+
+    def _send_details(self, form: Mapping[str, str]) -> SendDetailsPage:
+        try:
+            answer = self._call("QuerySendDetails", form)
+        except AmbiguousOutcomeError as error:
+            if is_no_record(error, product=CHINA):
+                return SendDetailsPage(total_count=0, details=(), request_id=error.request_id)
+            raise
+        rows = rows_of(answer, "SmsSendDetailDTOs", "SmsSendDetailDTO")
+        total = number_of(answer, "TotalCount")
+        if rows is None or total is None:
+            # An empty page would read as "nothing was sent".
+            raise AmbiguousOutcomeError(
+                "QuerySendDetails: the records cannot be read.",
+                code=UNREADABLE,
+                request_id=request_id_of(answer),
+                advice="Look in the console.",
+            )
+        return SendDetailsPage(
+            total_count=total,
+            details=tuple(_send_detail(row) for row in rows),
+            request_id=request_id_of(answer),
+        )
+
+    def _message_status(self, message_id: str) -> MessageStatus:
+        try:
+            answer = self._call("QueryMessage", {"MessageId": message_id}, product=GLOBE)
+        except AmbiguousOutcomeError as error:
+            if is_no_record(error, product=GLOBE):
+                return MessageStatus(
+                    status=None, error_code=None, message_id=message_id, request_id=error.request_id
+                )
+            raise
+        return MessageStatus(
+            status=number_of(answer, "Status"),
+            error_code=text_of(answer, "ErrorCode"),
+            message_id=message_id,
+            request_id=request_id_of(answer),
+        )
+
 
 def _send_answer(answer: Answer) -> SendResponse:
     return SendResponse(biz_id=text_of(answer, "BizId"), request_id=request_id_of(answer))
+
+
+def _send_detail(row: Answer) -> SendDetail:
+    return SendDetail(
+        phone_number=text_of(row, "PhoneNum") or "",
+        send_status=number_of(row, "SendStatus") or 0,
+        err_code=text_of(row, "ErrCode"),
+        out_id=text_of(row, "OutId"),
+        send_date=text_of(row, "SendDate"),
+        receive_date=text_of(row, "ReceiveDate"),
+        template_code=text_of(row, "TemplateCode"),
+    )

@@ -23,9 +23,11 @@ from airflow_provider_aliyunsms.exceptions import (
     RequestRefusedError,
     ThrottledError,
 )
+from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.transport import HttpResponse
+    from airflow_provider_aliyunsms.products import Product
 
 
 Answer: TypeAlias = Mapping[str, Any]
@@ -50,14 +52,14 @@ def read_answer(body: bytes) -> Answer | None:
     return found if isinstance(found, dict) else None
 
 
-def answer_code(answer: Answer, *, globe: bool = False) -> str | None:
+def answer_code(answer: Answer, *, product: Product = CHINA) -> str | None:
     """
     Find the code, under the name this API should use or the other API's.
 
     :param answer: the fields.
-    :param globe: whether ``ResponseCode`` comes first.
+    :param product: whose API answered.
     """
-    names = ("ResponseCode", "Code") if globe else ("Code", "ResponseCode")
+    names = ("ResponseCode", "Code") if product is GLOBE else ("Code", "ResponseCode")
     return next((code for name in names if (code := text_of(answer, name))), None)
 
 
@@ -166,7 +168,7 @@ _LEVELS: Final = (
 _LONGEST_WAIT_MS: Final = 3_600_000
 
 
-def accepted_fields(http: HttpResponse, *, action: str, globe: bool) -> Answer:
+def accepted_fields(http: HttpResponse, *, action: str, product: Product) -> Answer:
     """
     Return the fields of an answer whose code is OK, raise the error of any other.
 
@@ -175,11 +177,11 @@ def accepted_fields(http: HttpResponse, *, action: str, globe: bool) -> Answer:
 
     :param http: the answer.
     :param action: the API's action, for the error's text.
-    :param globe: whether it is the 2018-05-01 API.
+    :param product: whose API answered.
     :raises ApiError: the subclass its code asks for.
     """
     answer = read_answer(http.body)
-    raw = answer_code(answer, globe=globe) if answer is not None else None
+    raw = answer_code(answer, product=product) if answer is not None else None
     if answer is None or raw is None:
         raise AmbiguousOutcomeError(
             f"{action}: the answer (HTTP {http.status}) cannot be read.",
@@ -188,15 +190,15 @@ def accepted_fields(http: HttpResponse, *, action: str, globe: bool) -> Answer:
             request_id=request_id_of(answer) if answer is not None else None,
             advice="Do not send it again before a look-up shows that nothing was accepted.",
         )
-    info = look_up_code(raw, http_status=http.status, globe=globe)
+    info = look_up_code(raw, http_status=http.status, product=product)
     if info.code_class is CodeClass.ACCEPTED:
         return answer
     raise _error(http, answer=answer, raw=raw, info=info, action=action)
 
 
-def is_no_record(error: ApiError, *, globe: bool) -> bool:
+def is_no_record(error: ApiError, *, product: Product) -> bool:
     """Whether a query call failed only because there is no such record, or not yet."""
-    return error.code is not None and look_up_code(error.code, globe=globe).code_class is CodeClass.QUERY
+    return error.code is not None and look_up_code(error.code, product=product).code_class is CodeClass.QUERY
 
 
 def _error(http: HttpResponse, *, answer: Answer, raw: str, info: CodeInfo, action: str) -> ApiError:

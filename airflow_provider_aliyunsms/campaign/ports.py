@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.signature import Envelope
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
     from airflow_provider_aliyunsms.campaign.outcomes import Outcome
+    from airflow_provider_aliyunsms.products import Product
 
 
 class Evidence(StrEnum):
@@ -68,10 +69,7 @@ class StatusChannel(Protocol):
 class Channel(StatusChannel, Protocol):
     """What the sender sees of a channel."""
 
-    api: str
-    max_chunk_size: int
-    has_message_ids: bool
-    can_look_up: bool
+    product: Product
 
     def signer(self) -> str:
         """Return what stands for the AccessKey that would sign now; a hash, never the key id."""

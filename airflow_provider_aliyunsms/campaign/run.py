@@ -171,14 +171,14 @@ class Campaign:
         }
 
     def _keep_receipts(self, spool: Spool, opening: Opening) -> dict[str, Any]:
-        receipts = Receipts(runs=spool.receipts(), api=self._plan.channel.api, at=opening.started_at)
+        receipts = Receipts(runs=spool.receipts(), product=self._plan.channel.product, at=opening.started_at)
         return self._plan.keep_receipts(receipts, spool.total)
 
     def _summary(self, *, spool: Spool, started_at: str, requests: int) -> dict[str, Any]:
         counts = spool.counts()
         return {
             "campaign_id": self._plan.campaign_id,
-            "api": self._plan.channel.api,
+            "api": self._plan.channel.product.action,
             "total": counts.total,
             "accepted": counts.accepted,
             "rejected": counts.rejected,

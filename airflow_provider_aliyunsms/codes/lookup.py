@@ -13,8 +13,9 @@ from airflow_provider_aliyunsms.codes.gateway import GATEWAY_CODES
 from airflow_provider_aliyunsms.codes.globe import GLOBE_CODES, OLD_GLOBE_CODES
 from airflow_provider_aliyunsms.codes.local import LOCAL_CODES
 from airflow_provider_aliyunsms.codes.model import CodeClass, CodeInfo
+from airflow_provider_aliyunsms.products import CHINA, GLOBE, PRODUCTS, Product
 
-__all__ = ["CodeClass", "CodeInfo", "all_codes", "look_up_code", "tidy_code"]
+__all__ = ["CodeClass", "CodeInfo", "all_codes", "explain", "look_up_code", "tidy_code"]
 
 _PREFIX: Final = re.compile(r"^is[vp]\.", re.IGNORECASE)
 _NOT_A_CODE: Final = re.compile(r"[^A-Za-z0-9_.:\-]+")
@@ -63,7 +64,7 @@ def tidy_code(code: str) -> str:
     return tidy.strip("_") or "UNREADABLE"
 
 
-def look_up_code(code: str, *, http_status: int = 200, globe: bool = False) -> CodeInfo:
+def look_up_code(code: str, *, http_status: int = 200, product: Product = CHINA) -> CodeInfo:
     """
     Say what a code means and allows.
 
@@ -73,10 +74,10 @@ def look_up_code(code: str, *, http_status: int = 200, globe: bool = False) -> C
     :param code: ``Code``, ``ResponseCode`` or ``ErrCode`` in any case, with or without ``isv.`` / ``isp.``.
     :param http_status: the status of the answer that carried it; families of gateway codes need a 4xx to be
         believed.
-    :param globe: whether the 2018-05-01 API answered; a few bare names mean something else there.
+    :param product: whose API answered; a few bare names mean something else in the other.
     """
     key = _key(code)
-    view = _GLOBE_VIEW if globe else _CHINA_VIEW
+    view = _GLOBE_VIEW if product is GLOBE else _CHINA_VIEW
     known = view.get(key)
     if known is None and (kin := _kin(key, http_status=http_status, view=view)):
         known = replace(kin, code=tidy_code(code))
@@ -112,10 +113,9 @@ def _unknown(code: str) -> CodeInfo:
 __all__ = ["LOCAL_CODES", "CodeInfo", "explain"]
 
 _OURS: Final = {info.code: info for info in LOCAL_CODES}
-_GLOBE: Final = "BatchSendMessageToGlobe"
 
 
-def explain(code: str | None, *, api: str = "SendBatchSms") -> CodeInfo:
+def explain(code: str | None, *, api: str = CHINA.action) -> CodeInfo:
     """
     Say what a code means and what to do; one that nobody knows is explained as unknown, never an error.
 
@@ -125,4 +125,4 @@ def explain(code: str | None, *, api: str = "SendBatchSms") -> CodeInfo:
     """
     if not code:
         code = "OK"
-    return _OURS.get(code) or look_up_code(code, globe=api == _GLOBE)
+    return _OURS.get(code) or look_up_code(code, product=PRODUCTS.get(api, CHINA))

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.products import PRODUCTS
 
-APIS = ("SendBatchSms", "BatchSendMessageToGlobe")
 KEPT_FIELDS = ("phone_number", "to", "outcome", "biz_id", "message_id", "out_id", "time")
 ADVICE = "Pass the output of a send operator, such as campaign=send.output, or a list of several."
 
@@ -154,8 +154,8 @@ def _watched_one(campaign: Any) -> WatchedCampaign:
             f"campaign holds {type(campaign).__name__} where a send task's result belongs", advice=ADVICE
         )
     api, accepted = campaign.get("api"), campaign.get("accepted")
-    if api not in APIS:
-        raise ConfigurationError(f"campaign needs api, one of {' and '.join(APIS)}", advice=ADVICE)
+    if api not in PRODUCTS:
+        raise ConfigurationError(f"campaign needs api, one of {' and '.join(PRODUCTS)}", advice=ADVICE)
     if isinstance(accepted, bool) or not isinstance(accepted, int) or accepted < 0:
         raise ConfigurationError("campaign needs accepted, the number of accepted messages", advice=ADVICE)
     finished_at = parse_time(campaign.get("finished_at"))

@@ -12,6 +12,7 @@ from airflow_provider_aliyunsms.campaign.receipts.files import read_receipts
 from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, parse_time
 from airflow_provider_aliyunsms.delivery.state import DeliveryState
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.products import CHINA
 
 OpenReceipts = Callable[[str], AbstractContextManager[IO[bytes]]]
 
@@ -58,7 +59,7 @@ def as_tracked(*, receipt: Mapping[str, Any], api: str) -> Tracked | None:
     """Return the question for one receipt: China goes by number and date, Globe by message id."""
     accepted_at = parse_time(receipt.get("time"))
     message_id = receipt.get("message_id")
-    if api == "SendBatchSms":
+    if api == CHINA.action:
         number = receipt.get("phone_number")
         if not number or accepted_at is None or not receipt.get("out_id"):
             return None

@@ -13,6 +13,7 @@ from airflow_provider_aliyunsms.delivery.sampling import draw
 from airflow_provider_aliyunsms.delivery.tracking import scan
 from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
 from airflow_provider_aliyunsms.hooks.storage import open_receipts
+from airflow_provider_aliyunsms.products import CHINA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,4 +102,4 @@ def status_channel(*, api: str, client: AliyunSmsClient) -> StatusChannel:
     from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
     from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
 
-    return ChinaChannel(client=client) if api == ChinaChannel.api else GlobeChannel(client=client)
+    return ChinaChannel(client=client) if api == CHINA.action else GlobeChannel(client=client)

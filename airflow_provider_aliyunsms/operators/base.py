@@ -263,7 +263,7 @@ class AliyunSmsSendOperator(BaseOperator):
         from airflow_provider_aliyunsms.campaign.policy import SendPolicy
         from airflow_provider_aliyunsms.operators.parameters import check_range
 
-        check_range("chunk_size", self.chunk_size, low=1, high=self.make_channel().max_chunk_size)
+        check_range("chunk_size", self.chunk_size, low=1, high=self.make_channel().product.max_chunk_size)
         check_range("max_concurrency", self.max_concurrency, low=1, high=64)
         if self.max_qps is not None and self.max_qps <= 0:
             raise ConfigurationError("max_qps must be larger than 0, or None for no limit")

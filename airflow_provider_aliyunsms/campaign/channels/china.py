@@ -15,6 +15,7 @@ from airflow_provider_aliyunsms.codes.lookup import CodeClass, look_up_code
 from airflow_provider_aliyunsms.exceptions import (
     ApiError,
 )
+from airflow_provider_aliyunsms.products import CHINA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,10 +37,7 @@ SAMPLE = 3
 class ChinaChannel:
     """``SendBatchSms`` for one template; traces and fates through ``QuerySendDetails``."""
 
-    api = "SendBatchSms"
-    max_chunk_size = 100
-    has_message_ids = False
-    can_look_up = True
+    product = CHINA
 
     def __init__(
         self, *, client: AliyunSmsClient, template_code: str = "", now: Callable[[], datetime] | None = None
@@ -64,7 +62,7 @@ class ChinaChannel:
                 **_china_lists(members),
             )
         except ApiError as error:
-            return outcome_of(error, time=self._time(), globe=False)
+            return outcome_of(error, time=self._time(), product=self.product)
         return Outcome(kind=OutcomeKind.ACCEPTED, time=self._time(), biz_id=answer.biz_id)
 
     def look_up(self, *, chunk: Chunk, since: float) -> Evidence:

@@ -8,6 +8,8 @@ the call ended, so that policy stays in one place.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.codes.lookup import CodeClass, look_up_code
 from airflow_provider_aliyunsms.exceptions import (
@@ -20,8 +22,11 @@ from airflow_provider_aliyunsms.exceptions import (
     ThrottledError,
 )
 
+if TYPE_CHECKING:
+    from airflow_provider_aliyunsms.products import Product
 
-def outcome_of(error: ApiError, *, time: str, globe: bool) -> Outcome:
+
+def outcome_of(error: ApiError, *, time: str, product: Product) -> Outcome:
     """Translate what the client raised; whatever it does not know for certain stays ambiguous."""
     code = error.code or type(error).__name__
     if isinstance(error, NotSentError):
@@ -34,14 +39,14 @@ def outcome_of(error: ApiError, *, time: str, globe: bool) -> Outcome:
         return Outcome(kind=OutcomeKind.RELEASED, time=time, code=code, error=error)
     if isinstance(error, RequestRefusedError):
         return Outcome(
-            kind=OutcomeKind.REFUSED, time=time, code=code, lasting=_is_lasting(error, globe=globe)
+            kind=OutcomeKind.REFUSED, time=time, code=code, lasting=_is_lasting(error, product=product)
         )
     if not isinstance(error, AmbiguousOutcomeError):
         raise AliyunSmsError(f"a call ended in an error without a class: {type(error).__name__}") from error
     return Outcome(kind=OutcomeKind.AMBIGUOUS, time=time, code=code)
 
 
-def _is_lasting(error: RequestRefusedError, *, globe: bool) -> bool:
+def _is_lasting(error: RequestRefusedError, *, product: Product) -> bool:
     """Whether content or number were refused: flow control and the like depend on the moment instead."""
-    found = look_up_code(error.code or "", http_status=error.http_status or 200, globe=globe)
+    found = look_up_code(error.code or "", http_status=error.http_status or 200, product=product)
     return found.code_class in (CodeClass.RECIPIENT, CodeClass.REQUEST, CodeClass.CONTENT)

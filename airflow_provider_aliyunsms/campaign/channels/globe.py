@@ -12,6 +12,7 @@ from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, 
 from airflow_provider_aliyunsms.exceptions import (
     ApiError,
 )
+from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,10 +30,7 @@ FAILED_LIST = "FailedList"
 class GlobeChannel:
     """``BatchSendMessageToGlobe``; fates through ``QueryMessage``, traces through nothing at all."""
 
-    api = "BatchSendMessageToGlobe"
-    max_chunk_size = 1000
-    has_message_ids = True
-    can_look_up = False
+    product = GLOBE
 
     def __init__(
         self,
@@ -70,7 +68,7 @@ class GlobeChannel:
                 envelope=envelope,
             )
         except ApiError as error:
-            return outcome_of(error, time=self._time(), globe=True)
+            return outcome_of(error, time=self._time(), product=self.product)
         return globe_outcome(numbers=numbers, answer=answer, time=self._time())
 
     def look_up(self, *, chunk: Chunk, since: float) -> Evidence:  # noqa: ARG002 - the API has no such call

@@ -11,12 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
+    from airflow_provider_aliyunsms.products import Product
 
 INLINE_LIMIT = 100
 """Campaigns up to this size carry their receipts in the XCom; larger ones leave them in a file."""
-
-NUMBER_FIELDS = {"SendBatchSms": "phone_number", "BatchSendMessageToGlobe": "to"}
-ID_FIELDS = {"SendBatchSms": "biz_id", "BatchSendMessageToGlobe": "message_id"}
 
 Facts = tuple[str, str | None, str | None, str | None, str]
 
@@ -50,15 +48,15 @@ class Receipts:
     the million.
 
     :param runs: who and what became of them.
-    :param api: names the fields as that API does.
+    :param product: whose fields are named.
     :param at: the time for those that never came to be sent.
     """
 
-    def __init__(self, *, runs: Iterable[ReceiptRun], api: str, at: str) -> None:
+    def __init__(self, *, runs: Iterable[ReceiptRun], product: Product, at: str) -> None:
         self._runs = runs
         self._at = at
-        self._one_id = ID_FIELDS[api] == "biz_id"
-        self.fields = (NUMBER_FIELDS[api], "outcome", "code", ID_FIELDS[api], "out_id", "time")
+        self._one_id = not product.has_message_ids
+        self.fields = (product.number_field, "outcome", "code", product.id_field, "out_id", "time")
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         number_field, *others = self.fields

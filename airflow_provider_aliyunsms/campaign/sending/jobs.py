@@ -123,7 +123,7 @@ class Attempts:
 
     def _look_up(self, job: Job) -> Evidence:
         if not job.chunk.keys:
-            return Evidence.INCONCLUSIVE if self._channel.can_look_up else Evidence.IMPOSSIBLE
+            return Evidence.INCONCLUSIVE if self._channel.product.can_look_up else Evidence.IMPOSSIBLE
         return self._channel.look_up(chunk=job.chunk, since=job.signed_at)
 
     def _next_step(self, job: Job, look_up: Evidence) -> Step:

@@ -72,7 +72,9 @@ class Sender:
             signer=parts.channel.signer,
         )
         self._guards = StopConditions(policy=parts.policy, clock=parts.clock, stop_reason=parts.stop_reason)
-        self._window_chunks = window_chunks(parts.policy, with_message_ids=parts.channel.has_message_ids)
+        self._window_chunks = window_chunks(
+            parts.policy, with_message_ids=parts.channel.product.has_message_ids
+        )
         self._fresh = self._fresh_chunks()
         self._again: deque[Chunk] = deque()
         self._ready: deque[Job] = deque()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.codes.lookup import CodeClass, all_codes, look_up_code, tidy_code
+from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 KNOWN = {re.sub(r"^is[vp]\.", "", info.code).upper() for info in all_codes()}
 
@@ -33,7 +34,7 @@ def test_no_row_is_listed_twice():
 def test_prefix_and_case_do_not_matter(info, globe):
     bare = re.sub(r"^is[vp]\.", "", info.code)
     spellings = [info.code, bare, bare.lower(), f"isv.{bare}", f"ISP.{bare}", f" {bare} "]
-    found = {look_up_code(one, globe=globe).code_class for one in spellings}
+    found = {look_up_code(one, product=GLOBE if globe else CHINA).code_class for one in spellings}
     assert len(found) == 1
 
 
@@ -81,7 +82,7 @@ def test_numbers_that_may_work_again(code):
 
 def test_the_two_apis_differ():
     assert look_up_code("BLACK_KEY_CONTROL_LIMIT").code_class is CodeClass.RECIPIENT
-    assert look_up_code("BLACK_KEY_CONTROL_LIMIT", globe=True).code_class is CodeClass.CONTENT
+    assert look_up_code("BLACK_KEY_CONTROL_LIMIT", product=GLOBE).code_class is CodeClass.CONTENT
 
 
 @pytest.mark.parametrize(

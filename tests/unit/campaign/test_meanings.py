@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.codes.lookup import LOCAL_CODES, CodeClass, all_codes, explain, look_up_code
+from airflow_provider_aliyunsms.products import GLOBE
 
 PACKAGE = Path(__file__).parents[3] / "airflow_provider_aliyunsms"
 UNKNOWN = look_up_code("nobody knows this").meaning
@@ -50,9 +51,9 @@ def test_a_code_that_nobody_knows_is_no_error():
 
 def test_a_code_with_two_meanings_is_explained_as_its_api_means_it():
     differing = [
-        info.code for info in all_codes() if look_up_code(info.code) != look_up_code(info.code, globe=True)
+        info.code for info in all_codes() if look_up_code(info.code) != look_up_code(info.code, product=GLOBE)
     ]
     assert differing
     for code in differing:
         assert explain(code, api="SendBatchSms") == look_up_code(code)
-        assert explain(code, api="BatchSendMessageToGlobe") == look_up_code(code, globe=True)
+        assert explain(code, api="BatchSendMessageToGlobe") == look_up_code(code, product=GLOBE)
