@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
-from airflow_provider_aliyunsms.campaign.sending.workers import MakeWorkers, Workers
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.recipients import Dedupe
@@ -45,7 +44,6 @@ class Plan:
     :param occasion: the same for a try and its automatic retries, another one after a Clear.
     :param dry_run: do everything but write intents and send.
     :param positional: the campaign id is derived from a place in a list of mapped inputs.
-    :param make_workers: makes the pool of threads that do the calls.
     """
 
     campaign_id: str
@@ -64,7 +62,6 @@ class Plan:
     occasion: str = ""
     dry_run: bool = False
     positional: bool = False
-    make_workers: MakeWorkers = Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

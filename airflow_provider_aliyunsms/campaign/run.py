@@ -5,21 +5,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
 from airflow_provider_aliyunsms.audience.spool.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
-from airflow_provider_aliyunsms.campaign.clock import Clock
+from airflow_provider_aliyunsms.campaign.clock import Clock, utc_stamp
 from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger, Opening
 from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
-from airflow_provider_aliyunsms.campaign.parts import Parts
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
 from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 from airflow_provider_aliyunsms.campaign.sending.progress import ProgressReporter
 from airflow_provider_aliyunsms.campaign.sending.sender import Sender
+from airflow_provider_aliyunsms.campaign.sending.workers import MakeWorkers, Workers
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
 
 if TYPE_CHECKING:
@@ -37,11 +36,15 @@ class Campaign:
 
     :param plan: see :class:`Plan`.
     :param clock: the time.
+    :param make_workers: makes the pool of threads that do the calls.
     """
 
-    def __init__(self, *, plan: Plan, clock: Clock | None = None) -> None:
+    def __init__(
+        self, *, plan: Plan, clock: Clock | None = None, make_workers: MakeWorkers = Workers
+    ) -> None:
         self._plan = plan
         self._clock = clock or Clock()
+        self._make_workers = make_workers
 
     def run(self) -> Result:
         """
@@ -106,18 +109,15 @@ class Campaign:
         if opening.contested and self._plan.fenced:
             self._wait_for_orphan()
         progress = ProgressReporter(ledger=ledger, spool=spool, clock=self._clock)
-        parts = Parts(
-            channel=self._plan.channel,
+        sender = Sender(
+            plan=self._plan,
             ledger=ledger,
             spool=spool,
-            policy=self._plan.policy,
             clock=self._clock,
-            stop_reason=self._plan.stop_reason,
             on_progress=progress.show_if_due,
-            make_workers=self._plan.make_workers,
-            positional=self._plan.positional,
+            make_workers=self._make_workers,
+            resumed=opening.resumed,
         )
-        sender = Sender(parts=parts, resumed=opening.resumed)
         try:
             sender.run()
         except AliyunSmsError:
@@ -188,7 +188,7 @@ class Campaign:
             "errors": spool.errors(),
             "digest": spool.digest,
             "started_at": started_at,
-            "finished_at": datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "finished_at": utc_stamp(self._clock.now()),
         }
 
     def _say_goodbye(self, ledger: Ledger) -> None:

@@ -25,6 +25,7 @@ from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.ports import Evidence
 from airflow_provider_aliyunsms.campaign.run import Campaign
 from airflow_provider_aliyunsms.exceptions import CampaignDoomedError
+from airflow_provider_aliyunsms.products import CHINA
 
 SETTLE_TIME = 600.0
 NONCE_MEMORY = 900.0
@@ -125,12 +126,8 @@ class Gateway:
 class ScriptedChannel:
     """The wire, short-circuited to the gateway."""
 
-    api = "SendBatchSms"
-    max_chunk_size = 100
-    has_message_ids = False
-
     def __init__(self, *, gateway: Gateway, can_look_up: bool) -> None:
-        self.can_look_up = can_look_up
+        self.product = replace(CHINA, can_look_up=can_look_up)
         self._gateway = gateway
 
     def signer(self) -> str:
@@ -154,7 +151,7 @@ class ScriptedChannel:
         return replace(outcome, biz_id=f"biz-{chunk.out_id}") if kind == "accepted" else outcome
 
     def look_up(self, *, chunk, since) -> Evidence:
-        return self._gateway.find(chunk) if self.can_look_up else Evidence.IMPOSSIBLE
+        return self._gateway.find(chunk) if self.product.can_look_up else Evidence.IMPOSSIBLE
 
     def status(self, *, message):
         raise NotImplementedError("delivery is somebody else's test")
@@ -278,10 +275,9 @@ class World:
             keep_receipts=self._keep,
             stop_reason=stop_reason,
             occasion=f"clear-{self.clears}",
-            make_workers=self.make_workers,
             **plan_fields,
         )
-        return Campaign(plan=plan, clock=self.clock).run()
+        return Campaign(plan=plan, clock=self.clock, make_workers=self.make_workers).run()
 
     def slow_store(self, *, seconds: float, calls: int) -> None:
         """Let every write take so long, and so many calls end in that time."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aliyunsms.api.forms import JsonTexts
 from airflow_provider_aliyunsms.audience.content import shared_content
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
+from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
 from airflow_provider_aliyunsms.codes.lookup import CodeClass, look_up_code
@@ -103,7 +104,7 @@ class ChinaChannel:
             page += 1
 
     def _time(self) -> str:
-        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return utc_stamp(self._now().timestamp())
 
 
 def _china_lists(members: Members) -> dict[str, Any]:

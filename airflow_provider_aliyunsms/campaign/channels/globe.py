@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
+from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
 from airflow_provider_aliyunsms.exceptions import (
@@ -87,7 +88,7 @@ class GlobeChannel:
         return Delivery(fate=Fate.PENDING, code=answer.error_code or "PENDING")
 
     def _time(self) -> str:
-        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return utc_stamp(self._now().timestamp())
 
 
 def globe_outcome(*, numbers: Sequence[str], answer: GlobeResponse, time: str) -> Outcome:

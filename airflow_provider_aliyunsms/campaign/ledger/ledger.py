@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.ledger.fence import Fence
 from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window, open_window
 from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED
@@ -116,7 +116,11 @@ class Ledger:
         contested = self._fence is not None and self._guarded(self._fence.claim, "written")
         resumed = head["generation"] > 0 and not (resend and head["occasion"] != occasion)
         if not resumed:
-            head |= {"generation": head["generation"] + 1, "occasion": occasion, "started_at": self._stamp()}
+            head |= {
+                "generation": head["generation"] + 1,
+                "occasion": occasion,
+                "started_at": utc_stamp(self._now()),
+            }
         self._head = {**head, "owner": self._owner}
         summary = self._get(self._summary_key()) if resumed else None
         self._set(_HEAD, self._head)
@@ -145,7 +149,7 @@ class Ledger:
         window = open_window(
             number=self._windows + 1,
             seed=secrets.token_hex(8),
-            date=_stamp(at),
+            date=utc_stamp(at),
             at=round(at, 3),
             chunks=chunks,
             signer=signer,
@@ -206,13 +210,6 @@ class Ledger:
                 advice="Sending stopped before the next call. Check Airflow's API server, then let the task retry.",
             ) from error
 
-    def _stamp(self) -> str:
-        return _stamp(self._now())
-
 
 def _never_made(entry: Entry) -> bool:
     return entry.outcome is not None and entry.outcome.code == NOT_STARTED
-
-
-def _stamp(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.api.signature import Envelope
+from airflow_provider_aliyunsms.campaign.clock import parse_stamp, utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Channel, Evidence
 from airflow_provider_aliyunsms.campaign.sending.evidence import (
@@ -39,7 +39,7 @@ class Job:
     :param settling: True when its fate is to be found out rather than to be made.
     :param looked: how often evidence was sought.
     :param due: when to seek evidence next, in monotonic seconds.
-    :param ticket: what its turn depends on, see :class:`.gate.Gate`.
+    :param ticket: what its turn depends on, see :class:`.permits.StartPermits`.
     :param made_at: when it was begun, in monotonic seconds.
     :param ended_at: when it was done.
     :param attempted_before: when the last copy before a replay may have left.
@@ -64,7 +64,7 @@ class Job:
     @property
     def signed_at(self) -> float:
         """Seconds since the epoch."""
-        return datetime.strptime(self.entry.date, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+        return parse_stamp(self.entry.date)
 
 
 class Attempts:
@@ -119,7 +119,7 @@ class Attempts:
             job.entry.seen = True
             job.entry.attempted_at = job.attempted_before
             step = self._next_step(job, look_up)
-        return Outcome(kind=_KINDS[step], time=self._stamp(), code=_CODES.get(step))
+        return Outcome(kind=_KINDS[step], time=utc_stamp(self._clock.now()), code=_CODES.get(step))
 
     def _look_up(self, job: Job) -> Evidence:
         if not job.chunk.keys:
@@ -142,9 +142,6 @@ class Attempts:
         if step is Step.REPLAY and now - job.entry.attempted_at > REPLAY_SLACK:
             return Step.WAIT
         return step
-
-    def _stamp(self) -> str:
-        return datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _KINDS = {

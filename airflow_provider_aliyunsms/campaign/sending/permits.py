@@ -60,17 +60,17 @@ class StartPermits:
         self._stop_reason = stop_reason
         self._lock = threading.Lock()
         self._raised = 0
-        self._judged = 0
+        self._settled = 0
         self._closed = False
 
     @property
     def in_doubt(self) -> bool:
         """Whether an outcome that is not clear waits for the main thread."""
-        return self._raised != self._judged
+        return self._raised != self._settled
 
-    def admit(self, job: Job) -> None:
+    def issue(self, job: Job) -> None:
         """Let a job that is handed over now begin, unless something comes up before its turn."""
-        job.ticket = self._judged
+        job.ticket = self._settled
 
     def may_begin(self, job: Job) -> bool:
         """Whether a call may be made for a job now; asked by a worker thread right before it."""
@@ -95,9 +95,9 @@ class StartPermits:
                     self._raised += 1
         return outcome
 
-    def judged(self) -> None:
+    def settled(self) -> None:
         """Note that the main thread has drawn its conclusions from one outcome that was not clear."""
-        self._judged += 1
+        self._settled += 1
 
     def close(self) -> None:
         """Let nothing begin any more."""

@@ -24,57 +24,77 @@ from airflow_provider_aliyunsms.campaign.sending.stop_conditions import StopCond
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from airflow_provider_aliyunsms.campaign.parts import Parts
+    from airflow_provider_aliyunsms.audience.spool.spool import Spool
+    from airflow_provider_aliyunsms.campaign.clock import Clock
+    from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.plan import Plan
+    from airflow_provider_aliyunsms.campaign.sending.workers import MakeWorkers
 
 log = logging.getLogger(__name__)
 
 NAP = 0.2
 """Seconds after which the stop flag is looked at again while nothing happens."""
 
+WIND_DOWN = 3.0
+"""Seconds to wait for calls in flight when sending stops early."""
+
 
 class Sender:
     """
     Serve everybody who is still pending, once.
 
-    :param parts: see :class:`.parts.Parts`.
+    :param plan: channel, policy and what stops the sending.
+    :param ledger: the durable record, already opened.
+    :param spool: the audience, already loaded.
+    :param clock: the time.
+    :param on_progress: called after each step of the main thread.
+    :param make_workers: makes the pool of threads that do the calls.
     :param resumed: whether an earlier try may have made calls within the last second.
     """
 
-    def __init__(self, *, parts: Parts, resumed: bool) -> None:
-        self._parts = parts
-        self._policy = parts.policy
-        self._clock = parts.clock
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        ledger: Ledger,
+        spool: Spool,
+        clock: Clock,
+        on_progress: Callable[[], None],
+        make_workers: MakeWorkers,
+        resumed: bool,
+    ) -> None:
+        policy = plan.policy
+        self._plan = plan
+        self._policy = policy
+        self._ledger = ledger
+        self._spool = spool
+        self._clock = clock
+        self._on_progress = on_progress
         self._pace = AdaptivePace(
-            max_qps=parts.policy.max_qps,
-            connections=parts.policy.max_concurrency,
+            max_qps=policy.max_qps,
+            connections=policy.max_concurrency,
             starts_full=resumed,
-            now=parts.clock.monotonic(),
+            now=clock.monotonic(),
         )
-        attempts = Attempts(channel=parts.channel, policy=parts.policy, clock=parts.clock)
-        self._gate = StartPermits(
+        attempts = Attempts(channel=plan.channel, policy=policy, clock=clock)
+        self._permits = StartPermits(
             work=attempts.run,
-            ledger=parts.ledger,
-            lease=parts.policy.lease,
-            oldest_intent=parts.policy.intent_lasts + parts.policy.lease,
-            clock=parts.clock,
-            stop_reason=parts.stop_reason,
+            ledger=ledger,
+            lease=policy.lease,
+            oldest_intent=policy.intent_lasts + policy.lease,
+            clock=clock,
+            stop_reason=plan.stop_reason,
         )
-        self._workers = parts.make_workers(
-            work=self._gate.work, may_begin=self._gate.may_begin, count=parts.policy.max_concurrency
+        self._workers = make_workers(
+            work=self._permits.work, may_begin=self._permits.may_begin, count=policy.max_concurrency
         )
-        self._book = Bookkeeper(
-            ledger=parts.ledger,
-            spool=parts.spool,
-            clock=parts.clock,
-            policy=parts.policy,
-            signer=parts.channel.signer,
+        self._books = Bookkeeper(
+            ledger=ledger, spool=spool, clock=clock, policy=policy, signer=plan.channel.signer
         )
-        self._guards = StopConditions(policy=parts.policy, clock=parts.clock, stop_reason=parts.stop_reason)
-        self._window_chunks = window_chunks(
-            parts.policy, with_message_ids=parts.channel.product.has_message_ids
-        )
+        self._stops = StopConditions(policy=policy, clock=clock, stop_reason=plan.stop_reason)
+        self._window_chunks = window_chunks(policy, with_message_ids=plan.channel.product.has_message_ids)
         self._fresh = self._fresh_chunks()
         self._again: deque[Chunk] = deque()
         self._ready: deque[Job] = deque()
@@ -104,34 +124,34 @@ class Sender:
         :raises NotSentError: the gateway could not be reached for too long.
         :raises OutcomeUnknownError: too many calls without a clear answer; the rest was not begun.
         """
-        self._open = self._book.restore(resend_unknown=self._policy.resend_unknown)
-        if self._book.strangers and self._parts.positional:
+        self._open = self._books.restore(resend_unknown=self._policy.resend_unknown)
+        if self._books.strangers and self._plan.positional:
             raise LedgerError(
                 "the ledger of this mapped task is about entirely different people",
                 advice="The order of the mapped inputs has changed: whoever stands at this place now may have been "
                 "sent to from another one. Nothing was sent. Give the mapped tasks a campaign_id that follows the "
                 "input instead of its place, and a ledger_path.",
             )
-        self._guards.begin()
+        self._stops.begin()
         try:
             while self._step():
-                self._parts.on_progress()
+                self._on_progress()
         finally:
             self._wind_down()
 
     def _step(self) -> bool:
         """Do one thing; return False when everybody is served and every doubt settled or given up."""
-        self._guards.check(open_chunks=len(self._open))
-        if self._book.is_due:
+        self._stops.check(open_chunks=len(self._open))
+        if self._books.is_due:
             self._hand_out_ahead()
-            self._book.write_due()
+            self._books.write_due()
         if not self._workers.free or not self._prepare_work():
             return self._wait_for_result()
         wait = self._pace.wait_time(now=self._clock.monotonic())
         if wait > 0:
             self._collect(timeout=min(wait, NAP))
             return True
-        self._book.confirm_if_due()
+        self._books.confirm_if_due()
         job = self._next_job()
         if job is None:
             return self._wait_for_result()
@@ -140,14 +160,14 @@ class Sender:
         return True
 
     def _hand_out(self, job: Job) -> None:
-        self._gate.admit(job)
+        self._permits.issue(job)
         self._pace.start()
         self._workers.give(job)
 
     def _hand_out_ahead(self) -> None:
         """Hand out what the threads can go on with while the ledger is written."""
         while self._ready and self._workers.waiting < self._policy.most_waiting and self._all_is_well():
-            self._book.confirm_if_due()
+            self._books.confirm_if_due()
             self._hand_out(self._next_ready())
 
     def _all_is_well(self) -> bool:
@@ -155,8 +175,8 @@ class Sender:
         return (
             self._pace.wait_time(now=self._clock.monotonic()) <= 0
             and self._pace.pace is None
-            and self._guards.calm
-            and not self._gate.in_doubt
+            and self._stops.calm
+            and not self._permits.in_doubt
             and not self._held_back()
             and self._due_job() is None
         )
@@ -167,7 +187,7 @@ class Sender:
             return True
         if not self._open:
             return False
-        if self._guards.patience_is_over(waiting_alone=not self._held_back()):
+        if self._stops.patience_is_over(waiting_alone=not self._held_back()):
             return False
         self._clock.sleep(min(NAP, max(0.0, min(job.due for job in self._open) - self._clock.monotonic())))
         return True
@@ -183,7 +203,7 @@ class Sender:
             return False
         # What is left of the last window is for the threads while the next one is cut and then written.
         few = 2 * self._policy.most_waiting if self._all_is_well() else 0
-        if len(self._ready) <= few and self._book.windows_under_way < self._policy.open_windows:
+        if len(self._ready) <= few and self._books.windows_under_way < self._policy.open_windows:
             self._open_window()
         # What was handed out ahead of the write may have taken the last idle thread.
         return bool(self._ready) and self._workers.free
@@ -192,12 +212,12 @@ class Sender:
         job = self._due_job()
         if job is not None:
             self._open.remove(job)
-            self._book.journal_replay(job)
+            self._books.journal_replay(job)
             return job
         return self._next_ready() if self._ready else None
 
     def _next_ready(self) -> Job:
-        self._book.renew_intents(self._ready)
+        self._books.renew_intents(self._ready)
         return self._ready.popleft()
 
     def _due_job(self) -> Job | None:
@@ -214,12 +234,12 @@ class Sender:
             chunks.append(chunk)
         if chunks:
             self._hand_out_ahead()
-            self._ready.extend(self._book.open_window(chunks))
+            self._ready.extend(self._books.open_window(chunks))
 
     def _fresh_chunks(self) -> Iterator[Chunk]:
         yield from cut(
-            campaign=self._parts.ledger.campaign,
-            batches=self._parts.spool.unsettled(batch=self._policy.chunk_size * 8),
+            campaign=self._ledger.campaign,
+            batches=self._spool.unsettled(batch=self._policy.chunk_size * 8),
             size=self._policy.chunk_size,
         )
 
@@ -228,7 +248,7 @@ class Sender:
         while result is not None:
             job, outcome = result
             if isinstance(outcome, BaseException):
-                self._guards.fault = outcome
+                self._stops.fault = outcome
                 outcome = Outcome(kind=OutcomeKind.AMBIGUOUS, time="", code=type(outcome).__name__)
             if outcome is None:
                 self._not_begun([job])
@@ -238,7 +258,7 @@ class Sender:
                 # What waits is not to begin before the conclusions are drawn, and does not count for the pace.
                 self._not_begun(self._workers.recall())
                 self._apply(job, outcome)
-                self._gate.judged()
+                self._permits.settled()
             result = self._workers.take(timeout=0)
 
     def _not_begun(self, jobs: list[Job]) -> None:
@@ -252,17 +272,17 @@ class Sender:
                 self._ready.appendleft(job)
 
     def _apply(self, job: Job, outcome: Outcome) -> None:
-        self._guards.count(outcome, recipients=len(job.chunk), settling=job.settling)
+        self._stops.count(outcome, recipients=len(job.chunk), settling=job.settling)
         self._pace.end(started=job.made_at, now=job.ended_at)
         self._slow_down(job, outcome)
         if outcome.kind is OutcomeKind.AMBIGUOUS:
             self._keep_open(job, outcome)
             return
-        self._book.settle(job, outcome)
+        self._books.settle(job, outcome)
         if outcome.kind is OutcomeKind.SPLIT:
-            self._again.extend(halves(campaign=self._parts.ledger.campaign, chunk=job.chunk))
+            self._again.extend(halves(campaign=self._ledger.campaign, chunk=job.chunk))
         elif outcome.kind is OutcomeKind.RELEASED:
-            self._again.append(make_chunk(campaign=self._parts.ledger.campaign, members=job.chunk.members))
+            self._again.append(make_chunk(campaign=self._ledger.campaign, members=job.chunk.members))
 
     def _slow_down(self, job: Job, outcome: Outcome) -> None:
         if outcome.throttled:
@@ -270,7 +290,7 @@ class Sender:
         if outcome.throttled or (
             outcome.kind is OutcomeKind.RELEASED and outcome.error is None and not job.settling
         ):
-            self._pace.pause(until=self._guards.pause_until(outcome))
+            self._pace.pause(until=self._stops.pause_until(outcome))
 
     def _keep_open(self, job: Job, outcome: Outcome) -> None:
         if job.looked == 0 and not job.settling:
@@ -279,7 +299,7 @@ class Sender:
                 job.entry.out_id,
                 outcome.code,
             )
-        self._book.keep_open(job, code=outcome.code)
+        self._books.keep_open(job, code=outcome.code)
         job.settling = True
         job.due = self._clock.monotonic() + look_again_after(job.looked)
         job.looked += 1
@@ -287,18 +307,18 @@ class Sender:
 
     def _wind_down(self) -> None:
         """Record what calls in flight still bring, within bounds; what they do not bring stays an open intent."""
-        self._gate.close()
+        self._permits.close()
         self._not_begun(self._workers.recall())
-        deadline = self._clock.monotonic() + self._parts.wind_down
+        deadline = self._clock.monotonic() + WIND_DOWN
         while self._workers.busy and (left := deadline - self._clock.monotonic()) > 0:
             self._collect(timeout=min(left, NAP))
         self._workers.stop()
         for chunk in self._again:
-            self._book.give_back(chunk)
+            self._books.give_back(chunk)
         try:
             while self._ready:
-                self._book.take_back(self._ready.popleft())
-            self._book.write_all()
+                self._books.take_back(self._ready.popleft())
+            self._books.write_all()
         except AliyunSmsError as error:
             # The error that ended the sending is the one to report; the open intents are settled by the next try.
             log.warning("The last outcomes could not be written to the ledger: %s", error)

@@ -302,18 +302,18 @@ def test_a_doubt_stops_what_was_handed_over_before_its_verdict_for_good(world):
     )
     gate = make_gate(world, outcomes=[released, accepted, released])
     first, waiting, late = (a_job() for _ in range(3))
-    gate.admit(first)
-    gate.admit(waiting)
+    gate.issue(first)
+    gate.issue(waiting)
     assert gate.may_begin(first)
     gate.work(first)
-    gate.admit(late)
+    gate.issue(late)
     assert gate.in_doubt
     assert not gate.may_begin(waiting)
     assert not gate.may_begin(late), "handed over after the doubt, but before the verdict"
-    gate.judged()
+    gate.settled()
     assert not gate.in_doubt
     assert not gate.may_begin(waiting)
-    gate.admit(waiting)
+    gate.issue(waiting)
     assert gate.may_begin(waiting)
     gate.work(waiting)
     assert not gate.in_doubt, "a clear acceptance raises none"
@@ -327,7 +327,7 @@ def test_an_outcome_with_some_refused_is_not_clear_and_an_error_is_not_either(wo
     job = Job(window=None, entry=None, chunk=None)
     gate.work(job)
     assert gate.in_doubt
-    gate.judged()
+    gate.settled()
     with pytest.raises(IndexError):
         gate.work(job)
     assert gate.in_doubt
@@ -336,7 +336,7 @@ def test_an_outcome_with_some_refused_is_not_clear_and_an_error_is_not_either(wo
 def test_a_job_that_seeks_evidence_is_not_held(world):
     gate = make_gate(world, outcomes=[Outcome(kind=OutcomeKind.AMBIGUOUS, time="")])
     job = Job(window=None, entry=None, chunk=None, settling=True)
-    gate.admit(job)
+    gate.issue(job)
     gate.work(job)
     gate.close()
     assert gate.may_begin(job)
@@ -356,7 +356,7 @@ def test_two_doubts_are_settled_beside_each_other_whatever_happens_during_a_writ
 def test_a_job_begins_only_within_the_lease(world):
     gate = make_gate(world, outcomes=[])
     job = a_job()
-    gate.admit(job)
+    gate.issue(job)
     world.clock.seconds = 15.0
     assert gate.may_begin(job)
     world.clock.seconds = 15.1
@@ -366,7 +366,7 @@ def test_a_job_begins_only_within_the_lease(world):
 def test_a_job_whose_intent_is_old_comes_back_to_have_it_renewed(world):
     gate = make_gate(world, outcomes=[])
     job = a_job()
-    gate.admit(job)
+    gate.issue(job)
     world.clock.seconds = 10.0
     job.entry.attempted_at = 10.0 - 75.0
     assert gate.may_begin(job)

@@ -25,6 +25,7 @@ from airflow_provider_aliyunsms.delivery.campaigns import watched
 from airflow_provider_aliyunsms.delivery.state import DeliveryState
 from airflow_provider_aliyunsms.delivery.tracking import pending_messages, scan
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+from airflow_provider_aliyunsms.products import CHINA
 
 FIELDS = ("phone_number", "outcome", "code", "biz_id", "out_id", "time")
 NUMBER = "13800001234"
@@ -43,7 +44,7 @@ def receipt(**changes):
 def written(receipts, path):
     stream = io.BytesIO()
     runs = (ReceiptRun([number], *facts) for number, *facts in (row.values() for row in receipts))
-    write_receipts(receipts=Receipts(runs=runs, api="SendBatchSms", at="never"), path=path, stream=stream)
+    write_receipts(receipts=Receipts(runs=runs, product=CHINA, at="never"), path=path, stream=stream)
     assert not stream.closed
     return stream.getvalue()
 

@@ -20,6 +20,7 @@ from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
 from airflow_provider_aliyunsms.campaign.receipts import encoders
 from airflow_provider_aliyunsms.campaign.receipts.files import RECEIPT_ENDINGS, write_receipts
 from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
+from airflow_provider_aliyunsms.products import PRODUCTS
 
 APIS = ("SendBatchSms", "BatchSendMessageToGlobe")
 AT = "2026-01-02T03:00:00Z"
@@ -57,12 +58,14 @@ def runs_of(draw):
 
 def by_run(runs, ending, *, api=APIS[0]):
     stream = io.BytesIO()
-    write_receipts(receipts=Receipts(runs=runs, api=api, at=AT), path=f"r{ending}", stream=stream)
+    write_receipts(
+        receipts=Receipts(runs=runs, product=PRODUCTS[api], at=AT), path=f"r{ending}", stream=stream
+    )
     return stream.getvalue()
 
 
 def one_by_one(runs, ending, *, api=APIS[0], row_group=20_000):
-    receipts = list(Receipts(runs=runs, api=api, at=AT))
+    receipts = list(Receipts(runs=runs, product=PRODUCTS[api], at=AT))
     if ending == ".parquet":
         return parquet_one_by_one(receipts, row_group=row_group)
     text = io.StringIO(newline="")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
 from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
+from airflow_provider_aliyunsms.products import PRODUCTS
 
 AT = "2026-01-02T03:00:00Z"
 LATER = "2026-01-02T04:00:00Z"
@@ -18,7 +19,7 @@ TWO = ["13800001234", "13800001235"]
 
 
 def receipts(*runs, api="SendBatchSms"):
-    return Receipts(runs=runs, api=api, at=AT)
+    return Receipts(runs=runs, product=PRODUCTS[api], at=AT)
 
 
 def test_china_has_the_id_of_the_call_and_the_start_where_nothing_was_sent():
