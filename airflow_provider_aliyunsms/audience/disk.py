@@ -7,14 +7,11 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError, LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-DISK = "local.DISK"
-"""The code of an error that is about this worker's disk and not about the audience."""
 
 
 @contextmanager
@@ -29,7 +26,9 @@ def disk_before_sending() -> Iterator[None]:
     except (sqlite3.Error, OSError) as error:
         msg = f"The local working copy of the audience cannot be written: {error}. Nothing was sent."
         raise AudienceError(
-            msg, code=DISK, advice="free space in the worker's temporary directory, or name another one."
+            msg,
+            code=LocalCode.DISK.value,
+            advice="free space in the worker's temporary directory, or name another one.",
         ) from error
 
 

@@ -11,22 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_aliyunsms.audience.content import read_content, write_content
 from airflow_provider_aliyunsms.audience.phone_numbers import mask_number
-from airflow_provider_aliyunsms.audience.rules.base import RowRejected
-from airflow_provider_aliyunsms.codes.local import LOCAL_MEANINGS, LocalCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-
-__all__ = [
-    "LOCAL_MEANINGS",
-    "Dedupe",
-    "LocalCode",
-    "Recipient",
-    "RowRejected",
-    "recipient_key",
-    "recipient_keys",
-]
 
 Dedupe = Literal["content", "phone"]
 

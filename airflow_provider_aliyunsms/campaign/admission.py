@@ -12,7 +12,6 @@ from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationEr
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.spool.spool import Spool
 
-EMPTY = "local.EMPTY_AUDIENCE"
 _SHOWN = 5
 
 
@@ -37,7 +36,7 @@ def admit(*, spool: Spool, limits: AudienceLimits) -> None:
     if spool.total == 0:
         raise AudienceError(
             "the audience is empty",
-            code=EMPTY,
+            code=LocalCode.EMPTY_AUDIENCE.value,
             advice="Check the step that prepares it, if that is a surprise.",
         )
     findings = spool.local_errors()

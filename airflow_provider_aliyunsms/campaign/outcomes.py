@@ -38,10 +38,6 @@ FINAL = frozenset(
 )
 
 
-NOT_STARTED = "local.NOT_STARTED"
-"""The intent was written, but sending stopped before the call was made."""
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """

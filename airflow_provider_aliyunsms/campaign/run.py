@@ -19,6 +19,7 @@ from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 from airflow_provider_aliyunsms.campaign.sending.progress import ProgressReporter
 from airflow_provider_aliyunsms.campaign.sending.sender import Sender
 from airflow_provider_aliyunsms.campaign.sending.workers import MakeWorkers, Workers
+from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-
-DRY_RUN = "local.DRY_RUN"
 
 
 class Campaign:
@@ -160,7 +159,7 @@ class Campaign:
                 out_id="",
                 biz_id=None,
                 time=opening.started_at,
-                settlements=[Settlement(chunk.keys, "skipped", DRY_RUN)],
+                settlements=[Settlement(chunk.keys, "skipped", LocalCode.DRY_RUN.value)],
             )
         summary = self._summary(spool=spool, started_at=opening.started_at, requests=0)
         return {

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this package's own codes mean, and what to do next; the API's codes explain themselves in ``api/codes``."""
+"""List the codes that this package gives itself, each with its meaning and advice in English and Chinese."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
 
 from airflow_provider_aliyunsms.codes.model import CodeClass, CodeInfo
 
 
 class LocalCode(StrEnum):
-    """The code in the receipt of a row that was never submitted."""
+    """A code that this package gives, in a receipt, an error or the ledger."""
 
     INVALID_NUMBER = "local.INVALID_NUMBER"
     MISSING_NUMBER = "local.MISSING_NUMBER"
@@ -28,128 +26,142 @@ class LocalCode(StrEnum):
     INVALID_SIGNATURE = "local.INVALID_SIGNATURE"
     INVALID_EXTEND_CODE = "local.INVALID_EXTEND_CODE"
     DUPLICATE = "local.DUPLICATE"
+    DRY_RUN = "local.DRY_RUN"
+    EMPTY_AUDIENCE = "local.EMPTY_AUDIENCE"
+    DISK = "local.DISK"
+    NO_ANSWER = "local.NO_ANSWER"
+    NO_EVIDENCE = "local.NO_EVIDENCE"
+    MAPPING_UNKNOWN = "local.MAPPING_UNKNOWN"
+    PROVED_NOT_SENT = "local.PROVED_NOT_SENT"
+    NOT_STARTED = "local.NOT_STARTED"
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """One sentence about a code, in English and in Chinese."""
+_RETRY: Final = "Let the task retry: it looks for evidence again and sends nothing twice."
+_RETRY_ZH: Final = "让任务重试：它会再次查证，不会重复发送。"
+_CONSOLE: Final = "Look the number up in the SMS console; resend_unknown=True sends to it again."
+_CONSOLE_ZH: Final = "请在短信控制台查询该号码；resend_unknown=True 会再次发送。"
+_NUMBER: Final = "Correct the number in the source of the audience."
+_NUMBER_ZH: Final = "请在名单来源中更正该号码。"
+_VARIABLES: Final = "Correct the value in the source, or give a default in template_param."
+_VARIABLES_ZH: Final = "请在名单来源中更正该值，或在 template_param 中给出默认值。"
+_TEXT: Final = "Correct the text of the row, or of the task."
+_TEXT_ZH: Final = "请更正该行或任务的短信内容。"
 
-    en: str
-    zh: str
-
-
-LOCAL_MEANINGS: MappingProxyType[LocalCode, Meaning] = MappingProxyType(
-    {
-        LocalCode.INVALID_NUMBER: Meaning(
-            "The phone number is not one this API can reach.", "手机号码无效，或该接口无法送达此号码。"
-        ),
-        LocalCode.MISSING_NUMBER: Meaning("The row has no phone number.", "该行没有手机号码。"),
-        LocalCode.MISSING_SIGNATURE: Meaning(
-            "Neither the row nor the task nor the connection names a signature.",
-            "该行、任务和连接均未指定短信签名。",
-        ),
-        LocalCode.VARIABLE_TOO_LONG: Meaning(
-            "A template variable is longer than the API allows.", "模板变量的长度超过接口上限。"
-        ),
-        LocalCode.EMPTY_VARIABLE: Meaning(
-            "A template variable is empty and has no default.", "模板变量为空，且没有默认值。"
-        ),
-        LocalCode.INVALID_VARIABLE: Meaning(
-            "A template variable is not a plain value that can be written as text.",
-            "模板变量不是可以转换为文本的简单值。",
-        ),
-        LocalCode.REFUSED_REGION: Meaning(
-            "The number belongs to a region this task does not send to.",
-            "该号码所属的国家或地区不在本任务的发送范围内。",
-        ),
-        LocalCode.MISSING_VARIABLE: Meaning(
-            "A placeholder of the text has no value.", "短信内容中的占位符没有对应的值。"
-        ),
-        LocalCode.MISSING_MESSAGE: Meaning("There is no text to send.", "没有可发送的短信内容。"),
-        LocalCode.MESSAGE_TOO_LONG: Meaning(
-            "The text is longer than 1500 characters.", "短信内容超过 1500 个字符。"
-        ),
-        LocalCode.INVALID_MESSAGE: Meaning(
-            "The text is not a string of valid characters.", "短信内容不是由有效字符组成的文本。"
-        ),
-        LocalCode.INVALID_SIGNATURE: Meaning(
-            "The signature is not a string of valid characters.", "短信签名不是由有效字符组成的文本。"
-        ),
-        LocalCode.INVALID_EXTEND_CODE: Meaning(
-            "The extension code for replies is not made of digits.", "上行短信扩展码只能由数字组成。"
-        ),
-        LocalCode.DUPLICATE: Meaning(
-            "An earlier row is the same recipient, so this one was skipped.",
-            "前面已有相同的收信人，该行已跳过。",
-        ),
-    }
-)
-
-
-_NUMBER = ("Correct the number in the source of the audience.", "请在名单来源中更正该号码。")
-_VARIABLES = (
-    "Correct the value in the source, or give a default in template_param.",
-    "请在名单来源中更正该值，或在 template_param 中给出默认值。",
-)
-_TEXT = ("Correct the text of the row, or of the task.", "请更正该行或任务的短信内容。")
-
-_ADVICE: Final[dict[LocalCode, tuple[CodeClass, tuple[str, str]]]] = {
-    LocalCode.INVALID_NUMBER: (CodeClass.RECIPIENT, _NUMBER),
-    LocalCode.MISSING_NUMBER: (CodeClass.RECIPIENT, _NUMBER),
-    LocalCode.REFUSED_REGION: (
-        CodeClass.RECIPIENT,
-        (
-            "Mainland China: send with AliyunSendBatchSmsOperator. Elsewhere: see refused_regions.",
-            "中国内地号码请使用 AliyunSendBatchSmsOperator；其他地区见 refused_regions。",
-        ),
-    ),
-    LocalCode.MISSING_SIGNATURE: (
-        CodeClass.REQUEST,
-        (
-            "Set sign_name for the row, the task or the connection.",
-            "请在该行、任务或连接中设置 sign_name。",
-        ),
-    ),
-    LocalCode.INVALID_SIGNATURE: (
-        CodeClass.REQUEST,
-        ("Write the approved signature as text, without brackets.", "请填写已审核的签名文本，不带括号。"),
-    ),
-    LocalCode.INVALID_EXTEND_CODE: (
-        CodeClass.REQUEST,
-        ("Write digits only, or leave it out.", "只填写数字，或留空。"),
-    ),
-    LocalCode.VARIABLE_TOO_LONG: (CodeClass.CONTENT, _VARIABLES),
-    LocalCode.EMPTY_VARIABLE: (CodeClass.CONTENT, _VARIABLES),
-    LocalCode.INVALID_VARIABLE: (CodeClass.CONTENT, _VARIABLES),
-    LocalCode.MISSING_VARIABLE: (CodeClass.CONTENT, _VARIABLES),
-    LocalCode.MISSING_MESSAGE: (
-        CodeClass.CONTENT,
-        ("Give message to the row or the task.", "请为该行或任务填写 message。"),
-    ),
-    LocalCode.MESSAGE_TOO_LONG: (CodeClass.CONTENT, _TEXT),
-    LocalCode.INVALID_MESSAGE: (CodeClass.CONTENT, _TEXT),
-    LocalCode.DUPLICATE: (
-        CodeClass.RECIPIENT,
-        (
-            'Nothing to do. dedupe="content" keeps rows apart whose variables differ.',
-            '无需处理。dedupe="content" 会保留变量不同的行。',
-        ),
-    ),
-}
-
-_AUDIENCE: Final = tuple(
-    CodeInfo(str(code), kind, LOCAL_MEANINGS[code].en, advice[0], LOCAL_MEANINGS[code].zh, advice[1])
-    for code, (kind, advice) in _ADVICE.items()
-)
-
-_RETRY = "Let the task retry: it looks for evidence again and sends nothing twice."
-_RETRY_ZH = "让任务重试：它会再次查证，不会重复发送。"
-_CONSOLE = "Look the number up in the SMS console; resend_unknown=True sends to it again."
-_CONSOLE_ZH = "请在短信控制台查询该号码；resend_unknown=True 会再次发送。"
-
-_CAMPAIGN: Final = (
+LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
     CodeInfo(
-        "local.DRY_RUN",
+        LocalCode.INVALID_NUMBER.value,
+        CodeClass.RECIPIENT,
+        "The phone number is not one this API can reach.",
+        _NUMBER,
+        "手机号码无效，或该接口无法送达此号码。",
+        _NUMBER_ZH,
+    ),
+    CodeInfo(
+        LocalCode.MISSING_NUMBER.value,
+        CodeClass.RECIPIENT,
+        "The row has no phone number.",
+        _NUMBER,
+        "该行没有手机号码。",
+        _NUMBER_ZH,
+    ),
+    CodeInfo(
+        LocalCode.REFUSED_REGION.value,
+        CodeClass.RECIPIENT,
+        "The number belongs to a region this task does not send to.",
+        "Mainland China: send with AliyunSendBatchSmsOperator. Elsewhere: see refused_regions.",
+        "该号码所属的国家或地区不在本任务的发送范围内。",
+        "中国内地号码请使用 AliyunSendBatchSmsOperator；其他地区见 refused_regions。",
+    ),
+    CodeInfo(
+        LocalCode.MISSING_SIGNATURE.value,
+        CodeClass.REQUEST,
+        "Neither the row nor the task nor the connection names a signature.",
+        "Set sign_name for the row, the task or the connection.",
+        "该行、任务和连接均未指定短信签名。",
+        "请在该行、任务或连接中设置 sign_name。",
+    ),
+    CodeInfo(
+        LocalCode.INVALID_SIGNATURE.value,
+        CodeClass.REQUEST,
+        "The signature is not a string of valid characters.",
+        "Write the approved signature as text, without brackets.",
+        "短信签名不是由有效字符组成的文本。",
+        "请填写已审核的签名文本，不带括号。",
+    ),
+    CodeInfo(
+        LocalCode.INVALID_EXTEND_CODE.value,
+        CodeClass.REQUEST,
+        "The extension code for replies is not made of digits.",
+        "Write digits only, or leave it out.",
+        "上行短信扩展码只能由数字组成。",
+        "只填写数字，或留空。",
+    ),
+    CodeInfo(
+        LocalCode.VARIABLE_TOO_LONG.value,
+        CodeClass.CONTENT,
+        "A template variable is longer than the API allows.",
+        _VARIABLES,
+        "模板变量的长度超过接口上限。",
+        _VARIABLES_ZH,
+    ),
+    CodeInfo(
+        LocalCode.EMPTY_VARIABLE.value,
+        CodeClass.CONTENT,
+        "A template variable is empty and has no default.",
+        _VARIABLES,
+        "模板变量为空，且没有默认值。",
+        _VARIABLES_ZH,
+    ),
+    CodeInfo(
+        LocalCode.INVALID_VARIABLE.value,
+        CodeClass.CONTENT,
+        "A template variable is not a plain value that can be written as text.",
+        _VARIABLES,
+        "模板变量不是可以转换为文本的简单值。",
+        _VARIABLES_ZH,
+    ),
+    CodeInfo(
+        LocalCode.MISSING_VARIABLE.value,
+        CodeClass.CONTENT,
+        "A placeholder of the text has no value.",
+        _VARIABLES,
+        "短信内容中的占位符没有对应的值。",
+        _VARIABLES_ZH,
+    ),
+    CodeInfo(
+        LocalCode.MISSING_MESSAGE.value,
+        CodeClass.CONTENT,
+        "There is no text to send.",
+        "Give message to the row or the task.",
+        "没有可发送的短信内容。",
+        "请为该行或任务填写 message。",
+    ),
+    CodeInfo(
+        LocalCode.MESSAGE_TOO_LONG.value,
+        CodeClass.CONTENT,
+        "The text is longer than 1500 characters.",
+        _TEXT,
+        "短信内容超过 1500 个字符。",
+        _TEXT_ZH,
+    ),
+    CodeInfo(
+        LocalCode.INVALID_MESSAGE.value,
+        CodeClass.CONTENT,
+        "The text is not a string of valid characters.",
+        _TEXT,
+        "短信内容不是由有效字符组成的文本。",
+        _TEXT_ZH,
+    ),
+    CodeInfo(
+        LocalCode.DUPLICATE.value,
+        CodeClass.RECIPIENT,
+        "An earlier row is the same recipient, so this one was skipped.",
+        'Nothing to do. dedupe="content" keeps rows apart whose variables differ.',
+        "前面已有相同的收信人，该行已跳过。",
+        '无需处理。dedupe="content" 会保留变量不同的行。',
+    ),
+    CodeInfo(
+        LocalCode.DRY_RUN.value,
         CodeClass.REQUEST,
         "dry_run was set: everything was done but the sending.",
         "Run it without dry_run to send.",
@@ -157,7 +169,7 @@ _CAMPAIGN: Final = (
         "去掉 dry_run 即可发送。",
     ),
     CodeInfo(
-        "local.EMPTY_AUDIENCE",
+        LocalCode.EMPTY_AUDIENCE.value,
         CodeClass.REQUEST,
         "The audience has no rows.",
         'The task is skipped; on_empty="fail" makes it fail instead.',
@@ -165,7 +177,7 @@ _CAMPAIGN: Final = (
         '任务被跳过；on_empty="fail" 时则以失败结束。',
     ),
     CodeInfo(
-        "local.DISK",
+        LocalCode.DISK.value,
         CodeClass.REQUEST,
         "This worker's disk has no room for the working copy of the audience; nothing was sent.",
         "Free space in its temporary directory, or name another one with TMPDIR.",
@@ -173,7 +185,7 @@ _CAMPAIGN: Final = (
         "请清理临时目录，或用 TMPDIR 指定其他目录。",
     ),
     CodeInfo(
-        "local.NO_ANSWER",
+        LocalCode.NO_ANSWER.value,
         CodeClass.AMBIGUOUS,
         "The call had no clear answer yet, or the task died before it came.",
         _RETRY,
@@ -189,7 +201,7 @@ _CAMPAIGN: Final = (
         _RETRY_ZH,
     ),
     CodeInfo(
-        "local.NO_EVIDENCE",
+        LocalCode.NO_EVIDENCE.value,
         CodeClass.AMBIGUOUS,
         "No evidence can tell any more whether the message was accepted; it is not sent again by itself.",
         _CONSOLE,
@@ -197,7 +209,7 @@ _CAMPAIGN: Final = (
         _CONSOLE_ZH,
     ),
     CodeInfo(
-        "local.MAPPING_UNKNOWN",
+        LocalCode.MAPPING_UNKNOWN.value,
         CodeClass.AMBIGUOUS,
         "The gateway accepted the call, but its lists contradict each other, so nobody can say which number failed.",
         "Look the number up in the SMS console; it is not sent again, not even with resend_unknown.",
@@ -208,12 +220,12 @@ _CAMPAIGN: Final = (
         "FailedList",
         CodeClass.RECIPIENT,
         "The gateway took the call and named this number as failed.",
-        _NUMBER[0],
+        _NUMBER,
         "网关受理了请求，但将此号码列为失败。",
-        _NUMBER[1],
+        _NUMBER_ZH,
     ),
     CodeInfo(
-        "local.PROVED_NOT_SENT",
+        LocalCode.PROVED_NOT_SENT.value,
         CodeClass.RETRY,
         "Evidence showed that the call had not been accepted; only the ledger holds this.",
         "Nothing to do: its recipients are sent to in a new call.",
@@ -221,7 +233,7 @@ _CAMPAIGN: Final = (
         "无需处理：这些收信人会在新的调用中发送。",
     ),
     CodeInfo(
-        "local.NOT_STARTED",
+        LocalCode.NOT_STARTED.value,
         CodeClass.RETRY,
         "Sending stopped before the call was made; only the ledger holds this.",
         "Nothing to do: a retry sends to its recipients.",
@@ -236,9 +248,6 @@ _CAMPAIGN: Final = (
         "无法连接网关，请求没有发出。",
         "请检查网络和连接中的地址，然后让任务重试。",
     ),
-)
-
-_DELIVERY: Final = (
     CodeInfo(
         "PENDING",
         CodeClass.DELIVERY_PENDING,
@@ -272,5 +281,4 @@ _DELIVERY: Final = (
         "请检查该号码，如有必要再次发送。",
     ),
 )
-
-LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (*_AUDIENCE, *_CAMPAIGN, *_DELIVERY)
+"""Every code of ours; the few without ``local.`` are found in receipts and delivery counts beside the API's own."""

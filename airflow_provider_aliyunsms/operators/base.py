@@ -151,23 +151,23 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to everybody who was not sent to before; see the class."""
-        from airflow_provider_aliyunsms.audience.disk import DISK
         from airflow_provider_aliyunsms.campaign.run import Campaign
+        from airflow_provider_aliyunsms.codes.local import LocalCode
 
         with without_retries(), self.recorded(context):
             plan = self._plan(context)
         try:
             result = Campaign(plan=plan).run()
         except AudienceError as error:
-            if error.code == "local.EMPTY_AUDIENCE" and self.on_empty == "skip":
+            if error.code == LocalCode.EMPTY_AUDIENCE and self.on_empty == "skip":
                 raise AirflowSkipException(f"Nothing to send: {error}") from error
             # A file may come or be mended, and a disk be freed, before the next try; a list stays as it is.
-            if self.audience_is_given and error.code != DISK:
+            if self.audience_is_given and error.code != LocalCode.DISK:
                 raise final(error) from error
             raise
         except ConfigurationError as error:
             # Others may come between two calls.
-            if error.code == "local.MISSING_SIGNATURE":
+            if error.code == LocalCode.MISSING_SIGNATURE:
                 raise final(error) from error
             raise
         except (CampaignDoomedError, LedgerMissingError, TooManyRefusedError) as error:

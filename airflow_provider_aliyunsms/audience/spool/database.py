@@ -8,7 +8,8 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from airflow_provider_aliyunsms.audience.disk import DISK, disk_before_sending
+from airflow_provider_aliyunsms.audience.disk import disk_before_sending
+from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 _SETTINGS = """
@@ -55,7 +56,9 @@ class SpoolFile:
             problem = error.strerror or type(error).__name__
             msg = f"The local working copy of the audience cannot be made: {problem}. Nothing was sent."
             raise AudienceError(
-                msg, code=DISK, advice="free the worker's temporary directory or name another one."
+                msg,
+                code=LocalCode.DISK.value,
+                advice="free the worker's temporary directory or name another one.",
             ) from error
         try:
             with disk_before_sending():

@@ -10,6 +10,7 @@ from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
+from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import (
     ApiError,
 )
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
 
 
-MAPPING_UNKNOWN = "local.MAPPING_UNKNOWN"
 FAILED_LIST = "FailedList"
 
 
@@ -98,7 +98,7 @@ def globe_outcome(*, numbers: Sequence[str], answer: GlobeResponse, time: str) -
     The ids belong to the numbers that did not fail, in order. When the lengths contradict each other, or a failed
     number is none of ours, nothing can be said about any of them: unknown rather than guessed.
     """
-    unknown = Outcome(kind=OutcomeKind.UNKNOWN, time=time, code=MAPPING_UNKNOWN)
+    unknown = Outcome(kind=OutcomeKind.UNKNOWN, time=time, code=LocalCode.MAPPING_UNKNOWN.value)
     if answer.failed is None:
         return unknown
     position = {number: index for index, number in enumerate(numbers)}

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.ledger.fence import Fence
 from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window, open_window
-from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED
+from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
 
 if TYPE_CHECKING:
@@ -212,4 +212,4 @@ class Ledger:
 
 
 def _never_made(entry: Entry) -> bool:
-    return entry.outcome is not None and entry.outcome.code == NOT_STARTED
+    return entry.outcome is not None and entry.outcome.code == LocalCode.NOT_STARTED

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from airflow_provider_aliyunsms.audience.recipients import Members
 from airflow_provider_aliyunsms.audience.spool.spool import Settlement
 from airflow_provider_aliyunsms.campaign.chunks import Chunk
-from airflow_provider_aliyunsms.campaign.outcomes import NOT_STARTED, Outcome, OutcomeKind
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.sending.evidence import REPLAY_LIMIT
 from airflow_provider_aliyunsms.campaign.sending.jobs import Job
+from airflow_provider_aliyunsms.codes.local import LocalCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 WRITE_EVERY = 2.0
 """Seconds after which outcomes are written even though their window is not through yet."""
-
-MAPPING_UNKNOWN = "local.MAPPING_UNKNOWN"
-OPEN = "local.NO_ANSWER"
 
 
 class Bookkeeper:
@@ -90,7 +88,9 @@ class Bookkeeper:
     def take_back(self, job: Job) -> None:
         """Take an intent back whose call was never made, so that no later try has to look for evidence."""
         self._ledger.calls -= 1
-        self.settle(job, Outcome(kind=OutcomeKind.RELEASED, time=job.entry.date, code=NOT_STARTED))
+        self.settle(
+            job, Outcome(kind=OutcomeKind.RELEASED, time=job.entry.date, code=LocalCode.NOT_STARTED.value)
+        )
         self.give_back(job.chunk)
 
     def give_back(self, chunk: Chunk) -> None:
@@ -130,7 +130,7 @@ class Bookkeeper:
             out_id=job.entry.out_id,
             biz_id=None,
             time=job.entry.date,
-            settlements=[Settlement(job.entry.keys, "unknown", code or OPEN)],
+            settlements=[Settlement(job.entry.keys, "unknown", code or LocalCode.NO_ANSWER.value)],
         )
         if job.entry.seen:
             # Without this the next try would take the replay for a copy that may have arrived, and its retries,
@@ -198,7 +198,7 @@ class Bookkeeper:
             complete=len(members) == len(entry.keys) and window.signer == self._signer(),
         )
         job = Job(window=window, entry=entry, chunk=chunk, settling=True, attempted_before=entry.attempted_at)
-        self.keep_open(job, code=OPEN)
+        self.keep_open(job, code=LocalCode.NO_ANSWER.value)
         return job
 
     def _answered(self, job: Job) -> None:
@@ -248,4 +248,8 @@ def _settlements(entry: Entry, outcome: Outcome) -> Iterable[Settlement]:
 
 def _given_up(outcome: Outcome | None) -> bool:
     """Whether an outcome was given up for want of evidence; a contradictory list was accepted all the same."""
-    return outcome is not None and outcome.kind is OutcomeKind.UNKNOWN and outcome.code != MAPPING_UNKNOWN
+    return (
+        outcome is not None
+        and outcome.kind is OutcomeKind.UNKNOWN
+        and outcome.code != LocalCode.MAPPING_UNKNOWN
+    )

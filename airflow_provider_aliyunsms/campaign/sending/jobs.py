@@ -17,6 +17,7 @@ from airflow_provider_aliyunsms.campaign.sending.evidence import (
     judge_replay,
     next_step,
 )
+from airflow_provider_aliyunsms.codes.local import LocalCode
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
@@ -151,4 +152,4 @@ _KINDS = {
     Step.WAIT: OutcomeKind.AMBIGUOUS,
 }
 
-_CODES = {Step.GIVE_UP: "local.NO_EVIDENCE", Step.RELEASE: "local.PROVED_NOT_SENT"}
+_CODES = {Step.GIVE_UP: LocalCode.NO_EVIDENCE.value, Step.RELEASE: LocalCode.PROVED_NOT_SENT.value}

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.recipients import LocalCode, Recipient, RowRejected
+from airflow_provider_aliyunsms.audience.recipients import Recipient
 from airflow_provider_aliyunsms.audience.rows import Row
+from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
+from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 NUMBER = "13800001234"

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.recipients import LocalCode, Recipient, RowRejected
+from airflow_provider_aliyunsms.audience.recipients import Recipient
 from airflow_provider_aliyunsms.audience.rows import Row
+from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules, check_sender_id
+from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 NUMBER = "85251234567"

@@ -8,13 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.recipients import (
-    LOCAL_MEANINGS,
-    LocalCode,
-    Recipient,
-    RowRejected,
-    recipient_key,
-)
+from airflow_provider_aliyunsms.audience.recipients import Recipient, recipient_key
+from airflow_provider_aliyunsms.audience.rules.base import RowRejected
+from airflow_provider_aliyunsms.codes.local import LocalCode
 
 RECIPIENTS = st.builds(
     Recipient,
@@ -113,15 +109,6 @@ def test_a_campaign_needs_an_id_and_a_known_rule():
 
 def test_half_a_character_does_not_stop_a_key():
     assert isinstance(key(Recipient(number="13800001234", message="\ud800")), int)
-
-
-@pytest.mark.parametrize("code", list(LocalCode))
-def test_every_local_code_is_explained_in_both_languages(code):
-    meaning = LOCAL_MEANINGS[code]
-    assert code.value == f"local.{code.name}"
-    assert meaning.en.endswith(".")
-    assert meaning.en.isascii()
-    assert meaning.zh.endswith("。")
 
 
 def test_a_rejection_says_why_and_where():
