@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from xml.etree import ElementTree
 
-from airflow_provider_aliyunsms.codes.lookup import CodeClass, CodeInfo, look_up_code, tidy_code
+from airflow_provider_aliyunsms.codes import CodeClass, CodeInfo, look_up_code, tidy_code
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,
     ApiError,

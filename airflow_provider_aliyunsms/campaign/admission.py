@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.codes.local import LocalCode
+from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.audience.spool.spool import Spool
+    from airflow_provider_aliyunsms.audience.spool import Spool
 
 _SHOWN = 5
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
+from airflow_provider_aliyunsms.campaign.receipts import Receipts
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.recipients import Dedupe
     from airflow_provider_aliyunsms.audience.rows import Block
-    from airflow_provider_aliyunsms.audience.rules.base import RecipientRules
+    from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
-    from airflow_provider_aliyunsms.campaign.ledger.stores import Store
+    from airflow_provider_aliyunsms.campaign.ledger import Store
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
 

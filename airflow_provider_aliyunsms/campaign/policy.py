@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_aliyunsms.campaign.ledger.windows import MAX_BYTES, bytes_of
+from airflow_provider_aliyunsms.campaign.ledger import MAX_BYTES, bytes_of
 
 WINDOW_SECONDS = 3.0
 WINDOW_CHUNKS_PER_CALL = 6

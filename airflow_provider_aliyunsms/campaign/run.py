@@ -8,18 +8,15 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
-from airflow_provider_aliyunsms.audience.spool.spool import Settlement, Spool
+from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
 from airflow_provider_aliyunsms.campaign.clock import Clock, utc_stamp
-from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger, Opening
-from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
+from airflow_provider_aliyunsms.campaign.ledger import Ledger, MemoryStore, Opening
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
-from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
-from airflow_provider_aliyunsms.campaign.sending.progress import ProgressReporter
-from airflow_provider_aliyunsms.campaign.sending.sender import Sender
-from airflow_provider_aliyunsms.campaign.sending.workers import MakeWorkers, Workers
-from airflow_provider_aliyunsms.codes.local import LocalCode
+from airflow_provider_aliyunsms.campaign.receipts import Receipts
+from airflow_provider_aliyunsms.campaign.sending import MakeWorkers, ProgressReporter, Sender, Workers
+from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
 
 if TYPE_CHECKING:

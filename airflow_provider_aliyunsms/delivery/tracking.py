@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any
 
 from airflow_provider_aliyunsms.campaign.ports import Tracked
-from airflow_provider_aliyunsms.campaign.receipts.files import read_receipts
+from airflow_provider_aliyunsms.campaign.receipts import read_receipts
 from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, parse_time
 from airflow_provider_aliyunsms.delivery.state import DeliveryState
 from airflow_provider_aliyunsms.exceptions import ConfigurationError

@@ -99,7 +99,6 @@ def _progress(
 
 def status_channel(*, api: str, client: AliyunSmsClient) -> StatusChannel:
     """Return the channel that knows the fates of one API's messages."""
-    from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
-    from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
+    from airflow_provider_aliyunsms.campaign.channels import ChinaChannel, GlobeChannel
 
     return ChinaChannel(client=client) if api == CHINA.action else GlobeChannel(client=client)

@@ -8,7 +8,7 @@ import importlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience.sources.sql import query_failed
+from airflow_provider_aliyunsms.audience.sources import query_failed
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from airflow_provider_aliyunsms.private import unwrap
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from airflow_provider_aliyunsms.audience.rules.base import RecipientRules
+    from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.campaign.ports import Channel
 
 __all__ = ["AliyunBatchSendMessageToGlobeOperator", "AliyunSendBatchSmsOperator"]
@@ -139,7 +139,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
 
     def make_channel(self) -> Channel:
         """Build the way to ``SendBatchSms``."""
-        from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
+        from airflow_provider_aliyunsms.campaign.channels import ChinaChannel
 
         if not self.template_code or self.template_code != self.template_code.strip():
             raise ConfigurationError("template_code is missing or has blanks around it")
@@ -147,7 +147,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
 
     def make_rules(self) -> RecipientRules:
         """Build the rules for recipients of the China batch."""
-        from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
+        from airflow_provider_aliyunsms.audience.rules import ChinaRules
 
         return ChinaRules(
             sign_name=self.sign_name or self.hook.sign_name, template_param=unwrap(self.template_param)
@@ -240,8 +240,8 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
 
     def make_channel(self) -> Channel:
         """Build the way to ``BatchSendMessageToGlobe``."""
-        from airflow_provider_aliyunsms.audience.rules.globe import check_sender_id
-        from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
+        from airflow_provider_aliyunsms.audience.rules import check_sender_id
+        from airflow_provider_aliyunsms.campaign.channels import GlobeChannel
 
         if self.message_type not in MESSAGE_TYPES:
             raise ConfigurationError(f"message_type must be one of {', '.join(MESSAGE_TYPES)}")
@@ -258,7 +258,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
 
     def make_rules(self) -> RecipientRules:
         """Build the rules for recipients of the global batch."""
-        from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules
+        from airflow_provider_aliyunsms.audience.rules import GlobeRules
 
         return GlobeRules(
             message=unwrap(self.message),

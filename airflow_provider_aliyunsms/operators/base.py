@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_aliyunsms.audience.rules.base import RecipientRules
+    from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.campaign.plan import Plan, Result
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
@@ -152,7 +152,7 @@ class AliyunSmsSendOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to everybody who was not sent to before; see the class."""
         from airflow_provider_aliyunsms.campaign.run import Campaign
-        from airflow_provider_aliyunsms.codes.local import LocalCode
+        from airflow_provider_aliyunsms.codes import LocalCode
 
         with without_retries(), self.recorded(context):
             plan = self._plan(context)

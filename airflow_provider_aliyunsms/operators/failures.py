@@ -76,7 +76,7 @@ def read_without_retries(blocks: Iterable[Block]) -> Iterator[Block]:
 
 def say_result(summary: Mapping[str, Any]) -> None:
     """Log the counts, and what the most frequent codes mean."""
-    from airflow_provider_aliyunsms.codes.lookup import explain
+    from airflow_provider_aliyunsms.codes import explain
 
     log.info(
         "Campaign %s: %d accepted, %d rejected, %d skipped, %d unknown of %d.",

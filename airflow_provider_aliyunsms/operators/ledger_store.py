@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_aliyunsms.campaign.ledger.stores import AnyPath, MemoryStore, PathStore, Store
+from airflow_provider_aliyunsms.campaign.ledger import AnyPath, MemoryStore, PathStore, Store
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 from airflow_provider_aliyunsms.hooks.storage import storage_path
 
@@ -83,7 +83,7 @@ def recorded(
 def _record(
     *, context: Context, campaign_id: str, ledger_path: str | None, durable: bool, occasion: str
 ) -> None:
-    from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.ledger import Ledger
 
     choice = choose_store(context=context, campaign_id=campaign_id, ledger_path=ledger_path, durable=durable)
     if isinstance(choice.store, MemoryStore):

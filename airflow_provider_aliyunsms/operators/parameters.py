@@ -42,7 +42,7 @@ class AudienceSource:
         :raises ConfigurationError: the parameters contradict each other.
         :raises AudienceError: see ``read_blocks`` and ``read_sql``.
         """
-        from airflow_provider_aliyunsms.audience.sources.read import Columns, read_blocks
+        from airflow_provider_aliyunsms.audience.sources import Columns, read_blocks
         from airflow_provider_aliyunsms.hooks.storage import fingerprint, open_binary
 
         columns = Columns(self.column_mapping)
@@ -58,7 +58,7 @@ class AudienceSource:
         )
 
     def _query(self, columns: Any) -> Iterator[Block]:
-        from airflow_provider_aliyunsms.audience.sources.sql import read_sql
+        from airflow_provider_aliyunsms.audience.sources import read_sql
         from airflow_provider_aliyunsms.hooks.sql_cursor import streaming_cursor
 
         sql = unwrap(self.recipients_sql)

@@ -10,12 +10,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.campaign.receipts.files import is_receipt_file, write_receipts
-from airflow_provider_aliyunsms.campaign.receipts.receipts import INLINE_LIMIT
+from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT, is_receipt_file, write_receipts
 from airflow_provider_aliyunsms.hooks.storage import storage_path
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
+    from airflow_provider_aliyunsms.campaign.receipts import Receipts
 
 
 log = logging.getLogger(__name__)

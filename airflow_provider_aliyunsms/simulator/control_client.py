@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from airflow_provider_aliyunsms.simulator.control.routes import PREFIX
+from airflow_provider_aliyunsms.simulator.control import PREFIX
 
 _TIMEOUT_S = 30
 

@@ -15,17 +15,16 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
-from airflow_provider_aliyunsms.simulator.control.routes import PREFIX, control_routes
+from airflow_provider_aliyunsms.simulator.control import PREFIX, control_routes
 from airflow_provider_aliyunsms.simulator.control_client import SimulatorClient
-from airflow_provider_aliyunsms.simulator.gateway.gateway import Gateway
-from airflow_provider_aliyunsms.simulator.gateway.wire import Wire
-from airflow_provider_aliyunsms.simulator.memory.state import State
+from airflow_provider_aliyunsms.simulator.gateway import Gateway, Wire
+from airflow_provider_aliyunsms.simulator.memory import State
 from airflow_provider_aliyunsms.simulator.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_aliyunsms.simulator.gateway.wire import Connections
+    from airflow_provider_aliyunsms.simulator.gateway import Connections
 
 
 def make_app(state: State, *, connections: Connections, stopping: asyncio.Event) -> FastAPI:

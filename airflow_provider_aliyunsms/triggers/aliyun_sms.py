@@ -54,7 +54,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
     :param max_wait: the longest wait, seconds.
     :param max_failed_rounds: rounds in a row in which nothing works, before an error is reported.
     :param aliyun_sms_conn_id: the connection; it is read in the triggerer.
-    :param known: what :meth:`~airflow_provider_aliyunsms.delivery.checkpoint.Checkpoint.to_small_json` gave; None to ask for
+    :param known: a :meth:`~airflow_provider_aliyunsms.delivery.checkpoint.Checkpoint.to_small_json`; None to ask for
         everyone.
     """
 

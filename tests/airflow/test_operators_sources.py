@@ -246,10 +246,10 @@ class Changing(AliyunSendBatchSmsOperator):
             def plain_rows(self, block):
                 return None
 
-            def prepare_row(self, row):
-                if row.number == 2:
+            def prepare(self, values, *, flat=False):
+                if values["phone_number"] == "13800000001":
                     {change}
-                return super().prepare_row(row)
+                return super().prepare(values, flat=flat)
 
         return ChangingRules(sign_name=self.sign_name, template_param=None)
 

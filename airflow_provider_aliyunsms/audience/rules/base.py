@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aliyunsms.audience.rows import Block, TableBlock
+from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_aliyunsms.audience.recipients import Recipient
     from airflow_provider_aliyunsms.audience.rows import Row
-    from airflow_provider_aliyunsms.codes.local import LocalCode
+    from airflow_provider_aliyunsms.codes import LocalCode
 
 
 class RowRejected(ValueError):  # noqa: N818 - control flow inside the audience, never raised to a user
@@ -64,15 +65,15 @@ class PlainRows:
 class RecipientRules(Protocol):
     """What makes recipients of rows."""
 
-    def prepare_row(self, row: Row) -> Recipient:
-        """Return the recipient a row stands for."""
+    def prepare(self, values: Mapping[str, Any] | str, *, flat: bool = False) -> Recipient:
+        """Return the recipient that a row's values stand for."""
         ...
 
     def plain_rows(self, block: TableBlock) -> PlainRows | None:
         """
-        Return the rows that :meth:`prepare_row` would take as they are, None when each must be looked at.
+        Return the rows that :meth:`prepare` would take as they are, None when each must be looked at.
 
-        A short cut that decides nothing: whatever is unusual is left to :meth:`prepare_row`.
+        A short cut that decides nothing: whatever is unusual is left to :meth:`prepare`.
         """
         ...
 
@@ -113,7 +114,7 @@ def prepare_block(block: Block, *, rules: RecipientRules) -> PreparedBlock:
             row = block.row(position)
             given[position] = _storable(row.given_number)
             try:
-                recipient = rules.prepare_row(row)
+                recipient = _recipient_of(row, rules=rules)
             except RowRejected as error:
                 refusals.append(RejectedRow(position=position, row=row.number, reason=error))
                 numbers[position] = ""
@@ -122,6 +123,15 @@ def prepare_block(block: Block, *, rules: RecipientRules) -> PreparedBlock:
     return PreparedBlock(
         numbers=numbers, contents=contents, given=None if given == numbers else given, refusals=refusals
     )
+
+
+def _recipient_of(row: Row, *, rules: RecipientRules) -> Recipient:
+    try:
+        return rules.prepare(row.values, flat=row.flat)
+    except AudienceError as error:
+        error.row = row.number
+        error.message = f"Row {row.number}: {error.message}"
+        raise
 
 
 def _storable(text: str) -> str:

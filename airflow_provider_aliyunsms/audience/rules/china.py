@@ -13,7 +13,7 @@ from airflow_provider_aliyunsms.audience.phone_numbers import (
     mainland_number,
 )
 from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Row, field_label, is_missing
+from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, field_label, is_missing
 from airflow_provider_aliyunsms.audience.rules.base import PlainRows, RowRejected
 from airflow_provider_aliyunsms.audience.rules.china_columns import (
     contents_of,
@@ -29,8 +29,8 @@ from airflow_provider_aliyunsms.audience.rules.values import (
     number_text,
     variable_text,
 )
-from airflow_provider_aliyunsms.codes.local import LocalCode
-from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+from airflow_provider_aliyunsms.codes import LocalCode
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,20 +76,6 @@ class ChinaRules:
             msg = f"The defaults cannot be sent: {error.reason}."
             raise ConfigurationError(msg, code=error.code) from None
 
-    def prepare_row(self, row: Row) -> Recipient:
-        """
-        The recipient a row stands for.
-
-        :raises RowRejected: when it cannot be sent to.
-        :raises AudienceError: when it has a key that means nothing here.
-        """
-        try:
-            return self.prepare(row.values, flat=row.flat)
-        except AudienceError as error:
-            error.row = row.number
-            error.message = f"Row {row.number}: {error.message}"
-            raise
-
     def prepare(self, values: Mapping[str, Any] | str, *, flat: bool = False) -> Recipient:
         """
         The recipient a row's values stand for.
@@ -133,7 +119,7 @@ class ChinaRules:
         return merged
 
     def plain_rows(self, block: TableBlock) -> PlainRows | None:
-        """Return the rows of a table that :meth:`prepare_row` would take as they are, see ``Rules``."""
+        """Return the rows that :meth:`prepare` would take as they are, see :class:`.base.RecipientRules`."""
         columns = block.columns()
         given = columns.get(PHONE_NUMBER)
         variables = {name: cells for name, cells in columns.items() if name not in CHINA_KEYS}

@@ -12,7 +12,7 @@ from airflow_provider_aliyunsms.audience.phone_numbers import (
     region_of,
 )
 from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Row, field_label, is_missing
+from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, field_label, is_missing
 from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.audience.rules.values import (
     TEMPLATE_PARAM,
@@ -22,8 +22,8 @@ from airflow_provider_aliyunsms.audience.rules.values import (
     number_text,
     variable_text,
 )
-from airflow_provider_aliyunsms.codes.local import LocalCode
-from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+from airflow_provider_aliyunsms.codes import LocalCode
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -87,20 +87,6 @@ class GlobeRules:
         except RowRejected as error:
             msg = f"The defaults cannot be sent: {error.reason}."
             raise ConfigurationError(msg, code=error.code) from None
-
-    def prepare_row(self, row: Row) -> Recipient:
-        """
-        The recipient a row stands for.
-
-        :raises RowRejected: when it cannot be sent to.
-        :raises AudienceError: when it has a key that means nothing here.
-        """
-        try:
-            return self.prepare(row.values, flat=row.flat)
-        except AudienceError as error:
-            error.row = row.number
-            error.message = f"Row {row.number}: {error.message}"
-            raise
 
     def plain_rows(self, block: TableBlock) -> None:  # noqa: ARG002 - the rules of the China API need it
         """Return none: reading an international number takes so long that a short cut would not show."""

@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_aliyunsms.audience.rows import field_label, first_given, is_missing
 from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.audience.strict_json import BrokenJsonError, parse_json
-from airflow_provider_aliyunsms.codes.local import LocalCode
+from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 TEMPLATE_PARAM = "template_param"

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from airflow_provider_aliyunsms.audience.disk import disk_before_sending
-from airflow_provider_aliyunsms.codes.local import LocalCode
+from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 _SETTINGS = """

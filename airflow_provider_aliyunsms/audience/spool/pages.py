@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from airflow_provider_aliyunsms.audience.rules.base import PreparedBlock
+    from airflow_provider_aliyunsms.audience.rules import PreparedBlock
 
 
 _SHARDS = 64

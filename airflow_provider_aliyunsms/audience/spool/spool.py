@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.disk import disk_before_sending, disk_while_sending
 from airflow_provider_aliyunsms.audience.recipients import Members
-from airflow_provider_aliyunsms.audience.rules.base import prepare_block
+from airflow_provider_aliyunsms.audience.rules import prepare_block
 from airflow_provider_aliyunsms.audience.spool.database import SpoolFile
 from airflow_provider_aliyunsms.audience.spool.outcomes import SpoolOutcomes
 from airflow_provider_aliyunsms.audience.spool.pages import KeyShards, SpoolPages, pack_keys
@@ -26,7 +26,7 @@ from airflow_provider_aliyunsms.audience.spool.records import (
     SpoolCounts,
 )
 from airflow_provider_aliyunsms.audience.spool.states import RowState, SpoolStates
-from airflow_provider_aliyunsms.codes.local import LocalCode
+from airflow_provider_aliyunsms.codes import LocalCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.recipients import Recipient
     from airflow_provider_aliyunsms.audience.rows import Block
-    from airflow_provider_aliyunsms.audience.rules.base import PreparedBlock, RecipientRules
+    from airflow_provider_aliyunsms.audience.rules import PreparedBlock, RecipientRules
 
 __all__ = ["ReceiptRun", "Rejection", "Settlement", "Spool", "SpoolCounts"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
-from airflow_provider_aliyunsms.codes.lookup import CodeClass, look_up_code
+from airflow_provider_aliyunsms.codes import CodeClass, look_up_code
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
     AmbiguousOutcomeError,

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.ledger.fence import Fence
 from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window, open_window
-from airflow_provider_aliyunsms.codes.local import LocalCode
+from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from airflow_provider_aliyunsms.audience.sources.parquet import check_parquet
+from airflow_provider_aliyunsms.audience.sources import check_parquet
 from airflow_provider_aliyunsms.campaign.receipts.encoders import write_csv, write_json_lines, write_parquet
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun
+    from airflow_provider_aliyunsms.audience.spool import ReceiptRun
     from airflow_provider_aliyunsms.products import Product
 
 INLINE_LIMIT = 100

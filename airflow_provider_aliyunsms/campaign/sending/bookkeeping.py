@@ -7,20 +7,19 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.recipients import Members
-from airflow_provider_aliyunsms.audience.spool.spool import Settlement
+from airflow_provider_aliyunsms.audience.spool import Settlement
 from airflow_provider_aliyunsms.campaign.chunks import Chunk
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.sending.evidence import REPLAY_LIMIT
 from airflow_provider_aliyunsms.campaign.sending.jobs import Job
-from airflow_provider_aliyunsms.codes.local import LocalCode
+from airflow_provider_aliyunsms.codes import LocalCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from airflow_provider_aliyunsms.audience.spool.spool import Spool
+    from airflow_provider_aliyunsms.audience.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
-    from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
-    from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window
+    from airflow_provider_aliyunsms.campaign.ledger import Entry, Ledger, Window
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 
 WRITE_EVERY = 2.0

@@ -17,12 +17,12 @@ from airflow_provider_aliyunsms.campaign.sending.evidence import (
     judge_replay,
     next_step,
 )
-from airflow_provider_aliyunsms.codes.local import LocalCode
+from airflow_provider_aliyunsms.codes import LocalCode
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
     from airflow_provider_aliyunsms.campaign.clock import Clock
-    from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window
+    from airflow_provider_aliyunsms.campaign.ledger import Entry, Window
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 
 REPLAY_SLACK = 5.0

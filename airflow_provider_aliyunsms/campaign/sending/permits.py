@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_aliyunsms.campaign.clock import Clock
-    from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.ledger import Ledger
     from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 
 

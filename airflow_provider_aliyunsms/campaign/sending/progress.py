@@ -7,9 +7,9 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.audience.spool.spool import Spool, SpoolCounts
+    from airflow_provider_aliyunsms.audience.spool import Spool, SpoolCounts
     from airflow_provider_aliyunsms.campaign.clock import Clock
-    from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.ledger import Ledger
 
 log = logging.getLogger(__name__)
 

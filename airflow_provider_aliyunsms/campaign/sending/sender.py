@@ -26,9 +26,9 @@ from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_aliyunsms.audience.spool.spool import Spool
+    from airflow_provider_aliyunsms.audience.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
-    from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.ledger import Ledger
     from airflow_provider_aliyunsms.campaign.plan import Plan
     from airflow_provider_aliyunsms.campaign.sending.workers import MakeWorkers
 

@@ -19,7 +19,7 @@ from airflow_provider_aliyunsms.simulator.apis.globe import (
     send_message_to_globe,
 )
 from airflow_provider_aliyunsms.simulator.call import Call
-from airflow_provider_aliyunsms.simulator.memory.state import State
+from airflow_provider_aliyunsms.simulator.memory import State
 from airflow_provider_aliyunsms.simulator.replies import Api, Refusal, Reply
 
 if TYPE_CHECKING:

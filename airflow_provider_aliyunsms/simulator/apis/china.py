@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.simulator.apis.fields import missing, read_number, read_texts, read_variables
-from airflow_provider_aliyunsms.simulator.memory.inbox import Draft, Submission
+from airflow_provider_aliyunsms.simulator.memory import Draft, Submission
 from airflow_provider_aliyunsms.simulator.numbers import canonical_number, china_refusal
 from airflow_provider_aliyunsms.simulator.replies import Refusal, Reply, china_reply
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_aliyunsms.simulator.call import Call
-    from airflow_provider_aliyunsms.simulator.memory.inbox import Message
-    from airflow_provider_aliyunsms.simulator.memory.state import State
+    from airflow_provider_aliyunsms.simulator.memory import Message, State
 
 
 BATCH_LIMIT = 100

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.simulator.apis.china import beijing_time
 from airflow_provider_aliyunsms.simulator.apis.fields import missing, read_number, read_texts
-from airflow_provider_aliyunsms.simulator.memory.inbox import Draft, Submission
+from airflow_provider_aliyunsms.simulator.memory import Draft, Submission
 from airflow_provider_aliyunsms.simulator.numbers import (
     canonical_number,
     globe_fails,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_aliyunsms.simulator.call import Call
-    from airflow_provider_aliyunsms.simulator.memory.state import State
+    from airflow_provider_aliyunsms.simulator.memory import State
 
 
 BATCH_LIMIT = 1000

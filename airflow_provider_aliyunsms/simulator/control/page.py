@@ -6,12 +6,11 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.simulator.apis.china import beijing_time
+from airflow_provider_aliyunsms.simulator.apis import beijing_time
 from airflow_provider_aliyunsms.simulator.numbers import canonical_number
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.simulator.memory.inbox import Message
-    from airflow_provider_aliyunsms.simulator.memory.state import State
+    from airflow_provider_aliyunsms.simulator.memory import Message, State
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #eef1f5; --card: #fff; --ink: #1c2430; --soft: #5d6878;

@@ -9,15 +9,13 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from airflow_provider_aliyunsms.simulator.apis.actions import ACTIONS
-from airflow_provider_aliyunsms.simulator.apis.china import beijing_time
+from airflow_provider_aliyunsms.simulator.apis import ACTIONS, beijing_time
 from airflow_provider_aliyunsms.simulator.control.page import inbox_page
-from airflow_provider_aliyunsms.simulator.memory.faults import Fault, Kind
+from airflow_provider_aliyunsms.simulator.memory import Fault, Kind
 from airflow_provider_aliyunsms.simulator.numbers import canonical_number
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.simulator.memory.inbox import Message
-    from airflow_provider_aliyunsms.simulator.memory.state import State
+    from airflow_provider_aliyunsms.simulator.memory import Message, State
 
 PREFIX = "/_simulator"
 _ACTION_PATTERN = "|".join(sorted({name for _, name in ACTIONS}))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.simulator.gateway.signatures import check_v1, check_v3, v3_fields
-from airflow_provider_aliyunsms.simulator.memory.nonces import FRESHNESS_S
+from airflow_provider_aliyunsms.simulator.memory import FRESHNESS_S
 from airflow_provider_aliyunsms.simulator.replies import Refusal
 
 if TYPE_CHECKING:

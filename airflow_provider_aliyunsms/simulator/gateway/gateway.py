@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from airflow_provider_aliyunsms.simulator.apis.actions import Action, check_rate, find_action
+from airflow_provider_aliyunsms.simulator.apis import Action, check_rate, find_action
 from airflow_provider_aliyunsms.simulator.call import Call, read_call
 from airflow_provider_aliyunsms.simulator.gateway import misbehave
 from airflow_provider_aliyunsms.simulator.gateway.authentication import check, identify, nonce_used
 from airflow_provider_aliyunsms.simulator.gateway.wire import DroppedResponse, TruncatedResponse
-from airflow_provider_aliyunsms.simulator.memory.faults import Fault, Kind
+from airflow_provider_aliyunsms.simulator.memory import Fault, Kind
 from airflow_provider_aliyunsms.simulator.replies import Refusal, Reply, encode, refuse
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from airflow_provider_aliyunsms.simulator.gateway.wire import Wire
-    from airflow_provider_aliyunsms.simulator.memory.state import State
+    from airflow_provider_aliyunsms.simulator.memory import State
 
 
 class Gateway:

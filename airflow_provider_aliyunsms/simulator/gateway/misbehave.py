@@ -6,13 +6,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.simulator.apis.actions import throttled
+from airflow_provider_aliyunsms.simulator.apis import throttled
 from airflow_provider_aliyunsms.simulator.gateway.authentication import EXPIRED
-from airflow_provider_aliyunsms.simulator.memory.faults import Kind
+from airflow_provider_aliyunsms.simulator.memory import Kind
 from airflow_provider_aliyunsms.simulator.replies import Refusal
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.simulator.memory.faults import Fault
+    from airflow_provider_aliyunsms.simulator.memory import Fault
     from airflow_provider_aliyunsms.simulator.replies import Api, Reply
 
 _UNKNOWN_ERROR = "The request processing has failed due to some unknown error."

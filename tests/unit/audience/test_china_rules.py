@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.audience.rows import Row
+from airflow_provider_aliyunsms.audience.rows import Row, RowBlock
+from airflow_provider_aliyunsms.audience.rules import prepare_block
 from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.codes.local import LocalCode
@@ -239,7 +240,7 @@ def test_an_extension_code(value, text):
 def test_an_unknown_key_stops_everything_because_the_content_could_be_wrong():
     row = Row(number=7, values={"phone_number": NUMBER, "template_params": {"code": "4711"}}, flat=False)
     with pytest.raises(AudienceError, match="Row 7: The key 'template_params'") as caught:
-        rules().prepare_row(row)
+        prepare_block(RowBlock([row]), rules=rules())
     assert (caught.value.row, caught.value.field) == (7, "template_params")
     assert "4711" not in str(caught.value)
 

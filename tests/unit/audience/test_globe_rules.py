@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.audience.rows import Row
+from airflow_provider_aliyunsms.audience.rows import Row, RowBlock
+from airflow_provider_aliyunsms.audience.rules import prepare_block
 from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules, check_sender_id
 from airflow_provider_aliyunsms.codes.local import LocalCode
@@ -134,7 +135,7 @@ def test_no_number(values):
 def test_an_unknown_key_stops_everything():
     row = Row(number=3, values={"to": NUMBER, "text": "Hi"}, flat=False, number_field="to")
     with pytest.raises(AudienceError, match="Row 3: The key 'text'") as caught:
-        rules().prepare_row(row)
+        prepare_block(RowBlock([row]), rules=rules())
     assert caught.value.row == 3
 
 
