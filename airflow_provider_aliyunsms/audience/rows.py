@@ -186,10 +186,3 @@ def _gathered(rows: list[Row], first: int) -> Block:
         return RowBlock(rows)
     records = [tuple(row.values.values()) for row in rows]
     return TableBlock(names=names, records=records, first=first, number_field=number_field)
-
-
-def rows_of(blocks: Iterable[Block]) -> Iterator[Row]:
-    """Take blocks apart again."""
-    for block in blocks:
-        for position in range(len(block)):
-            yield block.row(position)

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 MAX_FAILED_ROUNDS = 10
 """Rounds in a row in which nothing works before it is said; about twenty minutes with the default waits."""
 
+LEG = 300.0
+"""Seconds of watching that may be lost with a worker or triggerer: then a checkpoint is saved."""
+
 
 @dataclass(frozen=True, slots=True)
 class WatchPolicy:

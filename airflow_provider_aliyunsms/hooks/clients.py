@@ -10,30 +10,15 @@ from airflow_provider_aliyunsms.api.credentials import Credentials, static_crede
 from airflow_provider_aliyunsms.api.endpoints import china_endpoint, globe_endpoint
 from airflow_provider_aliyunsms.api.transport import Transport
 from airflow_provider_aliyunsms.api.vendor_credentials import VendorCredentials
-from airflow_provider_aliyunsms.hooks.settings import read_settings
 
 MAX_CONNECTIONS = 64
 """As many as an operator may have calls in flight."""
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
-
     from airflow_provider_aliyunsms.api.credentials import CredentialsProvider
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
     from airflow_provider_aliyunsms.api.retrying import ReadRetries
     from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
-
-
-def build_client(connection: Connection) -> AliyunSmsClient:
-    """
-    Make a client from a connection; no network, and no call to Airflow.
-
-    For triggers: fetch the connection with ``get_async_connection``, then call this through
-    ``asyncio.to_thread``, because it reads certificates from disk. One client per trigger.
-
-    :raises ConfigurationError: a field of the connection is wrong or missing.
-    """
-    return client_for(read_settings(connection))
 
 
 def client_for(

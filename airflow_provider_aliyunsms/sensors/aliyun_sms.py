@@ -36,9 +36,6 @@ FIRST_LOOK = 60.0
 LONGEST_WAIT = 10
 """The longest wait, as a multiple of ``poke_interval``, unless ``max_wait`` is given."""
 
-LEG = 300.0
-"""Seconds of asking, in reschedule mode, that a lost worker may cost."""
-
 
 class AliyunSmsDeliverySensor(BaseSensorOperator):
     """
@@ -159,6 +156,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Ask once for every pending message."""
         from airflow_provider_aliyunsms.delivery.verdict import Verdict
+        from airflow_provider_aliyunsms.delivery.watch import LEG
 
         checkpoints = self._checkpoints(context)
         if self._watch is None:

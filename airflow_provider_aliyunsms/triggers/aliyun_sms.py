@@ -23,9 +23,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-LEG = 300.0
-"""Seconds of watching that a restart of the triggerer may cost."""
-
 
 class AliyunSmsDeliveryTrigger(BaseTrigger):
     """
@@ -201,7 +198,12 @@ class _Leg:
         self._watch = watch
         self._stop = stop
         self._pending = watch.tally.pending
-        self._ends = time.monotonic() + LEG
+        self._begin()
+
+    def _begin(self) -> None:
+        from airflow_provider_aliyunsms.delivery import watch
+
+        self._ends = time.monotonic() + watch.LEG
 
     def look(self) -> Verdict:
         """Look once, until the leg ends."""
@@ -215,7 +217,7 @@ class _Leg:
         """Return the event that ends the leg; None, and another leg begins, when the task could keep nothing new."""
         from airflow_provider_aliyunsms.delivery.events import progress_event
 
-        self._ends = time.monotonic() + LEG
+        self._begin()
         known, whole = self._watch.known(now=time.time()).to_small_json()
         # asked for again in vain would be calls beyond max_calls, so that these are always handed on
         is_new = self._watch.tally.pending != self._pending or self._watch.is_counted

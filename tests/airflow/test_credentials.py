@@ -11,12 +11,12 @@ from datetime import timedelta
 import pytest
 from airflow.providers.common.compat.sdk import redact
 from airflow.sdk import DAG, Connection
+from connections import build_client
 from credential_services import STALE_AT_ONCE, issued, serving
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, ConnectionNotMadeError, CredentialsError
 from airflow_provider_aliyunsms.get_provider_info import get_provider_info
 from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
-from airflow_provider_aliyunsms.hooks.clients import build_client
 from airflow_provider_aliyunsms.hooks.settings import CREDENTIAL_TYPES, read_settings
 from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunBatchSendMessageToGlobeOperator,

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, Connection, redact
 from airflow.sdk import DAG, task
+from connections import build_client
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, CredentialsError
 from airflow_provider_aliyunsms.get_provider_info import get_provider_info
 from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
-from airflow_provider_aliyunsms.hooks.clients import build_client
 from airflow_provider_aliyunsms.hooks.settings import EXTRA_FIELDS, read_settings
 
 NUMBER = "13800001234"

@@ -12,11 +12,11 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import DAG
 
+from airflow_provider_aliyunsms.delivery import watch
 from airflow_provider_aliyunsms.delivery.campaigns import watched
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
 from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySensor
-from airflow_provider_aliyunsms.triggers import aliyun_sms as triggers
 from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
 
 pytestmark = pytest.mark.airflow
@@ -146,7 +146,7 @@ def test_both_dates_near_midnight_and_every_retry_count(sent, simulator):
 
 
 def test_max_calls_ends_it_in_every_process_together(sent, simulator, monkeypatch):
-    monkeypatch.setattr(triggers, "LEG", 0.2)
+    monkeypatch.setattr(watch, "LEG", 0.2)
     campaign = sent([*good_numbers(10), *silent_numbers(10)])
     sensor = sensor_for(campaign, max_calls=64)
     event, store = {"status": "progress"}, Store()
@@ -163,7 +163,7 @@ def test_max_calls_ends_it_in_every_process_together(sent, simulator, monkeypatc
 def test_a_restart_costs_one_leg_at_most(sent, simulator, monkeypatch, with_store):
     """Every leg runs twice, as if the triggerer were killed at its very end; nobody is asked a third time."""
     monkeypatch.setattr("airflow_provider_aliyunsms.sensors.aliyun_sms.FIRST_LOOK", 0.0)
-    monkeypatch.setattr(triggers, "LEG", 1.5)
+    monkeypatch.setattr(watch, "LEG", 1.5)
     campaign = sent(good_numbers(400))
     context = {"task_state_store": Store()} if with_store else {}
     sensor = sensor_for(campaign, max_qps=100)
@@ -216,7 +216,7 @@ def test_a_result_is_not_lost_over_a_store_that_fails(sent, simulator, caplog, f
 
 def test_another_campaign_is_not_counted_with_what_was_learned_of_the_first(sent, simulator, monkeypatch):
     """The send task was cleared and ran anew while the sensor was deferred."""
-    monkeypatch.setattr(triggers, "LEG", 0.2)
+    monkeypatch.setattr(watch, "LEG", 0.2)
     simulator.options(delivery_delay=0.4)
     campaign = sent([*good_numbers(20), *silent_numbers(2)])
     event = ended(trigger_for(campaign, end_time=time.time() + 60, max_qps=None))
@@ -226,7 +226,7 @@ def test_another_campaign_is_not_counted_with_what_was_learned_of_the_first(sent
 
 
 def test_a_leg_that_learned_nothing_goes_on(sent, simulator, monkeypatch):
-    monkeypatch.setattr(triggers, "LEG", 0.2)
+    monkeypatch.setattr(watch, "LEG", 0.2)
     event = ended(trigger_for(sent(silent_numbers(3)), end_time=time.time() + 1.5, max_qps=None))
     assert (event["status"], event["pending"]) == ("success", 3)
 
@@ -236,7 +236,7 @@ MODES = {"poke": {"mode": "poke"}, "reschedule": {"mode": "reschedule"}, "deferr
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_sampled_verdict_in_every_mode(run_dag, aliyun_connection, simulator, tmp_path, monkeypatch, mode):
-    monkeypatch.setattr(triggers, "LEG", 0.5)
+    monkeypatch.setattr(watch, "LEG", 0.5)
     with DAG(f"sampled_{mode}") as dag:
         send = AliyunSendBatchSmsOperator(
             task_id="send",

@@ -100,11 +100,12 @@ SEND_TO = """
 from contextlib import suppress
 from airflow.providers.common.compat.sdk import Connection
 from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
-from airflow_provider_aliyunsms.hooks.clients import build_client
+from airflow_provider_aliyunsms.hooks.clients import client_for
+from airflow_provider_aliyunsms.hooks.settings import read_settings
 
 def send_something_to(url):
     key = {"login": "testid", "password": "testsecret"}
-    client = build_client(Connection(conn_id="x", conn_type="aliyun_sms", host=url, **key))
+    client = client_for(read_settings(Connection(conn_id="x", conn_type="aliyun_sms", host=url, **key)))
     numbers = [f"1380000{number:04d}" for number in range(1000, 1100)]
     with suppress(AmbiguousOutcomeError):
         client.send_batch_sms(phone_numbers=numbers, sign_names=["x"] * 100, template_code="SMS_1")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Block, OpenBinary, Row, row_blocks, rows_of
+from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, Block, OpenBinary, row_blocks
 from airflow_provider_aliyunsms.audience.sources.columns import Columns
 from airflow_provider_aliyunsms.audience.sources.csv import read_csv
 from airflow_provider_aliyunsms.audience.sources.files import (
@@ -21,8 +21,6 @@ from airflow_provider_aliyunsms.audience.sources.lists import read_list
 from airflow_provider_aliyunsms.audience.sources.parquet import check_parquet, read_parquet
 from airflow_provider_aliyunsms.audience.sources.text import check_encoding
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
-
-__all__ = ["FILE_ENDINGS", "Columns", "OpenBinary", "Row", "check_source", "read_blocks", "read_rows"]
 
 _TEXT: Mapping[str, Callable[[str, FileOptions], Iterator[Block]]] = {
     ".csv": read_csv,
@@ -78,15 +76,6 @@ def read_blocks(
         check_parquet()
         return read_parquet(path, reading)
     return _TEXT[_ending(path)](path, reading)
-
-
-def read_rows(source: object, *, open_binary: OpenBinary, **reading: Any) -> Iterator[Row]:
-    """
-    The same rows one at a time: slower, for whoever wants to look at them.
-
-    :param reading: the other parameters of :func:`read_blocks`.
-    """
-    return rows_of(read_blocks(source, open_binary=open_binary, **reading))
 
 
 def check_source(source: object) -> str | None:

@@ -73,11 +73,6 @@ class Window:
     signer: str = ""
     entries: list[Entry] = field(default_factory=list)
 
-    @property
-    def settled(self) -> bool:
-        """Whether no entry needs evidence any more."""
-        return all(entry.settled for entry in self.entries)
-
     def to_json(self) -> dict[str, Any]:
         """Return the value the store keeps: ids, keys and codes, nothing personal."""
         return {

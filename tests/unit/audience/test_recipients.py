@@ -5,10 +5,11 @@ import dataclasses
 import json
 
 import pytest
+from audience_rows import recipient_key
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.recipients import Recipient, recipient_key
+from airflow_provider_aliyunsms.audience.recipients import Recipient
 from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.codes.local import LocalCode
 

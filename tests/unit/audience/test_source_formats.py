@@ -14,10 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from audience_rows import read_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.sources.read import Columns, read_rows
+from airflow_provider_aliyunsms.audience.sources import Columns
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 SECRET = "13912345678"

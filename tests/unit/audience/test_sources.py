@@ -9,10 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from audience_rows import read_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.sources.read import FILE_ENDINGS, Row, check_source, read_rows
+from airflow_provider_aliyunsms.audience.rows import Row
+from airflow_provider_aliyunsms.audience.sources.read import FILE_ENDINGS, check_source
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 SECRET = "13912345678"

@@ -6,8 +6,8 @@ import traceback
 from contextlib import contextmanager
 
 import pytest
+from audience_rows import rows_of as all_rows
 
-from airflow_provider_aliyunsms.audience import rows
 from airflow_provider_aliyunsms.audience.sources.read import Columns
 from airflow_provider_aliyunsms.audience.sources.sql import BATCH, query_failed, read_sql
 from airflow_provider_aliyunsms.exceptions import AudienceError
@@ -26,7 +26,7 @@ def rows_of(sql, *, mapping=None, number_field="phone_number", row_factory=None)
         finally:
             connection.close()
 
-    return rows.rows_of(read_sql(opened, number_field=number_field, columns=Columns(mapping)))
+    return all_rows(read_sql(opened, number_field=number_field, columns=Columns(mapping)))
 
 
 def refused(rows):
@@ -67,7 +67,7 @@ def test_a_driver_that_gives_more_than_it_was_asked_for():
 
     found = list(read_sql(opened, number_field="phone_number", columns=Columns(None)))
     assert [len(block) for block in found] == [BATCH, BATCH, 1]
-    assert [row.number for row in rows.rows_of(found)] == list(range(1, 2 * BATCH + 2))
+    assert [row.number for row in all_rows(found)] == list(range(1, 2 * BATCH + 2))
 
 
 def test_an_error_in_mid_stream_says_after_how_many_rows_and_no_value():
