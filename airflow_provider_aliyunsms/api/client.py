@@ -18,7 +18,7 @@ from airflow_provider_aliyunsms.api.models import (
     SendDetail,
     SendDetailsPage,
     SendResponse,
-    SignListAnswer,
+    SignListResponse,
 )
 from airflow_provider_aliyunsms.api.responses import (
     UNREADABLE,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.credentials import Credentials, CredentialsProvider
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
     from airflow_provider_aliyunsms.api.forms import JsonTexts
-    from airflow_provider_aliyunsms.api.responses import Answer
+    from airflow_provider_aliyunsms.api.responses import ResponseFields
     from airflow_provider_aliyunsms.api.transport import Transport
     from airflow_provider_aliyunsms.products import Product
 
@@ -123,7 +123,7 @@ class AliyunSmsClient:
             sms_up_extend_codes=sms_up_extend_codes,
             out_id=out_id,
         )
-        return _send_answer(self._call(CHINA.action, form, envelope=envelope))
+        return _send_response(self._call(CHINA.action, form, envelope=envelope))
 
     def send_sms(
         self,
@@ -159,7 +159,7 @@ class AliyunSmsClient:
             sms_up_extend_code=sms_up_extend_code,
             out_id=out_id,
         )
-        return _send_answer(self._call("SendSms", form, envelope=envelope))
+        return _send_response(self._call("SendSms", form, envelope=envelope))
 
     def batch_send_message_to_globe(
         self,
@@ -199,13 +199,13 @@ class AliyunSmsClient:
             validity_period=validity_period,
             channel_id=channel_id,
         )
-        answer = self._call(GLOBE.action, form, product=GLOBE, envelope=envelope)
+        fields = self._call(GLOBE.action, form, product=GLOBE, envelope=envelope)
         return GlobeResponse(
-            request_id=request_id_of(answer),
-            success_count=number_of(answer, "SuccessCount"),
-            failed=texts_of(answer, "FailedList"),
-            message_ids=texts_of(answer, "MessageIdList"),
-            ids_given=answer.get("MessageIdList") not in (None, ""),
+            request_id=request_id_of(fields),
+            success_count=number_of(fields, "SuccessCount"),
+            failed=texts_of(fields, "FailedList"),
+            message_ids=texts_of(fields, "MessageIdList"),
+            ids_given=fields.get("MessageIdList") not in (None, ""),
         )
 
     def query_send_details(
@@ -250,7 +250,7 @@ class AliyunSmsClient:
         """
         return self._read_retries.call(lambda: self._message_status(message_id))
 
-    def query_sms_sign_list(self, *, page_index: int = 1, page_size: int = 1) -> SignListAnswer:
+    def query_sms_sign_list(self, *, page_index: int = 1, page_size: int = 1) -> SignListResponse:
         """
         List signatures, to test a connection: free and without effect; repeated on passing errors.
 
@@ -261,8 +261,8 @@ class AliyunSmsClient:
         :raises CampaignDoomedError: key, secret or permission is wrong.
         """
         form = {"PageIndex": str(page_index), "PageSize": str(page_size)}
-        answer = self._read_retries.call(lambda: self._call("QuerySmsSignList", form))
-        return SignListAnswer(total_count=number_of(answer, "TotalCount"), request_id=request_id_of(answer))
+        fields = self._read_retries.call(lambda: self._call("QuerySmsSignList", form))
+        return SignListResponse(total_count=number_of(fields, "TotalCount"), request_id=request_id_of(fields))
 
     def _call(
         self,
@@ -271,7 +271,7 @@ class AliyunSmsClient:
         *,
         product: Product = CHINA,
         envelope: Envelope | None = None,
-    ) -> Answer:
+    ) -> ResponseFields:
         envelope = envelope or Envelope.new()
         credentials = self._signers.get(envelope.nonce) or self._credentials()
         request = sign_acs3(
@@ -284,41 +284,41 @@ class AliyunSmsClient:
             envelope=envelope,
         )
         try:
-            answer = accepted_fields(self._transport.send(request), action=action, product=product)
+            fields = accepted_fields(self._transport.send(request), action=action, product=product)
         except AmbiguousOutcomeError:
             # A replay proves something only if it is identical, also when the AccessKey was renewed in between.
             if action in _SENDS and len(self._signers) < _MOST_SIGNERS:
                 self._signers[envelope.nonce] = credentials
             raise
         self._signers.pop(envelope.nonce, None)
-        return answer
+        return fields
 
     def _send_details(self, form: Mapping[str, str]) -> SendDetailsPage:
         try:
-            answer = self._call("QuerySendDetails", form)
+            fields = self._call("QuerySendDetails", form)
         except AmbiguousOutcomeError as error:
             if is_no_record(error, product=CHINA):
                 return SendDetailsPage(total_count=0, details=(), request_id=error.request_id)
             raise
-        rows = rows_of(answer, "SmsSendDetailDTOs", "SmsSendDetailDTO")
-        total = number_of(answer, "TotalCount")
+        rows = rows_of(fields, "SmsSendDetailDTOs", "SmsSendDetailDTO")
+        total = number_of(fields, "TotalCount")
         if rows is None or total is None:
             # An empty page would read as "nothing was sent".
             raise AmbiguousOutcomeError(
                 "QuerySendDetails: the records cannot be read.",
                 code=UNREADABLE,
-                request_id=request_id_of(answer),
+                request_id=request_id_of(fields),
                 advice="Look in the console.",
             )
         return SendDetailsPage(
             total_count=total,
             details=tuple(_send_detail(row) for row in rows),
-            request_id=request_id_of(answer),
+            request_id=request_id_of(fields),
         )
 
     def _message_status(self, message_id: str) -> MessageStatus:
         try:
-            answer = self._call("QueryMessage", {"MessageId": message_id}, product=GLOBE)
+            fields = self._call("QueryMessage", {"MessageId": message_id}, product=GLOBE)
         except AmbiguousOutcomeError as error:
             if is_no_record(error, product=GLOBE):
                 return MessageStatus(
@@ -326,18 +326,18 @@ class AliyunSmsClient:
                 )
             raise
         return MessageStatus(
-            status=number_of(answer, "Status"),
-            error_code=text_of(answer, "ErrorCode"),
+            status=number_of(fields, "Status"),
+            error_code=text_of(fields, "ErrorCode"),
             message_id=message_id,
-            request_id=request_id_of(answer),
+            request_id=request_id_of(fields),
         )
 
 
-def _send_answer(answer: Answer) -> SendResponse:
-    return SendResponse(biz_id=text_of(answer, "BizId"), request_id=request_id_of(answer))
+def _send_response(fields: ResponseFields) -> SendResponse:
+    return SendResponse(biz_id=text_of(fields, "BizId"), request_id=request_id_of(fields))
 
 
-def _send_detail(row: Answer) -> SendDetail:
+def _send_detail(row: ResponseFields) -> SendDetail:
     return SendDetail(
         phone_number=text_of(row, "PhoneNum") or "",
         send_status=number_of(row, "SendStatus") or 0,

@@ -94,7 +94,7 @@ class MessageStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class SignListAnswer:
+class SignListResponse:
     """
     What ``QuerySmsSignList`` is asked for here: that it answers.
 

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.products import Product
 
 
-Answer: TypeAlias = Mapping[str, Any]
+ResponseFields: TypeAlias = Mapping[str, Any]
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 _DECLARATION: Final = re.compile(r"<!(?!--|\[CDATA\[)")
 
 
-def read_answer(body: bytes) -> Answer | None:
+def parse_body(body: bytes) -> ResponseFields | None:
     """
     Read a body as a JSON object or as an XML document.
 
@@ -52,7 +52,7 @@ def read_answer(body: bytes) -> Answer | None:
     return found if isinstance(found, dict) else None
 
 
-def answer_code(answer: Answer, *, product: Product = CHINA) -> str | None:
+def response_code(fields: ResponseFields, *, product: Product = CHINA) -> str | None:
     """
     Find the code, under the name this API should use or the other API's.
 
@@ -60,41 +60,41 @@ def answer_code(answer: Answer, *, product: Product = CHINA) -> str | None:
     :param product: whose API answered.
     """
     names = ("ResponseCode", "Code") if product is GLOBE else ("Code", "ResponseCode")
-    return next((code for name in names if (code := text_of(answer, name))), None)
+    return next((code for name in names if (code := text_of(fields, name))), None)
 
 
-def answer_message(answer: Answer) -> str:
+def response_message(fields: ResponseFields) -> str:
     """Find the API's own text; it may quote a number, so it must not be shown."""
-    return text_of(answer, "Message") or text_of(answer, "ResponseDescription") or ""
+    return text_of(fields, "Message") or text_of(fields, "ResponseDescription") or ""
 
 
-def request_id_of(answer: Answer) -> str | None:
+def request_id_of(fields: ResponseFields) -> str | None:
     """Find the request id; None unless it looks like one, because it is going to be logged."""
-    found = text_of(answer, "RequestId") or ""
+    found = text_of(fields, "RequestId") or ""
     return found if _REQUEST_ID.fullmatch(found) else None
 
 
-def text_of(answer: Answer, name: str) -> str | None:
+def text_of(fields: ResponseFields, name: str) -> str | None:
     """Read a text; numbers become texts, blanks and anything else None."""
-    value = answer.get(name)
+    value = fields.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return (value.strip() or None) if isinstance(value, str) else None
 
 
-def number_of(answer: Answer, name: str) -> int | None:
+def number_of(fields: ResponseFields, name: str) -> int | None:
     """Read a whole number, written as a number or as a text."""
-    found = text_of(answer, name)
+    found = text_of(fields, name)
     return int(found) if found is not None and _WHOLE_NUMBER.fullmatch(found) else None
 
 
-def texts_of(answer: Answer, name: str) -> tuple[str, ...] | None:
+def texts_of(fields: ResponseFields, name: str) -> tuple[str, ...] | None:
     """
     Read a list of texts, written as a list or as JSON in a text.
 
     :return: empty when the field is absent or blank, None when it cannot be read.
     """
-    value = answer.get(name)
+    value = fields.get(name)
     if isinstance(value, str) and value.strip():
         try:
             value = json.loads(value)
@@ -109,15 +109,15 @@ def texts_of(answer: Answer, name: str) -> tuple[str, ...] | None:
     return readable if len(readable) == len(texts) else None
 
 
-def rows_of(answer: Answer, outer: str, inner: str) -> tuple[Answer, ...] | None:
+def rows_of(fields: ResponseFields, outer: str, inner: str) -> tuple[ResponseFields, ...] | None:
     """
     Read the rows of ``{outer: {inner: [...]}}``; XML shows a single row without its list.
 
     :return: empty when there are none, None when they cannot be read.
     """
-    holder = answer.get(outer)
+    holder = fields.get(outer)
     if isinstance(holder, str) and holder.strip():
-        holder = read_answer(holder.encode())
+        holder = parse_body(holder.encode())
         if holder is None:
             return None
     if not holder:
@@ -168,7 +168,7 @@ _LEVELS: Final = (
 _LONGEST_WAIT_MS: Final = 3_600_000
 
 
-def accepted_fields(http: HttpResponse, *, action: str, product: Product) -> Answer:
+def accepted_fields(http: HttpResponse, *, action: str, product: Product) -> ResponseFields:
     """
     Return the fields of an answer whose code is OK, raise the error of any other.
 
@@ -180,20 +180,20 @@ def accepted_fields(http: HttpResponse, *, action: str, product: Product) -> Ans
     :param product: whose API answered.
     :raises ApiError: the subclass its code asks for.
     """
-    answer = read_answer(http.body)
-    raw = answer_code(answer, product=product) if answer is not None else None
-    if answer is None or raw is None:
+    fields = parse_body(http.body)
+    raw = response_code(fields, product=product) if fields is not None else None
+    if fields is None or raw is None:
         raise AmbiguousOutcomeError(
             f"{action}: the answer (HTTP {http.status}) cannot be read.",
             code=UNREADABLE,
             http_status=http.status,
-            request_id=request_id_of(answer) if answer is not None else None,
+            request_id=request_id_of(fields) if fields is not None else None,
             advice="Do not send it again before a look-up shows that nothing was accepted.",
         )
     info = look_up_code(raw, http_status=http.status, product=product)
     if info.code_class is CodeClass.ACCEPTED:
-        return answer
-    raise _error(http, answer=answer, raw=raw, info=info, action=action)
+        return fields
+    raise _error(http, fields=fields, raw=raw, info=info, action=action)
 
 
 def is_no_record(error: ApiError, *, product: Product) -> bool:
@@ -201,17 +201,17 @@ def is_no_record(error: ApiError, *, product: Product) -> bool:
     return error.code is not None and look_up_code(error.code, product=product).code_class is CodeClass.QUERY
 
 
-def _error(http: HttpResponse, *, answer: Answer, raw: str, info: CodeInfo, action: str) -> ApiError:
+def _error(http: HttpResponse, *, fields: ResponseFields, raw: str, info: CodeInfo, action: str) -> ApiError:
     kind = _kind(info)
     code = NONCE_USED if info.code_class is CodeClass.NONCE_USED else tidy_code(raw)
     what, advice = info.meaning, info.advice
     if info.code_class is CodeClass.FLOW_CONTROL:
         for pattern, level, wait in _LEVELS:
-            if pattern.search(answer_message(answer)):
+            if pattern.search(response_message(fields)):
                 what, advice = f"{what} (limit: {level})", wait
                 break
     text = f"{action}: {what}"
-    request_id = request_id_of(answer)
+    request_id = request_id_of(fields)
     if kind is NotSentError and _THROTTLE.match(raw):
         return ThrottledError(
             text,

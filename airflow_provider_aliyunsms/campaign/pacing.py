@@ -34,7 +34,7 @@ class RateWindow:
         self.change(max_qps=max_qps)
         self._flying = 0
         self._quickest = math.inf
-        self._answers = 0
+        self._responses = 0
         self._unbelieved = ENOUGH * connections
         self._arrived: deque[float] = deque()
 
@@ -64,9 +64,9 @@ class RateWindow:
     def end(self, *, started: float, now: float) -> None:
         """Note that a call has its answer, or an error instead."""
         self._flying -= 1
-        self._answers += 1
+        self._responses += 1
         self._quickest = min(self._quickest, now - started)
-        at = now - self._quickest if self._answers > self._unbelieved else now
+        at = now - self._quickest if self._responses > self._unbelieved else now
         self._arrived.append(max(at, self._arrived[-1] if self._arrived else -math.inf))
 
     def assume(self, *, calls: int, now: float) -> None:

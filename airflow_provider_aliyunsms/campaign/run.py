@@ -67,7 +67,7 @@ class Campaign:
                 self._load(spool, ledger)
                 admit(spool=spool, limits=plan.limits)
             except AliyunSmsError:
-                self._say_goodbye(ledger)
+                self._close_ledger(ledger)
                 raise
             if plan.dry_run:
                 return Result(summary=self._rehearse(spool, opening), still_open=0)
@@ -119,7 +119,7 @@ class Campaign:
         except AliyunSmsError:
             progress.log_now()
             if sender.idle:
-                self._say_goodbye(ledger)
+                self._close_ledger(ledger)
             raise
         progress.show()
         return sender.still_open
@@ -187,7 +187,7 @@ class Campaign:
             "finished_at": utc_stamp(self._clock.now()),
         }
 
-    def _say_goodbye(self, ledger: Ledger) -> None:
+    def _close_ledger(self, ledger: Ledger) -> None:
         # The error under way is the one to report; without a good-bye the next try only waits a little longer.
         with contextlib.suppress(AliyunSmsError):
             ledger.close()

@@ -114,7 +114,7 @@ def watched(campaign: Any) -> tuple[WatchedCampaign, ...]:
     )
 
 
-def fingerprint(campaigns: Sequence[WatchedCampaign], *, sample_size: int | None = None) -> str:
+def campaigns_fingerprint(campaigns: Sequence[WatchedCampaign], *, sample_size: int | None = None) -> str:
     """Return what changes when remembered progress no longer fits."""
     facts = [[each.campaign_id, each.digest, each.accepted, each.receipts_path] for each in campaigns]
     return hashlib.blake2b(json.dumps([facts, sample_size]).encode(), digest_size=16).hexdigest()

@@ -9,12 +9,14 @@ import zlib
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.delivery.state import DeliveryState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow_provider_aliyunsms.campaign.ledger import Store
 
 log = logging.getLogger(__name__)
 
@@ -101,18 +103,6 @@ PREFIX = "aliyun_sms.delivery."
 HEAD = PREFIX + "head"
 PART_SIZE = 48_000
 """Characters per value; stores complain above 64 KB."""
-
-
-class Store(Protocol):
-    """What is needed of Airflow's ``task_state_store``."""
-
-    def get(self, key: str) -> Any:
-        """Return the value, None when there is none."""
-        ...
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a JSON value."""
-        ...
 
 
 class CheckpointStore:

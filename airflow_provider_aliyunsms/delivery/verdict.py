@@ -108,7 +108,7 @@ def _certain(*, tally: Tally, ratio: float | None, estimated: bool) -> bool:
     return tally.delivered >= needed(accepted=tally.accepted, ratio=ratio)
 
 
-def explain(*, tally: Tally, ratio: float | None, population: int | None = None) -> str:
+def describe_counts(*, tally: Tally, ratio: float | None, population: int | None = None) -> str:
     """
     Say in one sentence what the counts are.
 
@@ -130,7 +130,7 @@ def error_of(
     *, verdict: Verdict, tally: Tally, ratio: float | None, population: int | None = None
 ) -> DeliveryError | None:
     """Return the error a verdict ends in, None for success."""
-    text = explain(tally=tally, ratio=ratio, population=population)
+    text = describe_counts(tally=tally, ratio=ratio, population=population)
     if verdict is Verdict.TOO_FEW:
         reasons = ranked(tally)[:SHOWN_CODES]
         codes = ", ".join(f"{code} {count}" for code, count in reasons)

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.delivery.campaigns import fingerprint, ids_of
+from airflow_provider_aliyunsms.delivery.campaigns import campaigns_fingerprint, ids_of
 from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
 from airflow_provider_aliyunsms.delivery.events import DeliveryResult
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, RoundReport, next_wait
@@ -102,7 +102,7 @@ class Watch:
         """
         gate = self._poller.gate
         return Checkpoint(
-            fingerprint=fingerprint(self.campaigns, sample_size=self.rules.sample_size),
+            fingerprint=campaigns_fingerprint(self.campaigns, sample_size=self.rules.sample_size),
             progress=tuple(self._poller.progress),
             failures=self.failures,
             calls=gate.calls,

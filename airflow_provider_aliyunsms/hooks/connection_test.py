@@ -99,13 +99,13 @@ def run_connection_test(settings: ConnectionSettings) -> ConnectionTest:
         settings, credentials=provider, transport=transport, read_retries=ReadRetries(attempts=1)
     )
     try:
-        answer = client.query_sms_sign_list(page_index=1, page_size=1)
-        found = f" It sees {answer.total_count} signature(s)." if answer.total_count else ""
+        response = client.query_sms_sign_list(page_index=1, page_size=1)
+        found = f" It sees {response.total_count} signature(s)." if response.total_count else ""
         return ConnectionTest(
             ok=True, message=f"{endpoint.host} accepts the AccessKey {mask(key_id)}.{found} Nothing was sent."
         )
     except ApiError as error:
-        ok, message = explain(error, key_id=key_id, endpoint=endpoint)
+        ok, message = describe_failure(error, key_id=key_id, endpoint=endpoint)
         note = (
             clock_note(transport=transport, endpoint=endpoint) if _plain(error.code) in _EXPIRED_CLOCK else ""
         )
@@ -114,7 +114,7 @@ def run_connection_test(settings: ConnectionSettings) -> ConnectionTest:
         client.close()
 
 
-def explain(error: ApiError, *, key_id: str, endpoint: Endpoint) -> ConnectionTest:
+def describe_failure(error: ApiError, *, key_id: str, endpoint: Endpoint) -> ConnectionTest:
     """Say what a failed test means for the connection, in words of our own."""
     if isinstance(error, ConnectionNotMadeError):
         why = _UNREACHABLE.get(
@@ -150,8 +150,8 @@ def explain_configuration(error: ConfigurationError) -> ConnectionTest:
 def clock_note(*, transport: Transport, endpoint: Endpoint) -> str:
     """Tell how far this machine's clock is off, by the Date header of any answer; empty when that fails."""
     try:
-        answer = transport.send(SignedRequest(url=endpoint.url, headers={}, body=b""))
-        theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
+        response = transport.send(SignedRequest(url=endpoint.url, headers={}, body=b""))
+        theirs = parsedate_to_datetime(response.headers.get("Date", ""))
     except (ApiError, ValueError):
         return ""
     minutes = round((datetime.now(tz=UTC) - theirs.astimezone(UTC)).total_seconds() / 60)

@@ -36,7 +36,7 @@ def open_binary(path: str) -> BinaryIO:
     return cast("BinaryIO", storage_path(path).open("rb"))
 
 
-def fingerprint(path: str) -> object:
+def file_fingerprint(path: str) -> object:
     """
     Return what differs when a file has changed: size, time and identity, as far as its storage tells.
 

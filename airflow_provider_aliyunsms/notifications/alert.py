@@ -69,7 +69,7 @@ def send_alert(alert: Alert, *, client: AliyunSmsClient, cap: HourlyCap) -> int:
             log.error("The alert to %s is not sent: max_per_hour is reached.", mask_number(number))
             break
         try:
-            answer = client.send_sms(
+            response = client.send_sms(
                 phone_numbers=[number],
                 sign_name=alert.sign_name,
                 template_code=alert.template_code,
@@ -83,7 +83,7 @@ def send_alert(alert: Alert, *, client: AliyunSmsClient, cap: HourlyCap) -> int:
                 break
         else:
             accepted += 1
-            log.info("Alert to %s accepted (request id %s).", mask_number(number), answer.request_id)
+            log.info("Alert to %s accepted (request id %s).", mask_number(number), response.request_id)
     return accepted
 
 

@@ -43,7 +43,7 @@ class AudienceSource:
         :raises AudienceError: see ``read_blocks`` and ``read_sql``.
         """
         from airflow_provider_aliyunsms.audience.sources import Columns, read_blocks
-        from airflow_provider_aliyunsms.hooks.storage import fingerprint, open_binary
+        from airflow_provider_aliyunsms.hooks.storage import file_fingerprint, open_binary
 
         columns = Columns(self.column_mapping)
         if self.recipients_sql is not None:
@@ -52,7 +52,7 @@ class AudienceSource:
             unwrap(self.recipients),
             number_field=self.number_field,
             open_binary=open_binary,
-            fingerprint=fingerprint,
+            fingerprint=file_fingerprint,
             columns=columns,
             encoding=self.encoding,
         )

@@ -240,9 +240,9 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         return watched(unwrap(self.campaign))
 
     def _fingerprint(self, campaigns: Sequence[WatchedCampaign]) -> str:
-        from airflow_provider_aliyunsms.delivery.campaigns import fingerprint
+        from airflow_provider_aliyunsms.delivery.campaigns import campaigns_fingerprint
 
-        return fingerprint(campaigns, sample_size=self.sample_size)
+        return campaigns_fingerprint(campaigns, sample_size=self.sample_size)
 
     def _limits(self) -> QueryLimits:
         return QueryLimits(

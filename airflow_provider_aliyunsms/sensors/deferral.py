@@ -73,10 +73,10 @@ def result_of(ending: DeliveryResult, *, ratio: float | None) -> dict[str, Any]:
     :param ratio: the smallest acceptable share of delivered messages.
     :raises DeliveryError: the verdict is "no".
     """
-    from airflow_provider_aliyunsms.delivery.verdict import error_of, explain
+    from airflow_provider_aliyunsms.delivery.verdict import describe_counts, error_of
 
     tally, population = ending.tally, ending.population
-    log.info("Delivery: %s", explain(tally=tally, ratio=ratio, population=population))
+    log.info("Delivery: %s", describe_counts(tally=tally, ratio=ratio, population=population))
     error = error_of(verdict=ending.verdict, tally=tally, ratio=ratio, population=population)
     if error is not None:
         raise error

@@ -72,6 +72,6 @@ class SimulatorClient:
         self._session.close()
 
     def _call(self, method: str, path: str, **settings: Any) -> Any:
-        answer = self._session.request(method, f"{self.url}{PREFIX}{path}", timeout=_TIMEOUT_S, **settings)
-        answer.raise_for_status()
-        return answer.json()
+        response = self._session.request(method, f"{self.url}{PREFIX}{path}", timeout=_TIMEOUT_S, **settings)
+        response.raise_for_status()
+        return response.json()

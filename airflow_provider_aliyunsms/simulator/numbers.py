@@ -17,11 +17,11 @@ _INTERNATIONAL = re.compile(r"[0-9]{7,15}")
 _MAINLAND = re.compile(r"1[3-9][0-9]{9}")
 _CHINA_CODE = "86"
 
-Verdict = Literal["pending", "delivered", "failed"]
+DeliveryWord = Literal["pending", "delivered", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class NumberBehaviour:
     """
     What the carrier does.
 
@@ -34,21 +34,21 @@ class Fate:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class MessageState:
     """A message's state at one moment; ``at`` is the receipt's time in Unix seconds."""
 
-    verdict: Verdict
+    verdict: DeliveryWord
     err_code: str = ""
     at: float | None = None
 
 
-_USUAL = Fate()
+_USUAL = NumberBehaviour()
 _FATES = {
-    "0401": Fate("MOBILE_NOT_ON_SERVICE"),
-    "0402": Fate("MOBILE_IN_BLACK"),
-    "0403": Fate("CONTENT_KEYWORD"),
-    "0404": Fate(None),
-    "0405": Fate(slowness=10.0),
+    "0401": NumberBehaviour("MOBILE_NOT_ON_SERVICE"),
+    "0402": NumberBehaviour("MOBILE_IN_BLACK"),
+    "0403": NumberBehaviour("CONTENT_KEYWORD"),
+    "0404": NumberBehaviour(None),
+    "0405": NumberBehaviour(slowness=10.0),
 }
 
 
@@ -71,7 +71,7 @@ def is_mainland(raw: str) -> bool:
     return digits.startswith(_CHINA_CODE) and _MAINLAND.fullmatch(digits[len(_CHINA_CODE) :]) is not None
 
 
-def outcome_of(*, number: str, accepted_at: float, now: float, delivery_delay: float) -> Outcome:
+def state_at(*, number: str, accepted_at: float, now: float, delivery_delay: float) -> MessageState:
     """
     Tell what became of a message by ``now``; pure, so nothing has to run in the background.
 
@@ -80,11 +80,11 @@ def outcome_of(*, number: str, accepted_at: float, now: float, delivery_delay: f
     """
     fate = _FATES.get(number[-4:], _USUAL)
     if fate.err_code is None:
-        return Outcome("pending")
+        return MessageState("pending")
     receipt_at = accepted_at + delivery_delay * fate.slowness
     if now < receipt_at:
-        return Outcome("pending")
-    return Outcome("delivered" if fate.err_code == "DELIVERED" else "failed", fate.err_code, receipt_at)
+        return MessageState("pending")
+    return MessageState("delivered" if fate.err_code == "DELIVERED" else "failed", fate.err_code, receipt_at)
 
 
 def china_refusal(number: str) -> Refusal | None:

@@ -163,14 +163,14 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         return await asyncio.to_thread(self._build, connection)
 
     def _build(self, connection: Any) -> Watch:
-        from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, fingerprint
+        from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, campaigns_fingerprint
         from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
         from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits
         from airflow_provider_aliyunsms.delivery.watch import WatchPolicy
         from airflow_provider_aliyunsms.hooks.delivery_watch import make_watch, status_client
 
         campaigns = [WatchedCampaign.from_json(each) for each in self.campaigns]
-        expected = fingerprint(campaigns, sample_size=self.sample_size)
+        expected = campaigns_fingerprint(campaigns, sample_size=self.sample_size)
         return make_watch(
             campaigns=campaigns,
             rules=WatchPolicy(

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 import requests
 
-from airflow_provider_aliyunsms.simulator.numbers import canonical_number, outcome_of
+from airflow_provider_aliyunsms.simulator.numbers import canonical_number, state_at
 from airflow_provider_aliyunsms.simulator.server import running
 
 NUMBER = "13800001234"
@@ -171,7 +171,7 @@ def test_the_inbox_loads_nothing_from_elsewhere(raw, simulator):
 
 def test_a_slow_number_takes_ten_times_the_delay():
     def verdict(number, age):
-        return outcome_of(number=number, accepted_at=100.0, now=100.0 + age, delivery_delay=2.0).verdict
+        return state_at(number=number, accepted_at=100.0, now=100.0 + age, delivery_delay=2.0).verdict
 
     assert [verdict("13800001234", age) for age in (1.9, 2.0)] == ["pending", "delivered"]
     assert [verdict("13800000405", age) for age in (2.0, 19.9, 20.0)] == ["pending", "pending", "delivered"]

@@ -30,7 +30,7 @@ CREATE TABLE page (
     states BLOB, message_ids TEXT
 );
 CREATE TABLE shard (shard INTEGER NOT NULL, keys BLOB NOT NULL);
-CREATE TABLE answer (id INTEGER PRIMARY KEY, out_id TEXT NOT NULL, biz_id TEXT, time TEXT NOT NULL);
+CREATE TABLE response (id INTEGER PRIMARY KEY, out_id TEXT NOT NULL, biz_id TEXT, time TEXT NOT NULL);
 CREATE TABLE rejection (
     seq INTEGER PRIMARY KEY, row INTEGER NOT NULL,
     code TEXT NOT NULL, field TEXT NOT NULL, reason TEXT NOT NULL

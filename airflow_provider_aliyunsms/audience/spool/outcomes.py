@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _PAGE = MOST_ROWS
 """A place is the number of a page times this, plus the position in it."""
 
-_ANSWERS_HELD_BACK = 100
-_NO_ANSWER = (None, None, None)
+_RESPONSES_HELD_BACK = 100
+_NO_RESPONSE = (None, None, None)
 
 
 class SpoolOutcomes:
@@ -48,8 +48,8 @@ class SpoolOutcomes:
         # Where those stand who were read and are not settled: as many as are under way.
         self._places: dict[int, int] = {}
         self._all_places = KeyPlaces(connection)
-        self._answers = 0
-        self._waiting_answers: list[tuple[Any, ...]] = []
+        self._responses = 0
+        self._waiting_responses: list[tuple[Any, ...]] = []
 
     def begin_reading(self) -> None:
         """Forget who was read before."""
@@ -81,9 +81,9 @@ class SpoolOutcomes:
 
     def settle(self, *, out_id: str, biz_id: str | None, time: str, settlements: Iterable[Settlement]) -> int:
         """Take the outcomes of one chunk; see the spool."""
-        self._answers += 1
-        self._waiting_answers.append((self._answers, out_id, biz_id, time))
-        if len(self._waiting_answers) >= _ANSWERS_HELD_BACK:
+        self._responses += 1
+        self._waiting_responses.append((self._responses, out_id, biz_id, time))
+        if len(self._waiting_responses) >= _RESPONSES_HELD_BACK:
             self._flush()
         found = 0
         for settlement in settlements:
@@ -94,7 +94,7 @@ class SpoolOutcomes:
             found += self._change(
                 settlement.keys,
                 ending=ending,
-                answer=self._answers,
+                response=self._responses,
                 ids=settlement.message_ids,
                 # Who is unknown is mostly settled for good a little later.
                 keep=settlement.outcome == UNKNOWN,
@@ -103,7 +103,7 @@ class SpoolOutcomes:
 
     def reopen(self, keys: Sequence[int]) -> int:
         """Take outcomes back; see the spool."""
-        return self._change(keys, ending=RowState(PENDING, None), answer=0, ids=None, keep=True)
+        return self._change(keys, ending=RowState(PENDING, None), response=0, ids=None, keep=True)
 
     def receipts(self, page: int) -> Iterator[ReceiptRun]:
         """Yield the receipts of a page."""
@@ -111,9 +111,9 @@ class SpoolOutcomes:
         states = self._states.page(page)
         canonical, given = self._pages.numbers(page)
         ids = states.message_ids
-        for start, stop, number, answer in states.runs():
+        for start, stop, number, response in states.runs():
             ending = self._states.endings[number]
-            out_id, biz_id, time = self._answer(answer)
+            out_id, biz_id, time = self._response(response)
             yield ReceiptRun(
                 numbers=(given if ending.local else canonical)[start:stop],
                 outcome=ending.outcome,
@@ -129,7 +129,7 @@ class SpoolOutcomes:
         keys: Sequence[int],
         *,
         ending: RowState,
-        answer: int,
+        response: int,
         ids: Sequence[str | None] | None,
         keep: bool,
     ) -> int:
@@ -146,7 +146,7 @@ class SpoolOutcomes:
                 start=position,
                 stop=position + stop - start,
                 ending=ending,
-                answer=answer,
+                response=response,
                 message_ids=None if ids is None else ids[start:stop],
             )
         return len(places) - places.count(None)
@@ -162,20 +162,20 @@ class SpoolOutcomes:
                 if not self._states.endings[endings[position]].local:
                     yield key, first + position
 
-    def _answer(self, number: int) -> tuple[str | None, str | None, str | None]:
+    def _response(self, number: int) -> tuple[str | None, str | None, str | None]:
         if not number:
-            return _NO_ANSWER
-        query = "SELECT out_id, biz_id, time FROM answer WHERE id = ?"
+            return _NO_RESPONSE
+        query = "SELECT out_id, biz_id, time FROM response WHERE id = ?"
         found: tuple[str | None, str | None, str | None] = self._db.execute(query, (number,)).fetchone()
         return found
 
     def _flush(self) -> None:
-        if self._waiting_answers:
-            statement = "INSERT INTO answer (id, out_id, biz_id, time) VALUES (?, ?, ?, ?)"
+        if self._waiting_responses:
+            statement = "INSERT INTO response (id, out_id, biz_id, time) VALUES (?, ?, ?, ?)"
             self._db.execute("BEGIN")
-            self._db.executemany(statement, self._waiting_answers)
+            self._db.executemany(statement, self._waiting_responses)
             self._db.execute("COMMIT")
-            self._waiting_answers.clear()
+            self._waiting_responses.clear()
 
 
 def _neighbours(places: Sequence[int | None]) -> Iterator[tuple[int, int, int]]:

@@ -43,16 +43,16 @@ class PageStates:
     """
 
     endings: array[int]
-    answers: array[int]
+    responses: array[int]
     message_ids: dict[int, str] = field(default_factory=dict)
     changed: bool = False
 
     def runs(self) -> Iterator[tuple[int, int, int, int]]:
         """Yield start, stop, ending and answer of neighbours that are alike."""
         start = 0
-        for (ending, answer), group in groupby(zip(self.endings, self.answers, strict=True)):
+        for (ending, response), group in groupby(zip(self.endings, self.responses, strict=True)):
             stop = start + sum(1 for _ in group)
-            yield start, stop, ending, answer
+            yield start, stop, ending, response
             start = stop
 
 
@@ -92,7 +92,7 @@ class SpoolStates:
         start: int,
         stop: int,
         ending: RowState,
-        answer: int = 0,
+        response: int = 0,
         message_ids: Sequence[str | None] | None = None,
     ) -> None:
         """Let neighbouring rows of a page end in one way; the ids are one for each of them."""
@@ -103,7 +103,7 @@ class SpoolStates:
         number = self._number_of(ending)
         self._tally[number] += size
         states.endings[start:stop] = array("H", [number]) * size
-        states.answers[start:stop] = array("I", [answer]) * size
+        states.responses[start:stop] = array("I", [response]) * size
         if states.message_ids:
             for position in range(start, stop):
                 states.message_ids.pop(position, None)
@@ -139,7 +139,7 @@ class SpoolStates:
                 self._write(oldest, kept)
 
     def _write(self, page: int, states: PageStates) -> None:
-        blob = states.endings.tobytes() + states.answers.tobytes()
+        blob = states.endings.tobytes() + states.responses.tobytes()
         ids = json.dumps(states.message_ids) if states.message_ids else None
         with disk_while_sending():
             self._db.execute(

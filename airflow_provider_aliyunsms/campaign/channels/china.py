@@ -55,7 +55,7 @@ class ChinaChannel:
         """Send one chunk once; index-aligned arrays, variables left out when nobody has any."""
         members = chunk.members
         try:
-            answer = self._client.send_batch_sms(
+            response = self._client.send_batch_sms(
                 phone_numbers=members.numbers,
                 template_code=self._template_code,
                 out_id=chunk.out_id,
@@ -64,7 +64,7 @@ class ChinaChannel:
             )
         except ApiError as error:
             return outcome_of(error, time=self._time(), product=self.product)
-        return Outcome(kind=OutcomeKind.ACCEPTED, time=self._time(), biz_id=answer.biz_id)
+        return Outcome(kind=OutcomeKind.ACCEPTED, time=self._time(), biz_id=response.biz_id)
 
     def look_up(self, *, chunk: Chunk, since: float) -> Evidence:
         """Ask for a few numbers of the chunk, on every UTC+8 date the request may have been counted on."""
@@ -95,12 +95,12 @@ class ChinaChannel:
         rows: list[SendDetail] = []
         page = 1
         while True:
-            answer = self._client.query_send_details(
+            response = self._client.query_send_details(
                 phone_number=number, send_date=date, page_size=50, current_page=page, biz_id=biz_id
             )
-            rows.extend(answer.details)
-            if not answer.details or len(rows) >= answer.total_count:
-                return rows, len(rows) >= answer.total_count
+            rows.extend(response.details)
+            if not response.details or len(rows) >= response.total_count:
+                return rows, len(rows) >= response.total_count
             page += 1
 
     def _time(self) -> str:

@@ -58,7 +58,7 @@ class GlobeChannel:
         """Send one chunk once: one text per recipient."""
         numbers = chunk.members.numbers
         try:
-            answer = self._client.batch_send_message_to_globe(
+            response = self._client.batch_send_message_to_globe(
                 to=numbers,
                 messages=[recipient.message for recipient in chunk.recipients],
                 message_type=self._message_type,
@@ -70,7 +70,7 @@ class GlobeChannel:
             )
         except ApiError as error:
             return outcome_of(error, time=self._time(), product=self.product)
-        return globe_outcome(numbers=numbers, answer=answer, time=self._time())
+        return globe_outcome(numbers=numbers, response=response, time=self._time())
 
     def look_up(self, *, chunk: Chunk, since: float) -> Evidence:  # noqa: ARG002 - the API has no such call
         """Return that no look-up exists: 2018-05-01 has no query by task id, number or date."""
@@ -80,18 +80,18 @@ class GlobeChannel:
         """Ask for one message by its id."""
         if not message.message_id:
             return Delivery(fate=Fate.PENDING, code="NO_MESSAGE_ID")
-        answer = self._client.query_message(message_id=message.message_id)
-        if answer.status == 1:
+        response = self._client.query_message(message_id=message.message_id)
+        if response.status == 1:
             return Delivery(fate=Fate.DELIVERED, code="DELIVERED")
-        if answer.status in (2, 6):
-            return Delivery(fate=Fate.FAILED, code=answer.error_code or "FAILED")
-        return Delivery(fate=Fate.PENDING, code=answer.error_code or "PENDING")
+        if response.status in (2, 6):
+            return Delivery(fate=Fate.FAILED, code=response.error_code or "FAILED")
+        return Delivery(fate=Fate.PENDING, code=response.error_code or "PENDING")
 
     def _time(self) -> str:
         return utc_stamp(self._now().timestamp())
 
 
-def globe_outcome(*, numbers: Sequence[str], answer: GlobeResponse, time: str) -> Outcome:
+def globe_outcome(*, numbers: Sequence[str], response: GlobeResponse, time: str) -> Outcome:
     """
     Map ``FailedList`` and ``MessageIdList`` back to the recipients.
 
@@ -99,21 +99,21 @@ def globe_outcome(*, numbers: Sequence[str], answer: GlobeResponse, time: str) -
     number is none of ours, nothing can be said about any of them: unknown rather than guessed.
     """
     unknown = Outcome(kind=OutcomeKind.UNKNOWN, time=time, code=LocalCode.MAPPING_UNKNOWN.value)
-    if answer.failed is None:
+    if response.failed is None:
         return unknown
     position = {number: index for index, number in enumerate(numbers)}
-    failed = {position.get(number.lstrip("+")) for number in answer.failed}
+    failed = {position.get(number.lstrip("+")) for number in response.failed}
     indexes = frozenset(index for index in failed if index is not None)
-    if None in failed or len(indexes) != len(answer.failed):
+    if None in failed or len(indexes) != len(response.failed):
         return unknown
     taken = len(numbers) - len(indexes)
-    if answer.success_count is not None and answer.success_count != taken:
+    if response.success_count is not None and response.success_count != taken:
         return unknown
     ids: list[str | None] = [None] * len(numbers)
-    if answer.ids_given:
-        if answer.message_ids is None or len(answer.message_ids) != taken:
+    if response.ids_given:
+        if response.message_ids is None or len(response.message_ids) != taken:
             return unknown
-        remaining = iter(answer.message_ids)
+        remaining = iter(response.message_ids)
         ids = [None if index in indexes else next(remaining) for index in range(len(numbers))]
     return Outcome(
         kind=OutcomeKind.ACCEPTED,

@@ -105,7 +105,7 @@ class Fence:
         if self._store.get(_key(self._latest + 2, "claim")) is not None:
             raise _taken_over()
 
-    def say_goodbye(self) -> None:
+    def record_shutdown(self) -> None:
         """Say that nothing of this process is in flight any more; harmless whenever it is written."""
         self._store.set(self._own("goodbye"), {"owner": self._owner})
 

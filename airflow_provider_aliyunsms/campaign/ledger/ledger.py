@@ -178,7 +178,7 @@ class Ledger:
     def close(self) -> None:
         """Say good-bye, so that the next try need not wait for a process that may still be alive."""
         if self._fence is not None:
-            self._guarded(self._fence.say_goodbye, "written")
+            self._guarded(self._fence.record_shutdown, "written")
 
     def show_progress(self, counts: Mapping[str, Any]) -> None:
         """Leave small counts where Airflow's UI and REST API show them."""

@@ -38,16 +38,16 @@ class StopConditions:
         self._clock = clock
         self._stop_reason = stop_reason
         self._refused = 0
-        self._answered = 0
+        self._judged = 0
         self._failures = 0
         self._last_failure: Outcome | None = None
-        self._last_answer_at = 0.0
+        self._last_response_at = 0.0
         self._doom: Exception | None = None
         self.fault: BaseException | None = None
 
     def begin(self) -> None:
         """Start the patience."""
-        self._last_answer_at = self._clock.monotonic()
+        self._last_response_at = self._clock.monotonic()
 
     def count(self, outcome: Outcome, *, recipients: int, settling: bool) -> None:
         """Take an outcome into account; one that evidence brought is progress, whatever it says."""
@@ -57,10 +57,10 @@ class StopConditions:
             self._failures += 1
             self._last_failure = outcome
         elif outcome.kind is not OutcomeKind.AMBIGUOUS:
-            self._last_answer_at = self._clock.monotonic()
+            self._last_response_at = self._clock.monotonic()
             self._failures = 0
         if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
-            self._answered += recipients
+            self._judged += recipients
             self._refused += recipients if outcome.kind is OutcomeKind.REFUSED else len(outcome.failed)
 
     def pause_until(self, outcome: Outcome) -> float:
@@ -74,7 +74,7 @@ class StopConditions:
 
         They cannot bring the share of refused ones above the threshold, unless they complete the first sample.
         """
-        sampled = not self._refused or self._answered >= THRESHOLD_SAMPLE
+        sampled = not self._refused or self._judged >= THRESHOLD_SAMPLE
         return not self._failures and (sampled or self._policy.error_threshold is None)
 
     def check(self, *, open_chunks: int) -> None:
@@ -98,11 +98,11 @@ class StopConditions:
 
     def _check_threshold(self) -> None:
         threshold = self._policy.error_threshold
-        if threshold is None or self._answered < THRESHOLD_SAMPLE:
+        if threshold is None or self._judged < THRESHOLD_SAMPLE:
             return
-        if self._refused / self._answered >= threshold:
+        if self._refused / self._judged >= threshold:
             raise TooManyRefusedError(
-                f"{self._refused} of the {self._answered} recipients served so far were refused",
+                f"{self._refused} of the {self._judged} recipients served so far were refused",
                 advice="Look at the codes in the receipts. When the cause is mended, clear the task: it goes on with "
                 "the rest. error_threshold says what share is too large.",
             )
@@ -117,7 +117,7 @@ class StopConditions:
             )
 
     def _silence(self) -> float:
-        return self._clock.monotonic() - self._last_answer_at
+        return self._clock.monotonic() - self._last_response_at
 
 
 def _given_up(failure: Outcome | None) -> NotSentError:

@@ -14,7 +14,7 @@ from airflow_provider_aliyunsms.simulator.memory.journal import Journal
 from airflow_provider_aliyunsms.simulator.memory.nonces import Nonces
 from airflow_provider_aliyunsms.simulator.memory.rates import RateLimit, WorstSecond
 from airflow_provider_aliyunsms.simulator.memory.templates import Templates
-from airflow_provider_aliyunsms.simulator.numbers import Outcome, outcome_of
+from airflow_provider_aliyunsms.simulator.numbers import MessageState, state_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +64,9 @@ class State:
         self.nonces.add(key_id=key_id, nonce=nonce, at=now)
         return True
 
-    def outcome(self, message: Message) -> Outcome:
+    def outcome(self, message: Message) -> MessageState:
         """Tell what has become of a message by now, under the delay in force now."""
-        return outcome_of(
+        return state_at(
             number=message.number,
             accepted_at=message.submission.accepted_at,
             now=time.time(),

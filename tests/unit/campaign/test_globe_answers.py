@@ -24,7 +24,7 @@ def test_ids_belong_to_those_who_did_not_fail_in_order(failed, plus):
     ids = tuple(f"id-{i}" for i in range(8) if i not in failed)
     outcome = globe_outcome(
         numbers=NUMBERS,
-        answer=answer(
+        response=answer(
             failed=tuple(("+" if plus else "") + NUMBERS[i] for i in sorted(failed, reverse=True)),
             message_ids=ids,
             success_count=8 - len(failed),
@@ -50,13 +50,13 @@ def test_ids_belong_to_those_who_did_not_fail_in_order(failed, plus):
     ],
 )
 def test_contradictions_are_unknown_rather_than_guessed(contradiction):
-    outcome = globe_outcome(numbers=NUMBERS, answer=answer(**contradiction), time="t")
+    outcome = globe_outcome(numbers=NUMBERS, response=answer(**contradiction), time="t")
     assert outcome.kind is OutcomeKind.UNKNOWN
     assert outcome.code == "local.MAPPING_UNKNOWN"
     assert outcome.message_ids is None
 
 
 def test_an_answer_without_ids_is_accepted_without_ids():
-    outcome = globe_outcome(numbers=NUMBERS, answer=answer(ids_given=False, success_count=8), time="t")
+    outcome = globe_outcome(numbers=NUMBERS, response=answer(ids_given=False, success_count=8), time="t")
     assert outcome.kind is OutcomeKind.ACCEPTED
     assert outcome.message_ids == (None,) * 8

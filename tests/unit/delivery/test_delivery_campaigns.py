@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_aliyunsms.delivery.campaigns import (
     WatchedCampaign,
-    fingerprint,
+    campaigns_fingerprint,
     ids_of,
     parse_time,
     watched,
@@ -114,9 +114,11 @@ def test_a_damaged_campaign_is_refused(kept):
 
 def test_the_fingerprint_notices_other_receipts(kit):
     one = watched(kit.xcom([kit.receipt(NUMBER)]))
-    assert fingerprint(one) == fingerprint(watched(kit.xcom([kit.receipt(NUMBER)])))
+    assert campaigns_fingerprint(one) == campaigns_fingerprint(watched(kit.xcom([kit.receipt(NUMBER)])))
     for change in ({"digest": "d2"}, {"campaign_id": "summer"}, {"accepted": 2}):
-        assert fingerprint(watched(kit.xcom([kit.receipt(NUMBER)], **change))) != fingerprint(one)
+        assert campaigns_fingerprint(
+            watched(kit.xcom([kit.receipt(NUMBER)], **change))
+        ) != campaigns_fingerprint(one)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate
-from airflow_provider_aliyunsms.delivery.campaigns import fingerprint, watched
+from airflow_provider_aliyunsms.delivery.campaigns import campaigns_fingerprint, watched
 from airflow_provider_aliyunsms.delivery.checkpoint import (
     HANDED_OVER,
     PART_SIZE,
@@ -185,8 +185,8 @@ def test_another_campaign_or_another_sample_starts_from_nothing(kit, carrier):
     known, store = looked(kit, carrier), Store()
     CheckpointStore(store).save(known)
     for other in (
-        fingerprint(watched(kit.xcom([], digest="other"))),
-        fingerprint(watched(kit.xcom([kit.receipt(n) for n in kit.numbers(3)])), sample_size=2),
+        campaigns_fingerprint(watched(kit.xcom([], digest="other"))),
+        campaigns_fingerprint(watched(kit.xcom([kit.receipt(n) for n in kit.numbers(3)])), sample_size=2),
     ):
         assert CheckpointStore(store).load(fingerprint=other) is None
 
