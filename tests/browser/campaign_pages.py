@@ -7,7 +7,7 @@ import json
 from urllib.parse import quote, urlsplit
 
 import pytest
-from crashkit.processes import wait_for
+from launcher.processes import wait_for
 
 DAG = "spring_campaign"
 CONNECTION = "aliyun_sms_campaign"
@@ -101,7 +101,7 @@ def test_the_links_of_the_task_lead_to_console_and_receipts(airflow, run_id, vis
 
 
 def test_no_number_and_no_secret_is_in_any_log(airflow, key, run_id):
-    files = airflow.outputs() | airflow.logs()
+    files = airflow.outputs() | airflow.all_logs()
     assert any("Campaign spring-2026: 3 accepted" in text for text in files.values())
     found = [
         (name, text)

@@ -7,15 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 # nothing of playwright is imported here: the rest of the suite, which has none, passes by while it collects
-sys.path.insert(0, str(Path(__file__).parents[1] / "crash"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from browserkit.airflow_world import AirflowWorld
+from browserkit.access_key import AccessKey
 from browserkit.chromium import HOW_TO_GET_IT, find_chromium, open_browser
-from browserkit.gateway import AccessKey, Gateway
 from browserkit.screenshots import FOLDER, Screenshots
+from launcher.airflow3 import Airflow3
+from launcher.simulator import SimulatorProcess
+
+DAGS = Path(__file__).parent / "dags"
+DAG = "spring_campaign"
 
 
 def pytest_addoption(parser):
@@ -38,7 +42,7 @@ def key():
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory, key):
-    gateway = Gateway(folder=tmp_path_factory.mktemp("gateway"), key=key)
+    gateway = SimulatorProcess(folder=tmp_path_factory.mktemp("gateway"), options=key.options)
     try:
         gateway.start()
         yield gateway
@@ -49,7 +53,15 @@ def gateway(tmp_path_factory, key):
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory):
     """Give an Airflow without connections; when the tests end, every process of it is gone."""
-    airflow = AirflowWorld(folder=tmp_path_factory.mktemp("airflow"))
+    folder = tmp_path_factory.mktemp("airflow")
+    settings = {
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
+        # the first call to a slow machine's API server takes longer than the five seconds of the default
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        "BROWSER_TEST_RECEIPTS": str(folder / "receipts.jsonl"),
+    }
+    airflow = Airflow3(folder=folder, dags=DAGS, dag_ids={DAG}, settings=settings)
     try:
         airflow.start()
         yield airflow

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from browserkit.chromium import SIZE
 from browserkit.connections_page import ConnectionsPage
-from crashkit.processes import wait_for
+from launcher.processes import wait_for
 
 CONNECTION = "aliyun_sms_default"
 KIND = "Alibaba Cloud SMS"
@@ -42,7 +42,7 @@ def unseen(airflow, connections, key):
             path: json.dumps(airflow.get(path))
             for path in (f"/connections/{CONNECTION}", "/connections", "/eventLogs?limit=100")
         }
-        places = {"the page": connections.text(), **answers, **airflow.outputs(), **airflow.logs()}
+        places = {"the page": connections.text(), **answers, **airflow.outputs(), **airflow.all_logs()}
         found = [(place, name) for place, text in places.items() for name in key.private if name in text]
         assert found == []
 
@@ -88,12 +88,12 @@ def test_airflow_stored_what_was_typed(airflow, key, where):
 
 def test_the_button_praises_the_right_secret(connections, gateway, screenshots, unseen):
     connections.go()
-    asked = gateway.requests("QuerySmsSignList")
+    asked = gateway.calls("QuerySmsSignList")
     said = connections.press_test(CONNECTION)
     assert "Test Connection Successful" in said
     assert "accepts the AccessKey LTAI****" in said
     assert "Nothing was sent" in said
-    assert gateway.requests("QuerySmsSignList") == asked + 1
+    assert gateway.calls("QuerySmsSignList") == asked + 1
     screenshots.take("connection-test-success")
     unseen()
 

@@ -19,7 +19,8 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from crashkit import airflow2_environment
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
 from crashkit import scenarios_airflow as people
 from crashkit import scenarios_around as around
 from crashkit import scenarios_ledger as ledgers
@@ -27,6 +28,7 @@ from crashkit.campaigns import Line, killed_campaign
 from crashkit.judge import leaks
 from crashkit.report import as_page, as_text, summary_line
 from crashkit.worlds import LATENCY, both_worlds
+from launcher import airflow2_environment
 
 KILLED = (
     ("china", 4000, ("kill -9 task", "kill -9 supervisor", "SIGTERM task", "kill -9 task")),

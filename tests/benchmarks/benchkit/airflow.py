@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Airflow for the benchmarks: the crash tests' one, quiet, with other DAGs."""
+"""A real Airflow for the benchmarks, quiet, with DAGs of its own."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -13,15 +12,15 @@ from pathlib import Path
 
 from benchkit.servers import KIT
 
-sys.path.insert(0, str(KIT.parent / "crash"))
+sys.path.insert(0, str(KIT.parent / "support"))
 
-from crashkit.airflow_world import AirflowWorld
-from crashkit.processes import wait_for
+from launcher.airflow3 import Airflow3
+from launcher.processes import wait_for
 
 DAG_IDS = {"ours", "ours_without_ledger", "loop", "pool"}
 
 
-class BenchAirflow(AirflowWorld):
+class BenchAirflow(Airflow3):
     """
     Scheduler, API server and LocalExecutor, which nothing disturbs.
 
@@ -30,37 +29,25 @@ class BenchAirflow(AirflowWorld):
     """
 
     def __init__(self, *, folder, connections):
-        super().__init__(folder=folder, gateway_url="http://127.0.0.1:9")
-        self._folder = folder
-        for name, url in connections.items():
-            fields = {"conn_type": "aliyun_sms", "login": "testid", "password": "testsecret", "host": url}
-            self.environment[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(fields)
         paths = [str(KIT), os.environ.get("PYTHONPATH", "")]
-        self.environment |= {
+        settings = {
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(KIT / "dags"),
             # what a deployment does, and what keeps them from taking the cores that are measured
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "3600",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "300",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "15",
         }
+        super().__init__(
+            folder=folder, dags=KIT / "dags", dag_ids=DAG_IDS, connections=connections, settings=settings
+        )
         self._runs = 0
-
-    def start(self):
-        """Make the database, start everything, and wait for the DAGs."""
-        migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
-        subprocess.run(migrate, env=self.environment, check=True, capture_output=True, timeout=180)
-        for component in self.components.values():
-            component.start()
-        self._log_in()
-        wait_for(lambda: self._dags() >= DAG_IDS, timeout=90, what="the DAGs are there")
 
     def measure(self, dag_id, *, audience, connection, url, timeout):
         """Run a campaign as a task and return what its ``execute`` took."""
         self._runs += 1
-        result = self._folder / f"result-{self._runs}.json"
-        receipts = self._folder / f"receipts-{self._runs}.jsonl"
+        result = self.folder / f"result-{self._runs}.json"
+        receipts = self.folder / f"receipts-{self._runs}.jsonl"
         run_id = self.trigger(
             dag_id,
             audience=str(audience),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 
-from crashkit.environment import clean_environment
+from launcher.environment import clean_environment
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOW_TO_GET_IT = (

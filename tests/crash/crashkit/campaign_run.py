@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crashkit.judge import judge
-from crashkit.processes import wait_for
+from launcher.processes import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

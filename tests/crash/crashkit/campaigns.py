@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crashkit.kills import strike
-from crashkit.processes import wait_for
+from launcher.processes import wait_for
 
 CHUNK_SIZES = {"china": 25, "china_timed": 25, "globe": 50}
 

@@ -7,7 +7,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-from crashkit.processes import alive, kill, wait_for
+from launcher.processes import alive, kill, wait_for
 
 RETRY = 90.0
 """Seconds within which the next try must be there."""

@@ -7,7 +7,7 @@ import os
 import subprocess
 from contextlib import contextmanager
 
-from crashkit.processes import wait_for
+from launcher.processes import wait_for
 
 LETS_START = 128 * 1024
 """Bytes a spool may grow to: enough to be made, not enough for the audience."""

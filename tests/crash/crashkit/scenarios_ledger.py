@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from crashkit.processes import GaveUpError, alive, kill, wait_for
+from launcher.processes import GaveUpError, alive, kill, wait_for
 
 TAKE_OVER = 150.0
 """Seconds within which the next try must have begun to send: heartbeat timeout, and the wait for an orphan."""

@@ -6,17 +6,17 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from crashkit.airflow2_world import Airflow2World
-from crashkit.airflow_world import AirflowWorld
 from crashkit.audience import china_audience, globe_audience
 from crashkit.campaign_run import CampaignRun
-from crashkit.environment import clean_environment
-from crashkit.gateway import Gateway
+from launcher.airflow2 import Airflow2
+from launcher.airflow3 import Airflow3
+from launcher.simulator import SimulatorProcess
 
-if TYPE_CHECKING:
-    from pathlib import Path
+DAGS = Path(__file__).parents[1] / "dags"
+GLOBE_QPS = 4
 
 LATENCY = 0.25
 """Seconds of one send call."""
@@ -58,11 +58,17 @@ def both_worlds(*, folder, airflow2_python=None, latency=LATENCY):
     :param airflow2_python: the interpreter of an environment with Airflow 2, to test that instead.
     """
     with ExitStack() as stack:
-        gateway = Gateway(folder=folder, environment=clean_environment())
+        gateway = SimulatorProcess(folder=folder)
         stack.callback(gateway.end)
         gateway.start(latency=latency, globe_qps=0)
-        where = {"folder": folder, "gateway_url": gateway.url}
-        airflow = Airflow2World(python=airflow2_python, **where) if airflow2_python else AirflowWorld(**where)
+        setup = {
+            "folder": folder,
+            "dags": DAGS,
+            "dag_ids": {"china", "globe"},
+            "connections": {"aliyun_sms_default": gateway.url},
+            "settings": {"CRASH_TEST_GLOBE_QPS": str(GLOBE_QPS)},
+        }
+        airflow = Airflow2(python=airflow2_python, **setup) if airflow2_python else Airflow3(**setup)
         stack.callback(airflow.end)
         airflow.start()
         yield Worlds(folder=folder, airflow=airflow, gateway=gateway)

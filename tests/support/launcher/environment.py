@@ -7,9 +7,6 @@ import json
 import os
 from pathlib import Path
 
-DAGS = Path(__file__).parents[1] / "dags"
-GLOBE_QPS = 4
-
 
 def clean_environment():
     """Copy the environment without Airflow's settings and without a proxy."""
@@ -20,24 +17,25 @@ def clean_environment():
     }
 
 
-def connection(url):
-    """Define the connection to the simulator, as a deployment would."""
+def connection(url, *, conn_id="aliyun_sms_default"):
+    """Define a connection to the simulator, as a deployment would."""
     fields = {"conn_type": "aliyun_sms", "login": "testid", "password": "testsecret", "host": url}
-    return {"AIRFLOW_CONN_ALIYUN_SMS_DEFAULT": json.dumps(fields)}
+    return {f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(fields)}
 
 
-def common_settings(*, folder, python):
+def common_settings(*, folder, python, dags):
     """
     Return what every version of Airflow is told.
 
     :param folder: its home.
+    :param dags: the folder of its DAG files.
     :param python: its interpreter; Airflow 2 starts tasks by a command that it looks for in the path.
     """
     home = Path(folder)
     return {
         "PATH": f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}",
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__CORE__PARALLELISM": "3",
@@ -49,5 +47,4 @@ def common_settings(*, folder, python):
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "6",
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
-        "CRASH_TEST_GLOBE_QPS": str(GLOBE_QPS),
     }

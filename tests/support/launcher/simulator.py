@@ -7,34 +7,35 @@ import sys
 from collections import Counter
 
 import requests
-from crashkit.processes import Component, free_ports, wait_for
 
 from airflow_provider_aliyunsms.simulator.control_client import SimulatorClient
+from launcher.environment import clean_environment
+from launcher.processes import Component, free_ports, wait_for
 
 
-class Gateway:
+class SimulatorProcess:
     """
     A simulator on a fixed port of loopback.
 
     :param folder: for its journal and its log.
-    :param environment: the environment of the process.
+    :param options: further arguments of its command.
     """
 
-    def __init__(self, *, folder, environment):
+    def __init__(self, *, folder, options=()):
         (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         self.client = SimulatorClient(self.url)
         arguments = ["--port", str(port), "--journal", str(folder / "journal.jsonl"), "--delivery-delay", "0"]
         self._process = Component(
             name="simulator",
-            command=[sys.executable, "-m", "airflow_provider_aliyunsms.simulator.main", *arguments],
-            environment=environment,
+            command=[sys.executable, "-m", "airflow_provider_aliyunsms.simulator.main", *arguments, *options],
+            environment=clean_environment(),
             folder=folder,
         )
         self._latency = 0.0
-        self._globe_qps = 0
+        self._globe_qps = 1000
 
-    def start(self, *, latency, globe_qps):
+    def start(self, *, latency=0.0, globe_qps=1000):
         """
         Start it.
 

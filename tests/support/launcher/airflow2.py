@@ -15,28 +15,32 @@ from contextlib import closing
 from pathlib import Path
 
 import psutil
-from crashkit.environment import clean_environment, common_settings, connection
-from crashkit.processes import Component, alive, parent_of, wait_for
+
+from launcher.environment import clean_environment, common_settings, connection
+from launcher.processes import Component, alive, parent_of, wait_for
 
 _TASK = """
 SELECT state, pid, try_number FROM task_instance WHERE dag_id = ? AND run_id = ? AND task_id = 'send'
 """
 
 
-class Airflow2World:
+class Airflow2:
     """
-    An Airflow 2 with the interface of ``AirflowWorld``, as far as campaigns that are killed need it.
+    An Airflow 2 with the interface of ``Airflow3``, as far as campaigns that are killed need it.
 
-    :param folder: its home.
+    :param folder: its home; the other parameters as there.
     :param python: the interpreter of its environment.
     """
 
-    def __init__(self, *, folder, gateway_url, python):
+    def __init__(self, *, folder, dags, dag_ids, connections, settings, python):
         self._python = str(python)
         self._database = Path(folder) / "airflow.db"
         self.environment = (
-            clean_environment() | connection(gateway_url) | common_settings(folder=folder, python=python)
+            clean_environment() | common_settings(folder=folder, python=python, dags=dags) | settings
         )
+        self._dag_ids = {(dag_id,) for dag_id in dag_ids}
+        for conn_id, url in connections.items():
+            self.environment |= connection(url, conn_id=conn_id)
         self.environment |= {
             "AIRFLOW__CORE__EXECUTOR": "SequentialExecutor",
             "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "2",
@@ -58,7 +62,7 @@ class Airflow2World:
         self._airflow("db", "migrate")
         self.components["scheduler"].start()
         wait_for(
-            lambda: {("china",), ("globe",)} <= set(self._rows("SELECT dag_id FROM serialized_dag")),
+            lambda: self._dag_ids <= set(self._rows("SELECT dag_id FROM serialized_dag")),
             timeout=90,
             what="the DAGs are there",
         )
