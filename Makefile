@@ -30,7 +30,7 @@ BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.built-for-$(PYTHON_VERSION)
 BROWSER_VENV := .venv-browser
 BROWSER_STAMP := $(BROWSER_VENV)/.built-for-$(PYTHON_VERSION)
-LOCK := requirements-dev.lock
+LOCK := requirements.lock
 
 # caches of the tools live and die with the environment
 CACHE := $(VENV)/cache
@@ -38,6 +38,9 @@ export RUFF_CACHE_DIR := $(CACHE)/ruff
 export MYPY_CACHE_DIR := $(CACHE)/mypy
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CACHE)/hypothesis
 LINT_IMPORTS := lint-imports --cache-dir $(CACHE)/import-linter
+# nox finds Pythons on the path, those named first
+NOX = PATH="$(COMPAT_PATH)$$PATH" $(BIN)/nox --noxfile noxfile.py
+COMPAT_PATH = $(foreach python,$(COMPAT_PYTHONS),$(abspath $(dir $(shell command -v $(python)))):)
 
 .PHONY: help
 help: ## Show this help
@@ -90,11 +93,15 @@ browser-test: $(BROWSER_STAMP) ## Use the connection form of a real Airflow in C
 
 .PHONY: compat
 compat: $(STAMP) ## Try the wheel on every supported Airflow and Python
-	@$(BIN)/python compat/run.py --pythons "$(COMPAT_PYTHONS)" $(if $(COMPAT),,--write-page) $(COMPAT)
+	@rm -rf build/compat
+	failed=
+	COMPAT="$(COMPAT)" $(NOX) --session compat || failed=yes
+	$(BIN)/python compat/page.py $(if $(COMPAT),,--write) || failed=yes
+	[[ -z $$failed ]]
 
 .PHONY: compat-lock
 compat-lock: $(STAMP) ## Resolve the environments of "make compat" anew
-	@$(BIN)/python compat/lock.py $(COMPAT)
+	@$(NOX) --session compat_lock -- $(COMPAT)
 
 .PHONY: dist
 dist: $(STAMP) ## Build sdist and wheel into dist/, and try both
@@ -121,13 +128,10 @@ bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md 
 	@$(BENCH_VENV)/bin/python tests/benchmarks/run.py
 
 .PHONY: lock
-lock: ## Write the newest versions that fit together to requirements-*.lock (needs uv)
-	@compile=(uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate
-		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock')
-	"$${compile[@]}" --extra simulator pyproject.toml requirements-dev.in --output-file $(LOCK)
-	for name in bench browser; do
-		"$${compile[@]}" --constraint $(LOCK) requirements-$$name.in --output-file requirements-$$name.lock
-	done
+lock: ## Write the newest versions that fit together to requirements.lock (needs uv)
+	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command 'make lock' --extra simulator --group bench --group browser \
+		pyproject.toml --output-file $(LOCK)
 
 .PHONY: clean
 clean: ## Remove everything that is made here
@@ -135,17 +139,17 @@ clean: ## Remove everything that is made here
 	find . -name .git -prune -o -path './.venv*' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
 
 $(STAMP): $(LOCK) pyproject.toml
-	@.ci/make-venv "$(PYTHON)" $(VENV) -r $(LOCK)
+	@.ci/make-venv "$(PYTHON)" $(VENV) --group test '.[simulator]'
 	touch $@
 
 $(DEMO_STAMP): $(LOCK) pyproject.toml
-	@.ci/make-venv "$(PYTHON)" $(DEMO_VENV) -c $(LOCK) editables hatchling '.[simulator]'
+	@.ci/make-venv "$(PYTHON)" $(DEMO_VENV) '.[simulator]'
 	touch $@
 
-$(BROWSER_STAMP): $(LOCK) requirements-browser.lock pyproject.toml
-	@.ci/make-venv "$(PYTHON)" $(BROWSER_VENV) -r $(LOCK) -r requirements-browser.lock
+$(BROWSER_STAMP): $(LOCK) pyproject.toml
+	@.ci/make-venv "$(PYTHON)" $(BROWSER_VENV) --group browser '.[simulator]'
 	touch $@
 
-$(BENCH_STAMP): $(LOCK) requirements-bench.lock pyproject.toml
-	@.ci/make-venv "$(PYTHON)" $(BENCH_VENV) -r $(LOCK) -r requirements-bench.lock
+$(BENCH_STAMP): $(LOCK) pyproject.toml
+	@.ci/make-venv "$(PYTHON)" $(BENCH_VENV) --group bench '.[simulator]'
 	touch $@
