@@ -114,6 +114,7 @@ demo: $(DEMO_STAMP) ## Watch a campaign go out, against a simulator on this mach
 .PHONY: docs
 docs: $(STAMP) ## Build the documentation into build/docs
 	@$(BIN)/python docs/build_errors.py
+	$(BIN)/python docs/build_pictures.py
 	home=$$(mktemp -d)
 	trap 'rm -rf "$$home"' EXIT
 	AIRFLOW_HOME="$$home" $(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs

@@ -1,31 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Every error this package raises.
+Define the errors that this package raises.
 
 ::
 
     AliyunSmsError                     code, request_id, advice
     ├── ConfigurationError             a parameter or connection field is wrong; nothing was sent
     │   └── CredentialsError           no usable credentials
+    │       └── CredentialsRefusedError the service that hands them out refused to; a later try may succeed
     ├── AudienceError                  the audience cannot be read or must not be sent to; nothing was sent
     ├── ApiError                       the outcome of one call
     │   ├── NotSentError               certainly not accepted; may be sent again after a wait
     │   │   ├── ConnectionNotMadeError the request never left this machine
-    │   │   └── ThrottledError         the gateway is busy with us; carries retry_after
+    │   │   └── ThrottledError         the rate of the calls was too high; carries retry_after
     │   ├── RequestRefusedError        not accepted: the request or one of its recipients is wrong
-    │   ├── CampaignDoomedError        not accepted, and nothing else of this campaign would be
+    │   ├── CampaignDoomedError        not accepted, and no other call of this campaign would be
     │   └── AmbiguousOutcomeError      it may or may not have been accepted
     ├── LedgerError                    the durable record cannot be read or written; sending stopped
-    │   └── LedgerMissingError         a second try found no record of the first
-    ├── SendInterruptedError           stopped on request before the next call; a retry resumes
-    ├── TooManyRefusedError            the error threshold was reached; a retry resumes
-    ├── OutcomeUnknownError            everyone was served, but for some the outcome is still unknown
-    └── DeliveryError                  the verdict of the delivery sensor is "no"
-        └── DeliveryTimeoutError       the deadline passed with messages still pending
+    │   └── LedgerMissingError         a later try found no record of an earlier one
+    ├── SendInterruptedError           stopped on request before the next call; a later try resumes
+    ├── TooManyRefusedError            the error threshold was reached; a later try resumes
+    ├── OutcomeUnknownError            the outcome of some calls is still unknown
+    └── DeliveryError                  too few messages were delivered
+        └── DeliveryTimeoutError       the deadline passed, or the calls were used up, with messages still pending
 
-The root is a plain ``Exception``: a deferred sensor's ``soft_fail`` swallows every ``AirflowException``. The send
-operators raise a ConfigurationError or AudienceError that no retry would mend as a subclass of it that Airflow does
-not retry (``operators/failures.py``).
+The root is a plain ``Exception``, because the ``soft_fail`` of a deferred sensor swallows every ``AirflowException``.
+When no retry would mend a ConfigurationError or an AudienceError, the send operators raise it as a subclass that
+Airflow does not retry (``operators/failures.py``).
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ from __future__ import annotations
 
 class AliyunSmsError(Exception):
     """
-    The root of the tree.
+    The base class of all errors of this package.
 
     :param message: what happened, without numbers, texts, variable values or secrets.
     :param code: the API's code, or one of this package's own.
     :param request_id: the API's ``RequestId``, for a support ticket.
-    :param advice: the next step for the person who reads it.
+    :param advice: the next step for the reader of the error.
     """
 
     def __init__(
@@ -74,14 +75,18 @@ class CredentialsError(ConfigurationError):
 
 
 class CredentialsRefusedError(CredentialsError):
-    """Whoever gives the credentials out refused to; that may pass, for a role or a token may come a little later."""
+    """
+    The service that hands out the credentials refused to; nothing was sent.
+
+    The refusal may pass, because a role or a token may become valid a little later.
+    """
 
 
 class AudienceError(AliyunSmsError):
     """
     The audience cannot be read, or must not be sent to as it is; nothing was sent.
 
-    :param row: the row at fault, counted from 1 without the header.
+    :param row: number of the row at fault, counted from 1 without the header.
     :param field: the column or key at fault.
     """
 
@@ -101,9 +106,9 @@ class AudienceError(AliyunSmsError):
 
 class ApiError(AliyunSmsError):
     """
-    One call did not end in a plain success.
+    One call to the API did not succeed, or may not have succeeded.
 
-    :param http_status: the status of the answer, None when there was none.
+    :param http_status: the HTTP status of the response; None when there was none.
     """
 
     def __init__(
@@ -124,14 +129,14 @@ class NotSentError(ApiError):
 
 
 class ConnectionNotMadeError(NotSentError):
-    """The request never left this machine: DNS, refused connection, TLS handshake, connect timeout."""
+    """The request never left this machine, because of DNS, a refused connection, TLS handshake or connect timeout."""
 
 
 class ThrottledError(NotSentError):
     """
-    The gateway refused the call because of its rate.
+    The gateway refused the call because too many calls came in a short time.
 
-    :param retry_after: seconds the gateway asks to wait, None when it does not say.
+    :param retry_after: seconds that the gateway asks to wait; None when it asks for none.
     """
 
     def __init__(
@@ -157,7 +162,7 @@ class CampaignDoomedError(ApiError):
 
 
 class AmbiguousOutcomeError(ApiError):
-    """The call may or may not have been accepted: never repeat it without evidence."""
+    """The call may or may not have been accepted, so it must not be repeated without evidence."""
 
 
 class LedgerError(AliyunSmsError):
@@ -165,19 +170,24 @@ class LedgerError(AliyunSmsError):
 
 
 class LedgerMissingError(LedgerError):
-    """A second try found no record of what the first one did, and therefore sends nothing."""
+    """A later try found no record of what an earlier one sent, and therefore sends nothing."""
 
 
 class SendInterruptedError(AliyunSmsError):
-    """Sending stopped on request before the next call; a retry resumes."""
+    """Sending stopped on request before the next call; a later try resumes where it stopped."""
 
 
 class TooManyRefusedError(AliyunSmsError):
-    """Too large a share of the recipients was refused; sending stopped, a retry resumes."""
+    """Sending stopped because the share of refused recipients was too large; a later try resumes where it stopped."""
 
 
 class OutcomeUnknownError(AliyunSmsError):
-    """Everyone was served, but for some recipients the outcome is still unknown."""
+    """
+    The outcome of some calls is still unknown.
+
+    Every other recipient was served, or sending stopped because too many calls had no clear outcome. A later try
+    looks for evidence again and sends nothing twice.
+    """
 
 
 class DeliveryError(AliyunSmsError):
@@ -185,4 +195,4 @@ class DeliveryError(AliyunSmsError):
 
 
 class DeliveryTimeoutError(DeliveryError):
-    """The deadline passed with messages still pending."""
+    """The sensor's deadline passed, or its allowed calls were used up, with messages still pending."""

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What Airflow is told about this package.
+Describe this provider package to Airflow: its modules, connection type and links.
 
-Airflow calls this while it is still reading its own configuration, so this module imports nothing at all.
+Airflow calls the function while it is still reading its own configuration, so this module imports nothing at all.
 """
 
-# No __future__ import either: "imports nothing" is a rule that a test can check.
+# There is no __future__ import either, so that a test can check the rule "imports nothing".
 _INTEGRATION = "Alibaba Cloud SMS"
 _PACKAGE = "airflow_provider_aliyunsms"
 
 
 def get_provider_info() -> dict[str, object]:
-    """Describe the provider; an error in it stops every ``airflow`` command."""
+    """
+    Return the description of the provider that Airflow loads at its start.
+
+    An error here stops every ``airflow`` command.
+    """
     return {
         "package-name": "airflow-provider-aliyunsms",
         "name": "Alibaba Cloud SMS",
@@ -74,7 +78,7 @@ def _standard_fields() -> dict[str, object]:
 
 
 def _extra_fields() -> dict[str, object]:
-    # In the order in which people need them; the long list for roles, which few have, comes last.
+    # The form shows the fields in this order: those that most connections need first, those for roles last.
     return {
         "sign_name": _text(
             "Default signature",

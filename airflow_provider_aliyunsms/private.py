@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A wrapper that keeps personal data out of rendered templates, logs and representations."""
+"""Wrap a value that holds personal data, so that it stays out of rendered templates, logs and representations."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 class Private:
     """
-    A value that shows only a description of itself.
+    A wrapped value that is shown only by its description.
 
-    Airflow stores every template field after rendering, through ``serialize()`` or ``str()``, and shows it
-    in its interface; a rendered audience or receipt list would put phone numbers there.
+    Airflow stores every template field after rendering, through ``serialize()`` or ``str()``, and shows it in its
+    interface. A rendered audience or receipt list would put phone numbers there.
 
     :param value: the value itself; wrapping a wrapped value keeps the inner one.
-    :param description: what is shown instead, without numbers, texts or variable values: a text, or lists and
-        mappings of texts, which Airflow lays out.
+    :param description: shown instead, without numbers, texts or variable values: a text, or a list or mapping of
+        texts, which Airflow lays out.
     """
 
     __slots__ = ("description", "value")
@@ -26,11 +26,11 @@ class Private:
         self.description = description
 
     def serialize(self) -> str | list[str] | dict[str, str]:
-        """Return the description; Airflow asks for it when it stores rendered fields, from 3.0 on."""
+        """Return the description; Airflow 3.0 and later call this when they store rendered fields."""
         return self.description
 
     def __str__(self) -> str:
-        # what Airflow 2 stores and shows
+        # Airflow 2 stores and shows this text instead of calling serialize().
         if isinstance(self.description, str):
             return self.description
         return json.dumps(self.description, ensure_ascii=False, indent=2)
@@ -43,5 +43,5 @@ class Private:
 
 
 def unwrap(value: Any) -> Any:
-    """Return what a :class:`Private` holds, and anything else as it is."""
+    """Return the value that a :class:`Private` wraps; return any other value as it is."""
     return value.value if isinstance(value, Private) else value

@@ -2,8 +2,8 @@
 """
 Describe the two products that send batches: one for mainland China, one for the rest of the world.
 
-Both share the engine; what differs between them is a field here, or a class of its own (rules, channel), and never a
-flag that is passed on.
+Both share the same sending code. A difference between them is a field of :class:`Product`, or a class for each
+(recipient rules, channel), and never a flag that is passed on.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
     """
-    One product of Alibaba Cloud SMS.
+    One product of Alibaba Cloud SMS, with the facts in which the two differ.
 
     :param action: the API call that sends a batch; also the ``api`` of a campaign's result.
-    :param version: the version of its API, which decides on endpoint, codes and field names.
-    :param number_field: the name of the phone number in audience and receipts.
-    :param id_field: the name of the id in receipts.
-    :param max_chunk_size: recipients of one call at most.
-    :param has_message_ids: whether the response names one id for each recipient, instead of one for the call.
-    :param can_look_up: whether the API can say by number and date what was sent.
+    :param version: the version of its API; the versions differ in endpoint, codes and field names.
+    :param number_field: the name of the phone number's field in audience and receipts.
+    :param id_field: the name of the id's field in receipts.
+    :param max_chunk_size: the largest number of recipients in one call.
+    :param has_message_ids: whether the response holds one id for each recipient, instead of one for the call.
+    :param can_look_up: whether the API can list by number and date what was sent.
     """
 
     action: str
@@ -44,7 +44,7 @@ CHINA: Final = Product(
     has_message_ids=False,
     can_look_up=True,
 )
-"""https://help.aliyun.com/document_detail/102364.html"""
+"""The product for mainland China: https://help.aliyun.com/document_detail/102364.html"""
 
 GLOBE: Final = Product(
     action="BatchSendMessageToGlobe",
@@ -55,6 +55,7 @@ GLOBE: Final = Product(
     has_message_ids=True,
     can_look_up=False,
 )
-"""https://www.alibabacloud.com/help/en/sms/api-batchsendmessagetoglobe"""
+"""The product for other countries: https://www.alibabacloud.com/help/en/sms/api-batchsendmessagetoglobe"""
 
 PRODUCTS: Final = {product.action: product for product in (CHINA, GLOBE)}
+"""The products by their ``action``."""

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-A ready-made retry policy for the send operators, for Airflow 3.3 and later.
+Provide a ready-made retry policy for the send operators, for Airflow 3.3 and later.
 
-Import it only there::
+Import it only under such a version::
 
     from airflow_provider_aliyunsms.retry_policies import SEND_RETRY_POLICY
 
     AliyunSendBatchSmsOperator(..., retries=5, retry_policy=SEND_RETRY_POLICY)
 
-It changes when a retry comes, and whether; never whether it is safe: the ledger sees to that. ``retries`` remains
-the limit. A doomed campaign, a second try without a ledger and too many refusals fail the task without asking any
-policy.
+The policy decides whether and when Airflow runs another try. The ledger makes every try safe, with or without the
+policy. ``retries`` remains the limit. A doomed campaign, a second try without a ledger and too many refusals fail the
+task without asking any policy.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ __all__ = ["SEND_RETRY_POLICY"]
 
 SEND_RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
+        # The first rule that matches decides: ThrottledError is a NotSentError, so its rule must come first.
         RetryRule(
             exception=ThrottledError,
             action=RetryAction.RETRY,
@@ -64,4 +65,10 @@ SEND_RETRY_POLICY = ExceptionRetryPolicy(
         ),
     ]
 )
-"""Throttled: wait; network: retry; unknown: wait for the evidence; doomed or wrong: fail."""
+"""
+The retry policy for the send operators.
+
+It retries after 5 minutes when the gateway refused calls for their rate, after 10 minutes when outcomes are unknown,
+and after 30 seconds when the gateway could not be reached, the ledger failed or sending was interrupted. It fails the
+task when parameters, connection or audience are wrong.
+"""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 from airflow.providers.common.compat.sdk import DAG, task
 
-from airflow_provider_aliyunsms.codes.lookup import CodeClass, explain
+from airflow_provider_aliyunsms.codes import CodeClass, explain
 from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
 
 if TYPE_CHECKING:

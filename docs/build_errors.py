@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from airflow_provider_aliyunsms.codes.lookup import LOCAL_CODES, CodeClass, CodeInfo, all_codes
+from airflow_provider_aliyunsms.codes import LOCAL_CODES, CodeClass, CodeInfo, all_codes
 
 HERE = Path(__file__).parent
 
@@ -28,7 +28,7 @@ class Words(NamedTuple):
 EN = Words(
     "Error codes",
     "What can stand in the `code` of a receipt, in the `errors` of a result, and in an error of the log. In Python:\n"
-    '`airflow_provider_aliyunsms.codes.lookup.explain("isv.AMOUNT_NOT_ENOUGH")`. Prefixes (`isv.`, `isp.`) and\n'
+    '`airflow_provider_aliyunsms.codes.explain("isv.AMOUNT_NOT_ENOUGH")`. Prefixes (`isv.`, `isp.`) and\n'
     "case do not matter. A code that is not listed is taken for *ambiguous*: whatever is not proven to be a refusal\n"
     "may have been accepted.\n\nThis page is written by `python docs/build_errors.py`; do not edit it.",
     "| code | meaning | what to do |",
@@ -52,7 +52,7 @@ EN = Words(
 ZH = Words(
     "错误码",
     "回执的 `code`、返回值的 `errors` 以及日志报错中可能出现的代码。在 Python 中："
-    '`airflow_provider_aliyunsms.codes.lookup.explain("isv.AMOUNT_NOT_ENOUGH")`。\n'
+    '`airflow_provider_aliyunsms.codes.explain("isv.AMOUNT_NOT_ENOUGH")`。\n'
     "前缀（`isv.`、`isp.`）和大小写均可忽略。未列出的代码一律按“不明确”处理：没有证据表明被拒绝，就可能已被受理。\n\n"
     "本页由 `python docs/build_errors.py` 生成，请勿手工修改。",
     "| 代码 | 含义 | 处理办法 |",

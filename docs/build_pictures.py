@@ -60,16 +60,17 @@ def package_map(notes: dict[str, str]) -> str:
     rules = project["tool"]["importlinter"]["contracts"]
     layers = next(rule["layers"] for rule in rules if rule["type"] == "layers")
     no_airflow = next(r["source_modules"] for r in rules if r.get("forbidden_modules") == ["airflow"])
-    rows = [[name.strip().rpartition(".")[2] for name in layer.split(":")] for layer in layers]
+    rows = [
+        [name.strip().rpartition(".")[2] for name in layer.replace("|", ":").split(":")] for layer in layers
+    ]
     others = sorted(set(inside("")) - {name for row in rows for name in row})
     border = next(row for row in rows if f"{PACKAGE}.{row[0]}" in no_airflow)
     remarks = {border[0]: "packages above import Airflow, packages below do not", others[0]: "in no layer"}
     parts, y = [], 12.0
     for row in [*rows, others]:
         if row[0] in remarks:
-            parts += [line((44, y + 8), (776, y + 8), kind="dashed", head=False)]
-            parts += [words(410, y + 26, remarks[row[0]])]
-            y += 38
+            border_line = line((44, y + 8), (776, y + 8), kind="dashed", head=False)
+            parts, y = [*parts, border_line, words(410, y + 26, remarks[row[0]])], y + 38
         height = 98 if any(map(inside, row)) else 46
         width = (742 - 10 * len(row)) / len(row)
         for at, name in enumerate(row):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Make the calls of both APIs that this package needs.
+Make the calls of both SMS APIs that this package needs.
 
-A send call makes one attempt: the APIs are not idempotent, and a repeated call is a second message on a phone. A read
-call is repeated on passing errors. Everything travels in the form body, because proxies log URLs.
+A send call makes one attempt and is never repeated here: the APIs are not idempotent, so a repeated call can be a
+second message on a phone. A read call is repeated on passing errors. All parameters travel in the form body, because
+proxies log URLs.
 """
 
 from __future__ import annotations
@@ -46,18 +47,22 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.products import Product
 
 _SENDS: Final = frozenset({CHINA.action, "SendSms", GLOBE.action})
+# Limits the memory of a long process in which many sends end without a clear response.
 _MOST_SIGNERS: Final = 10_000
 
 
 class AliyunSmsClient:
     """
-    Call both APIs; safe to share between threads.
+    Call both SMS APIs, for mainland China and for the rest of the world.
 
-    :param credentials: asked before every signature; a replay after a lost response is signed as its first copy was.
+    One client may be shared between threads.
+
+    :param credentials: called before every signature. A replay after a lost response is signed with the credentials
+        of its first copy instead.
     :param china: the endpoint of the 2017-05-25 API.
     :param globe: the endpoint of the 2018-05-01 API.
-    :param transport: makes the attempts; closed by :meth:`close`.
-    :param read_retries: how read calls are repeated.
+    :param transport: makes the HTTP attempts; :meth:`close` closes it.
+    :param read_retries: the rules for repeating read calls; None for the defaults of ``ReadRetries``.
     """
 
     def __init__(
@@ -76,11 +81,18 @@ class AliyunSmsClient:
         self._signers: dict[str, Credentials] = {}
 
     def signer(self) -> str:
-        """Return a hash that stands for the AccessKey ID in use, so that a ledger can tell one from another."""
+        """
+        Return a hash of the AccessKey ID that would sign now.
+
+        The ledger keeps it, so that a later try notices another AccessKey.
+
+        :returns: 12 hexadecimal digits.
+        :raises ApiError: credentials that renew themselves cannot be fetched.
+        """
         return hashlib.blake2b(self._credentials().access_key_id.encode(), digest_size=6).hexdigest()
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections of the transport."""
         self._transport.close()
 
     def send_batch_sms(
@@ -97,7 +109,8 @@ class AliyunSmsClient:
         """
         Send one template to up to 100 numbers, each with its own signature and variables. Costs money.
 
-        One attempt, never repeated here. Acceptance says nothing about single numbers; receipts do.
+        The call makes one attempt and is never repeated here. An accepted call says nothing about single numbers; the
+        delivery receipts report on those.
         https://help.aliyun.com/document_detail/102364.html
 
         :param phone_numbers: 1 to 100 numbers.
@@ -106,14 +119,16 @@ class AliyunSmsClient:
         :param template_params: one mapping of variables per number.
         :param sms_up_extend_codes: one extension code per number.
         :param out_id: label of the request, below 256 characters; returned in receipts and records.
-        :param envelope: an earlier date and nonce, to replay an identical request.
-        :raises NotSentError: not accepted, may be sent again; ``InvalidTimeStamp.Expired`` after a replay
-            speaks of the replay only.
-        :raises RequestRefusedError: not accepted; a number, a text or the request is wrong.
-        :raises CampaignDoomedError: not accepted, and nothing else of the campaign would be.
-        :raises AmbiguousOutcomeError: it may have been accepted; code ``SignatureNonceUsed`` after a replay
-            means that the gateway had seen the first copy.
+        :param envelope: the date and nonce of an earlier request, to replay it identically; None for a new request.
+        :returns: the ids of the accepted request.
+        :raises NotSentError: the call was not accepted and may be made again. After a replay, the code
+            ``InvalidTimeStamp.Expired`` concerns the replay only and says nothing about the first copy.
+        :raises RequestRefusedError: the call was not accepted; a number, a text or the request is wrong.
+        :raises CampaignDoomedError: the call was not accepted, and no other call of the campaign would be.
+        :raises AmbiguousOutcomeError: the call may have been accepted. After a replay, the code
+            ``SignatureNonceUsed`` means that the gateway had seen the first copy.
         :raises ValueError: the lists are empty or differ in length.
+        :raises TypeError: a template variable is neither a text nor a number.
         """
         form = batch_sms_form(
             phone_numbers=phone_numbers,
@@ -139,17 +154,20 @@ class AliyunSmsClient:
         """
         Send one text to up to 1000 numbers. Costs money.
 
-        One attempt, never repeated here; errors as in :meth:`send_batch_sms`.
+        The call makes one attempt and is never repeated here.
         https://help.aliyun.com/document_detail/419273.html
 
         :param phone_numbers: 1 to 1000 numbers.
         :param sign_name: the signature, without brackets.
         :param template_code: one approved template.
-        :param template_param: the variables, the same for everyone.
+        :param template_param: the variables, the same for every recipient.
         :param sms_up_extend_code: extension code for replies.
         :param out_id: label of the request, below 256 characters.
-        :param envelope: an earlier date and nonce, to replay an identical request.
-        :raises ApiError: see :meth:`send_batch_sms`.
+        :param envelope: the date and nonce of an earlier request, to replay it identically; None for a new request.
+        :returns: the ids of the accepted request.
+        :raises ApiError: a subclass, as for :meth:`send_batch_sms`.
+        :raises ValueError: there is no number, or one holds a comma.
+        :raises TypeError: a template variable is neither a text nor a number.
         """
         form = sms_form(
             phone_numbers=phone_numbers,
@@ -176,8 +194,8 @@ class AliyunSmsClient:
         """
         Send free texts to up to 1000 numbers outside the mainland. Costs money, even when delivery fails.
 
-        One attempt, never repeated here; errors as in :meth:`send_batch_sms`. No API can look up what became
-        of a lost answer. One call a second per account.
+        The call makes one attempt and is never repeated here. When the response is lost, no API can look up whether
+        the call was accepted. One account may make one call a second.
         https://www.alibabacloud.com/help/en/sms/api-batchsendmessagetoglobe
 
         :param to: numbers with country code, digits only, without duplicates.
@@ -185,10 +203,12 @@ class AliyunSmsClient:
         :param message_type: ``NOTIFY`` or ``MKT``.
         :param sender_id: an approved sender id.
         :param task_id: label of the request, 1 to 255 characters; returned in receipts.
-        :param validity_period: seconds the carrier may keep trying.
+        :param validity_period: seconds during which the carrier may keep trying to deliver.
         :param channel_id: a channel agreed with Alibaba Cloud.
-        :param envelope: an earlier date and nonce, to replay an identical request.
-        :raises ApiError: see :meth:`send_batch_sms`.
+        :param envelope: the date and nonce of an earlier request, to replay it identically; None for a new request.
+        :returns: the ids of the accepted messages and the numbers that failed.
+        :raises ApiError: a subclass, as for :meth:`send_batch_sms`.
+        :raises ValueError: the lists are empty or differ in length.
         """
         form = globe_form(
             to=to,
@@ -218,16 +238,18 @@ class AliyunSmsClient:
         biz_id: str | None = None,
     ) -> SendDetailsPage:
         """
-        Look up what was sent to one number on one day. Free; repeated on passing errors.
+        Return one page of the records of what was sent to one number on one day. Free.
 
+        The call is repeated on passing errors. When there is no record, the page is empty and no error is raised.
         https://help.aliyun.com/document_detail/419277.html
 
         :param phone_number: one number.
         :param send_date: ``yyyyMMdd`` in UTC+8, within the last 30 days.
         :param page_size: 1 to 50.
-        :param current_page: from 1.
-        :param biz_id: only this send.
-        :raises ApiError: the last attempt's.
+        :param current_page: number of the page, from 1.
+        :param biz_id: return only the records of this request.
+        :raises AmbiguousOutcomeError: also when the response was OK but its records cannot be read.
+        :raises ApiError: the error of the last attempt.
         """
         form = {
             "PhoneNumber": phone_number,
@@ -241,24 +263,28 @@ class AliyunSmsClient:
 
     def query_message(self, *, message_id: str) -> MessageStatus:
         """
-        Look up one message of the 2018-05-01 API. Free; repeated on passing errors.
+        Return the status of one message of the 2018-05-01 API. Free.
 
+        The call is repeated on passing errors. When there is no record, or not yet, the status is None and no error
+        is raised.
         https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
 
         :param message_id: an id from :meth:`batch_send_message_to_globe`.
-        :raises ApiError: the last attempt's; no record, or none yet, is a status of None and no error.
+        :raises ApiError: the error of the last attempt.
         """
         return self._read_retries.call(lambda: self._message_status(message_id))
 
     def query_sms_sign_list(self, *, page_index: int = 1, page_size: int = 1) -> SignListResponse:
         """
-        List signatures, to test a connection: free and without effect; repeated on passing errors.
+        Return the number of the account's SMS signatures, to test a connection. Free; changes nothing.
 
+        The call is repeated on passing errors.
         https://help.aliyun.com/document_detail/419282.html
 
-        :param page_index: from 1.
+        :param page_index: number of the page, from 1.
         :param page_size: 1 to 50.
         :raises CampaignDoomedError: key, secret or permission is wrong.
+        :raises ApiError: the error of the last attempt.
         """
         form = {"PageIndex": str(page_index), "PageSize": str(page_size)}
         fields = self._read_retries.call(lambda: self._call("QuerySmsSignList", form))
@@ -273,6 +299,8 @@ class AliyunSmsClient:
         envelope: Envelope | None = None,
     ) -> ResponseFields:
         envelope = envelope or Envelope.new()
+        # The remembered signer comes first: the gateway may not know the nonce under another AccessKey, would accept
+        # the replay, and the message would be sent twice.
         credentials = self._signers.get(envelope.nonce) or self._credentials()
         request = sign_acs3(
             endpoint=self._endpoints[product],
@@ -286,7 +314,9 @@ class AliyunSmsClient:
         try:
             fields = accepted_fields(self._transport.send(request), action=action, product=product)
         except AmbiguousOutcomeError:
-            # A replay proves something only if it is identical, also when the AccessKey was renewed in between.
+            # A replay is evidence only if it is identical, also when the AccessKey was renewed in between. Threads
+            # share the dict without a lock: each operation is atomic, and each request has a nonce of its own. The
+            # limit may be exceeded by as many entries as there are threads.
             if action in _SENDS and len(self._signers) < _MOST_SIGNERS:
                 self._signers[envelope.nonce] = credentials
             raise
@@ -303,7 +333,7 @@ class AliyunSmsClient:
         rows = rows_of(fields, "SmsSendDetailDTOs", "SmsSendDetailDTO")
         total = number_of(fields, "TotalCount")
         if rows is None or total is None:
-            # An empty page would read as "nothing was sent".
+            # Returning an empty page instead would mean "nothing was sent", and a message could be sent twice.
             raise AmbiguousOutcomeError(
                 "QuerySendDetails: the records cannot be read.",
                 code=UNREADABLE,

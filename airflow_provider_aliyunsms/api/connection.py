@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Connections that know whether a request has begun to leave this machine.
+Open HTTP connections that record whether a request has begun to leave this machine.
 
-urllib3 raises the same kinds of errors before and after that moment, so the moment itself is noted: the first
-byte written to a connection that is open from end to end, proxy tunnel and TLS handshake included.
+Only a request that has begun to leave can have been accepted. urllib3 raises the same kinds of errors before and
+after that moment, so the moment itself is recorded: the first byte written to a connection that is open from end to
+end, proxy tunnel and TLS handshake included.
 """
 
 from __future__ import annotations
@@ -25,27 +26,36 @@ if TYPE_CHECKING:
     from urllib3 import PoolManager
     from urllib3.connectionpool import HTTPConnectionPool
 
-# Servers close kept-alive connections when they like, and a request written to a dying one is ambiguous.
+# A server may close a kept-alive connection at any time, and a request written to such a connection has an ambiguous
+# outcome. So a connection that has not been written to for this long is not used again.
 _IDLE_LIMIT_SECONDS = 4.0
 
 
 class _Departures(threading.local):
-    """Whether this thread's current request has begun to leave; one request per thread at a time."""
+    """Hold, for each thread, whether its current request has begun to leave."""
 
+    # One flag is enough, because a thread makes one request at a time. It is local to the thread: a shared flag would
+    # mark the requests of other threads as sent, or as never sent.
     begun: bool = False
 
 
 departures = _Departures()
+"""The flag of the current thread; ``Transport.send`` resets it before each attempt and reads it after a failure."""
 
 
 class DepartureConnection(HTTPConnection):
-    """Notes departures, and answers as dropped once it has idled too long to be trusted."""
+    """
+    An HTTP connection that records when a request begins to leave this machine.
+
+    It reports itself as dropped when nothing has been written to it for a few seconds, so that urllib3 opens a new
+    one.
+    """
 
     _connecting = False
     _last_used = 0.0
 
     def connect(self) -> None:
-        """Connect; what the tunnel and the handshake write is not the request."""
+        """Open the connection, without counting what the proxy tunnel and the TLS handshake write as the request."""
         self._connecting = True
         try:
             super().connect()
@@ -53,10 +63,14 @@ class DepartureConnection(HTTPConnection):
             self._connecting = False
 
     def send(self, data: Any) -> None:
-        """Write, and note that the request is leaving unless this is still part of connecting."""
+        """Write data, and record that the request is leaving unless this is still part of connecting."""
+        # Connect first: http.client would otherwise connect inside its own send(), after the check below, and the
+        # request would leave without being recorded.
         if self.sock is None and self.auto_open:
             self.connect()
         if not self._connecting and self.sock is not None:
+            # Before the write: a write that fails half-way has left in part, and would otherwise be reported as never
+            # sent and be sent again.
             departures.begun = True
             self._last_used = time.monotonic()
         super().send(data)
@@ -68,12 +82,18 @@ class DepartureConnection(HTTPConnection):
 
 
 class DeadlineResponse(HTTPResponse):
-    """An answer that must be complete within the read timeout, however slowly its bytes drip."""
+    """
+    An HTTP response that must be complete within the read timeout.
+
+    A socket timeout alone starts anew with every byte, so that a slow server could hold a thread for ever. Reading
+    raises ``TimeoutError`` once the time is over.
+    """
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         timeout = sock.gettimeout()
         if timeout is not None:
+            # The first reader holds a reference to the socket: left open, it would keep the socket open.
             self.fp.close()
             self.fp = io.BufferedReader(_DeadlineReader(sock, deadline=time.monotonic() + timeout))
 
@@ -82,7 +102,7 @@ class _DeadlineReader(io.RawIOBase):
     def __init__(self, sock: socket.socket, *, deadline: float) -> None:
         self._sock = sock
         self._deadline = deadline
-        # makefile keeps the socket open until it is closed as well, which http.client relies on.
+        # http.client may close the socket before the body is read; a file of makefile() keeps it open until then.
         self._file = sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
@@ -101,15 +121,15 @@ class _DeadlineReader(io.RawIOBase):
 
 
 class DepartureAdapter(HTTPAdapter):
-    """An HTTPAdapter whose connections, direct or through any proxy, note departures."""
+    """An adapter of the ``requests`` library whose connections record when a request leaves, through proxies, too."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools for direct connections."""
+        """Make the manager of the pools for direct connections."""
         super().init_poolmanager(*args, **kwargs)
         _track(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> PoolManager:
-        """Make or find the pools of one proxy."""
+        """Return the manager of the pools for one proxy, made on first use."""
         manager: PoolManager = super().proxy_manager_for(proxy, **proxy_kwargs)
         _track(manager)
         return manager
@@ -123,7 +143,7 @@ def _track(manager: PoolManager) -> None:
 
 @cache
 def _tracking(pool_class: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
-    """Derive a pool whose connections note departures; made at run time because proxies bring their own."""
+    # The class is derived at run time, because a proxy manager brings pool classes of its own.
     plain = pool_class.ConnectionCls
     if issubclass(plain, DepartureConnection):
         return pool_class

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a request is signed with."""
+"""Hold the AccessKey that requests are signed with, and the functions that provide it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ _SHOWN = 4
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
     """
-    An AccessKey, with a token when it comes from STS.
+    An AccessKey, with a security token when it comes from STS.
+
+    The repr shows at most the first four characters of the AccessKey ID.
 
     :param access_key_id: the AccessKey ID.
     :param access_key_secret: the AccessKey secret; never shown.
     :param security_token: the STS token; never shown.
-    :raises CredentialsError: a part is empty or holds blanks, as a careless copy does.
+    :raises CredentialsError: a part is empty, or holds blanks, line ends or characters outside ASCII, as a careless
+        copy does.
     """
 
     access_key_id: str
@@ -46,11 +49,11 @@ class Credentials:
 
 
 CredentialsProvider: TypeAlias = Callable[[], Credentials]
-"""Asked before every signature, so that credentials that expire can be refreshed behind it."""
+"""A function that returns credentials; called before every signature, so that it can renew those that expire."""
 
 
 def static_credentials(credentials: Credentials) -> CredentialsProvider:
-    """Provide the same credentials for ever."""
+    """Return a provider that always provides the same credentials."""
     return lambda: credentials
 
 
@@ -58,9 +61,12 @@ def announcing(
     provider: CredentialsProvider, *, on_new: Callable[[Credentials], None]
 ) -> CredentialsProvider:
     """
-    Provide what another provider provides, and tell about every change of it, the first included.
+    Return a provider that reports every change of the credentials, the first ones included.
 
-    :param on_new: called in the thread that signs, before the credentials are used.
+    :param provider: provides the credentials.
+    :param on_new: called with new credentials, in the thread that signs and before they are used. Two threads that
+        see the same change at once both call it.
+    :returns: a provider of the same credentials.
     """
     known: Credentials | None = None
 
@@ -68,6 +74,8 @@ def announcing(
         nonlocal known
         found = provider()
         if found != known:
+            # In this order: once they are known, another thread uses them without calling on_new, which must have
+            # masked the secret by then.
             on_new(found)
             known = found
         return found

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Where the calls go: regions, overrides, and the rule that plain http stays on this machine.
+Choose the host that calls go to, from a region or from an address in the connection.
+
+Plain http is allowed to this machine only.
 
 https://help.aliyun.com/document_detail/68360.html
 """
@@ -37,10 +39,10 @@ _ADVICE: Final = "Write it like https://dysmsapi.aliyuncs.com, or leave it empty
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """
-    One host that answers the API.
+    The scheme and host of one API server.
 
     :param scheme: ``https``, or ``http`` for a loopback host.
-    :param host: the host, with its port unless that is the scheme's own.
+    :param host: the host, with its port unless that is the scheme's default.
     """
 
     scheme: str
@@ -48,42 +50,43 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The URL every call is posted to."""
+        """The URL that every call is posted to."""
         return f"{self.scheme}://{self.host}/"
 
 
 def china_endpoint(*, region_id: str | None, override: str | None) -> Endpoint:
     """
-    Choose the endpoint of the 2017-05-25 API.
+    Return the endpoint of the 2017-05-25 API, for mainland China.
 
     :param region_id: such as ``cn-hangzhou``; None and unknown regions mean the central endpoint.
-    :param override: an endpoint to use instead, see :func:`parse_endpoint`.
-    :raises ConfigurationError: one of them is malformed.
+    :param override: an endpoint to use instead, see :func:`parse_endpoint`; None or blank for the region's.
+    :raises ConfigurationError: the one that is used is malformed.
     """
     return _choose(region_id=region_id, override=override, default=_CENTRAL)
 
 
 def globe_endpoint(*, region_id: str | None, override: str | None) -> Endpoint:
     """
-    Choose the endpoint of the 2018-05-01 API.
+    Return the endpoint of the 2018-05-01 API, for the rest of the world.
 
     :param region_id: such as ``ap-southeast-1``; None and unknown regions mean Singapore, ``cn-`` regions
         the central endpoint.
-    :param override: an endpoint to use instead, see :func:`parse_endpoint`.
-    :raises ConfigurationError: one of them is malformed.
+    :param override: an endpoint to use instead, see :func:`parse_endpoint`; None or blank for the region's.
+    :raises ConfigurationError: the one that is used is malformed.
     """
     return _choose(region_id=region_id, override=override, default=_SINGAPORE)
 
 
 def parse_endpoint(override: str) -> Endpoint:
     """
-    Read an endpoint a person wrote.
+    Parse an endpoint that was written by hand.
 
-    :param override: a host, or a URL without path; https unless it says http, which only loopback may.
-    :raises ConfigurationError: it is anything else. The text is not repeated, it may hold a password.
+    :param override: a host, or a URL without a path. Without a scheme it means https; http is allowed for a loopback
+        host only.
+    :raises ConfigurationError: the text is anything else. The error does not repeat it, for it may hold a password.
     """
     text = override.strip()
-    if not text.isprintable():  # urlsplit would drop line ends silently
+    if not text.isprintable():  # urlsplit would silently drop line ends
         raise ConfigurationError("The endpoint holds control characters.", advice=_ADVICE)
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
@@ -104,7 +107,7 @@ def parse_endpoint(override: str) -> Endpoint:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name without port is this machine: 127.0.0.0/8, ::1 or localhost."""
+    """Return whether a host, given without its port, is this machine: 127.0.0.0/8, ::1 or localhost."""
     if host == "localhost":
         return True
     try:

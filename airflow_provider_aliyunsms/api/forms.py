@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The parameters of each call, as the API wants them written: lists as JSON in a string.
+Write the form parameters of the send calls as the APIs expect them: a list is JSON in a string.
 
-A wrong count is a programming error that could send one person's text to another, so it is checked here too.
+Lists of different lengths would be a programming error and could send one recipient's text to another, so the lengths
+are checked here too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 
 
 class JsonTexts(tuple[str, ...]):
-    """The entries of a list, each as JSON already: one that was written before need not be written again."""
+    """A list whose entries are JSON texts already, so that they are joined and not encoded again."""
 
     __slots__ = ()
 
@@ -33,9 +34,10 @@ def batch_sms_form(
     out_id: str | None,
 ) -> dict[str, str]:
     """
-    Write the parameters of ``SendBatchSms``.
+    Return the form parameters of ``SendBatchSms``; options without a value are left out.
 
     :raises ValueError: the lists are empty or differ in length.
+    :raises TypeError: a template variable is neither a text nor a number.
     """
     _check_counts(phone_numbers, sign_names, template_params, sms_up_extend_codes)
     form = {
@@ -62,9 +64,10 @@ def sms_form(
     out_id: str | None,
 ) -> dict[str, str]:
     """
-    Write the parameters of ``SendSms``.
+    Return the form parameters of ``SendSms``; options without a value are left out.
 
     :raises ValueError: there is no number, or one holds a comma, which would make it two.
+    :raises TypeError: a template variable is neither a text nor a number.
     """
     _check_counts(phone_numbers)
     if any("," in number for number in phone_numbers):
@@ -86,7 +89,9 @@ def globe_form(
     channel_id: str | None,
 ) -> dict[str, str]:
     """
-    Write the parameters of ``BatchSendMessageToGlobe``: always one text per number.
+    Return the form parameters of ``BatchSendMessageToGlobe``, with one text per number.
+
+    Options without a value are left out.
 
     :raises ValueError: the lists are empty or differ in length.
     """
@@ -111,7 +116,7 @@ def _check_counts(first: Sequence[Any], *others: Sequence[Any] | None) -> None:
 
 
 def _all_texts(params: Sequence[Mapping[str, Any]]) -> list[Mapping[str, str]]:
-    # Nearly always everything is plain text already, and this runs for every recipient of a campaign.
+    # A short cut, because this runs for every recipient of a campaign and nearly always all values are texts.
     if {*map(type, params)} == {dict}:
         values = chain.from_iterable(one.values() for one in params)
         if {*map(type, values)} <= {str}:
@@ -120,7 +125,7 @@ def _all_texts(params: Sequence[Mapping[str, Any]]) -> list[Mapping[str, str]]:
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Write numbers as texts, for the API refuses anything else."""
+    """Return the variables with numbers written as texts, because the API refuses anything but texts."""
     texts = dict(values)
     for name, value in texts.items():
         if isinstance(value, str):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the calls answer, reduced to what is needed and may be kept."""
+"""Hold the results of the API calls, reduced to the fields that are needed and may be kept."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class SendResponse:
     """
-    The platform accepted a 2017-05-25 send.
+    The result of an accepted send of the 2017-05-25 API.
 
-    :param biz_id: one id for the whole request; None when the answer held none.
+    :param biz_id: one id for the whole request; None when the response held none.
     :param request_id: for a support ticket.
     """
 
@@ -22,13 +22,13 @@ class SendResponse:
 @dataclass(frozen=True, slots=True)
 class GlobeResponse:
     """
-    The platform accepted a 2018-05-01 batch, wholly or in part.
+    The result of a batch of the 2018-05-01 API that was accepted, wholly or in part.
 
     :param request_id: for a support ticket.
-    :param success_count: how many were accepted; None when absent or unreadable.
+    :param success_count: how many messages were accepted; None when absent or unreadable.
     :param failed: the numbers that were not accepted, without a reason; None when unreadable.
-    :param message_ids: ids of the accepted ones; None when unreadable. Their order is not documented.
-    :param ids_given: whether the answer had a list of ids at all.
+    :param message_ids: ids of the accepted messages; None when unreadable. Their order is not documented.
+    :param ids_given: whether the response had a list of ids at all.
     """
 
     request_id: str | None
@@ -41,7 +41,7 @@ class GlobeResponse:
 @dataclass(frozen=True, slots=True)
 class SendDetail:
     """
-    One record of ``QuerySendDetails``; the message's text is not kept.
+    One record of ``QuerySendDetails``, without the text of the message.
 
     :param phone_number: the recipient; not in the repr.
     :param send_status: 1 waiting for the receipt, 2 failed, 3 delivered, 0 unreadable.
@@ -64,9 +64,9 @@ class SendDetail:
 @dataclass(frozen=True, slots=True)
 class SendDetailsPage:
     """
-    One page of ``QuerySendDetails``.
+    One page of the records of ``QuerySendDetails``.
 
-    :param total_count: records in all; an empty page with a count above zero proves nothing.
+    :param total_count: number of records on all pages; an empty page with a count above zero proves nothing.
     :param details: the records of this page.
     :param request_id: for a support ticket.
     """
@@ -79,7 +79,7 @@ class SendDetailsPage:
 @dataclass(frozen=True, slots=True)
 class MessageStatus:
     """
-    One message as ``QueryMessage`` knows it.
+    The status of one message, from ``QueryMessage``.
 
     :param status: 1 delivered, 2 failed, 3 on its way; None when there is no record, or not yet.
     :param error_code: the receipt's code, or None.
@@ -96,9 +96,11 @@ class MessageStatus:
 @dataclass(frozen=True, slots=True)
 class SignListResponse:
     """
-    What ``QuerySmsSignList`` is asked for here: that it answers.
+    The result of ``QuerySmsSignList``, of which only the count is kept.
 
-    :param total_count: signatures of the account; None when unreadable.
+    A connection test needs no more than a successful response.
+
+    :param total_count: number of signatures of the account; None when unreadable.
     :param request_id: for a support ticket.
     """
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-From the bytes of an answer to its fields, without trusting either.
+Parse the body of a response into fields, and raise the error that its code stands for.
 
-The gateway answers JSON, some of its error pages XML. Lists arrive as lists or as JSON in a string, numbers
-as numbers or as strings, the code as ``Code`` or as ``ResponseCode``. Whatever cannot be read is None.
+The gateway sends JSON, and XML for some of its error pages. Lists arrive as lists or as JSON in a string, numbers as
+numbers or as strings, the code as ``Code`` or as ``ResponseCode``. Nothing in a response is trusted: a field that
+cannot be read is None.
 """
 
 from __future__ import annotations
@@ -31,18 +32,20 @@ if TYPE_CHECKING:
 
 
 ResponseFields: TypeAlias = Mapping[str, Any]
+"""The fields of a response by name, as they were parsed and not checked yet."""
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+# Any declaration, such as DOCTYPE or ENTITY; comments and CDATA sections are harmless.
 _DECLARATION: Final = re.compile(r"<!(?!--|\[CDATA\[)")
 
 
 def parse_body(body: bytes) -> ResponseFields | None:
     """
-    Read a body as a JSON object or as an XML document.
+    Parse a response body, a JSON object or an XML document, into a mapping.
 
     :param body: the whole body.
-    :return: its fields, or None when it is neither, or holds a DOCTYPE or an ENTITY.
+    :returns: its fields by name; None when it is neither, or is XML with a DOCTYPE or an ENTITY.
     """
     try:
         text = body.decode("utf-8-sig").strip()
@@ -54,28 +57,31 @@ def parse_body(body: bytes) -> ResponseFields | None:
 
 def response_code(fields: ResponseFields, *, product: Product = CHINA) -> str | None:
     """
-    Find the code, under the name this API should use or the other API's.
+    Return the code of a response.
 
-    :param answer: the fields.
-    :param product: whose API answered.
+    It is read under the name that this API should use, then under the name that the other API uses.
+
+    :param fields: the fields of the response.
+    :param product: the product whose API sent it.
+    :returns: the code; None when there is none.
     """
     names = ("ResponseCode", "Code") if product is GLOBE else ("Code", "ResponseCode")
     return next((code for name in names if (code := text_of(fields, name))), None)
 
 
 def response_message(fields: ResponseFields) -> str:
-    """Find the API's own text; it may quote a number, so it must not be shown."""
+    """Return the API's own message, or an empty text; it may quote a number, so it must not be shown or logged."""
     return text_of(fields, "Message") or text_of(fields, "ResponseDescription") or ""
 
 
 def request_id_of(fields: ResponseFields) -> str | None:
-    """Find the request id; None unless it looks like one, because it is going to be logged."""
+    """Return the request id; None unless it looks like one, because it is going to be logged."""
     found = text_of(fields, "RequestId") or ""
     return found if _REQUEST_ID.fullmatch(found) else None
 
 
 def text_of(fields: ResponseFields, name: str) -> str | None:
-    """Read a text; numbers become texts, blanks and anything else None."""
+    """Return a field as a text; whole numbers become texts, a blank text and anything else None."""
     value = fields.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -83,16 +89,16 @@ def text_of(fields: ResponseFields, name: str) -> str | None:
 
 
 def number_of(fields: ResponseFields, name: str) -> int | None:
-    """Read a whole number, written as a number or as a text."""
+    """Return a field as a whole number, which may arrive as a number or as a text; None when it is neither."""
     found = text_of(fields, name)
     return int(found) if found is not None and _WHOLE_NUMBER.fullmatch(found) else None
 
 
 def texts_of(fields: ResponseFields, name: str) -> tuple[str, ...] | None:
     """
-    Read a list of texts, written as a list or as JSON in a text.
+    Return a field as texts; it may arrive as a list or as JSON in a text.
 
-    :return: empty when the field is absent or blank, None when it cannot be read.
+    :returns: empty when the field is absent or blank; None when it, or one of its entries, cannot be read.
     """
     value = fields.get(name)
     if isinstance(value, str) and value.strip():
@@ -111,9 +117,11 @@ def texts_of(fields: ResponseFields, name: str) -> tuple[str, ...] | None:
 
 def rows_of(fields: ResponseFields, outer: str, inner: str) -> tuple[ResponseFields, ...] | None:
     """
-    Read the rows of ``{outer: {inner: [...]}}``; XML shows a single row without its list.
+    Return the rows of ``{outer: {inner: [...]}}``.
 
-    :return: empty when there are none, None when they cannot be read.
+    In XML a single row arrives as the row itself, without a list around it.
+
+    :returns: empty when there are no rows; None when they cannot be read.
     """
     holder = fields.get(outer)
     if isinstance(holder, str) and holder.strip():
@@ -133,7 +141,7 @@ def rows_of(fields: ResponseFields, outer: str, inner: str) -> tuple[ResponseFie
 
 
 def _from_xml(text: str) -> Any:
-    # Entities are how small XML becomes large or reads files, and no answer of this API has any.
+    # Entities can make a small document huge, or have the parser read files. No response of this API has any.
     if _DECLARATION.search(text):
         return None
     return _fields(ElementTree.fromstring(text))  # noqa: S314 - no document type, so no entities
@@ -156,7 +164,10 @@ def _fields(element: ElementTree.Element) -> Any:
 
 
 NONCE_USED: Final = "SignatureNonceUsed"
+"""The code of an error that means that the gateway has seen this nonce before, however the gateway spelled it."""
+
 UNREADABLE: Final = "UnreadableAnswer"
+"""The code of an error after a response that cannot be read, or that has no code."""
 
 _REFUSED: Final = (CodeClass.FLOW_CONTROL, CodeClass.RECIPIENT, CodeClass.REQUEST, CodeClass.CONTENT)
 _THROTTLE: Final = re.compile(r"^(throttling(\..*)?|(is[vp]\.)?qps_limit_control)$", re.IGNORECASE)
@@ -170,15 +181,15 @@ _LONGEST_WAIT_MS: Final = 3_600_000
 
 def accepted_fields(http: HttpResponse, *, action: str, product: Product) -> ResponseFields:
     """
-    Return the fields of an answer whose code is OK, raise the error of any other.
+    Return the fields of a response whose code is OK, and raise an error for any other response.
 
-    The code in the body decides; the HTTP status only confirms. Whatever is not proven to be a refusal is
+    The code in the body decides; the HTTP status only confirms it. A response that does not prove a refusal is
     ambiguous. The API's own text never gets into an error, for it may quote numbers and variables.
 
-    :param http: the answer.
+    :param http: the response.
     :param action: the API's action, for the error's text.
-    :param product: whose API answered.
-    :raises ApiError: the subclass its code asks for.
+    :param product: the product whose API sent the response.
+    :raises ApiError: the subclass that the code stands for.
     """
     fields = parse_body(http.body)
     raw = response_code(fields, product=product) if fields is not None else None
@@ -197,7 +208,7 @@ def accepted_fields(http: HttpResponse, *, action: str, product: Product) -> Res
 
 
 def is_no_record(error: ApiError, *, product: Product) -> bool:
-    """Whether a query call failed only because there is no such record, or not yet."""
+    """Return whether a query call failed only because there is no such record, or not yet."""
     return error.code is not None and look_up_code(error.code, product=product).code_class is CodeClass.QUERY
 
 
@@ -206,6 +217,7 @@ def _error(http: HttpResponse, *, fields: ResponseFields, raw: str, info: CodeIn
     code = NONCE_USED if info.code_class is CodeClass.NONCE_USED else tidy_code(raw)
     what, advice = info.meaning, info.advice
     if info.code_class is CodeClass.FLOW_CONTROL:
+        # Only the level of the limit is taken from the API's message: the rest of it may quote the number.
         for pattern, level, wait in _LEVELS:
             if pattern.search(response_message(fields)):
                 what, advice = f"{what} (limit: {level})", wait
@@ -233,7 +245,7 @@ def _kind(info: CodeInfo) -> type[ApiError]:
 
 
 def _retry_after(http: HttpResponse) -> float | None:
-    """Read ``x-acs-retry-after``, a whole number of milliseconds; nonsense counts as absent."""
+    """Return the seconds that ``x-acs-retry-after``, in milliseconds, asks to wait; a malformed value is None."""
     found = str(http.headers.get("x-acs-retry-after") or "").strip()
     if not (found.isascii() and found.isdigit()) or len(found) > len(str(_LONGEST_WAIT_MS)):
         return None

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Repeating calls that only read. Sends never come here."""
+"""
+Repeat calls that only read, when they fail for a passing reason.
+
+A send call is never repeated here, because a repeated send can be a second message on a phone.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +31,15 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class ReadRetries:
     """
-    How often and how patiently a read call is repeated.
+    The rules for repeating a read call.
 
-    :param attempts: attempts in all, at least 1.
-    :param first_wait: seconds; the longest first wait, doubled before each further attempt.
+    Each wait is a random time up to a limit, or the time that the gateway asks for when that is longer.
+
+    :param attempts: number of attempts in all, at least 1.
+    :param first_wait: seconds; the limit of the first wait. The limit doubles before each further attempt.
     :param longest_wait: seconds; no wait is longer, whatever the gateway asks for.
-    :param around_attempt: makes a context for each attempt, to pace or to refuse it; what it raises ends the call.
+    :param around_attempt: returns a context for each attempt, to pace it or to refuse it. An error of its own, other
+        than the two that :meth:`call` repeats after, ends the call.
     """
 
     attempts: int = 4
@@ -42,10 +49,13 @@ class ReadRetries:
 
     def call(self, attempt: Callable[[], T]) -> T:
         """
-        Call until it succeeds, fails for good, or the attempts are used up.
+        Make attempts until one succeeds, one fails for good, or their number is used up.
 
-        :param attempt: one attempt, which must not change anything at the other end.
-        :raises ApiError: the last attempt's.
+        A ``NotSentError`` or an ``AmbiguousOutcomeError`` leads to another attempt; any other error ends the call.
+
+        :param attempt: makes one attempt, which must not change anything at the gateway.
+        :returns: the result of the attempt that succeeded.
+        :raises ApiError: the error of the last attempt.
         """
         retrying = Retrying(
             stop=stop_after_attempt(self.attempts),
@@ -60,7 +70,8 @@ class ReadRetries:
             return attempt()
 
     def _wait(self, state: RetryCallState) -> float:
-        # Jitter, because the tasks of one DAG start, and are throttled, together.
+        # The wait is random, because the tasks of one DAG start together, are throttled together, and would come back
+        # together.
         wait = wait_random_exponential(multiplier=self.first_wait, max=self.longest_wait)(state)
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, ThrottledError) else None

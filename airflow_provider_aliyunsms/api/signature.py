@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Signing: ``ACS3-HMAC-SHA256``, the way the official SDKs sign by default.
+Sign requests with ``ACS3-HMAC-SHA256``, as the official SDKs do by default.
 
 https://help.aliyun.com/document_detail/2593177.html
 """
@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 _ALGORITHM: Final = "ACS3-HMAC-SHA256"
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _USER_AGENT: Final = f"airflow-provider-aliyunsms/{__version__}"
+# Limits the memory that the table of encoded characters takes.
 _MOST_CHARACTERS: Final = 0x10000
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """
-    What makes one signed request unique; signing again with the same one gives the same bytes.
+    The date and the nonce that make one signed request unique.
+
+    Signing the same call again with the same envelope and the same credentials gives the same bytes, which a replay
+    needs.
 
     :param date: UTC, like ``2026-01-02T03:04:05Z``; the gateway accepts it for 15 minutes.
     :param nonce: unique for 15 minutes; the gateway refuses a request whose nonce it has seen.
@@ -44,13 +48,13 @@ class Envelope:
 
     @classmethod
     def new(cls) -> Envelope:
-        """Make one for a request that starts now."""
+        """Return an envelope for a request that starts now, with a random nonce."""
         return cls(date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), nonce=uuid.uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """One POST, ready to leave; its repr shows nothing, for everything in it is private."""
+    """One signed POST, ready to be sent; its repr shows no field, because all of them are private."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
@@ -68,15 +72,16 @@ def sign_acs3(
     envelope: Envelope,
 ) -> SignedRequest:
     """
-    Sign one POST; the same inputs give the same bytes.
+    Sign one POST request; the same inputs give the same bytes.
 
-    :param endpoint: where it goes.
+    :param endpoint: the host it goes to.
     :param action: the API's action, such as ``SendBatchSms``.
     :param version: the API's version, such as ``2017-05-25``.
-    :param query: parameters of the URL, which proxies log; nothing personal belongs here.
+    :param query: parameters of the URL, which proxies log; personal data must not be among them.
     :param form: parameters of the body.
-    :param credentials: what to sign with.
-    :param envelope: date and nonce.
+    :param credentials: the AccessKey to sign with.
+    :param envelope: the date and nonce of the request.
+    :returns: the request with its ``authorization`` header.
     :raises ConfigurationError: a value cannot be written as UTF-8.
     """
     canonical_query = encode_query(query)
@@ -95,6 +100,7 @@ def sign_acs3(
     if credentials.security_token is not None:
         signed["x-acs-accesskey-id"] = credentials.access_key_id
         signed["x-acs-security-token"] = credentials.security_token
+    # Only the headers that are in the dict by now are signed; those added below are not, and must stay below.
     names = ";".join(sorted(signed))
     canonical = canonical_request(query=canonical_query, headers=signed, body_sha256=digest)
     signature = sign_canonical(canonical, secret=credentials.access_key_secret)
@@ -110,11 +116,11 @@ def sign_acs3(
 
 def canonical_request(*, query: str, headers: Mapping[str, str], body_sha256: str) -> str:
     """
-    Write a POST to ``/`` the one way that is signed.
+    Return the canonical text of a POST to ``/``, which the signature is computed from.
 
     :param query: the encoded query, sorted by name.
-    :param headers: the headers to sign, names in lower case.
-    :param body_sha256: hexadecimal digest of the body as it is sent.
+    :param headers: the headers to sign, with names in lower case.
+    :param body_sha256: hexadecimal SHA-256 digest of the body as it is sent.
     """
     names = sorted(headers)
     lines = "".join(f"{name}:{headers[name].strip()}\n" for name in names)
@@ -123,30 +129,30 @@ def canonical_request(*, query: str, headers: Mapping[str, str], body_sha256: st
 
 def sign_canonical(canonical: str, *, secret: str) -> str:
     """
-    Sign a canonical request.
+    Return the signature of a canonical request.
 
     :param canonical: the text of :func:`canonical_request`.
     :param secret: the AccessKey secret.
-    :return: 64 hexadecimal digits.
+    :returns: 64 hexadecimal digits.
     """
     to_sign = f"{_ALGORITHM}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     return hmac.digest(secret.encode(), to_sign.encode(), "sha256").hex()
 
 
 def encode_query(query: Mapping[str, str]) -> str:
-    """Encode parameters for a URL, sorted by name, a blank as ``%20``."""
+    """Encode parameters for a URL, sorted by name and with ``%20`` for a blank."""
     return _pairs(query).replace("+", "%20")
 
 
 def encode_form(form: Mapping[str, str]) -> bytes:
-    """Encode parameters for a body, sorted by name, a blank as ``+``."""
+    """Encode parameters for a form body, sorted by name and with ``+`` for a blank."""
     return _pairs(form).encode("ascii")
 
 
 def _pairs(parameters: Mapping[str, str]) -> str:
     try:
         return "&".join(f"{_plus(name)}={_plus(parameters[name])}" for name in sorted(parameters))
-    except UnicodeEncodeError:  # it carries one character, not the text
+    except UnicodeEncodeError:  # it quotes one character only, never the text around it
         raise ConfigurationError(
             "A text, number or variable holds half of a surrogate pair, which no encoding can write.",
             advice="Look for broken emoji in the audience and remove them.",
@@ -154,8 +160,14 @@ def _pairs(parameters: Mapping[str, str]) -> str:
 
 
 class _Characters(dict[str, str]):
-    """Encoded characters; a table is twice as fast as quote_plus, which walks the bytes of every text."""
+    """
+    Hold the percent-encoded form of every character that was encoded so far.
 
+    A look-up costs less CPU than ``quote_plus``, which walks the bytes of every text. Percent-encoding is among the
+    largest costs of a call, see docs/performance.md.
+    """
+
+    # Threads share the table without a lock: two that miss the same character write the same value.
     def __missing__(self, character: str) -> str:
         encoded = quote_plus(character)
         if len(self) < _MOST_CHARACTERS:

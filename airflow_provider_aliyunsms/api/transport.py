@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One attempt at one HTTP call, and certainty about whether it can have left this machine."""
+"""
+Make one HTTP attempt, and find out after a failure whether the request can have left this machine.
+
+A request that never left may be sent again. One that left, wholly or in part, may have been accepted.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +45,10 @@ _FAILURES: Final = (RequestException, urllib3_errors.HTTPError, HTTPException, O
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
     """
-    One complete HTTP answer, whatever its status.
+    One complete HTTP response, whatever its status.
 
     :param status: the HTTP status.
-    :param headers: the answer's headers; look-ups ignore case.
+    :param headers: the headers of the response; look-ups ignore case.
     :param body: the whole body; not in the repr, for it may hold phone numbers.
     """
 
@@ -55,14 +59,14 @@ class HttpResponse:
 
 class Transport:
     """
-    Kept-alive connections that make exactly one attempt per call; safe to share between threads.
+    Send requests over kept-alive connections, with exactly one attempt for each call.
 
-    No redirect is followed, no cookie kept, no ``.netrc`` read. Proxies come from the environment, loopback
-    excepted. TLS certificates are always verified.
+    One transport may be shared between threads. It follows no redirect, keeps no cookie and reads no ``.netrc``.
+    Proxies are taken from the environment, except for loopback hosts. TLS certificates are always verified.
 
     :param connect_timeout: seconds for the TCP connection and, again, for the TLS handshake.
-    :param read_timeout: seconds from the request's last byte to the answer's last byte.
-    :param pool_size: connections kept per host; as many as threads that call.
+    :param read_timeout: seconds from the last byte of the request to the last byte of the response.
+    :param pool_size: connections kept for each host; as many as there are threads that call.
     :param ca_bundle: file or folder of certificates to trust instead of ``REQUESTS_CA_BUNDLE``,
         ``CURL_CA_BUNDLE`` or the built-in ones.
     :raises ConfigurationError: a timeout is not positive, or the certificates cannot be found.
@@ -85,15 +89,18 @@ class Transport:
 
     def send(self, request: SignedRequest) -> HttpResponse:
         """
-        Make one attempt and return the complete answer, whatever its status.
+        Make one attempt and return the complete response, whatever its status.
 
-        A kept-alive connection that the server closed meanwhile counts as ambiguous, and is never tried again
-        here.
+        When a kept-alive connection turns out to be closed only after the request was written to it, the outcome is
+        ambiguous, and no second attempt is made here.
 
-        :param request: what to send.
+        :param request: the signed request.
+        :returns: the response, whatever its status.
         :raises ConnectionNotMadeError: not a byte of the request left this machine.
-        :raises AmbiguousOutcomeError: it left, wholly or in part, and no complete answer came back.
+        :raises AmbiguousOutcomeError: the request left, wholly or in part, and no complete response came back.
         """
+        # Before anything else: a flag left by this thread's last request would make a request that never left count
+        # as sent.
         departures.begun = False
         failure: ApiError
         try:
@@ -111,8 +118,9 @@ class Transport:
     def _exchange(self, request: SignedRequest) -> HttpResponse:
         target = urlsplit(request.url)
         pool = self._pools.get((target.scheme, target.netloc)) or self._open_pool(request.url)
-        # Not HTTPAdapter.send: what it adds, such as cookies and looking everything up anew, costs as much
-        # as signing.
+        # Not HTTPAdapter.send: it handles cookies and looks proxies, certificates and pool up anew for every call,
+        # which costs CPU (docs/performance.md measures a call). retries and redirect must stay False: urllib3 would
+        # repeat the request by itself, and a repeated send is a second message.
         response = pool.urlopen(
             "POST",
             f"/?{target.query}" if target.query else "/",
@@ -139,6 +147,7 @@ class Transport:
             prepared, self._verify, proxies=proxies
         )
         adapter.cert_verify(pool, url, self._verify, None)
+        # Without a lock: threads that get here at the same time at worst open one pool too many.
         self._pools[target.scheme, target.netloc] = pool
         return pool
 
@@ -167,6 +176,8 @@ def _complete_body(raw: Any) -> bytes:
             chunks.append(chunk)
         complete = True
     finally:
+        # Only a connection whose response was read to its end goes back to the pool: what is left unread would be
+        # taken for the response to the next request.
         if complete:
             raw.release_conn()
         else:
@@ -175,7 +186,7 @@ def _complete_body(raw: Any) -> bytes:
 
 
 def _explain(error: Exception, *, departed: bool) -> ApiError:
-    """Say in own words what went wrong: the texts of the libraries hold URLs and, some of them, headers."""
+    """Return the error of a failed attempt, without the libraries' texts, which hold URLs and sometimes headers."""
     chain = list(_chain(error))
     if departed:
         code, what = _after_departure(chain)
@@ -189,7 +200,7 @@ def _explain(error: Exception, *, departed: bool) -> ApiError:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Walk down to what first went wrong; requests and urllib3 hide it in several places."""
+    """Yield an error and its causes, down to the first; requests and urllib3 keep causes in several places."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -209,6 +220,8 @@ def _after_departure(chain: list[BaseException]) -> tuple[str, str]:
 
 
 def _before_departure(chain: list[BaseException]) -> tuple[str, str, str]:
+    # The first match counts, so the order matters: urllib3 wraps a connection that a proxy refused, or that timed out
+    # on the way to it, in a ProxyError.
     if _has(chain, socket.gaierror, urllib3_errors.NameResolutionError):
         return (
             "NameNotResolved",

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Credentials that renew themselves, through the official ``alibabacloud-credentials`` package.
+Provide credentials that renew themselves, through the official ``alibabacloud-credentials`` package.
 
-The package is imported only when a connection asks for it. It keeps what it fetched and renews it 15 minutes
-before it expires, so that asking it before every signature costs nothing. What it raises and logs is never
-passed on: its texts can hold a token, or a URL with one in it.
+The package is imported only when a connection asks for it. It keeps what it fetched and renews it 15 minutes before
+it expires, so that asking it before every signature costs nothing until then. Its own errors and log texts are never
+passed on: they can hold a token, or a URL with a token in it.
 """
 
 from __future__ import annotations
@@ -47,12 +47,13 @@ _NEEDS: Final = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialsConfig:
     """
-    Where credentials come from.
+    The source of credentials that renew themselves, and its options.
 
     :param credential_type: ``ram_role_arn``, ``ecs_ram_role``, ``oidc_role_arn``, ``credentials_uri``, or
         ``default`` for the package's own chain.
-    :param access_key: what a role is assumed with; only ``ram_role_arn`` has one.
-    :param options: the package's names and values; not shown, a policy or an external id is nobody's business.
+    :param access_key: the AccessKey that a role is assumed with; only ``ram_role_arn`` has one.
+    :param options: names and values as the package expects them; not in the repr, because a policy or an external id
+        is confidential.
     """
 
     credential_type: str
@@ -62,18 +63,19 @@ class CredentialsConfig:
 
 class VendorCredentials:
     """
-    A provider of credentials that asks the official package every time.
+    A credentials provider that asks the official package before every signature.
 
-    Making one imports the package and makes no network call; calls may come from many threads. A fetch that fails
-    for a passing reason is an error after which a send may be tried again: nothing was sent without credentials.
+    Making one imports the package and makes no network call. Many threads may call it. After a fetch that fails for a
+    passing reason the send may be made again, because nothing is sent without credentials.
 
-    :param recipe: where they come from.
+    :param recipe: the source of the credentials.
     :raises CredentialsError: the package is not installed, or a field it needs is missing.
     """
 
     def __init__(self, recipe: CredentialsConfig) -> None:
         self._recipe = recipe
-        # in the key because a forked process has the cache of its parent, but none of its threads
+        # The process id is part of the cache's key: a forked process inherits the cached client, but not the thread
+        # that renews its credentials.
         self._client = _vendor_client(recipe, os.getpid())
 
     def __repr__(self) -> str:
@@ -81,7 +83,7 @@ class VendorCredentials:
 
     def __call__(self) -> Credentials:
         """
-        Give the credentials of this moment.
+        Return the credentials that are valid now; fetches them when they are not known or about to expire.
 
         :raises ConnectionNotMadeError: they could not be fetched now; code ``CredentialsNotFetched``.
         :raises CampaignDoomedError: they are refused; the code is the one of STS, or ``CredentialsRefused``.
@@ -103,7 +105,7 @@ class VendorCredentials:
 
 
 def _explain(credential_type: str, error: Exception) -> ApiError:
-    """Tell a passing failure from a refusal; only what certainly is a refusal counts as one."""
+    """Return the error of a failed fetch: a refusal only when it certainly is one, else a passing failure."""
     text = str(getattr(error, "message", None) or error)
     status = int(found[1]) if (found := _HTTP_STATUS.search(text)) else None
     if status is not None and 400 <= status < 500 and status not in _PASSING_STATUS:
@@ -130,9 +132,9 @@ def _refused(credential_type: str, *, why: str, code: str | None = None) -> Camp
 
 @lru_cache(maxsize=32)
 def _vendor_client(recipe: CredentialsConfig, _process: int) -> Any:
-    """Keep one client per recipe: each fetches for itself, and some start a thread that never ends."""
+    # Cached, because each client fetches for itself, and some start a thread that never ends.
     try:
-        # Here and not at the top: an extra, needed by few, that takes half a second to import.
+        # Imported here and not at the top: the package is an optional extra, few need it, and it is slow to import.
         from alibabacloud_credentials.client import Client  # type: ignore[import-untyped]  # it has no types
         from alibabacloud_credentials.models import Config  # type: ignore[import-untyped]  # the same
     except ImportError:
@@ -150,6 +152,7 @@ def _vendor_client(recipe: CredentialsConfig, _process: int) -> Any:
             f"credential_type {recipe.credential_type!r} needs {needs}.",
             advice="Fill in the fields of the connection, or set the variables before Airflow's process starts.",
         )
+    # Raised outside the handler, so that the package's own error is not attached.
     raise problem
 
 
@@ -167,7 +170,7 @@ def _config(recipe: CredentialsConfig, config_class: Any) -> Any:
 
 
 class _Withhold(logging.Filter):
-    """Keeps the fact and drops the text: the package logs whole answers, and URLs with tokens in them."""
+    """Replace the text of every log record: the package logs whole responses, and URLs with tokens in them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg = "alibabacloud-credentials reports a problem; its text is withheld, it can hold secrets."

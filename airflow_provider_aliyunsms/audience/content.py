@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What a recipient shall receive, as one canonical text: equal contents give equal texts.
+Write and read the content of a recipient: all it shall receive, as one canonical JSON text.
 
-Recipients' keys in the ledger are made of it, and keys outlive a process: a retry finds its recipients by them.
-Changing this form makes every running campaign unrecognisable to its own ledger.
+Equal contents give equal texts. The recipient keys in the ledger are hashes of this text, and a retry finds its
+recipients by these keys. A change of this form would make every running campaign lose its recipients in the ledger.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-# The parts of JSONEncoder and JSONDecoder that do the work: what they put around it, for every recipient of a
-# campaign anew, takes as long again.
+# The inner parts of JSONEncoder and JSONDecoder, used directly: these functions run once or more for every recipient,
+# and the classes around them add CPU time to each call (docs/performance.md measures the CPU of a whole campaign).
 json_text = encode_basestring
 _scan: Callable[[str, int], tuple[dict[str, Any], int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
-# Within a JSON text no quote follows a comma but at the end of a value, so the first one is the field itself.
+# This text cannot occur inside a value: JSON escapes a quote there, so a comma and a bare quote stand side by side
+# only between two fields, or where a value ends with a comma. The first match in a content is therefore the field.
 _BEFORE_PARAM = ',"template_param":'
 _NO_EXTEND_CODE = f',"sms_up_extend_code":""{_BEFORE_PARAM}{{'
 
@@ -30,7 +31,13 @@ _NO_EXTEND_CODE = f',"sms_up_extend_code":""{_BEFORE_PARAM}{{'
 def write_content(
     *, message: str, sign_name: str, sms_up_extend_code: str, template_param: Mapping[str, str]
 ) -> str:
-    """Write what ``_encode`` would, in half the time when everything is text, as it nearly always is."""
+    """
+    Return the content of a recipient as canonical JSON text.
+
+    :param template_param: variables by name. Values that are not text are allowed and take a slower way.
+    """
+    # Both ways must give the same text, character by character: recipient keys are hashes of it. The names stand in
+    # alphabetical order, as sort_keys writes them.
     try:
         pairs = [f"{json_text(name)}:{json_text(value)}" for name, value in sorted(template_param.items())]
         head = content_head(message=message, sign_name=sign_name, sms_up_extend_code=sms_up_extend_code)
@@ -47,7 +54,7 @@ def write_content(
 
 
 def content_head(*, message: str, sign_name: str, sms_up_extend_code: str) -> str:
-    """Write the content up to the variables."""
+    """Return the part of a content that stands before the variables."""
     return (
         f'{{"message":{json_text(message)},"sign_name":{json_text(sign_name)},'
         f'"sms_up_extend_code":{json_text(sms_up_extend_code)}{_BEFORE_PARAM}'
@@ -55,22 +62,22 @@ def content_head(*, message: str, sign_name: str, sms_up_extend_code: str) -> st
 
 
 def read_content(content: str) -> dict[str, Any]:
-    """Return the fields of a content."""
+    """Return the fields of a content by name."""
     fields, _ = _scan(content, 0)
     return fields
 
 
 def has_no_extend_code(content: str) -> bool:
-    """Whether the extension code of a content is empty."""
+    """Return whether the extension code in a content is empty."""
     return _NO_EXTEND_CODE in content
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SharedContent:
     """
-    Contents that differ in their variables only.
+    The common fields of contents that differ in their variables only.
 
-    :param template_params: the variables of each as a JSON object.
+    :param template_params: for each content, its variables as the text of a JSON object.
     """
 
     sign_name: str
@@ -79,7 +86,12 @@ class SharedContent:
 
 
 def shared_content(contents: Sequence[str]) -> SharedContent | None:
-    """Return what contents have in common, None when more than the variables differ or there is a message."""
+    """
+    Return the fields that contents share when only their variables differ.
+
+    :param contents: at least one.
+    :returns: None when another field differs, or when the contents hold a message.
+    """
     head, found, _ = contents[0].partition(_BEFORE_PARAM)
     head += found
     if not found or not all(content.startswith(head) for content in contents):

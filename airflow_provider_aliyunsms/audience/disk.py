@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turn a full or failing disk into an error that says what to do."""
+"""Turn the error of a full or failing local disk into one that names the next step."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 @contextmanager
 def disk_before_sending() -> Iterator[None]:
     """
-    Say what a failing disk means while the spool is filled.
+    Turn the error of a failing disk into an AudienceError while the audience is read and nothing was sent.
 
-    :raises AudienceError: nothing was sent and nothing will be.
+    :raises AudienceError: with the code ``local.DISK``; nothing was sent and this try sends nothing.
     """
     try:
         yield
@@ -35,9 +35,9 @@ def disk_before_sending() -> Iterator[None]:
 @contextmanager
 def disk_while_sending() -> Iterator[None]:
     """
-    Say what a failing disk means once messages are out.
+    Turn the error of a failing disk into a LedgerError once messages may have been sent.
 
-    :raises LedgerError: what was sent is in the ledger, so a retry resumes.
+    :raises LedgerError: the ledger holds what was sent, so a retry resumes.
     """
     try:
         yield

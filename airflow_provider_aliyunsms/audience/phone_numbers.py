@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Phone numbers: one canonical spelling, the region they belong to, and a form that is safe to log."""
+"""Normalise phone numbers to one spelling, find their region, and mask them for logs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ UNKNOWN_REGION = "ZZ"
 _MAINLAND = re.compile(r"(?:\+?86|0086)?(1[3-9][0-9]{9})")
 _BARE_MAINLAND = re.compile(r"1[3-9][0-9]{9}")
 _DIGITS = re.compile(r"[0-9]{5,17}")
-# "1380000123.0" is a number a spreadsheet turned into a float. Dropping the dot would append a digit and
-# reach a stranger, while nobody writes a one-digit last group on purpose.
+# "1380000123.0" is a number that a spreadsheet turned into a float. Without the dot it would have one digit more, and
+# might be the phone of another person. A last group of one digit is no usual way to write a number.
 _FLOAT_TAIL = re.compile(r"[0-9]\.[0-9]$")
 
 _FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {
@@ -22,8 +22,8 @@ _FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {
     0xFF09: ")",
     0x3000: " ",
 }
-# Spaces of all widths, tabs, line ends, dashes and brackets; and the invisible direction marks that come
-# along when a number is copied out of a contact sheet.
+# Spaces of all widths, tabs, line ends, dashes and brackets; and the invisible direction marks that are copied along
+# with a number from a contact sheet.
 _SEPARATORS = (
     " \t\r\n\u00a0\u2002\u2003\u2007\u2009\u202f"
     "-\u2010\u2011\u2012\u2013\u2014\u2212()."
@@ -36,9 +36,9 @@ _TO_COMPACT = {
 
 def compact_number(text: str) -> str:
     """
-    Drop what people put between digits and write full-width characters in ASCII.
+    Remove separators (spaces, dashes, dots, brackets) and write full-width digits and signs in ASCII.
 
-    :returns: the text without separators, or ``""`` when it looks like a float.
+    :returns: the text without separators, or ``""`` when it looks like a float such as ``1380000123.0``.
     """
     if text.isdigit() and text.isascii():
         return text
@@ -49,40 +49,41 @@ def compact_number(text: str) -> str:
 
 def mainland_number(text: str) -> str | None:
     """
-    The eleven digits of a mainland Chinese mobile number, or None when the text is something else.
+    Return the eleven digits of a mainland Chinese mobile number, or None when the text is something else.
 
-    Takes ``+86``, ``0086``, ``86`` or no prefix, spaces, dashes, dots, brackets, full-width digits. Its own
-    result it gives back unchanged. A plus sign in front of the bare eleven digits makes a +1 number.
+    Accepts the prefixes ``+86``, ``0086`` and ``86`` or none, and spaces, dashes, dots, brackets and full-width
+    digits. A result of this function comes back unchanged. A plus sign directly before the eleven digits makes the
+    text a +1 number, for which the result is None.
     """
     found = _MAINLAND.fullmatch(text) or _MAINLAND.fullmatch(compact_number(text))
     return found.group(1) if found else None
 
 
 def is_bare_mainland(text: str) -> bool:
-    """Whether the text is eleven digits without prefix that read as a mainland mobile number."""
+    """Return whether the text is eleven digits without a prefix that read as a mainland mobile number."""
     return _BARE_MAINLAND.fullmatch(compact_number(text)) is not None
 
 
 def international_number(text: str) -> str | None:
     """
-    The digits of a number with its country code and no plus sign, or None when no such number can exist.
+    Return the digits of a number with its country code and no plus sign, or None when no such number can exist.
 
-    ``+``, ``00`` and bare digits all mean that the country code comes first; a trunk zero as in
-    ``+44 (0)7911`` is dropped. Only length and country code are checked, not whether anybody has the number.
-    Costs about 30 microseconds.
+    ``+``, ``00`` and bare digits all mean that the country code comes first; a trunk zero as in ``+44 (0)7911`` is
+    dropped. Only the length and the country code are checked, not whether the number is in use. Costs far more CPU
+    than :func:`mainland_number`, because the ``phonenumbers`` library parses the number.
     """
     compact = compact_number(text)
     digits = compact.removeprefix("+") if compact.startswith("+") else compact.removeprefix("00")
     if not _DIGITS.fullmatch(digits):
         return None
-    # Imported here: a DAG file that only names this module must not pay a tenth of a second for it.
+    # Imported here and not at the top: a DAG file that imports this module must not wait for this large package.
     import phonenumbers
 
     try:
         number = phonenumbers.parse("+" + digits)
     except phonenumbers.NumberParseException:
         return None
-    # is_possible_number() also takes local-only lengths, which cannot be dialled with a country code.
+    # is_possible_number() also accepts lengths that only work locally and cannot be dialled with a country code.
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
@@ -90,11 +91,11 @@ def international_number(text: str) -> str | None:
 
 def region_of(number: str) -> str:
     """
-    The ISO region of a number, such as ``CN``, ``US`` or ``CA``; ``ZZ`` when it is none.
+    Return the ISO region of a number, such as ``CN``, ``US`` or ``CA``; ``ZZ`` when the text is no possible number.
 
-    The bare eleven digits of a mainland mobile count as ``CN``; everything else goes by its country code.
-    Regions sharing a country code are told apart where the numbering plan allows it, else the code's main
-    region is returned, so that an unassigned +1 number counts as ``US``.
+    The bare eleven digits of a mainland mobile count as ``CN``; for all other numbers the country code decides.
+    Regions that share a country code are told apart where the numbering plan allows it. Otherwise the main region of
+    the code is returned, so that an unassigned +1 number counts as ``US``.
     """
     if mainland_number(number) is not None:
         return "CN"
@@ -109,7 +110,13 @@ def region_of(number: str) -> str:
 
 
 def mask_number(text: object) -> str:
-    """A number as logs may show it, ``138****8000``; anything that is no plain number becomes ``***``."""
+    """
+    Return a number as logs may show it, such as ``138****8000``.
+
+    The first three and last four digits stay; of a number with 8 to 10 digits the first two and last two.
+
+    :returns: ``***`` for anything that is not a plain number of 8 to 15 digits.
+    """
     if not isinstance(text, str):
         return "***"
     digits = mainland_number(text) or compact_number(text).lstrip("+")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One recipient: a number, what it shall receive, and the key that stands for both in the ledger."""
+"""Hold recipients (a number and its content) and make the keys that stand for them in the ledger."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CONTENT_COUNTS: dict[Dedupe, bool] = {"content": True, "phone": False}
 @dataclass(frozen=True, slots=True, repr=False)
 class Recipient:
     """
-    One phone number with what it shall receive.
+    One phone number with the content it shall receive.
 
     :param number: eleven digits for a mainland mobile, else country code and number without a plus sign.
     :param sign_name: the signature, China only.
@@ -38,14 +38,15 @@ class Recipient:
     template_param: Mapping[str, str] = field(default_factory=dict, hash=False)
     sms_up_extend_code: str = ""
     message: str = ""
-    _written: str = field(init=False, compare=False)  # what content gave the last time; not set before
+    _written: str = field(init=False, compare=False)  # the cached content, not set at first
 
     def __repr__(self) -> str:
         return f"Recipient({mask_number(self.number)})"
 
     @property
     def content(self) -> str:
-        """Everything but the number as canonical JSON: equal contents give equal texts."""
+        """All fields but the number as canonical JSON text; equal contents give equal texts."""
+        # object.__setattr__ writes the cache, because the class is frozen.
         try:
             return self._written
         except AttributeError:
@@ -60,7 +61,7 @@ class Recipient:
 
     @classmethod
     def from_content(cls, *, number: str, content: str) -> Recipient:
-        """Put a recipient together again from its number and :attr:`content`."""
+        """Return the recipient with this number and this :attr:`content`."""
         recipient = cls(number, **read_content(content))
         object.__setattr__(recipient, "_written", content)
         return recipient
@@ -70,16 +71,16 @@ def recipient_keys(
     *, campaign_id: str, numbers: Sequence[str], contents: Sequence[str], dedupe: Dedupe
 ) -> tuple[int, ...]:
     """
-    Return the keys of recipients: keyed hashes that stand for them in the ledger and tell nobody their numbers.
+    Return the keys of recipients: keyed hashes that identify them in the ledger without showing their numbers.
 
-    That two recipients of a campaign of a million share a key has a chance of about 3 in 100 million; the later one
-    is then skipped as a duplicate, with a receipt that says so.
+    In a campaign of a million recipients, the chance that two of them share a key is about 3 in 100 million. The
+    later one is then skipped as a duplicate, and its receipt says so.
 
-    :param campaign_id: the same recipient has unrelated keys in two campaigns.
+    :param campaign_id: part of the hash, so that the same recipient has unrelated keys in two campaigns.
     :param numbers: canonical numbers.
-    :param contents: :attr:`Recipient.content` of each.
-    :param dedupe: ``content`` keeps two different messages to one number, ``phone`` only the first one.
-    :returns: one signed 64-bit integer for each, as SQLite stores it.
+    :param contents: :attr:`Recipient.content` of each number, in the same order.
+    :param dedupe: ``content`` keeps two different messages to one number, ``phone`` keeps only the first one.
+    :returns: one signed 64-bit integer for each recipient, as SQLite stores it.
     :raises ValueError: ``dedupe`` is another word, or the campaign has no id.
     """
     if dedupe not in _CONTENT_COUNTS:
@@ -91,12 +92,15 @@ def recipient_keys(
     digests = []
     for number, content in zip(numbers, contents, strict=True):
         keyed = copy()
-        # A lone surrogate cannot be sent, but it must not raise an error that carries the text either.
+        # The hashed text must stay as it is: keys are kept in ledgers, and other keys would make a retry send again.
+        # The length keeps the number and the content apart. "surrogatepass": a lone surrogate cannot be sent, but it
+        # must not raise an error here that carries the text.
         keyed.update(f"{len(number)}:{number}{content}".encode("utf-8", "surrogatepass"))
         digests.append(keyed.digest())
     return struct.unpack(f">{len(digests)}q", b"".join(digests))
 
 
+# The object is shared by all calls: update copies of it only, or every later key of the campaign changes.
 @lru_cache(maxsize=16)
 def _keyed_hash(campaign_id: str) -> hashlib.blake2b:
     if not campaign_id:
@@ -109,9 +113,13 @@ def _keyed_hash(campaign_id: str) -> hashlib.blake2b:
 @dataclass(frozen=True, slots=True, repr=False)
 class Members:
     """
-    Recipients column by column; iterated over, each comes with its key.
+    A sequence of recipients with their keys, stored as three columns of equal length.
 
-    :param contents: ``Recipient.content`` of each.
+    Iterating yields pairs of a key and a :class:`Recipient`, which is made anew each time.
+
+    :param keys: the recipient keys, see :func:`recipient_keys`.
+    :param numbers: canonical numbers.
+    :param contents: :attr:`Recipient.content` of each.
     """
 
     keys: tuple[int, ...] = ()
@@ -129,18 +137,18 @@ class Members:
         return f"Members({len(self)})"
 
     def part(self, start: int, stop: int | None = None) -> Members:
-        """Return a slice of them."""
+        """Return the recipients from ``start`` up to but without ``stop`` (to the end by default)."""
         return Members(self.keys[start:stop], self.numbers[start:stop], self.contents[start:stop])
 
     def and_then(self, others: Members) -> Members:
-        """Return them followed by others."""
+        """Return these recipients followed by the others."""
         return Members(
             self.keys + others.keys, self.numbers + others.numbers, self.contents + others.contents
         )
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[int, Recipient]]) -> Members:
-        """Put recipients with their keys into columns."""
+        """Return the given pairs of a key and a recipient, stored as columns."""
         return cls(
             tuple(key for key, _ in pairs),
             tuple(recipient.number for _, recipient in pairs),

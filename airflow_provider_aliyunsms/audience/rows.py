@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One raw row of an audience, before anybody judged it."""
+"""Hold the rows of an audience as the source gave them, singly or in blocks, before any check."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ OpenBinary = Callable[[str], BinaryIO]
 
 _MANY_DIGITS = re.compile(r"[0-9][^0-9]{0,2}" * 5)
 _MAX_LABEL = 64
-# Python refuses to write out integers of some thousand digits; no phone number comes near.
+# Python raises an error when it has to write out an integer of some thousand digits. Phone numbers are far shorter.
 _MAX_BITS = 1000
 
 
-# Not frozen, because that makes each of a million three times as slow to build; nobody changes one.
+# Not frozen, because frozen instances are slower to build and every row is one (docs/performance.md measures the CPU
+# of a whole campaign). No code changes a row after it was made.
 @dataclass(slots=True, repr=False)
 class Row:
     """
-    One row as the source gave it; not to be changed.
+    One row as the source gave it; do not change it.
 
-    :param number: the row's position, counted from 1 without a header.
-    :param values: column or key to value.
-    :param flat: whether every column the API does not know is a template variable, as in a file.
+    :param number: the row's position in the source, counted from 1 without a header.
+    :param values: the value of each column or key.
+    :param flat: whether every column that the API does not know is a template variable, as in a file.
     :param number_field: the column that holds the phone number.
     """
 
@@ -48,7 +49,7 @@ class Row:
 
     @property
     def given_number(self) -> str:
-        """The phone number as it was written, for the receipt of a row that was not sent."""
+        """The phone number as the source wrote it, for the receipt of a row that is not sent; ``""`` when none."""
         value = self.values.get(self.number_field)
         if type(value) is str and value.strip():
             return value
@@ -59,7 +60,7 @@ class Row:
 
 
 def first_given(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    """The first of the named values that is given, else None."""
+    """Return the first of the named values that is not missing, or None."""
     for name in names:
         value = values.get(name)
         if not is_missing(value):
@@ -68,22 +69,23 @@ def first_given(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell means "not given": None, blank text, NaN, and what data frames put in its place."""
+    """Return whether a cell means "not given": None, blank text, NaN, or a missing value of a data frame."""
     if value is None:
         return True
     if isinstance(value, str):
         return not value.strip()
     if isinstance(value, float | Decimal):
         return Decimal(value).is_nan()
-    # Known by name: these types forbid or confuse comparison, and pandas is no dependency.
+    # Recognised by the name of the type: comparing these values raises or misleads, and pandas is no dependency.
     return type(value).__name__ in {"NAType", "NaTType"}
 
 
 def field_label(name: object) -> str:
     """
-    A column's name as an error may show it.
+    Return a column's name as an error message may show it.
 
-    Keys come from users: one that is not short text, or that could itself be a phone number, is not repeated.
+    Keys come from users. A key that is not short, printable text, or that could itself be a phone number, becomes
+    ``***``.
     """
     if (
         not isinstance(name, str)
@@ -96,14 +98,14 @@ def field_label(name: object) -> str:
 
 
 BLOCK = 2000
-"""Rows of one block at most."""
+"""The largest number of rows in a block that a source makes."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RowBlock:
-    """Rows that have nothing in common but their place."""
+    """A block of rows that do not form a table: items of a list, or rows whose columns differ."""
 
     rows: Sequence[Row]
 
@@ -111,18 +113,18 @@ class RowBlock:
         return len(self.rows)
 
     def row(self, position: int) -> Row:
-        """Return one of them."""
+        """Return the row at this position, counted from 0."""
         return self.rows[position]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TableBlock:
     """
-    Rows of a table, cell by cell.
+    A block of rows that share their columns, stored as cells.
 
-    :param names: the columns under our names; None for one that is left out.
-    :param records: as many cells each as there are names.
-    :param first: the number of the first row.
+    :param names: the field name of each column; None for a column that is left out.
+    :param records: for each row, one cell for each name.
+    :param first: the number of the first row, see :class:`Row`.
     :param number_field: the column that holds the phone number.
     """
 
@@ -135,13 +137,13 @@ class TableBlock:
         return len(self.records)
 
     def row(self, position: int) -> Row:
-        """Return one of them, its cells by their names."""
+        """Return the row at this position, counted from 0, with its cells by field name."""
         pairs = zip(self.names, self.records[position], strict=True)
         values = {name: cell for name, cell in pairs if name is not None}
         return Row(number=self.first + position, values=values, flat=True, number_field=self.number_field)
 
     def columns(self) -> dict[str, tuple[Any, ...]]:
-        """Return all of them by column."""
+        """Return the cells of all rows by field name, one tuple for each column."""
         cells = zip(*self.records, strict=True)
         return {name: column for name, column in zip(self.names, cells, strict=True) if name is not None}
 
@@ -151,10 +153,10 @@ Block = RowBlock | TableBlock
 
 def in_blocks(items: Iterable[T], make: Callable[[list[T], int], Block]) -> Iterator[Block]:
     """
-    Gather items to blocks; what was read before an error comes before that error.
+    Gather items into blocks of at most :data:`BLOCK`; the items before an error come before that error.
 
-    :param make: makes a block of one to :data:`BLOCK` items and the number of the first one.
-    :raises AudienceError: the items'.
+    :param make: makes a block from one to :data:`BLOCK` items and the number of the first one, counted from 1.
+    :raises AudienceError: the error that iterating over the items raised.
     """
     source = iter(items)
     first = 1
@@ -165,6 +167,7 @@ def in_blocks(items: Iterable[T], make: Callable[[list[T], int], Block]) -> Iter
             batch.extend(islice(source, BLOCK))
         except AudienceError as error:
             problem = error
+        # The rows before an error go out first, then the error. In the other order these rows would be lost.
         if batch:
             yield make(batch, first)
             first += len(batch)
@@ -175,12 +178,12 @@ def in_blocks(items: Iterable[T], make: Callable[[list[T], int], Block]) -> Iter
 
 
 def row_blocks(rows: Iterable[Row]) -> Iterator[Block]:
-    """Gather rows to blocks."""
+    """Gather rows into blocks of at most :data:`BLOCK`."""
     return in_blocks(rows, _gathered)
 
 
 def _gathered(rows: list[Row], first: int) -> Block:
-    """Put rows with the same columns into a table, as nearly all rows of a file are."""
+    """Return a table if all rows have the same columns, as nearly all rows of a file do; else single rows."""
     names, number_field = [*rows[0].values], rows[0].number_field
     if not all(row.flat and [*row.values] == names for row in rows):
         return RowBlock(rows)

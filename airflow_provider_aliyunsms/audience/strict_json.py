@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON that keeps what was written (12.50 stays 12.50) and refuses what has two meanings."""
+"""Parse JSON strictly: numbers stay as they were written (12.50 stays 12.50), ambiguous text is refused."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from typing import Any, NoReturn
 
 
 class BrokenJsonError(ValueError):
-    """The text is not one unambiguous JSON value; the message never holds any of it."""
+    """The error for text that is not one unambiguous JSON value; its message never holds any of the text."""
 
 
 def parse_json(text: str) -> Any:
     """
-    Read one JSON value.
+    Return the value of one JSON text; fractions become ``Decimal``.
 
-    :raises BrokenJsonError: on a syntax error, a key that occurs twice, NaN or Infinity, or absurd nesting.
+    :raises BrokenJsonError: for a syntax error, a key that occurs twice, NaN or Infinity, a number with too many
+        digits, or nesting that is too deep.
     """
     try:
         return _DECODER.decode(text)
     except BrokenJsonError:
         raise
     except json.JSONDecodeError as error:
-        # The decoder's exception carries the whole document.
+        # The new error is raised outside the handler, because the decoder's exception carries the whole document.
         position = error.pos + 1
         problem = error.msg
     except RecursionError:

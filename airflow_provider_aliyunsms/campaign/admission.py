@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decide, before the first send, whether an audience may be sent to at all."""
+"""Decide, before the first call, whether an audience may be sent to."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.spool import Spool
 
 _SHOWN = 5
+"""Rejected rows that an error message names at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceLimits:
     """
-    What is too much.
+    The limits that an audience must keep before anything is sent to it.
 
-    :param max_rejected: rows that may be rejected locally: a count, or a share below 1; None for any.
+    :param max_rejected: rows that may be rejected locally: a count, or a share of all rows if it lies between 0 and
+        1; None for no limit. Duplicates do not count.
     """
 
     max_rejected: float | None = None
@@ -28,10 +30,16 @@ class AudienceLimits:
 
 def admit(*, spool: Spool, limits: AudienceLimits) -> None:
     """
-    Let an audience pass or say why not; nothing has been sent yet.
+    Check a loaded audience and raise an error if it must not be sent to.
 
-    :raises AudienceError: empty (code ``local.EMPTY_AUDIENCE``), nobody left, or too many rejected.
-    :raises ConfigurationError: there is no signature anywhere.
+    It reads the counts of the spool and makes no call. Nothing has been sent yet.
+
+    :param spool: the loaded audience.
+    :param limits: the limits that it must keep.
+    :raises AudienceError: the audience is empty (code ``local.EMPTY_AUDIENCE``), none of its rows can be sent to, or
+        more rows were rejected than ``max_rejected`` allows.
+    :raises ConfigurationError: no row can be sent to because there is no signature, neither in the rows nor in the
+        operator nor in the connection (code ``local.MISSING_SIGNATURE``).
     """
     if spool.total == 0:
         raise AudienceError(
@@ -40,7 +48,9 @@ def admit(*, spool: Spool, limits: AudienceLimits) -> None:
             advice="Check the step that prepares it, if that is a surprise.",
         )
     findings = spool.local_errors()
+    # A duplicate is skipped, not rejected: its recipient is sent to once.
     rejected = sum(count for code, count in findings.items() if code != LocalCode.DUPLICATE.value)
+    # Before the general error: one setting corrects all rows, so the error must name the setting and not the rows.
     if spool.ready == 0 and findings.get(LocalCode.MISSING_SIGNATURE.value, 0) == rejected:
         raise ConfigurationError(
             "there is no signature: not in the rows, not in sign_name, not in the connection",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cut an audience into the recipients of one API call."""
+"""Cut an audience into chunks, each of which holds the recipients of one API call."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 Member = tuple[int, Recipient]
+"""A recipient with its key, which stands for it in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,10 @@ class Chunk:
     """
     The recipients of one API call.
 
-    :param out_id: the label sent as ``OutId`` or ``TaskId``: the same recipients always have the same one.
-    :param members: who receives what, in order, with their keys.
-    :param complete: False when the identical request cannot be made again: some of the journaled recipients are no
-        longer in the audience, or the AccessKey is another one.
+    :param out_id: the label sent as ``OutId`` or ``TaskId``; the same recipients always have the same label.
+    :param members: the recipients with their contents and keys, in the order of the request.
+    :param complete: False when the identical request cannot be made again: some of the recipients in the ledger are
+        no longer in the audience, or the AccessKey is another one.
     """
 
     out_id: str
@@ -43,24 +44,34 @@ class Chunk:
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:
-        """The recipients, made anew whenever asked for."""
+        """The recipients, in order; they are built anew at each access."""
         return tuple(recipient for _, recipient in self.members)
 
 
 def make_chunk(*, campaign: str, members: Members) -> Chunk:
-    """Build a chunk and its out id; a recipient key covers number and content, so the keys say it all."""
+    """
+    Return a chunk of these recipients with its out id.
+
+    :param campaign: the campaign id, with the generation after a resend.
+    :param members: the recipients, in order; the out id is derived from their keys.
+    """
     return Chunk(out_id=out_id_of(campaign=campaign, keys=members.keys), members=members)
 
 
 def out_id_of(*, campaign: str, keys: Sequence[int]) -> str:
-    """Return the label of a chunk: 28 characters, well below the limits of both APIs."""
+    """
+    Return the label of a chunk: 28 characters, well below the limits of both APIs.
+
+    :param campaign: the campaign id, with the generation after a resend.
+    :param keys: the recipient keys of the chunk, in order; another order gives another label.
+    """
     digest = hashlib.blake2b(campaign.encode(), digest_size=16)
     digest.update(struct.pack(f">{len(keys)}q", *keys))
     return "af" + base64.b32encode(digest.digest()).decode().rstrip("=").lower()
 
 
 def halves(*, campaign: str, chunk: Chunk) -> tuple[Chunk, Chunk]:
-    """Split a refused chunk, so that its culprit stands alone in the end."""
+    """Split a refused chunk in two; repeated, it isolates the recipient because of which the call was refused."""
     middle = len(chunk) // 2
     return (
         make_chunk(campaign=campaign, members=chunk.members.part(0, middle)),
@@ -70,15 +81,20 @@ def halves(*, campaign: str, chunk: Chunk) -> tuple[Chunk, Chunk]:
 
 def cut(*, campaign: str, batches: Iterable[Members], size: int) -> Iterator[Chunk]:
     """
-    Yield chunks of at most ``size`` recipients.
+    Yield the recipients in chunks of at most ``size``.
 
-    Recipients with and without an extension code travel apart: the API aligns the codes by index, and nothing
-    says what an empty one means. Two messages to one number travel apart too: records and failed lists name
-    numbers, so that within one call nobody could tell the two from each other.
+    Recipients with and without an extension code go into separate chunks: the API aligns the codes by index, and it
+    is not documented what an empty code means. Two messages to one number go into separate chunks too: records and
+    lists of failed numbers name numbers only, so within one call the two messages could not be told apart.
+
+    :param campaign: the campaign id, with the generation after a resend.
+    :param batches: the recipients in the order of the audience.
+    :param size: recipients of one chunk at most.
     """
     groups = {False: _Group(size), True: _Group(size)}
     for batch in batches:
         start = 0
+        # The usual case: the next ``size`` recipients are a chunk as they are, and need not be looked at one by one.
         while not any(groups.values()) and _is_plain(batch.part(start, start + size), size=size):
             yield make_chunk(campaign=campaign, members=batch.part(start, start + size))
             start += size
@@ -92,7 +108,7 @@ def cut(*, campaign: str, batches: Iterable[Members], size: int) -> Iterator[Chu
 
 
 def _is_plain(members: Members, *, size: int) -> bool:
-    """Whether these, as nearly always, make a full chunk in which no number is twice and no code is given."""
+    """Return whether these make a full chunk, with no number twice and no extension code."""
     return (
         len(members) == size
         and len({*members.numbers}) == size
@@ -101,7 +117,7 @@ def _is_plain(members: Members, *, size: int) -> bool:
 
 
 class _Group:
-    """The members of the next chunk, and those who must wait because their number is in it already."""
+    """Collect the members of the next chunk; one whose number is in it already waits for the chunk after it."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -113,7 +129,7 @@ class _Group:
         return bool(self._members)
 
     def take(self, member: Member) -> bool:
-        """Take a member in and say whether the chunk is full."""
+        """Add a member and return whether the chunk is full."""
         if member[1].number in self._numbers:
             self._later.append(member)
         else:
@@ -122,7 +138,7 @@ class _Group:
         return len(self._members) >= self._size
 
     def emptied(self) -> list[Member]:
-        """Return the members and begin the next chunk with those who waited."""
+        """Return the members and begin the next chunk with those that waited."""
         members, later = self._members, self._later
         self._members, self._later, self._numbers = [], [], set()
         for number, member in enumerate(later):

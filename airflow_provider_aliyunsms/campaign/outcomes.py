@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of one chunk: the one word that channel, ledger and sender share."""
+"""Define the outcome of one call, as channels return it and the ledger stores it."""
 
 from __future__ import annotations
 
@@ -12,47 +12,48 @@ if TYPE_CHECKING:
 
 
 class OutcomeKind(StrEnum):
-    """How one call for one chunk ended."""
+    """The ways in which the call for one chunk can end."""
 
     ACCEPTED = "accepted"
-    """The gateway took it; ``failed`` names the positions it left out."""
+    """The gateway accepted it, except for the positions in ``failed``."""
 
     REFUSED = "refused"
-    """Certainly not accepted, for the sake of the request or of one recipient in it."""
+    """Certainly not accepted, because of the request or of a recipient in it."""
 
     SPLIT = "split"
-    """Refused with several recipients in it; its halves are new chunks."""
+    """Refused with more than one recipient in it; its two halves are sent as new chunks."""
 
     RELEASED = "released"
-    """Certainly not accepted; its recipients may be sent again in a new chunk."""
+    """Certainly not accepted; its recipients may be sent to again, in a new chunk."""
 
     AMBIGUOUS = "ambiguous"
-    """Nobody knows yet."""
+    """Perhaps accepted; evidence may still settle it."""
 
     UNKNOWN = "unknown"
-    """Nobody will ever know: no evidence can settle it any more."""
+    """Perhaps accepted, and no evidence can settle it any more."""
 
 
 FINAL = frozenset(
     {OutcomeKind.ACCEPTED, OutcomeKind.REFUSED, OutcomeKind.SPLIT, OutcomeKind.RELEASED, OutcomeKind.UNKNOWN}
 )
+"""Kinds that need no more evidence; only these are written to the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    How one chunk ended.
+    The outcome of one call for one chunk.
 
     :param kind: see :class:`OutcomeKind`.
-    :param time: when it was learned, ``2026-01-02T03:04:05Z``.
-    :param code: the API's code or one of ours; for an accepted chunk the code of the ``failed`` ones.
-    :param biz_id: China: the ``BizId`` of the batch, None when it was learned by look-up.
+    :param time: when the outcome was learned, ``2026-01-02T03:04:05Z``.
+    :param code: a code of the API or of this package; for an accepted chunk the code of the ``failed`` recipients.
+    :param biz_id: China: the ``BizId`` of the batch; None when the acceptance was learned by a look-up.
     :param message_ids: Globe: one id per recipient, None where there is none.
-    :param failed: positions within the chunk that the gateway did not accept.
-    :param lasting: with ``refused``: every copy of this request would have been refused for the same reason.
-    :param throttled: with ``released``: the gateway refused the call for its rate.
-    :param retry_after: seconds to wait, with ``released``.
-    :param error: what stopped the whole campaign, with ``released``; never written to the ledger.
+    :param failed: positions within the chunk, from 0, that the gateway did not accept.
+    :param lasting: with *refused*: every copy of this request would have been refused for the same reason.
+    :param throttled: with *released*: the gateway refused the call because of its rate.
+    :param retry_after: with *released*: seconds that the gateway asks to wait, or None.
+    :param error: with *released*: the error that stops the whole campaign; never written to the ledger.
     """
 
     kind: OutcomeKind
@@ -67,7 +68,12 @@ class Outcome:
     error: Exception | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form the ledger keeps."""
+        """
+        Return the outcome as the ledger stores it.
+
+        ``lasting``, ``throttled``, ``retry_after`` and ``error`` are left out: they only matter within the try.
+        """
+        # Ledgers of unfinished campaigns hold these names: if one changes, a retry misreads what was sent.
         kept: dict[str, Any] = {"r": self.kind.value, "t": self.time}
         if self.code:
             kept["e"] = self.code
@@ -81,7 +87,7 @@ class Outcome:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Outcome:
-        """Read what :meth:`to_json` wrote."""
+        """Return the outcome that :meth:`to_json` wrote."""
         message_ids = kept.get("m")
         return cls(
             kind=OutcomeKind(kept["r"]),

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keep the number of calls that *arrive* in any one-second window, wherever it starts, within the limit."""
+"""
+Limit the number of calls that arrive at the gateway within any second, and adapt the limit to throttling.
+
+The time span that is counted is called the rate window. It slides: it may begin at any moment.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +11,31 @@ import math
 from collections import deque
 
 WINDOW = 1.0
+"""Seconds of the rate window; below one call per second it is as long as the gap between two calls."""
+
 MARGIN = 0.015
-"""Seconds added to the window, for what the quickest answer does not tell about the way there."""
+"""Seconds added to the rate window, because the quickest response does not show how long the way there takes."""
 
 ENOUGH = 2
-"""Answers for each connection after which the quickest is believed: the first of each includes connecting."""
+"""Responses per connection before the quickest is used: the first one on a connection includes connecting."""
 
 
 class RateWindow:
     """
-    Counts a call from its answer instead of from its start, because only then it has certainly arrived.
+    A sliding count of recent calls, to limit how many arrive at the gateway within any second.
 
-    Threads, the network and a busy machine delay a call by a varying time, so that calls which left evenly may
-    arrive together. An answered one arrived before its answer, by no less than the way back; together with the way
-    there of the next one that is what the quickest answer took. So that time is given back, and while the delays
-    stay the same nothing is lost against counting from the start. Not thread-safe.
+    A call counts from its response instead of from its start, because only then has it certainly arrived. Threads,
+    the network and a busy machine delay a call by a varying time, so calls that left evenly may arrive together.
 
-    :param max_qps: calls a second, None for no limit; a fraction above one is cut off, because no window may hold
-        more than the limit, and a rate below one is kept by spacing the calls.
-    :param connections: how many calls may be under way at once.
+    Counting from the response would be too strict: the call arrived earlier, and the next call needs time to arrive
+    too. The way back of one call and the way there of the next take about as long as the quickest response took. So
+    that time is subtracted. While the delays stay the same, nothing is lost against counting from the start.
+
+    Not thread-safe: threads that share it need a lock around every method.
+
+    :param max_qps: calls per second, None for no limit. A fraction above one is cut off, because no rate window may
+        hold more than the limit. A rate below one is kept by spacing the calls.
+    :param connections: how many calls may be in flight at once.
     """
 
     def __init__(self, *, max_qps: float | None, connections: int = 1) -> None:
@@ -39,12 +49,12 @@ class RateWindow:
         self._arrived: deque[float] = deque()
 
     def change(self, *, max_qps: float | None) -> None:
-        """Set another limit; the calls of the last window keep counting."""
+        """Set another limit, in calls per second; the calls in the rate window keep counting."""
         self._limit = math.inf if max_qps is None else max(1, math.floor(max_qps))
         self._span = (WINDOW if max_qps is None or max_qps >= 1 else WINDOW / max_qps) + MARGIN
 
     def wait_time(self, *, now: float) -> float:
-        """Return the seconds until the next call may start; infinity when first an answer has to come."""
+        """Return the seconds until the next call may start; infinity when a response must come first."""
         self._expire(now=now)
         too_many = self._flying + len(self._arrived) - self._limit + 1
         if too_many <= 0:
@@ -55,26 +65,33 @@ class RateWindow:
 
     def start(self) -> None:
         """Count a call that leaves now."""
+        # A call counts from here on, although it has not arrived: it may arrive at any moment.
         self._flying += 1
 
     def cancel(self) -> None:
-        """Forget a call that was counted, but not made after all."""
+        """Take back the count of a call that was not made after all."""
         self._flying -= 1
 
     def end(self, *, started: float, now: float) -> None:
-        """Note that a call has its answer, or an error instead."""
+        """
+        Record that a call has ended, with a response or an error.
+
+        :param started: when the call left, in seconds of the same clock as ``now``.
+        :param now: when it ended.
+        """
         self._flying -= 1
         self._responses += 1
         self._quickest = min(self._quickest, now - started)
         at = now - self._quickest if self._responses > self._unbelieved else now
+        # In ascending order, always: _expire and wait_time look at the first ones only.
         self._arrived.append(max(at, self._arrived[-1] if self._arrived else -math.inf))
 
     def assume(self, *, calls: int, now: float) -> None:
-        """Count calls of an earlier process as having arrived at this moment."""
+        """Count calls of an earlier process as if they had arrived at this moment."""
         self._arrived.extend([now] * calls)
 
     def recent(self, *, now: float) -> int:
-        """Return how many calls still count."""
+        """Return how many calls still count: those in flight, and those that arrived within the rate window."""
         self._expire(now=now)
         return self._flying + len(self._arrived)
 
@@ -84,21 +101,28 @@ class RateWindow:
 
 
 DECREASE = 0.5
+"""Factor by which throttling changes the pace."""
+
 INCREASE = 0.05
-"""Share of the pace at the last throttling that is added for every quiet second."""
+"""Share of the pace before the last throttling that is added for every second without another one."""
 
 CALM = 1.0
-"""Seconds within which several refusals count as one: they were all made at the same pace."""
+"""Seconds within which several throttled calls count as one event: they were all made at the same pace."""
 
 
 class AdaptivePace:
     """
-    The pace of one campaign's calls.
+    The pace of the calls of one campaign: a limit that falls with throttling and recovers afterwards.
 
-    :param max_qps: the limit it was told, None for none.
-    :param connections: how many calls may be under way at once.
-    :param starts_full: True when calls of an earlier process may still count, as on a resume.
-    :param now: monotonic seconds.
+    Throttling halves the pace, but not below one call per second. Each second without throttling raises it again,
+    until it is back at ``max_qps``. If there is no ``max_qps``, the limit ends at four times the pace that was
+    throttled. Not thread-safe: only the main thread of a try may use it.
+
+    :param max_qps: the limit that was set, in calls per second; None for no limit.
+    :param connections: how many calls may be in flight at once.
+    :param starts_full: True when calls of an earlier process may still count, as on a resume: the rate window then
+        starts full.
+    :param now: the current time in monotonic seconds.
     """
 
     def __init__(
@@ -116,35 +140,36 @@ class AdaptivePace:
 
     @property
     def pace(self) -> float | None:
-        """Calls a second at the moment, None for no limit."""
+        """The limit at the moment in calls per second, None for no limit."""
         return self._max_qps if self._reduced is None else self._reduced
 
     def wait_time(self, *, now: float) -> float:
-        """Return the seconds until the next call may be made."""
+        """Return the seconds until the next call may be made; infinity when a response must come first."""
         self._recover(now=now)
         return max(0.0, self._paused_until - now, self._window.wait_time(now=now))
 
     def start(self) -> None:
-        """Count a call that is made now."""
+        """Count a call that leaves now."""
         self._window.start()
 
     def cancel(self) -> None:
-        """Forget a call that was counted, but not made after all."""
+        """Take back the count of a call that was not made after all."""
         self._window.cancel()
 
     def end(self, *, started: float, now: float) -> None:
-        """Note that a call has ended, however it did."""
+        """Record that a call has ended, with a response or an error; both times in monotonic seconds."""
         self._window.end(started=started, now=now)
 
     def pause(self, *, until: float) -> None:
-        """Hold every call back until then."""
+        """Hold every call back until this time, in monotonic seconds, or a later one that was set before."""
         self._paused_until = max(self._paused_until, until)
 
     def throttled(self, *, now: float) -> None:
-        """Halve the pace, once for all the refusals of one moment."""
+        """Halve the pace, once for all calls that are throttled within :data:`CALM` seconds."""
         if now - self._throttled_at < CALM:
             return
         self._throttled_at = self._raised_at = now
+        # Before the pace is halved: the recovery is measured by the pace that was too fast.
         self._pace_then = max(1.0, float(self._window.recent(now=now)) if self.pace is None else self.pace)
         self._set(max(1.0, self._pace_then * DECREASE))
 
@@ -154,6 +179,7 @@ class AdaptivePace:
         quiet = math.floor(now - self._raised_at)
         if quiet < 1:
             return
+        # Whole seconds only: the rest counts towards the next raise.
         self._raised_at += quiet
         raised = self._reduced + quiet * max(0.25, INCREASE * self._pace_then)
         limit = self._max_qps if self._max_qps is not None else 4 * self._pace_then

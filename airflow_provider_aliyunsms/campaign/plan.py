@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one try of a campaign needs to know, and how it ended."""
+"""Hold what one try of a campaign needs, and its result."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ if TYPE_CHECKING:
 
 
 KeepReceipts = Callable[[Receipts, int], dict[str, Any]]
-"""Takes the receipts and their number, returns what the summary says of them."""
+"""Writes the receipts (their number is the second argument) and returns the fields of the summary about them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """
-    Everything one try needs to know.
+    Everything that one try needs.
 
-    :param campaign_id: the identity within which nobody is sent to twice.
-    :param blocks: the audience as it was given.
-    :param rules: make a recipient of a row or reject it.
-    :param dedupe: ``content`` or ``phone``: what makes two rows the same.
-    :param channel: the way out.
-    :param store: where the ledger lives.
-    :param fenced: whether an orphan of an earlier try could still write to the store.
-    :param policy: how to send.
-    :param limits: what is too much before the first send.
-    :param keep_receipts: writes the receipts and says where they are.
-    :param stop_reason: asked before every call, by any thread; a text stops the sending.
-    :param first_try: False when Airflow says that the task ran before.
-    :param resend: send to everybody again.
-    :param occasion: the same for a try and its automatic retries, another one after a Clear.
-    :param dry_run: do everything but write intents and send.
-    :param positional: the campaign id is derived from a place in a list of mapped inputs.
+    :param campaign_id: the identity of the campaign; within it, no recipient is sent to twice.
+    :param blocks: the rows of the audience, in blocks; read once.
+    :param rules: turn a row into a recipient or reject it.
+    :param dedupe: ``content`` treats rows as duplicates if number and content are equal, ``phone`` if the number is.
+    :param channel: makes the API calls.
+    :param store: keeps the ledger.
+    :param fenced: True when a process of an earlier try could still write to the store.
+    :param policy: the settings of the sending.
+    :param limits: the limits of the audience, checked before the first call.
+    :param keep_receipts: writes the receipts and returns where they are.
+    :param stop_reason: asked before every call, by any thread; a text stops the sending, None does not.
+    :param first_try: False when Airflow says that the task ran before; if there is no ledger then, nothing is sent.
+    :param resend: send to all recipients again, once for each occasion.
+    :param occasion: a text that is the same for a try and its automatic retries, and another one after a Clear.
+    :param dry_run: do everything except writing the ledger and sending.
+    :param positional: True when the campaign id is derived from a position in a list of mapped inputs; a ledger that
+        holds none of the audience's recipients then stops the try.
     """
 
     campaign_id: str
@@ -67,10 +68,10 @@ class Plan:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """
-    How a try ended.
+    The result of one try.
 
-    :param summary: the XCom of the send.
-    :param still_open: chunks whose fate a later try may still find out.
+    :param summary: the counts, codes and receipts that the operator returns as its XCom.
+    :param still_open: how many chunks have an unknown outcome that a later try may still find out.
     """
 
     summary: dict[str, Any]

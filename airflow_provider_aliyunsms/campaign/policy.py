@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers by which a campaign is sent, and the small decisions that follow from them alone."""
+"""Hold the settings of the sending, and the limits and waits that follow from them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from airflow_provider_aliyunsms.campaign.ledger import MAX_BYTES, bytes_of
 
 WINDOW_SECONDS = 3.0
+"""Seconds of sending at ``max_qps`` that one window of the ledger covers at most."""
+
 WINDOW_CHUNKS_PER_CALL = 6
-"""Chunks in a window for each call in flight: few enough to settle after a crash, enough to hide the write."""
+"""Chunks in a window for each call in flight: few to settle after a crash, yet enough to go on during a write."""
 
 SHORTEST_INTENT = 1.0
+"""Seconds that :attr:`SendPolicy.intent_lasts` is at least."""
 
 _FIRST_LOOK = 2.0
 _LONGEST_LOOK = 20.0
@@ -22,18 +25,20 @@ _LONGEST_PAUSE = 30.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendPolicy:
     """
-    How one campaign is sent.
+    The settings by which one campaign is sent.
 
-    :param chunk_size: recipients of one call.
-    :param max_concurrency: calls in flight.
-    :param max_qps: calls a second, None for no limit.
+    :param chunk_size: recipients of one call at most.
+    :param max_concurrency: calls in flight at most.
+    :param max_qps: calls per second, None for no limit.
     :param settle_time: seconds for which look-ups must stay empty before a chunk counts as not accepted.
-    :param evidence_wait: seconds to wait for evidence once everybody else has been served.
-    :param error_threshold: share of refused recipients at which sending stops, None for never.
-    :param network_patience: seconds without a single clear answer after which the try is given up.
-    :param resend_unknown: send again what no evidence can settle.
-    :param lease: seconds after which the ledger is asked again whether this process still owns the campaign.
-    :param takeover_wait: seconds to wait for an orphan of an earlier try to notice that it was replaced.
+    :param evidence_wait: seconds without a clear outcome for which a try goes on looking for evidence when it sends
+        nothing else, because all other recipients are served or too many chunks are open.
+    :param error_threshold: share of refused recipients, from 0 to 1, at which sending stops; None for never.
+    :param network_patience: seconds without a clear outcome after which a try ends whose calls do not get through.
+    :param resend_unknown: send again what no evidence can settle; a recipient may then get a message twice.
+    :param lease: seconds after the last write to the ledger after which this process must confirm, before its next
+        call, that it still owns the campaign.
+    :param takeover_wait: seconds to wait for a process of an earlier try to notice that it was replaced.
     """
 
     chunk_size: int
@@ -49,30 +54,42 @@ class SendPolicy:
 
     @property
     def open_windows(self) -> int:
-        """Windows under way at once: two hide the write of the next; one call at a time needs one."""
+        """Windows of the ledger in progress at once: with two, calls go on while the next window is written."""
+        # One call at a time leaves no more than one chunk open after a crash, so it gets no second window.
         return 1 if self.max_concurrency == 1 else 2
 
     @property
     def intent_lasts(self) -> float:
-        """Seconds for which a written intent says when its call leaves: by so much evidence may be too early."""
+        """
+        Seconds for which the time of a written intent may stand for the time of its call.
+
+        A call that leaves later has its intent renewed first. Look-ups after a crash may therefore count the settle
+        time from a moment that is too early, by no more than these seconds and, for a job that was handed out ahead,
+        the lease.
+        """
         return max(self.settle_time / 10, SHORTEST_INTENT)
 
     @property
     def most_waiting(self) -> int:
-        """Chunks that wait for a thread while the ledger is written; none where one may be in flight."""
+        """Chunks that are handed out ahead, to go on with while the ledger is written; 0 with one call at a time."""
         return 0 if self.max_concurrency == 1 else self.max_concurrency
 
     @property
     def most_open_chunks(self) -> int:
-        """Chunks of unknown fate at which no new ones are started: the gateway is not well."""
+        """Chunks of unknown outcome at which no new ones are started: the gateway seems to be in trouble."""
         return max(8, 2 * self.max_concurrency)
 
 
 def window_chunks(policy: SendPolicy, *, with_message_ids: bool) -> int:
     """
-    Return how many chunks one window may hold: bounded in bytes, and to a few seconds of sending.
+    Return how many chunks one window of the ledger may hold, at least 1.
 
-    One call at a time means one chunk in a window: what cannot be looked up must not be left open by a crash.
+    The bounds are the bytes of one value in the store, the calls in flight, and a few seconds of sending. With one
+    call at a time, a window holds one chunk, so that a crash leaves no more than one chunk without an outcome. That
+    matters where the API has no look-up.
+
+    :param policy: the settings of the sending.
+    :param with_message_ids: whether the outcome of a chunk holds one id for each recipient.
     """
     if policy.max_concurrency == 1:
         return 1
@@ -83,11 +100,18 @@ def window_chunks(policy: SendPolicy, *, with_message_ids: bool) -> int:
 
 
 def look_again_after(times: int) -> float:
-    """Return the seconds before an open chunk is looked at again, after it was looked at ``times`` times."""
+    """Return the seconds to wait before evidence is sought again that was sought ``times`` times: 2, 4, 8, 16, 20."""
     return float(min(_FIRST_LOOK * 2 ** min(times, 8), _LONGEST_LOOK))
 
 
 def pause_after(failures: int, *, asked: float | None) -> float:
-    """Return the seconds to hold all calls back after ``failures`` calls in a row that did not get through."""
+    """
+    Return the seconds to hold all calls back after calls that did not get through.
+
+    The pause begins at 0.5 and doubles up to 30 seconds. A longer wait that the gateway asks for is kept, up to 300.
+
+    :param failures: how many calls in a row did not get through, from 1.
+    :param asked: seconds that the gateway asks to wait, None when it asks for nothing.
+    """
     own: float = min(_FIRST_PAUSE * 2 ** min(failures - 1, 8), _LONGEST_PAUSE)
     return max(own, min(asked or 0.0, 10 * _LONGEST_PAUSE))

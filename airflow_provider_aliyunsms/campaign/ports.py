@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the sender and the delivery floor see of the wire, and nothing more."""
+"""
+Define the protocols by which the sender and the ``delivery`` package use a channel, and the values they exchange.
+
+They stand here and not in ``campaign/channels``, so that code which needs only the protocols, such as the sensor,
+does not load the channels.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +20,23 @@ if TYPE_CHECKING:
 
 
 class Evidence(StrEnum):
-    """What a look-up by out id says."""
+    """The result of a look-up of one chunk by its out id."""
 
     FOUND = "found"
+    """There is a record: the chunk was accepted."""
+
     EMPTY = "empty"
+    """The gateway shows no record, or none yet."""
+
     INCONCLUSIVE = "inconclusive"
+    """A query failed or its response was incomplete, so it proves nothing."""
+
     IMPOSSIBLE = "impossible"
+    """The API has no look-up."""
 
 
 class Fate(StrEnum):
-    """What the carrier made of one message."""
+    """The state of one message at the carrier."""
 
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -33,7 +45,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The fate of one message and the carrier's code for it."""
+    """The state of one message at the carrier, with the code for it."""
 
     fate: Fate
     code: str
@@ -42,13 +54,13 @@ class Delivery:
 @dataclass(frozen=True, slots=True)
 class Tracked:
     """
-    What is needed to ask for the fate of one accepted message.
+    One accepted message, with what a query for its delivery needs.
 
-    :param number: needed for China, whose records are found by number and date.
-    :param out_id: the chunk's label.
-    :param biz_id: China, None when the acceptance was learned by look-up.
-    :param message_id: Globe, None when the gateway did not name it.
-    :param accepted_at: seconds since the epoch.
+    :param number: the recipient's number; China finds records by number and date.
+    :param out_id: the label of the chunk.
+    :param biz_id: China: the id of the send; None when the acceptance was learned by a look-up.
+    :param message_id: Globe: the id of the message; None when the gateway did not name it.
+    :param accepted_at: when the message was accepted, in seconds since the epoch.
     """
 
     number: str
@@ -59,26 +71,30 @@ class Tracked:
 
 
 class StatusChannel(Protocol):
-    """What the delivery floor sees of a channel."""
+    """The part of a channel that asks for deliveries, as the ``delivery`` package uses it."""
 
     def status(self, *, message: Tracked) -> Delivery:
-        """Ask once for the fate of one message; costs at most a few free read calls."""
+        """
+        Ask once for the delivery of one message; costs at most a few free read calls.
+
+        :raises ApiError: the query failed.
+        """
         ...
 
 
 class Channel(StatusChannel, Protocol):
-    """What the sender sees of a channel."""
+    """A channel as the sender uses it: it makes the calls of one product; threads may share it."""
 
     product: Product
 
     def signer(self) -> str:
-        """Return what stands for the AccessKey that would sign now; a hash, never the key id."""
+        """Return a hash that stands for the AccessKey that would sign now, never the key id."""
         ...
 
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
-        """Make the call for one chunk, once."""
+        """Make the send call for one chunk once, and return how it ended. Costs money."""
         ...
 
     def look_up(self, *, chunk: Chunk, since: float) -> Evidence:
-        """Look for traces of the chunk at the gateway."""
+        """Look for records of a chunk that was signed at ``since``, in seconds since the epoch; free read calls."""
         ...

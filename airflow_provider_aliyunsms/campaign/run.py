@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One try of one campaign, from the rows of an audience to the result."""
+"""Run one try of a campaign, from the rows of its audience to its result."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 
 class Campaign:
     """
-    One try of a campaign.
+    One try of a campaign, which is one run of its Airflow task.
 
-    :param plan: see :class:`Plan`.
-    :param clock: the time.
-    :param make_workers: makes the pool of threads that do the calls.
+    :param plan: the audience, the channel, the store and the settings.
+    :param clock: the source of time; the machine's clock by default.
+    :param make_workers: makes the pool of threads that make the calls.
     """
 
     def __init__(
@@ -44,13 +44,21 @@ class Campaign:
 
     def run(self) -> Result:
         """
-        Serve everybody once and return the summary; the caller decides what its ``unknown`` means.
+        Send to every recipient who has no outcome yet, and return the summary of the campaign.
 
-        The ledger is opened first of all, so that a later try can tell that there was an earlier one.
+        Costs one API call for each chunk, and money for each message. A retry reads the ledger, sends only what is
+        left and settles what was unknown. The caller decides what a number of ``unknown`` recipients means. A dry
+        run makes no call and writes no ledger, but writes receipts.
 
-        :raises AliyunSmsError: see :meth:`Sender.run`, the ledger, the audience and its limits.
+        :returns: the summary, and how many chunks a later try may still settle.
+        :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent by this try.
+        :raises ConfigurationError: there is no signature; nothing was sent by this try.
+        :raises LedgerError: the ledger cannot be read or written, or belongs to another process or campaign.
+        :raises AliyunSmsError: another error that ends the sending, see
+            :meth:`~airflow_provider_aliyunsms.campaign.sending.sender.Sender.run`.
         """
         plan = self._plan
+        # A dry run must leave no ledger: the next try would take it for an earlier one that may have sent.
         store = MemoryStore() if plan.dry_run else plan.store
         ledger = Ledger(
             store=store,
@@ -58,6 +66,7 @@ class Campaign:
             fenced=plan.fenced and not plan.dry_run,
             now=self._clock.now,
         )
+        # Before the audience is loaded, so that a later try finds a ledger whatever happens to this one.
         opening = ledger.open(
             first_try=plan.first_try or plan.dry_run, resend=plan.resend, occasion=plan.occasion
         )
@@ -65,6 +74,7 @@ class Campaign:
         with Spool() as spool:
             try:
                 self._load(spool, ledger)
+                # Before the first call: after it, an error about the audience would come too late.
                 admit(spool=spool, limits=plan.limits)
             except AliyunSmsError:
                 self._close_ledger(ledger)
@@ -103,6 +113,8 @@ class Campaign:
 
     def _send(self, *, spool: Spool, ledger: Ledger, opening: Opening) -> int:
         if opening.contested and self._plan.fenced:
+            # Before the sender reads the ledger: until its lease ends, the old process may still make calls whose
+            # intents are written. Evidence about a call that is still to be made would prove nothing.
             self._wait_for_orphan()
         progress = ProgressReporter(ledger=ledger, spool=spool, clock=self._clock)
         sender = Sender(
@@ -118,6 +130,7 @@ class Campaign:
             sender.run()
         except AliyunSmsError:
             progress.log_now()
+            # Never while a call is in flight: after a clean shutdown the next try does not wait for this process.
             if sender.idle:
                 self._close_ledger(ledger)
             raise
@@ -139,9 +152,11 @@ class Campaign:
     def _finish(self, *, spool: Spool, ledger: Ledger, opening: Opening) -> dict[str, Any]:
         summary = self._summary(spool=spool, started_at=opening.started_at, requests=ledger.calls)
         if opening.summary is not None and _same(opening.summary, summary):
-            # A cleared, finished task: nothing was sent, and what it returns must be the same to the letter.
+            # A cleared task that had finished: nothing was sent, and it must return the same summary, character for
+            # character, with the old finished_at.
             summary = dict(opening.summary)
         else:
+            # Before the receipts: if they cannot be written, the next try finds this result and returns the same.
             ledger.finish(summary)
         summary |= self._keep_receipts(spool, opening)
         ledger.close()
@@ -188,7 +203,8 @@ class Campaign:
         }
 
     def _close_ledger(self, ledger: Ledger) -> None:
-        # The error under way is the one to report; without a good-bye the next try only waits a little longer.
+        # The error that ended the try is the one to report. If the shutdown is not recorded, the next try only waits
+        # a little longer.
         with contextlib.suppress(AliyunSmsError):
             ledger.close()
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Codes of delivery receipts and of ``QuerySendDetails`` rows.
+List the codes of delivery receipts and of ``QuerySendDetails`` records, with meaning and advice.
 
 https://help.aliyun.com/document_detail/101347.html
 """

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Codes of ``SendBatchSms`` and ``SendSms`` that concern one request, one number or one text.
+List the codes of ``SendBatchSms`` and ``SendSms``, with meaning and advice.
+
+``CHINA_CODES`` holds the codes that concern one request, one number or one text. ``DOOMED_CODES`` holds the codes
+after which no other call of the campaign would be accepted either.
 
 https://help.aliyun.com/document_detail/101346.html
 """

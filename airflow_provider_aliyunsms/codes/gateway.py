@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Codes of the gateway in front of both APIs.
+List the codes of the gateway in front of both APIs, with meaning and advice.
 
 https://help.aliyun.com/document_detail/48054.html
 """

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-``ResponseCode`` values of the 2018-05-01 API.
+List the ``ResponseCode`` values of the 2018-05-01 API, with meaning and advice.
+
+``GLOBE_CODES`` holds the present codes. ``OLD_GLOBE_CODES`` holds older spellings, which may still be met.
 
 https://www.alibabacloud.com/help/en/sms/developer-reference/error-codes
+https://www.alibabacloud.com/help/doc-detail/116206.htm (older spellings)
 """
 
 from __future__ import annotations

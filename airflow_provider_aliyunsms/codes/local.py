@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""List the codes that this package gives itself, each with its meaning and advice in English and Chinese."""
+"""List the codes of this package itself, each with its meaning and advice in English and Chinese."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_aliyunsms.codes.model import CodeClass, CodeInfo
 
 
 class LocalCode(StrEnum):
-    """A code that this package gives, in a receipt, an error or the ledger."""
+    """A code of this package, in a receipt, an error or the ledger."""
 
     INVALID_NUMBER = "local.INVALID_NUMBER"
     MISSING_NUMBER = "local.MISSING_NUMBER"
@@ -281,4 +281,8 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         "请检查该号码，如有必要再次发送。",
     ),
 )
-"""Every code of ours; the few without ``local.`` are found in receipts and delivery counts beside the API's own."""
+"""
+All codes of this package.
+
+The few that do not start with ``local.`` stand in receipts and delivery counts, beside the codes of the API.
+"""

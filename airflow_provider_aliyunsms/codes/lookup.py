@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door to the code tables: what a code means, what it allows, what to do next."""
+"""Look up a code in the tables: the conclusion that it allows, its meaning and the next step."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from airflow_provider_aliyunsms.codes.local import LOCAL_CODES
 from airflow_provider_aliyunsms.codes.model import CodeClass, CodeInfo
 from airflow_provider_aliyunsms.products import CHINA, GLOBE, PRODUCTS, Product
 
-__all__ = ["CodeClass", "CodeInfo", "all_codes", "explain", "look_up_code", "tidy_code"]
-
 _PREFIX: Final = re.compile(r"^is[vp]\.", re.IGNORECASE)
 _NOT_A_CODE: Final = re.compile(r"[^A-Za-z0-9_.:\-]+")
 _LONG_DIGITS: Final = re.compile(r"\d{6,}")
@@ -27,7 +25,7 @@ def _key(code: str) -> str:
     return _PREFIX.sub("", code.strip()).upper()
 
 
-# The two products give a few bare names different meanings, so each comes first in its own view.
+# A few bare names mean different things in the two products, so each product's codes come first in its own view.
 _CHINA_FIRST: Final = (
     *CHINA_CODES,
     *DOOMED_CODES,
@@ -37,10 +35,13 @@ _CHINA_FIRST: Final = (
     *OLD_GLOBE_CODES,
 )
 _GLOBE_FIRST: Final = (*GLOBE_CODES, *OLD_GLOBE_CODES, *_CHINA_FIRST)
+# Reversed, because the last of two rows with the same key stays in a dict, and here the first one must.
 _CHINA_VIEW: Final = {_key(info.code): info for info in reversed(_CHINA_FIRST)}
 _GLOBE_VIEW: Final = {_key(info.code): info for info in reversed(_GLOBE_FIRST)}
 
-# Families the gateway documents by pattern; each stands for the row of the same class.
+# The gateway documents some codes only as a pattern; a code that matches one takes the class and texts of the row
+# named beside it. The names that the last pattern excludes are no parameters, so they stay ambiguous unless a table
+# holds them.
 _FAMILIES: Final = (
     (re.compile(r"^THROTTLING\."), "THROTTLING"),
     (re.compile(r"^MISSING[A-Z0-9.]+$"), "MISSINGPARAMETER"),
@@ -54,11 +55,11 @@ _FAMILIES: Final = (
 
 def tidy_code(code: str) -> str:
     """
-    Make a code that came over the wire fit for logs and errors.
+    Return a code from outside in a form that is fit for logs and errors.
 
-    :param code: whatever stood where a code belongs.
-    :return: at most 80 characters of a code's alphabet, long runs of digits blotted out; "UNREADABLE"
-        when nothing is left.
+    :param code: the text that stood in the place of a code.
+    :returns: at most 80 characters that a code can have, with every run of six digits or more, which may be a phone
+        number, replaced by ``****``; "UNREADABLE" when nothing is left.
     """
     tidy = _LONG_DIGITS.sub("****", _NOT_A_CODE.sub("_", code.strip()))[:_LONGEST_CODE]
     return tidy.strip("_") or "UNREADABLE"
@@ -66,15 +67,15 @@ def tidy_code(code: str) -> str:
 
 def look_up_code(code: str, *, http_status: int = 200, product: Product = CHINA) -> CodeInfo:
     """
-    Say what a code means and allows.
+    Return the class, the meaning and the advice of a code of the vendor.
 
-    An unknown code is ambiguous: whatever is not proven to be a refusal may have been accepted. The same
-    holds for "OK" under an error status.
+    An unknown code is ambiguous, because a request that is not proven to be refused may have been accepted. The same
+    holds for "OK" under an HTTP error status.
 
     :param code: ``Code``, ``ResponseCode`` or ``ErrCode`` in any case, with or without ``isv.`` / ``isp.``.
-    :param http_status: the status of the answer that carried it; families of gateway codes need a 4xx to be
-        believed.
-    :param product: whose API answered; a few bare names mean something else in the other.
+    :param http_status: the status of the response that carried it; a code that is known by its pattern only is
+        believed with a 4xx status only.
+    :param product: the product whose API sent it; a few bare names mean something else in the other one.
     """
     key = _key(code)
     view = _GLOBE_VIEW if product is GLOBE else _CHINA_VIEW
@@ -87,12 +88,12 @@ def look_up_code(code: str, *, http_status: int = 200, product: Product = CHINA)
 
 
 def all_codes() -> tuple[CodeInfo, ...]:
-    """Every row of the tables once, China first; for the documentation and the simulator."""
+    """Return every row of the vendor's tables once, those for China first; the documentation lists them."""
     return _CHINA_FIRST
 
 
 def _kin(key: str, *, http_status: int, view: dict[str, CodeInfo]) -> CodeInfo | None:
-    if key.startswith("SENDERID_BL"):  # the page shows only the beginning of this code
+    if key.startswith("SENDERID_BL"):  # the vendor's page shows only the beginning of this code
         return view["SENDERID_BL"]
     if not 400 <= http_status < 500:
         return None
@@ -110,14 +111,14 @@ def _unknown(code: str) -> CodeInfo:
     )
 
 
-__all__ = ["LOCAL_CODES", "CodeInfo", "explain"]
-
 _OURS: Final = {info.code: info for info in LOCAL_CODES}
 
 
 def explain(code: str | None, *, api: str = CHINA.action) -> CodeInfo:
     """
-    Say what a code means and what to do; one that nobody knows is explained as unknown, never an error.
+    Return the class, the meaning and the advice of a code of the vendor or of this package.
+
+    It never fails: a code that no table holds is explained as unknown.
 
     :param code: ``code`` of a receipt, or a key of ``errors``; None, as in the receipt of an accepted message,
         means ``OK``.

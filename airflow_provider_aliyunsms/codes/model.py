@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one row of the code tables says."""
+"""Define one row of the code tables, and the classes of codes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from enum import StrEnum
 
 
 class CodeClass(StrEnum):
-    """What a code allows the caller to conclude and to do."""
+    """The conclusion that a code allows, which decides what the caller may do next."""
 
     ACCEPTED = "accepted"
-    """The platform took the request over; delivery is another question."""
+    """The platform accepted the request; that says nothing about the delivery."""
     RETRY = "retry"
-    """Certainly not accepted; the same message may be sent again after a wait, with a new signature."""
+    """Certainly not accepted; the same message may be sent again after a wait, in a newly signed request."""
     FLOW_CONTROL = "flow_control"
-    """Not accepted because this number had enough messages for now; others are not concerned."""
+    """Not accepted because this number has received enough messages for now; other numbers are not affected."""
     RECIPIENT = "recipient"
     """Not accepted because of a phone number."""
     REQUEST = "request"
@@ -25,11 +25,11 @@ class CodeClass(StrEnum):
     DOOMED = "doomed"
     """Not accepted for a reason that holds for the whole campaign."""
     AMBIGUOUS = "ambiguous"
-    """It may or may not have been accepted."""
+    """The request may or may not have been accepted."""
     NONCE_USED = "nonce_used"
-    """The gateway has already seen this very request; what became of the first copy is unknown."""
+    """The gateway has already seen a request with this nonce; the outcome of that first copy is unknown."""
     QUERY = "query"
-    """Only query calls answer it: no such record, or not yet."""
+    """Returned to query calls only: there is no such record, or not yet."""
     DELIVERY_OK = "delivery_ok"
     """A receipt: the message reached the phone."""
     DELIVERY_FAILED = "delivery_failed"
@@ -41,10 +41,10 @@ class CodeClass(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CodeInfo:
     """
-    One code, in plain words.
+    One row of the code tables: a code with its class, meaning and advice.
 
     :param code: the code as the API spells it.
-    :param code_class: what may be concluded from it.
+    :param code_class: the conclusion that it allows.
     :param meaning: what happened, in English.
     :param advice: the next step, in English.
     :param meaning_zh: what happened, in Chinese.

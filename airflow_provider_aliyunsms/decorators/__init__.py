@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TaskFlow decorators."""
+"""Provide the TaskFlow decorators of the send operators."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-``@task.aliyun_sms`` and ``@task.aliyun_sms_globe``: the decorated function returns the recipients.
+Define the decorators ``@task.aliyun_sms`` and ``@task.aliyun_sms_globe``.
 
-Two names rather than a parameter: the two operators need different arguments, and a missing ``template_code`` should
-be an error of the DAG file and not of its first run.
+The decorated function returns the recipients, and the task sends to them. There are two decorators instead of one
+with a parameter, because the two operators need different arguments: a missing ``template_code`` is reported when the
+DAG file is parsed, not in the first run.
 """
 
 from __future__ import annotations
@@ -40,14 +41,15 @@ _RENDERERS = AliyunSmsSendOperator.template_fields_renderers | dict.fromkeys(_CA
 
 class _Decorated(DecoratedOperator, AliyunSmsSendOperator):
     """
-    A send operator whose recipients a function returns.
+    Send to the recipients that a Python function returns.
 
-    The function runs again in every try: who was sent to before is not sent to again, whatever it returns then.
+    The function runs again in every try. A recipient that an earlier try sent to is not sent to again, even if the
+    function returns it again.
 
-    :param python_callable: returns what ``recipients`` takes: a list, or the path of a file. What it returns is
-        data, and no template is looked for in it.
-    :param op_args: its positional arguments. (templated, not shown)
-    :param op_kwargs: its keyword arguments. (templated, only their names are shown)
+    :param python_callable: returns a value that ``recipients`` takes: a list, or the path of a file. The returned
+        value is data: templates in it are not rendered.
+    :param op_args: the function's positional arguments. (templated, not shown)
+    :param op_kwargs: the function's keyword arguments. (templated, only their names are shown)
     """
 
     def __init__(
@@ -68,11 +70,11 @@ class _Decorated(DecoratedOperator, AliyunSmsSendOperator):
 
     @property
     def audience_is_given(self) -> bool:
-        """No: the function may return something else in the next try."""
+        """Whether every try has the same recipients: no, the function may return others in the next try."""
         return False
 
     def execute(self, context: Context) -> Any:
-        """Call the function, then send; see the operator."""
+        """Call the decorated function and send to the recipients it returns; see the operator."""
         self.op_args, self.op_kwargs = unwrap(self.op_args), unwrap(self.op_kwargs)
         context_merge(context, self.op_kwargs)
         kwargs = determine_kwargs(self.python_callable, self.op_args, context)
@@ -84,13 +86,14 @@ class _Decorated(DecoratedOperator, AliyunSmsSendOperator):
                 advice="Return the recipients: a list, or the path of a file. An empty list sends nothing.",
             )
         self.recipients = Private(recipients, description="recipients, not shown")
-        # Past DecoratedOperator.execute, which on Airflow 3.0 asks for a method that no operator has there. It would
-        # only look for assets in what is returned, and that is our summary.
+        # DecoratedOperator.execute is skipped on purpose: on Airflow 3.0 it calls a method that no operator has. It
+        # would only look for assets in the returned value, which is the summary.
         return AliyunSmsSendOperator.execute(self, context)
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        """Render, then hide what a task upstream may have handed over: recipients, most likely."""
         super()._do_render_template_fields(*args, **kwargs)
+        # The arguments may hold recipients from a task upstream. Hidden after the rendering, because Jinja needs the
+        # values, and before Airflow stores the rendered fields.
         for name in _CALL_FIELDS:
             if unwrap(getattr(self, name)):
                 setattr(self, name, hide_values(getattr(self, name)))
@@ -110,10 +113,11 @@ class _GlobeDecorated(_Decorated, AliyunBatchSendMessageToGlobeOperator):
 
 def aliyun_sms_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
     """
-    Send to whom the decorated function returns, through ``SendBatchSms``.
+    Make a task that sends through ``SendBatchSms`` to the recipients the decorated function returns.
 
-    :param python_callable: the function.
-    :param kwargs: the parameters of ``AliyunSendBatchSmsOperator`` but ``recipients``.
+    :param python_callable: the decorated function.
+    :param kwargs: the parameters of ``AliyunSendBatchSmsOperator``, without ``recipients``.
+    :returns: the decorator, or the decorated task when ``python_callable`` is passed.
     """
     return task_decorator_factory(
         python_callable=python_callable, decorated_operator_class=_ChinaDecorated, **kwargs
@@ -122,10 +126,11 @@ def aliyun_sms_task(python_callable: Callable[..., Any] | None = None, **kwargs:
 
 def aliyun_sms_globe_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
     """
-    Send to whom the decorated function returns, through ``BatchSendMessageToGlobe``.
+    Make a task that sends through ``BatchSendMessageToGlobe`` to the recipients the decorated function returns.
 
-    :param python_callable: the function.
-    :param kwargs: the parameters of ``AliyunBatchSendMessageToGlobeOperator`` but ``recipients``.
+    :param python_callable: the decorated function.
+    :param kwargs: the parameters of ``AliyunBatchSendMessageToGlobeOperator``, without ``recipients``.
+    :returns: the decorator, or the decorated task when ``python_callable`` is passed.
     """
     return task_decorator_factory(
         python_callable=python_callable, decorated_operator_class=_GlobeDecorated, **kwargs

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the result of a send task: which campaign is watched, and where its receipts are."""
+"""Read the result of a send task, to learn which campaign to watch and where its receipts are."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.products import PRODUCTS
 
 KEPT_FIELDS = ("phone_number", "to", "outcome", "biz_id", "message_id", "out_id", "time")
+"""The fields of an inline receipt that a query needs; the others are dropped."""
+
 ADVICE = "Pass the output of a send operator, such as campaign=send.output, or a list of several."
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedCampaign:
     """
-    What the delivery floor needs of a send task's result.
+    The parts of a send task's result that the delivery layer needs.
 
-    :param accepted: messages the gateway took.
+    :param campaign_id: the campaign's id; empty when the result holds none.
+    :param api: the API that sent it, a key of :data:`~airflow_provider_aliyunsms.products.PRODUCTS`.
+    :param accepted: number of messages the gateway accepted.
     :param finished_at: when sending ended, seconds since the epoch.
-    :param digest: fingerprint of the audience.
-    :param receipts_path: where the receipts are, None when they came along.
-    :param receipts: the accepted receipts of a small campaign, None when they are in a file.
+    :param digest: fingerprint of the audience; empty when the result holds none.
+    :param receipts_path: path or URI of the receipts file; None when the receipts are inline.
+    :param receipts: the accepted receipts of a small campaign; None when they are in a file. They hold phone numbers,
+        so the repr leaves them out.
     """
 
     campaign_id: str
@@ -45,10 +50,10 @@ class WatchedCampaign:
 
     def to_json(self) -> dict[str, Any]:
         """
-        Return the form a trigger carries.
+        Return a JSON form for the arguments of a trigger; :meth:`from_json` reads it.
 
-        Inline receipts are compressed: small, and not readable in passing where the arguments of a trigger
-        are shown.
+        Inline receipts are compressed. That keeps them small, and unreadable at a glance where Airflow shows the
+        arguments of a trigger.
         """
         kept: dict[str, Any] = {
             "campaign_id": self.campaign_id,
@@ -65,9 +70,9 @@ class WatchedCampaign:
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> WatchedCampaign:
         """
-        Read what :meth:`to_json` wrote.
+        Return the campaign that :meth:`to_json` wrote.
 
-        :raises ConfigurationError: it is something else.
+        :raises ConfigurationError: ``kept`` is damaged or something else.
         """
         try:
             packed = kept.get("packed")
@@ -89,11 +94,11 @@ class WatchedCampaign:
 
 def watched(campaign: Any) -> tuple[WatchedCampaign, ...]:
     """
-    Read one send task's result, or several.
+    Return the campaigns to watch, read from the result of one send task or of several.
 
-    :param campaign: a mapping, a sequence of mappings (the output of a mapped send task), or either as JSON
-        text.
-    :raises ConfigurationError: saying what is missing and where to find it.
+    :param campaign: a mapping, an iterable of mappings (the output of a mapped send task), or either as JSON text.
+    :returns: at least one campaign, in the given order.
+    :raises ConfigurationError: something is missing or wrong; the text says what, and where to find it.
     """
     if isinstance(campaign, str):
         campaign = _from_text(campaign)
@@ -115,19 +120,29 @@ def watched(campaign: Any) -> tuple[WatchedCampaign, ...]:
 
 
 def campaigns_fingerprint(campaigns: Sequence[WatchedCampaign], *, sample_size: int | None = None) -> str:
-    """Return what changes when remembered progress no longer fits."""
+    """
+    Return a hash of the campaigns and the sample size, by which saved progress is recognised.
+
+    Progress saved under another hash belongs to other messages and is ignored.
+
+    :param sample_size: messages asked for instead of all, None for all.
+    """
     facts = [[each.campaign_id, each.digest, each.accepted, each.receipts_path] for each in campaigns]
     return hashlib.blake2b(json.dumps([facts, sample_size]).encode(), digest_size=16).hexdigest()
 
 
 def ids_of(campaigns: Sequence[WatchedCampaign]) -> str | list[str]:
-    """Return the campaign id, or the ids of several."""
+    """Return the id of a single campaign as text, or the ids of several as a list."""
     ids = [each.campaign_id for each in campaigns]
     return ids[0] if len(ids) == 1 else ids
 
 
 def parse_time(text: Any) -> float | None:
-    """Return seconds since the epoch; None when the text is no time. Without a zone it is read as UTC."""
+    """
+    Return an ISO 8601 time as seconds since the epoch, or None when it is no such text.
+
+    A time without a zone is read as UTC.
+    """
     if not isinstance(text, str):
         return None
     try:
@@ -176,7 +191,7 @@ def _watched_one(campaign: Any) -> WatchedCampaign:
 def _where(
     campaign: Mapping[str, Any], *, accepted: int
 ) -> tuple[str | None, tuple[Mapping[str, Any], ...] | None]:
-    """Return where the receipts are: exactly one of the two, inline first."""
+    """Return path and inline receipts; exactly one of the two is not None, and inline receipts win."""
     receipts, path = campaign.get("receipts"), campaign.get("receipts_path")
     if isinstance(receipts, Sequence) and not isinstance(receipts, str | bytes):
         return None, tuple(_kept(each) for each in receipts if _is_accepted(each))

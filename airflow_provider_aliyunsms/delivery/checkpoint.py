@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a watch has learned and the next process goes on with."""
+"""Save what a watch has learned, so that the next process can go on from there."""
 
 from __future__ import annotations
 
@@ -21,25 +21,29 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HANDED_OVER = 40_000
-"""Characters that travel in the arguments of a trigger: MySQL keeps 64 KB of them, encrypted."""
+"""Largest checkpoint, in characters, in the arguments of a trigger; MySQL keeps 64 KB of these, encrypted."""
 
 Cursor = tuple[int, int]
+"""Index of a campaign among those with accepted messages, and position of a receipt in it; both count from 0."""
+
 TOP: Cursor = (0, 0)
+"""The cursor of a round that begins with the first pending message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """
-    What must outlive a process; holds neither numbers nor ids.
+    The state of a watch that must outlive its process; holds neither phone numbers nor message ids.
 
-    :param fingerprint: of what it was learned; it fits nothing else.
-    :param progress: one for each campaign with accepted messages, None to ask for everyone anew.
+    :param fingerprint: of the campaigns it belongs to, see
+        :func:`~airflow_provider_aliyunsms.delivery.campaigns.campaigns_fingerprint`.
+    :param progress: one delivery state for each campaign with accepted messages; None to ask for all messages anew.
     :param failures: rounds in a row in which nothing worked.
-    :param calls: queries made so far.
-    :param cursor: campaign and position at which a round goes on that was cut short.
-    :param next_at: when to look again, seconds since the epoch.
-    :param recent: queries of the last second before ``noted_at``.
-    :param noted_at: seconds since the epoch.
+    :param calls: queries made so far in this try.
+    :param cursor: where the next round goes on when the last one was cut short.
+    :param next_at: when to make the next round, seconds since the epoch.
+    :param recent: queries that still counted towards ``max_qps`` at ``noted_at``.
+    :param noted_at: when this was noted, seconds since the epoch.
     """
 
     fingerprint: str
@@ -52,11 +56,11 @@ class Checkpoint:
     noted_at: float = 0.0
 
     def for_new_try(self) -> Checkpoint:
-        """Keep the fates and forget the rest, which belongs to one try."""
+        """Return a copy for a new try of the task: it keeps the delivery states and resets everything else."""
         return Checkpoint(fingerprint=self.fingerprint, progress=self.progress)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a form that :meth:`from_json` reads in any other process."""
+        """Return a JSON form that :meth:`from_json` can read in any other process."""
         return {
             "fingerprint": self.fingerprint,
             "progress": None if self.progress is None else [each.to_json() for each in self.progress],
@@ -69,7 +73,12 @@ class Checkpoint:
         }
 
     def to_small_json(self) -> tuple[dict[str, Any], bool]:
-        """Return a form that fits into the arguments of a trigger, and whether the progress is still in it."""
+        """
+        Return a JSON form that fits into the arguments of a trigger, and whether the progress is still in it.
+
+        When all of it is too large, the progress is left out, and with it the cursor and the time of the next round:
+        the trigger then asks for all messages anew. The counters are always kept.
+        """
         whole = self.to_json()
         if len(json.dumps(whole)) <= HANDED_OVER:
             return whole, True
@@ -77,7 +86,7 @@ class Checkpoint:
 
     @classmethod
     def from_json(cls, kept: Any, *, fingerprint: str) -> Checkpoint | None:
-        """Read what :meth:`to_json` wrote; None when it is damaged or belongs to something else."""
+        """Return the checkpoint that :meth:`to_json` wrote; None when it is damaged or of another fingerprint."""
         if not isinstance(kept, Mapping) or kept.get("fingerprint") != fingerprint:
             return None
         try:
@@ -101,6 +110,8 @@ class Checkpoint:
 
 PREFIX = "aliyun_sms.delivery."
 HEAD = PREFIX + "head"
+"""The key that names the parts of the current checkpoint; parts it does not name are never read."""
+
 PART_SIZE = 48_000
 """Characters per value; stores complain above 64 KB."""
 
@@ -109,9 +120,9 @@ class CheckpointStore:
     """
     Keep one checkpoint in Airflow's task state store (3.3 and later), where there is one.
 
-    A store that fails is tolerated and logged: then messages are asked for once more, and nothing is lost.
+    A store that fails is logged and otherwise ignored: messages are then asked for once more, and nothing is lost.
 
-    :param store: the store of the task, None where Airflow has none: then nothing is kept and nothing found.
+    :param store: the store of the task; None where Airflow has none, then nothing is saved and nothing is found.
     """
 
     def __init__(self, store: Store | None) -> None:
@@ -119,33 +130,34 @@ class CheckpointStore:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a store."""
+        """Whether Airflow has a store for this task."""
         return self._store is not None
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Keep a checkpoint in place of the one before; a write that is torn leaves the one before."""
+        """Save a checkpoint in place of the previous one, which stays readable when the write breaks off."""
         if self._store is not None:
             with _tolerated("kept"):
                 _write(store=self._store, checkpoint=checkpoint)
 
     def load(self, *, fingerprint: str) -> Checkpoint | None:
-        """Return what was saved for these campaigns, None when there is nothing whole."""
+        """Return the checkpoint saved for these campaigns; None when there is none, or it is damaged."""
         if self._store is not None:
             with _tolerated("read"):
                 return _read(store=self._store, fingerprint=fingerprint)
         return None
 
     def clear(self) -> None:
-        """Make the next :meth:`load` find nothing, so that a cleared task asks for everyone again."""
+        """Make the next :meth:`load` find nothing, so that a cleared task asks for all messages again."""
         if self._store is not None:
             with _tolerated("forgotten"):
+                # The head alone is enough: without it no part is ever read.
                 if self._store.get(HEAD) is not None:
                     self._store.set(HEAD, {})
 
 
 @contextmanager
 def _tolerated(what: str) -> Iterator[None]:
-    """Go on without a store that fails: it only means asking again, or being told once more what was found."""
+    """Log a failure of the store and go on: it only means asking again for messages whose delivery was known."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - Airflow's stores fail in many ways, and none may end a sensor
@@ -154,12 +166,14 @@ def _tolerated(what: str) -> Iterator[None]:
 
 def _write(*, store: Store, checkpoint: Checkpoint) -> None:
     text = json.dumps(checkpoint.to_json(), separators=(",", ":"))
-    # Invariant: the parts are written first, the head last, and never over the parts the head still names. In any
-    # other order a process that dies in between leaves a head whose parts are half of one and half of another.
+    # Invariant: the parts go to the side that the head does not name.
+    # Written over the current side, a process that dies in between would destroy the previous checkpoint.
     side = 1 - _side(store.get(HEAD))
     parts = [text[start : start + PART_SIZE] for start in range(0, len(text), PART_SIZE)]
     for number, part in enumerate(parts):
         store.set(_key(side=side, number=number), part)
+    # Invariant: the head is written last. Written earlier, a process that dies in between would leave a head whose
+    # parts are partly those of an older checkpoint, or missing.
     store.set(HEAD, {"side": side, "parts": len(parts), "crc": zlib.crc32(text.encode())})
 
 
@@ -177,6 +191,7 @@ def _read(*, store: Store, fingerprint: str) -> Checkpoint | None:
 def _text(*, store: Store, head: Mapping[str, Any]) -> str | None:
     side = _side(head)
     text = "".join(str(store.get(_key(side=side, number=number))) for number in range(int(head["parts"])))
+    # Parts that are missing, or not those the head was written for, count as no checkpoint at all.
     return text if zlib.crc32(text.encode()) == head["crc"] else None
 
 

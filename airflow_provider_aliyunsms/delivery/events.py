@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a trigger hands back to its task: written here, checked here."""
+"""Write and read the event with which a trigger hands its result back to the task."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from airflow_provider_aliyunsms.exceptions import (
 ERROR = "error"
 PROGRESS = "progress"
 FINAL = (Verdict.SUCCESS, Verdict.TOO_FEW, Verdict.TIMED_OUT, Verdict.OUT_OF_CALLS)
+"""The verdicts with which a watch can end; they are the status of a result event."""
+
 KNOWN_ERRORS: dict[str, type[AliyunSmsError]] = {
     each.__name__: each
     for each in (
@@ -42,16 +44,24 @@ KNOWN_ERRORS: dict[str, type[AliyunSmsError]] = {
         ThrottledError,
     )
 }
+"""
+Error classes an event may name.
+
+Any other name becomes :class:`~airflow_provider_aliyunsms.exceptions.AliyunSmsError`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
     """
-    How a watch came to its end.
+    The result of a finished watch.
 
-    :param campaign_id: one id, or those of several campaigns.
+    :param verdict: why it ended.
+    :param campaign_id: one id, or a list of those of several campaigns.
+    :param tally: the counts at that moment.
     :param calls: queries made for it, by all processes of this try.
-    :param population: the accepted messages of which the tally counts a sample, None when it counts all.
+    :param population: number of accepted messages when the tally counts only a sample of them, None when it counts
+        all.
     """
 
     verdict: Verdict
@@ -61,7 +71,7 @@ class DeliveryResult:
     population: int | None = None
 
     def as_event(self) -> dict[str, Any]:
-        """Return the event that :func:`read_event` reads."""
+        """Return the event for the task, which :func:`read_event` reads."""
         return {
             "status": self.verdict.value,
             "campaign_id": self.campaign_id,
@@ -72,9 +82,10 @@ class DeliveryResult:
 
     def as_xcom(self) -> dict[str, Any]:
         """
-        Return the result of the sensor; the most frequent code comes first.
+        Return the sensor's XCom; among the error codes the most frequent comes first.
 
-        The counts of a sample lie one level deeper, so that nobody takes them for those of the campaign.
+        The counts of a sample stand one level deeper, under ``sample``, so that they are not mistaken for those of
+        the whole campaign.
         """
         if self.population is None:
             return {"campaign_id": self.campaign_id, **self._counts(), "calls": self.calls}
@@ -101,12 +112,22 @@ class DeliveryResult:
 
 
 def progress_event(known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event of a leg that ended without a verdict: the task keeps what is known and defers again."""
+    """
+    Return the event with which a trigger hands over what it has learned so far, without a verdict.
+
+    The task keeps it and defers again.
+
+    :param known: a :meth:`~airflow_provider_aliyunsms.delivery.checkpoint.Checkpoint.to_small_json`.
+    """
     return {"status": PROGRESS, "known": known}
 
 
 def read_progress(event: Any) -> Mapping[str, Any] | None:
-    """Return what a leg has learned, None when the event is another one."""
+    """
+    Return what a progress event says was learned.
+
+    :returns: an empty mapping when that part is unreadable; None when it is no progress event.
+    """
     if isinstance(event, Mapping) and event.get("status") == PROGRESS:
         known = event.get("known")
         return known if isinstance(known, Mapping) else {}
@@ -114,7 +135,12 @@ def read_progress(event: Any) -> Mapping[str, Any] | None:
 
 
 def error_event(error: Exception) -> dict[str, Any]:
-    """Return the event of a watch that broke; a foreign error's text stays behind, it may hold anything."""
+    """
+    Return the event of a watch that ended in an error.
+
+    Of an error that is not from this package only the class name is passed on: its text may hold secrets or phone
+    numbers.
+    """
     if isinstance(error, AliyunSmsError):
         return {
             "status": ERROR,
@@ -134,10 +160,10 @@ def error_event(error: Exception) -> dict[str, Any]:
 
 def read_event(event: Any) -> DeliveryResult:
     """
-    Return what an event says.
+    Return the result that an event of the trigger holds.
 
-    :raises AliyunSmsError: the trigger reported an error, which is raised as what it was, or the event is
-        not one of ours.
+    :raises AliyunSmsError: the trigger reported an error, which is raised with its own class where that is in
+        :data:`KNOWN_ERRORS`; or the event is not one of this package.
     """
     if not isinstance(event, Mapping):
         raise AliyunSmsError("the trigger came back without a result", advice="Clear the task to ask again.")

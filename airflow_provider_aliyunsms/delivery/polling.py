@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask for the fate of every pending message, paced, a round at a time."""
+"""
+Ask the gateway for the delivery of every pending message, in rounds of rate-limited queries.
+
+A round runs in one thread, here called the asking thread. It reads the receipts, hands queries to worker threads and
+notes their results. The worker threads make the queries and change nothing in this module.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +31,30 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = 50
-"""Questions in a row without an answer that end a round: the gateway is down, the others would only wait for it."""
+"""
+Queries in a row without a usable response that end a round.
+
+By then the gateway is probably down, and every further query would only wait for it.
+"""
 
 GROWTH = 0.5
-"""The wait before the next round, as a share of the time since sending ended: receipts come early or late."""
+"""
+The wait before the next round, as a share of the time since sending ended.
+
+A receipt comes either soon after sending or late, so the waits may grow.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One campaign among those polled, and the channel that knows about it."""
+    """
+    One campaign among those polled.
+
+    :param campaign: where its receipts are, and which API sent it.
+    :param channel: makes the queries. The worker threads call it, several at once, so it must be safe to share.
+    :param progress: the pending messages and the counts. It has no lock: while a round runs, only the asking thread
+        may touch it.
+    """
 
     campaign: WatchedCampaign
     channel: StatusChannel
@@ -44,13 +64,13 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class RoundReport:
     """
-    What one round did.
+    The result of one round.
 
-    :param asked: messages asked for.
-    :param unanswered: of these, how many the gateway gave no usable answer for; they stay pending.
-    :param stopped: the gate closed before every pending message was asked for.
-    :param whole: the round began with the first pending message, not where the last one was cut short.
-    :param error: why the last unanswered one was not answered, or why the receipts could not be read.
+    :param asked: messages asked for; those whose query was cut short do not count.
+    :param unanswered: of these, how many got no usable response; they stay pending.
+    :param stopped: the round was cut short before every pending message was asked for.
+    :param whole: the round began with the first pending message, not where an earlier one was cut short.
+    :param error: the error of the last message without a usable response, or why the receipts could not be read.
     """
 
     asked: int
@@ -61,21 +81,24 @@ class RoundReport:
 
     @property
     def failed(self) -> bool:
-        """Nothing was learned, because nothing worked."""
+        """Whether nothing was learned because no query got a usable response, or the receipts could not be read."""
         return self.error is not None and self.asked == self.unanswered
 
 
 class DeliveryPoller:
     """
-    Asks for the fate of messages until each has one.
+    Ask for the messages of one or several campaigns, round after round, until none is pending.
 
-    Only free read calls are made. A message the gateway gives no usable answer for stays pending and is
-    asked for again in the next round. Must be used by one thread at a time.
+    Only free read calls are made. A message without a usable response stays pending and is asked for again in the
+    next round.
 
-    :param parts: the campaigns and their channels; the pace is shared by all.
+    Threads: one thread at a time may use a poller, and nothing of it may be read or called while another thread is
+    inside :meth:`round`. The worker threads of a round end before :meth:`round` returns or raises.
+
+    :param parts: the campaigns and their channels; all share one rate limit.
     :param open_receipts: opens a receipts path for reading in binary; called once per round and file.
-    :param gate: every query of the channels passes it; it keeps the pace.
-    :param cursor: where a round goes on that an earlier process cut short.
+    :param gate: the query limiter that the channels' client was made with, so that every query passes it.
+    :param cursor: where the first round goes on, when an earlier process cut one short.
     """
 
     def __init__(
@@ -86,35 +109,45 @@ class DeliveryPoller:
         gate: QueryLimiter,
         cursor: Cursor = TOP,
     ) -> None:
+        # Never replaced. The worker threads enter it through the client; it has its own locks.
         self.gate = gate
+        # Asking thread only: round() writes it, and known() of the watch reads it between two rounds.
         self.cursor = cursor
+        # The tuple never changes. Which thread may touch what in a part: see Part.
         self._parts = tuple(parts)
+        # Never replaced; called by the asking thread only.
         self._open_receipts = open_receipts
 
     @property
     def tally(self) -> Tally:
-        """The counts over all campaigns."""
+        """The sum of the counts of all campaigns."""
         return total(part.progress.tally for part in self._parts)
 
     @property
     def progress(self) -> list[DeliveryState]:
-        """What is known, one for each campaign."""
+        """The delivery states, one for each campaign."""
         return [part.progress for part in self._parts]
 
     def round(self, *, should_stop: Callable[[], bool] = lambda: False) -> RoundReport:
         """
         Ask once for every pending message, or for the rest of them when the last round was cut short.
 
-        :param should_stop: looked at before each query; the queries already made are still awaited.
-        :raises CampaignDoomedError: the credentials or permissions are wrong, for every other message as
-            well.
-        :raises AliyunSmsError: the receipts are not what they should be.
+        Takes about ``pending / max_qps`` seconds and at least one query for each message. A storage that fails while
+        the receipts are read ends the round, and the report says so.
+
+        :param should_stop: asked before each query, by a worker thread, one thread at a time; it must return at once.
+            Queries already under way are still awaited.
+        :raises CampaignDoomedError: the credentials or permissions are wrong, for every other message as well.
+        :raises AliyunSmsError: the receipts file is missing or damaged.
         """
+        # Before the first query: a worker thread asks it before each one, and would otherwise ask the last one.
         self.gate.listen(should_stop)
         one_round = _Round(workers=self.gate.limits.max_concurrency)
+        # Reset before anything can fail: after an error the next round begins with the first pending message.
         start, self.cursor = self.cursor, TOP
         try:
             self._ask_all(one_round, start=start)
+            # Only when every result is noted are the report and the new cursor complete.
             one_round.collect(limit=0)
         except AliyunSmsError:
             raise
@@ -122,17 +155,23 @@ class DeliveryPoller:
             log.warning("The receipts could not be read in this round: %s", type(error).__name__)
             return one_round.report(error=error)
         finally:
+            # Waits for the worker threads, however the round ends. Left running, they would make queries that the
+            # caller's checkpoint and max_calls do not count, and obey the should_stop of the next round.
             one_round.close()
         self.cursor = one_round.cut_at or TOP
         return one_round.report(whole=start == TOP)
 
     def _ask_all(self, one_round: _Round, *, start: Cursor) -> None:
         for index, part in enumerate(self._parts[start[0] :], start=start[0]):
+            # Closed here, in the asking thread: the generator holds the receipts file open and reads the delivery
+            # state that this thread changes.
             with closing(self._questions(part)) as questions:
                 for position, message in questions:
                     at = (index, position)
                     if at < start:
+                        # Asked for in the round that was cut short here.
                         continue
+                    # Looked at before each query: ask() notes results, and one of them may be the reason to end.
                     if one_round.unanswered_in_a_row >= GIVE_UP_AFTER or one_round.cut_at is not None:
                         return
                     one_round.ask(at=at, part=part, message=message)
@@ -144,10 +183,17 @@ class DeliveryPoller:
 
 
 class _Round:
-    """The questions in flight; answers are noted by the thread that asks, so that nothing needs a lock."""
+    """
+    Run the queries of one round in worker threads, and note their results in the asking thread.
+
+    The worker threads run ``channel.status`` and nothing else: a result comes back through its future. Every method
+    here is called by the asking thread, which alone touches the fields and the delivery states, so none needs a lock.
+    """
 
     def __init__(self, *, workers: int) -> None:
+        # The pool locks itself. Asking thread: submits and shuts it down; worker threads: belong to it.
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="aliyun-sms-delivery")
+        # From here on asking thread only.
         self._limit = workers * 2
         self._flying: dict[Future[Delivery], tuple[Cursor, Part]] = {}
         self._asked = 0
@@ -157,27 +203,34 @@ class _Round:
         self._error: Exception | None = None
 
     def ask(self, *, at: Cursor, part: Part, message: Tracked) -> None:
-        """Start one question, after waiting until few enough are in flight."""
+        """Start one query, then wait until fewer than two for each worker thread are open."""
         self._flying[self._pool.submit(part.channel.status, message=message)] = (at, part)
+        # After every query: without this bound all pending messages would be read and queued at once, and a request
+        # to stop, which shows only in the results, would be noticed at the end.
         self.collect(limit=self._limit - 1)
 
     def collect(self, *, limit: int) -> None:
-        """Note answers until at most ``limit`` questions are in flight."""
+        """Note results until at most ``limit`` queries are open."""
         while len(self._flying) > limit:
             done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
             for future in done:
+                # Removed before it is noted: _note may raise, and no result may be noted twice.
                 at, part = self._flying.pop(future)
                 self._note(future=future, at=at, part=part)
 
     def _note(self, *, future: Future[Delivery], at: Cursor, part: Part) -> None:
         try:
+            # The one line that changes a delivery state during a round. In the asking thread, because the receipts
+            # generator reads the same state there to skip what is settled; in a worker thread both would race.
             part.progress.settle(position=at[1], delivery=future.result())
         except CancelledError:
-            # The gate closed before the question had its answer. Nothing is missed by going on from the first of
-            # them: those behind it that were answered are settled, or asked once more.
+            # The limiter stopped before this message had its result. Queries end in any order, so the smallest
+            # position is kept: with a later one, the next round would miss a message. Those behind it that have a
+            # result are settled and skipped, or still pending and asked for once more.
             self.cut_at = min(at, self.cut_at or at)
             return
         except CampaignDoomedError:
+            # Before ApiError, its base class: this one ends the watch instead of leaving one message pending.
             raise
         except ApiError as error:
             self._unanswered += 1
@@ -188,7 +241,12 @@ class _Round:
         self._asked += 1
 
     def report(self, *, whole: bool = False, error: Exception | None = None) -> RoundReport:
-        """Sum the round up; unreadable receipts count as if nothing had been answered."""
+        """
+        Return the report of this round; the asking thread calls it when no query is open any more.
+
+        :param whole: the round began with the first pending message.
+        :param error: why the receipts could not be read; the round then counts as failed, whatever was learned.
+        """
         if error is not None:
             return RoundReport(asked=self._asked, unanswered=self._asked, error=error)
         return RoundReport(
@@ -200,7 +258,7 @@ class _Round:
         )
 
     def close(self) -> None:
-        """Drop what has not started; what has ends with its own timeout."""
+        """Drop the queries that have not started, and wait for the others, which end with their own timeouts."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -208,14 +266,14 @@ def next_wait(*, elapsed: float, interval: float, longest: float, remaining: flo
     """
     Return the seconds until the next round.
 
-    The wait grows with the age of the campaign, which makes it exponential, and depends on nothing else, so
-    that every process and mode comes to the same one. It never goes beyond the deadline, where the last
-    round begins.
+    The wait is a fixed share of the campaign's age, so that the waits grow exponentially. It depends on nothing else:
+    every process and every mode of the sensor waits equally long. A wait never reaches beyond a deadline that is
+    still ahead, so that the last round begins at the deadline.
 
-    :param elapsed: since sending ended.
-    :param interval: the shortest wait.
-    :param longest: the longest wait.
-    :param remaining: until the deadline.
+    :param elapsed: seconds since sending ended.
+    :param interval: the shortest wait, seconds.
+    :param longest: the longest wait, seconds.
+    :param remaining: seconds until the deadline; zero or less once it has passed.
     """
     wanted = min(max(interval, elapsed * GROWTH), max(interval, longest))
     return min(wanted, remaining) if remaining > 0 else wanted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask some instead of all: who is asked, and what that says about the others."""
+"""Draw a random sample of the accepted messages, and estimate the delivered share of all from it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.delivery.state import DeliveryState
 
 Z = 1.959963984540054
-"""Standard deviations either side that hold 95 percent."""
+"""Standard deviations on either side of the mean that hold 95 percent of a normal distribution."""
 
 DIGITS = 6
-"""Decimal places of what is shown."""
+"""Decimal places of the shares in the XCom."""
 
 
 class Interval(NamedTuple):
@@ -31,12 +31,14 @@ class Interval(NamedTuple):
 
 def wilson(*, hits: int, asked: int) -> Interval:
     """
-    Return Wilson's score interval for a share, which keeps its promise near 0 and 1 and for small samples too.
+    Return Wilson's 95 percent score interval for a share, which holds near 0 and 1 and for small samples too.
 
-    That a sample is drawn from a finite campaign makes it more certain than this says: the interval errs on the
-    wide side.
+    A sample of a finite campaign is more certain than this formula assumes, so the interval is a little too wide.
 
     https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval#Wilson_score_interval
+
+    :param hits: messages of the sample that count, such as the delivered ones.
+    :param asked: size of the sample; 0 gives the interval from 0 to 1.
     """
     if not asked:
         return Interval(0.0, 1.0)
@@ -49,7 +51,11 @@ def wilson(*, hits: int, asked: int) -> Interval:
 
 
 def population(*, campaigns: Sequence[WatchedCampaign], sample_size: int | None) -> int | None:
-    """Return how many messages a sample stands for, None when everyone is asked."""
+    """
+    Return the number of accepted messages that a sample stands for, or None when all of them are asked for.
+
+    :param sample_size: messages asked for instead of all, None for all.
+    """
     accepted = sum(each.accepted for each in campaigns)
     return accepted if sample_size is not None and sample_size < accepted else None
 
@@ -58,18 +64,20 @@ def draw(
     *, campaigns: Sequence[WatchedCampaign], everyone: Sequence[DeliveryState], sample_size: int | None
 ) -> list[DeliveryState]:
     """
-    Keep a uniformly random sample of all accepted messages and forget the others.
+    Return delivery states in which a uniformly random sample of all accepted messages is pending, and no other.
 
-    Depends on the campaigns alone: every try and every process draws the same sample.
+    The sample depends on the campaigns and its size alone: every try and every process draws the same one.
 
-    :param campaigns: those with accepted messages.
-    :param everyone: for each of them a progress in which all accepted messages are pending.
-    :param sample_size: over all campaigns together; everyone is kept when there are no more than that.
+    :param campaigns: the campaigns with accepted messages.
+    :param everyone: for each of them a delivery state in which all accepted messages are pending.
+    :param sample_size: messages of all campaigns together; all are kept when there are no more than that.
+    :returns: one delivery state for each campaign, in the same order.
     """
     if sample_size is None or population(campaigns=campaigns, sample_size=sample_size) is None:
         return list(everyone)
     total = sum(each.accepted for each in campaigns)
-    # no secret depends on it, and it has to be repeatable
+    # Seeded by the campaigns alone: with any other seed a retry, or a process that lost the progress, would ask for
+    # other messages and judge by another sample. No secret depends on the numbers.
     chance = random.Random(_seed(campaigns))  # noqa: S311 - see above
     chosen = sorted(chance.sample(range(total), sample_size))
     kept, before = [], 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known about the messages of one campaign: a bit for every pending one, and the counts."""
+"""Keep what is known about the messages of one campaign: one bit for each pending message, and the counts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 class DeliveryState:
     """
-    The pending messages of one campaign by the position of their receipt, and the counts of the others.
+    The pending messages of one campaign, by the position of their receipts, and the counts of the others.
 
-    A million messages take 125 KB. Holds neither numbers nor ids, so that it may be kept anywhere.
+    A million messages take 125 KB. Holds neither phone numbers nor ids, so that it may be stored anywhere. Not
+    thread-safe: in a round only the thread that calls
+    :meth:`~airflow_provider_aliyunsms.delivery.polling.DeliveryPoller.round` may touch it.
     """
 
     __slots__ = ("_bits", "_delivered", "_errors", "_failed", "_pending")
 
     def __init__(self) -> None:
+        # Invariant: _pending is the number of bits that are set, and every message expected so far is in exactly one
+        # of _pending, _delivered and _failed. The counts are wrong for good when a line changes one of them alone.
         self._bits = bytearray()
         self._pending = 0
         self._delivered = 0
@@ -33,7 +37,7 @@ class DeliveryState:
         self._errors: Counter[str] = Counter()
 
     def expect(self, position: int) -> None:
-        """Add a message that nobody has asked for yet."""
+        """Add the message at a position as pending; one that is pending already is not counted again."""
         byte, bit = divmod(position, 8)
         if byte >= len(self._bits):
             self._bits.extend(bytes(byte + 1 - len(self._bits)))
@@ -42,12 +46,17 @@ class DeliveryState:
             self._pending += 1
 
     def is_pending(self, position: int) -> bool:
-        """Return whether the message at this position is still without a fate."""
+        """Return True when the message at this position is pending."""
         byte, bit = divmod(position, 8)
         return byte < len(self._bits) and bool(self._bits[byte] >> bit & 1)
 
     def settle(self, *, position: int, delivery: Delivery) -> None:
-        """Note the fate of a pending message; one that has a fate already, or none yet, changes nothing."""
+        """
+        Count a pending message as delivered or failed.
+
+        A delivery that is still pending changes nothing, and so does a message that is not pending any more.
+        """
+        # Before the counts are changed: a message that is settled already must not be counted twice.
         if delivery.fate is Fate.PENDING or not self.is_pending(position):
             return
         byte, bit = divmod(position, 8)
@@ -61,9 +70,9 @@ class DeliveryState:
 
     def only(self, *, ranks: Sequence[int]) -> DeliveryState:
         """
-        Return a progress in which only some of the pending messages are expected.
+        Return a new delivery state in which only some of the pending messages are pending; its other counts are 0.
 
-        :param ranks: which of the pending ones, counted from 0 in the order of their receipts; ascending.
+        :param ranks: which of the pending messages, counted from 0 in the order of their receipts; ascending.
         """
         chosen = DeliveryState()
         wanted = iter(ranks)
@@ -79,13 +88,13 @@ class DeliveryState:
 
     @property
     def tally(self) -> Tally:
-        """The counts as they are now."""
+        """The counts at this moment, as a copy that does not change later."""
         return Tally(
             delivered=self._delivered, failed=self._failed, pending=self._pending, errors=dict(self._errors)
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return a compact form that :meth:`from_json` reads in any other process."""
+        """Return a compact JSON form that :meth:`from_json` can read in any other process."""
         packed = base64.b64encode(zlib.compress(bytes(self._bits).rstrip(b"\0"), 9)).decode()
         return {
             "bits": packed,
@@ -97,9 +106,9 @@ class DeliveryState:
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> DeliveryState:
         """
-        Read what :meth:`to_json` wrote.
+        Return the delivery state that :meth:`to_json` wrote.
 
-        :raises ValueError: it is something else.
+        :raises ValueError: ``kept`` is damaged or something else.
         """
         progress = cls()
         try:
@@ -117,7 +126,10 @@ class Tally:
     """
     The counts of one or several campaigns.
 
-    :param errors: the carriers' codes of the failed messages; the counts add up to ``failed``.
+    :param delivered: messages the carrier delivered.
+    :param failed: messages the carrier could not deliver.
+    :param pending: messages without a final receipt so far.
+    :param errors: the carriers' codes of the failed messages and their counts, which add up to ``failed``.
     """
 
     delivered: int = 0
@@ -127,17 +139,17 @@ class Tally:
 
     @property
     def accepted(self) -> int:
-        """Every accepted message is in exactly one of the three counts."""
+        """The number of accepted messages: each is in exactly one of the three counts."""
         return self.delivered + self.failed + self.pending
 
 
 def ranked(tally: Tally) -> list[tuple[str, int]]:
-    """Return the codes and their counts, the most frequent first."""
+    """Return the error codes and their counts, the most frequent first."""
     return sorted(tally.errors.items(), key=lambda item: (-item[1], item[0]))
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
-    """Add up the counts of several campaigns."""
+    """Return the sum of the counts of several campaigns."""
     errors: Counter[str] = Counter()
     delivered = failed = pending = 0
     for tally in tallies:

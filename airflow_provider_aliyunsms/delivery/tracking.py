@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From receipts to questions: which messages can be asked for, and with what."""
+"""Read the receipts of a campaign, and turn them into what is needed to ask for each message."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.products import CHINA
 
 OpenReceipts = Callable[[str], AbstractContextManager[IO[bytes]]]
+"""Opens a receipts path or URI for reading in binary."""
 
 
 def scan(*, campaign: WatchedCampaign, open_receipts: OpenReceipts) -> DeliveryState:
     """
-    Read all receipts once and return a progress in which every accepted message is pending.
+    Read all receipts once, and return a delivery state in which every accepted message is pending.
 
-    :raises ConfigurationError: the receipts are not those of this campaign.
-    :raises AudienceError: naming a line that is no receipt, never its content.
+    :raises ConfigurationError: the number of accepted receipts is not that of the campaign.
+    :raises AudienceError: a row is not a receipt; the text names the row, never its content.
     """
     progress = DeliveryState()
     with _receipts(campaign=campaign, open_receipts=open_receipts, wanted=lambda _: True) as receipts:
@@ -43,10 +44,14 @@ def pending_messages(
     *, campaign: WatchedCampaign, progress: DeliveryState, open_receipts: OpenReceipts
 ) -> Generator[tuple[int, Tracked], None, None]:
     """
-    Yield position and question of every pending message that can be asked for, in flat memory.
+    Yield position and query data of every pending message that can be asked for, in the order of the receipts.
 
-    Receipts that lack what the question needs are passed over: nobody can ever learn their fate, so they
-    stay pending.
+    Reads the receipts as the caller advances, so memory use does not grow with the campaign. Receipts that lack what
+    the query needs are passed over: the API cannot be asked for them, so they stay pending.
+
+    :param progress: read while the generator runs; messages settled meanwhile are passed over. Only the thread that
+        changes it may run this generator.
+    :raises AudienceError: a row is not a receipt; the text names the row, never its content.
     """
     with _receipts(campaign=campaign, open_receipts=open_receipts, wanted=progress.is_pending) as receipts:
         for position, receipt in receipts:
@@ -56,7 +61,13 @@ def pending_messages(
 
 
 def as_tracked(*, receipt: Mapping[str, Any], api: str) -> Tracked | None:
-    """Return the question for one receipt: China goes by number and date, Globe by message id."""
+    """
+    Return what is needed to ask for the message of one receipt.
+
+    The China API is asked by phone number and date, the Globe API by message id.
+
+    :returns: None when the receipt lacks one of these.
+    """
     accepted_at = parse_time(receipt.get("time"))
     message_id = receipt.get("message_id")
     if api == CHINA.action:
@@ -80,7 +91,7 @@ def as_tracked(*, receipt: Mapping[str, Any], api: str) -> Tracked | None:
 def _receipts(
     *, campaign: WatchedCampaign, open_receipts: OpenReceipts, wanted: Callable[[int], bool]
 ) -> Iterator[Iterator[tuple[int, Mapping[str, Any]]]]:
-    """Give the wanted receipts; those of settled messages are not even parsed."""
+    """Open the receipts, and return an iterator over the wanted ones; the others in a file are not parsed."""
     if campaign.receipts is not None:
         yield ((at, receipt) for at, receipt in enumerate(campaign.receipts) if wanted(at))
         return

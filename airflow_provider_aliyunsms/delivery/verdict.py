@@ -2,22 +2,22 @@
 """
 Decide whether a campaign was delivered well enough, and when that is certain.
 
-The ratio is ``delivered / accepted``: what the gateway refused is the send task's verdict, not this one's.
-The rules, in this order:
+The ratio is ``delivered / accepted``. Recipients that the gateway refused do not count: the send task has already
+judged them. The rules, in this order:
 
-1. Nothing is pending: it ends. Reached, or no ratio asked for: success. Otherwise: too few.
-2. Even if every pending message were delivered, the ratio would be missed: it ends at once, too few.
+1. Nothing is pending: the watch ends. Success when the ratio is reached or none was set, otherwise too few.
+2. Even if every pending message were delivered, the ratio would be missed: the watch ends at once with too few.
 3. The ratio is reached and ``stop_when_reached`` is set: success.
-4. The deadline has passed: success when the ratio is reached, or none was asked for; otherwise: timed out.
-5. Otherwise it waits. That includes a ratio that is reached already: the counts shall be as final as the
-   deadline allows.
+4. The deadline has passed: success when the ratio is reached or none was set, otherwise timed out.
+5. Otherwise the watch waits, even when the ratio is already reached, so that the counts are as final as the deadline
+   allows.
 
-A campaign of which nothing was accepted has nothing to deliver and ends at once with success.
+A campaign without accepted messages has nothing to deliver and ends at once with success.
 
-With a sample, "reached" and "missed" mean the share within the sample where it ends anyway (1 and 4): the best guess
-there is, as often too high as too low. Where it would end early, the 95 percent confidence interval has to lie
-wholly on one side: its upper end, with every pending message delivered, below the ratio (2), or its lower end, with
-none of them delivered, not below it (3).
+With a sample, rules 1 and 4 compare the ratio with the share within the sample, which is the best estimate and as
+often too high as too low. The rules that end a watch early need the whole 95 percent confidence interval on one side
+of the ratio: its upper end, with every pending message counted as delivered, below the ratio (2), or its lower end,
+with no pending message counted as delivered, not below it (3).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from airflow_provider_aliyunsms.delivery.state import Tally, ranked
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, DeliveryError, DeliveryTimeoutError
 
 SHOWN_CODES = 5
-"""Codes named in an error text; the XCom has them all."""
+"""The largest number of error codes in an error text; the XCom holds all of them."""
 
 
 class Verdict(StrEnum):
-    """What the counts mean at this moment."""
+    """The meaning of the counts at one moment: wait, or end in one of four ways."""
 
     WAIT = "wait"
     SUCCESS = "success"
@@ -46,9 +46,9 @@ class Verdict(StrEnum):
 
 def check_ratio(ratio: float | None, *, stop_when_reached: bool = False) -> None:
     """
-    Refuse a ratio outside 0..1, and one that shall be reached but is not given.
+    Raise an error unless the ratio is None or a number from 0 to 1, and set if ``stop_when_reached`` needs it.
 
-    :raises ConfigurationError: most likely a percentage was given.
+    :raises ConfigurationError: it is anything else; most likely a percentage was given.
     """
     if ratio is None:
         if stop_when_reached:
@@ -64,7 +64,11 @@ def check_ratio(ratio: float | None, *, stop_when_reached: bool = False) -> None
 
 
 def needed(*, accepted: int, ratio: float | None) -> int:
-    """Return how many messages must be delivered; exact, where ``0.07 * 100`` would ask for eight."""
+    """
+    Return how many messages must be delivered to reach a ratio; 0 when there is none.
+
+    Computed with fractions: as a float, ``0.07 * 100`` is a little more than 7 and would be rounded up to 8.
+    """
     return 0 if ratio is None else math.ceil(Fraction(str(ratio)) * accepted)
 
 
@@ -77,11 +81,14 @@ def judge(
     estimated: bool = False,
 ) -> Verdict:
     """
-    Apply the rules at the top of this file.
+    Return the verdict on the counts, by the rules at the top of this module.
 
-    :param ratio: the smallest acceptable ``delivered / accepted``, None when any result will do.
-    :param expired: the deadline has passed, or nothing can change any more.
+    :param tally: the counts, of all campaigns together.
+    :param ratio: the smallest acceptable ``delivered / accepted``, None to accept any result.
+    :param expired: the deadline has passed, or the counts cannot change any more.
+    :param stop_when_reached: end with success as soon as the ratio is reached.
     :param estimated: the counts are those of a sample.
+    :returns: any verdict but ``OUT_OF_CALLS``, which only the watch itself can know.
     """
     if _hopeless(tally=tally, ratio=ratio, estimated=estimated):
         return Verdict.TOO_FEW
@@ -110,9 +117,11 @@ def _certain(*, tally: Tally, ratio: float | None, estimated: bool) -> bool:
 
 def describe_counts(*, tally: Tally, ratio: float | None, population: int | None = None) -> str:
     """
-    Say in one sentence what the counts are.
+    Return the counts as one sentence, for logs and error texts.
 
-    :param population: the accepted messages of which these are a sample, None when they are all.
+    :param ratio: the smallest acceptable ``delivered / accepted``, None to accept any result.
+    :param population: number of accepted messages when the tally counts only a sample of them, None when it counts
+        all.
     """
     of = f"{tally.accepted} accepted messages"
     if population is not None:
@@ -129,7 +138,13 @@ def describe_counts(*, tally: Tally, ratio: float | None, population: int | None
 def error_of(
     *, verdict: Verdict, tally: Tally, ratio: float | None, population: int | None = None
 ) -> DeliveryError | None:
-    """Return the error a verdict ends in, None for success."""
+    """
+    Return the error in which a verdict ends the task, with advice; None for success.
+
+    :param ratio: the smallest acceptable ``delivered / accepted``, None to accept any result.
+    :param population: number of accepted messages when the tally counts only a sample of them, None when it counts
+        all.
+    """
     text = describe_counts(tally=tally, ratio=ratio, population=population)
     if verdict is Verdict.TOO_FEW:
         reasons = ranked(tally)[:SHOWN_CODES]

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Look, judge, and say how long to wait: the one step that sensor and trigger repeat, each in its own way."""
+"""
+Watch the delivery of campaigns: make a round of queries, judge the counts, and compute the wait.
+
+Sensor and trigger repeat this one step, each with its own way of waiting.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +27,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_FAILED_ROUNDS = 10
-"""Rounds in a row in which nothing works before it is said; about twenty minutes with the default waits."""
+"""Failed rounds in a row after which the error is raised; about twenty minutes with the default waits."""
 
 LEG = 300.0
-"""Seconds of watching that may be lost with a worker or triggerer: then a checkpoint is saved."""
+"""
+Seconds of watching after which a checkpoint is saved.
+
+A worker or triggerer that dies loses no more than that.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class WatchPolicy:
     """
-    When to stop, and how often to look.
+    The rules of one watch: when to stop, and how often to ask.
 
-    :param min_delivered_ratio: see :mod:`airflow_provider_aliyunsms.delivery.verdict`.
-    :param stop_when_reached: the same.
+    :param min_delivered_ratio: 0..1, see :mod:`airflow_provider_aliyunsms.delivery.verdict`; None accepts any result.
+    :param stop_when_reached: end with success as soon as the ratio is reached.
     :param finished_at: when sending ended, seconds since the epoch; the waits grow from here.
-    :param deadline: seconds since the epoch.
+    :param deadline: when the watch ends at the latest, seconds since the epoch.
     :param interval: the shortest wait between two rounds, seconds.
     :param longest: the longest wait, seconds.
     :param max_failed_rounds: rounds in a row in which nothing works, before the last error is raised.
@@ -56,16 +64,19 @@ class WatchPolicy:
 
 class Watch:
     """
-    Looks at one or several campaigns until the verdict is final.
+    Ask for the messages of one or several campaigns until the verdict is final.
 
-    A round that has begun is finished even when the deadline passes meanwhile: the verdict at the deadline
-    always rests on an answer, or the lack of one, for every message. A round takes ``pending / max_qps``
-    seconds.
+    A round that has begun is finished even when the deadline passes meanwhile. The verdict at the deadline therefore
+    rests on a query for every pending message, unless queries failed. A round takes ``pending / max_qps`` seconds.
 
-    :param campaigns: what is looked at.
+    Threads: one thread at a time, without a lock. The sensor uses a watch in the task's thread. The trigger calls
+    :meth:`look` in a thread of its own and awaits it; its event loop touches the watch between two looks only. The
+    worker threads of a round touch nothing here.
+
+    :param campaigns: the campaigns to watch.
     :param poller: asks for the messages.
-    :param rules: when to stop.
-    :param known: what earlier processes learned; its progress is that of the poller.
+    :param rules: when to stop, and how often to ask.
+    :param known: what earlier processes learned; its progress must be the one the poller was made with.
     """
 
     def __init__(
@@ -76,27 +87,34 @@ class Watch:
         rules: WatchPolicy,
         known: Checkpoint | None = None,
     ) -> None:
+        # Never changed, so any thread may read them: campaigns, rules, next_at, _poller, _population.
         self.campaigns = tuple(campaigns)
         self.rules = rules
+        # Changed by look() in the thread that runs it; read by known() between two looks.
         self.failures = known.failures if known else 0
+        # When the first look is due, as the last process computed it; seconds since the epoch.
         self.next_at = known.next_at if known else 0.0
+        # Changed by look() in the thread that runs it; read by wait() between two looks.
         self.cut = False
+        # Its state changes inside look() only; see DeliveryPoller for its threads.
         self._poller = poller
         self._population = population(campaigns=self.campaigns, sample_size=rules.sample_size)
 
     @property
     def tally(self) -> Tally:
-        """The counts as they are now."""
+        """The sum of the counts of all campaigns; not to be read while :meth:`look` runs."""
         return self._poller.tally
 
     @property
     def is_counted(self) -> bool:
-        """Whether the calls are limited, so that their number must not be lost."""
+        """Whether the number of calls is limited, so that the next process must learn how many were made."""
         return self._poller.gate.limits.max_calls is not None
 
     def known(self, *, now: float) -> Checkpoint:
         """
-        Return what the next process needs to go on.
+        Return a checkpoint from which the next process can go on.
+
+        Only between two looks: counts, cursor and calls belong together then.
 
         :param now: the wall clock, seconds since the epoch.
         """
@@ -113,7 +131,7 @@ class Watch:
         )
 
     def ending(self, verdict: Verdict) -> DeliveryResult:
-        """Return the counts together with what they mean."""
+        """Return the result of the watch: a verdict, with the counts it rests on."""
         return DeliveryResult(
             verdict=verdict,
             campaign_id=ids_of(self.campaigns),
@@ -124,27 +142,38 @@ class Watch:
 
     def look(self, *, now: Callable[[], float], should_stop: Callable[[], bool] = lambda: False) -> Verdict:
         """
-        Make one round and judge.
+        Make one round of queries and return the verdict.
 
-        :param now: the wall clock, seconds since the epoch.
-        :param should_stop: ends the round early; an unfinished round never ends in "timed out".
+        Makes no query when the verdict is already final.
+
+        :param now: returns the wall clock, seconds since the epoch.
+        :param should_stop: ends the round early once it returns True; a round that was cut short is never judged as
+            timed out. It is asked by the worker threads, one at a time.
         :raises CampaignDoomedError: the credentials or permissions are wrong.
+        :raises AliyunSmsError: the receipts file is missing or damaged.
         :raises Exception: the last error, after too many failed rounds in a row.
         """
         if self._judge(expired=False) is not Verdict.WAIT:
             return self._judge(expired=False)
+        # Returns when its worker threads have ended. Nothing below needs a lock because of that.
         report = self._poller.round(should_stop=should_stop)
+        # Both before _count, which may raise: a checkpoint made after the error reads cut, and the log must hold the
+        # counts of the last round as well.
         self.cut = report.stopped
         self._log(report)
         self._count(report)
+        # Before the deadline is looked at: a round that max_calls cut short is also stopped, and would be repeated
+        # for ever without one query.
         if self._poller.gate.used_up:
             verdict = self._judge(expired=True)
             return Verdict.OUT_OF_CALLS if verdict is Verdict.TIMED_OUT else verdict
+        # Nothing is left that can be asked for: no further round can change the counts.
         hopeless = report.whole and not report.asked and report.error is None
+        # now() is called after the round, so that a round during which the deadline passed is the last one.
         return self._judge(expired=not report.stopped and (hopeless or now() >= self.rules.deadline))
 
     def wait(self, *, now: float) -> float:
-        """Return the seconds until the next look, none when the last one was cut short."""
+        """Return the seconds until the next look is due; zero when the last one was cut short."""
         if self.cut:
             return 0.0
         return next_wait(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook: an Airflow connection on one side, an API client on the other."""
+"""Make API calls through an Airflow connection, with the hook and its connection form."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ if TYPE_CHECKING:
 
 class AliyunSmsHook(BaseHook):
     """
-    Talks to Alibaba Cloud SMS through one Airflow connection of type ``aliyun_sms``.
+    Call the Alibaba Cloud SMS APIs through one Airflow connection of type ``aliyun_sms``.
 
     Making a hook costs nothing: the connection is fetched at the first use and kept. The fields of the
     connection:
 
     * **Login**: AccessKey ID.
     * **Password**: AccessKey secret.
-    * **Host**: endpoint override for both APIs, ``https://...``; plain ``http`` only to a loopback address.
+    * **Host**: an endpoint to use for both APIs, ``https://...``; plain ``http`` only to a loopback address.
       **Port**: used with the host if set.
     * **Extra**: ``region_id`` and ``globe_region_id`` choose the endpoints of the China and the Globe API;
-      ``sign_name`` and ``sender_id`` are defaults for recipients that bring none; ``connect_timeout`` and
+      ``sign_name`` and ``sender_id`` are defaults for recipients without their own; ``connect_timeout`` and
       ``read_timeout`` are seconds (5 and 10). Other names are ignored.
-    * **Extra, credentials**: ``credential_type`` says where they come from. ``access_key``: login and password,
-      with a ``security_token`` if there is one; ``sts``: the same, token required. Through the package
-      ``alibabacloud-credentials`` (extra ``credentials``), and renewed by it: ``ram_role_arn``,
-      ``oidc_role_arn`` (``role_arn``, ``role_session_name``, ``role_session_expiration``, ``policy``,
-      ``sts_endpoint``; the one with ``external_id``, the other with ``oidc_provider_arn`` and
-      ``oidc_token_file_path``), ``ecs_ram_role`` (``role_name``, ``disable_imds_v1``), ``credentials_uri``
-      (``credentials_uri``) and ``default`` (the package's chain).
+    * **Extra, credentials**: ``credential_type`` says where they come from. ``access_key``, the default: login and
+      password, with a ``security_token`` if there is one. ``sts``: the same, token required. The other types are
+      fetched and renewed by the package ``alibabacloud-credentials`` (extra ``credentials``). ``ram_role_arn`` and
+      ``oidc_role_arn`` read ``role_arn``, ``role_session_name``, ``role_session_expiration``, ``policy`` and
+      ``sts_endpoint``; the first also ``external_id``, the second also ``oidc_provider_arn`` and
+      ``oidc_token_file_path``. ``ecs_ram_role`` reads ``role_name`` and ``disable_imds_v1``, ``credentials_uri``
+      reads ``credentials_uri``, and ``default`` is the package's own chain.
 
-    A connection of type ``alibaba_cloud`` of the official provider works as well: its ``access_key_id`` and
+    A connection of type ``alibaba_cloud`` of Airflow's official provider works as well: its ``access_key_id`` and
     ``access_key_secret`` are read from the extra.
 
-    To send a campaign use the operators: they write down what they send, so that a retry does not send it
-    again. The methods here make one call each and remember nothing.
+    To send a campaign use the operators: they record what they send, so that a retry does not send it again. The
+    methods here record nothing.
 
     :param aliyun_sms_conn_id: the connection to use.
     """
@@ -76,33 +76,37 @@ class AliyunSmsHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Describe the standard fields of the connection form, for Airflow below 3.2."""
+        """Return the layout of the standard fields of the connection form, for Airflow below 3.2."""
         return field_behaviour()
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Make the extra fields of the connection form, for Airflow below 3.2."""
+        """Return the extra fields of the connection form, for Airflow below 3.2."""
         return form_widgets()
 
     @cached_property
     def connection(self) -> Connection:
         """
-        The connection, fetched once.
+        The Airflow connection; fetched at the first use and kept.
 
-        :raises AirflowNotFoundException: there is none of this id.
+        :raises AirflowNotFoundException: there is no connection of this id.
         """
         return self.get_connection(self.aliyun_sms_conn_id)
 
     @cached_property
     def settings(self) -> ConnectionSettings:
         """
-        The connection, read and checked; its secrets are masked in logs from here on.
+        The checked fields of the connection.
 
+        Read at the first use; from then on, the AccessKey secret and the token are masked in logs.
+
+        :raises CredentialsError: the AccessKey ID, the secret or the token is missing or malformed.
         :raises ConfigurationError: a field is wrong or missing.
         """
         settings = read_settings(self.connection)
         found = settings.credentials
         known = found if isinstance(found, Credentials) else found.access_key
+        # Before the settings are returned: from there on a secret could reach a log.
         if known is not None:
             _mask(known)
         return settings
@@ -119,13 +123,14 @@ class AliyunSmsHook(BaseHook):
 
     def get_conn(self) -> AliyunSmsClient:
         """
-        Give the API client, made once; it may be shared between threads.
+        Return the API client; made at the first call, kept, and safe to share between threads.
 
         Credentials that renew themselves are fetched once here, so that a wrong role is found before anything is
-        sent, and asked for again before every request.
+        sent. Later the provider is asked for them before every request.
 
         :raises ConfigurationError: a field of the connection is wrong or missing.
-        :raises CredentialsError: there are no credentials; refused ones are worth another try.
+        :raises CredentialsError: there are no usable credentials. After its subclass
+            :class:`~airflow_provider_aliyunsms.exceptions.CredentialsRefusedError` another try may succeed.
         :raises ConnectionNotMadeError: the credentials could not be fetched now.
         """
         return self._client
@@ -135,6 +140,8 @@ class AliyunSmsHook(BaseHook):
         settings = self.settings
         if isinstance(settings.credentials, Credentials):
             return client_for(settings)
+        # Announced to _mask in the thread that signs and before their first use, so that no renewed secret can reach
+        # a log unmasked.
         provider = announcing(provider_for(settings), on_new=_mask)
         try:
             provider()
@@ -152,19 +159,19 @@ class AliyunSmsHook(BaseHook):
         out_id: str | None = None,
     ) -> SendResponse:
         """
-        Send one text to a few phones in China, say an alert: one call, charged per message.
+        Send one text to 1 to 1000 phone numbers in China, such as an alert; one call, charged per message.
 
-        **Not idempotent**: a task that calls this and is retried sends, and pays, again. Set ``retries=0`` on
-        it, or use ``AliyunSendBatchSmsOperator``, which survives retries.
+        **Not idempotent**: a task that calls this and is retried sends, and pays, again. Set ``retries=0`` on it, or
+        use ``AliyunSendBatchSmsOperator``, whose retries do not send again.
         https://help.aliyun.com/document_detail/419273.html
 
         :param phone_numbers: 1 to 1000 numbers.
         :param template_code: such as ``SMS_152550005``.
-        :param sign_name: defaults to the connection's.
-        :param template_param: the template's variables.
-        :param out_id: a label of yours that comes back in look-ups and receipts.
-        :raises AmbiguousOutcomeError: it may or may not have been sent; look it up before trying again.
-        :raises NotSentError: certainly not sent; may be tried again after a wait.
+        :param sign_name: the SMS signature; None for the connection's default.
+        :param template_param: values of the template's variables.
+        :param out_id: a label of your own that look-ups and receipts return.
+        :raises AmbiguousOutcomeError: it may or may not have been sent; look it up before you send again.
+        :raises NotSentError: certainly not sent; may be sent again after a wait.
         :raises RequestRefusedError: certainly not sent; the request is wrong.
         :raises CampaignDoomedError: certainly not sent; signature, template, balance or account is at fault.
         :raises ConfigurationError: there is no signature here and none in the connection.
@@ -193,17 +200,18 @@ class AliyunSmsHook(BaseHook):
         biz_id: str | None = None,
     ) -> SendDetailsPage:
         """
-        Look up what became of the messages to one phone in China on one day; free, and safe to repeat.
+        Look up the delivery of the messages to one phone number in China on one day; free, and safe to repeat.
 
-        Records appear some time after sending: an empty page proves nothing.
+        Failed attempts are repeated a few times. Records appear some time after sending, so an empty page proves
+        nothing.
         https://help.aliyun.com/document_detail/419277.html
 
-        :param phone_number: one number.
+        :param phone_number: one phone number.
         :param send_date: the day in China, as ``yyyyMMdd``; at most 30 days back.
-        :param page_size: 1 to 50.
+        :param page_size: records on a page, 1 to 50.
         :param current_page: counted from 1.
-        :param biz_id: only the messages of this send.
-        :raises ApiError: no answer even after a few attempts, or a refusal.
+        :param biz_id: only the messages of the send with this id.
+        :raises ApiError: no usable response even after a few attempts, or a refusal.
         """
         return self.get_conn().query_send_details(
             phone_number=phone_number,
@@ -215,21 +223,23 @@ class AliyunSmsHook(BaseHook):
 
     def query_message(self, *, message_id: str) -> MessageStatus:
         """
-        Look up what became of one message of the Globe API; free, and safe to repeat.
+        Look up the delivery of one message of the Globe API; free, and safe to repeat.
 
-        A status of None means that there is no record, or none yet.
+        Failed attempts are repeated a few times. A status of None means that there is no record, or none yet.
         https://www.alibabacloud.com/help/en/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
 
-        :param message_id: as ``BatchSendMessageToGlobe`` answered it.
-        :raises ApiError: no answer even after a few attempts, or a refusal.
+        :param message_id: an id from the response to ``BatchSendMessageToGlobe``.
+        :raises ApiError: no usable response even after a few attempts, or a refusal.
         """
         return self.get_conn().query_message(message_id=message_id)
 
     def test_connection(self) -> tuple[bool, str]:
         """
-        Ask the China API for one signature: sends nothing, costs nothing, shows no secret.
+        Test the connection by asking the China API for one signature; sends nothing, costs nothing, shows no secret.
 
         Credentials that are valid but may not list signatures count as a success, and the text says so.
+
+        :returns: whether the test succeeded, and a text to show. No error is raised.
         """
         verdict = self._verdict()
         return verdict.ok, str(redact(verdict.message))
@@ -241,7 +251,7 @@ class AliyunSmsHook(BaseHook):
             return explain_configuration(error)
         except AirflowNotFoundException:
             return ConnectionTest(ok=False, message=f"There is no connection {self.aliyun_sms_conn_id!r}.")
-        except Exception as error:  # noqa: BLE001 - Airflow would show the text of it, unmasked
+        except Exception as error:  # noqa: BLE001 - Airflow would show its text without masking
             return ConnectionTest(
                 ok=False,
                 message=f"The test itself failed ({type(error).__name__}). Please report it as a bug.",
@@ -255,15 +265,15 @@ def _mask(credentials: Credentials) -> None:
 
 
 def field_behaviour() -> dict[str, Any]:
-    """Describe the standard fields: hidden ones, labels, placeholders."""
+    """Return the hidden fields, labels and placeholders of the standard fields of the connection form."""
     behaviour: dict[str, Any] = _connection_type()["ui-field-behaviour"]
     return {name.replace("-", "_"): value for name, value in behaviour.items()}
 
 
 def form_widgets() -> dict[str, Any]:
-    """Make the wtforms fields of the extra; wtforms is there wherever this is called."""
-    # Not at the top: Airflow 3.2 and later has no wtforms, and 3.0 and 3.1 put stand-ins in its place for the
-    # time of this call. Those know these three classes and these three arguments only.
+    """Return the wtforms fields of the extra; Airflow calls this only where it has wtforms or replaces it."""
+    # Imported here and not at the top: Airflow 3.2 and later has no wtforms, and 3.0 and 3.1 replace it by stand-ins
+    # while this runs. The stand-ins have only these three classes and these three arguments.
     from wtforms import IntegerField, PasswordField, StringField
 
     fields: dict[str, Any] = {}

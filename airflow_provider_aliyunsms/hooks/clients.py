@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From settings to a client: the one builder behind the hook and the trigger, so that they cannot drift."""
+"""
+Make API clients from the settings of a connection.
+
+Hook, trigger, notifier and connection test all use this module, so that they treat a connection alike.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from airflow_provider_aliyunsms.api.transport import Transport
 from airflow_provider_aliyunsms.api.vendor_credentials import VendorCredentials
 
 MAX_CONNECTIONS = 64
-"""As many as an operator may have calls in flight."""
+"""Connections that a client keeps: as many as an operator may have calls in flight."""
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.credentials import CredentialsProvider
@@ -29,11 +33,11 @@ def client_for(
     read_retries: ReadRetries | None = None,
 ) -> AliyunSmsClient:
     """
-    Make a client from settings.
+    Return an API client for the settings of a connection; makes no network call.
 
-    :param credentials: used instead of what the settings say.
-    :param transport: used instead of a new one.
-    :param read_retries: how read calls are repeated, if not as usual.
+    :param credentials: the provider to use instead of the one the settings ask for.
+    :param transport: the connection pool to use instead of a new one.
+    :param read_retries: how read calls are repeated; None for the default.
     :raises ConfigurationError: an endpoint or a region is malformed.
     :raises CredentialsError: the package for this kind of credentials is missing.
     """
@@ -48,9 +52,9 @@ def client_for(
 
 def provider_for(settings: ConnectionSettings) -> CredentialsProvider:
     """
-    Make what is asked before every signature; no network.
+    Return the provider that is asked for credentials before every signature; makes no network call.
 
-    :raises CredentialsError: the package for this kind of credentials is missing, or a field of it is.
+    :raises CredentialsError: the package for this kind of credentials is missing, or a field that it needs.
     """
     if isinstance(settings.credentials, Credentials):
         return static_credentials(settings.credentials)
@@ -59,7 +63,7 @@ def provider_for(settings: ConnectionSettings) -> CredentialsProvider:
 
 def china_endpoint_for(settings: ConnectionSettings) -> Endpoint:
     """
-    Choose the endpoint of the China API.
+    Return the endpoint of the China API.
 
     :raises ConfigurationError: the endpoint or the region is malformed.
     """
@@ -67,7 +71,7 @@ def china_endpoint_for(settings: ConnectionSettings) -> Endpoint:
 
 
 def transport_for(settings: ConnectionSettings) -> Transport:
-    """Make the connection pool a client sends through."""
+    """Return a new connection pool with the timeouts of the settings; opens no connection yet."""
     return Transport(
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What the "Test" button of a connection says.
+Test a connection with one free API call, and put the result into words for Airflow's "Test" button.
 
-Airflow shows the text as it is, without masking, so every text here is our own: an error's is never used,
-the AccessKey ID is masked, and a code of the API is shown only if it looks like one.
+Airflow shows the text as it is, without masking. So every text is written in this package: the text of the API or of
+a library is never used, the AccessKey ID is masked, and a code or request id of the API is shown only if it looks
+like one.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionTest(NamedTuple):
-    """The answer of a connection test, as Airflow wants it."""
+    """The result of a connection test, as Airflow expects it: success, and a text to show."""
 
     ok: bool
     message: str
@@ -83,8 +84,12 @@ _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}")
 
 def run_connection_test(settings: ConnectionSettings) -> ConnectionTest:
     """
-    Ask the China API for one signature: one attempt that costs nothing, sends nothing and changes nothing.
+    Test a connection by asking the China API for one signature.
 
+    Makes one attempt; it costs nothing, sends nothing and changes nothing. When the gateway refuses the request's
+    date, a second request finds out how far this machine's clock is off.
+
+    :returns: a failure as well, with its reason; the API's errors are not raised.
     :raises ConfigurationError: an endpoint or a region is malformed, or the credentials' package is missing.
     """
     endpoint = china_endpoint_for(settings)
@@ -92,7 +97,7 @@ def run_connection_test(settings: ConnectionSettings) -> ConnectionTest:
     try:
         key_id = provider().access_key_id
     except ApiError as error:
-        # Its text is our own: the package's is never passed on.
+        # Safe to show: the text is written in this package, and that of the credentials package is never passed on.
         return ConnectionTest(ok=False, message=str(error))
     transport = transport_for(settings)
     client = client_for(
@@ -115,7 +120,13 @@ def run_connection_test(settings: ConnectionSettings) -> ConnectionTest:
 
 
 def describe_failure(error: ApiError, *, key_id: str, endpoint: Endpoint) -> ConnectionTest:
-    """Say what a failed test means for the connection, in words of our own."""
+    """
+    Return the test result for an error of the API, with what to do about it.
+
+    Credentials that are valid but may not list signatures count as a success.
+
+    :param key_id: the AccessKey ID, which is shown masked.
+    """
     if isinstance(error, ConnectionNotMadeError):
         why = _UNREACHABLE.get(
             error.code or "", "no connection could be made. Check the host and the network."
@@ -143,12 +154,18 @@ def describe_failure(error: ApiError, *, key_id: str, endpoint: Endpoint) -> Con
 
 
 def explain_configuration(error: ConfigurationError) -> ConnectionTest:
-    """Repeat what is wrong with the fields; these errors never hold a value."""
+    """Return the test result for a wrong field; the text of such an error never holds a field's value."""
     return ConnectionTest(ok=False, message=str(error))
 
 
 def clock_note(*, transport: Transport, endpoint: Endpoint) -> str:
-    """Tell how far this machine's clock is off, by the Date header of any answer; empty when that fails."""
+    """
+    Return a sentence on how far this machine's clock is off, by the Date header of any response of the gateway.
+
+    Sends one unsigned request, which the gateway refuses.
+
+    :returns: an empty text when there is no response or no such header.
+    """
     try:
         response = transport.send(SignedRequest(url=endpoint.url, headers={}, body=b""))
         theirs = parsedate_to_datetime(response.headers.get("Date", ""))
@@ -161,7 +178,7 @@ def clock_note(*, transport: Transport, endpoint: Endpoint) -> str:
 
 
 def mask(key_id: str) -> str:
-    """Show enough of an AccessKey ID to tell it from others, and not the rest."""
+    """Return the first four characters of an AccessKey ID and hide the rest; of a short one, hide everything."""
     return f"{key_id[:4]}****" if len(key_id) > 8 else "****"
 
 

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put a delivery watch together: receipts from any storage, channels from a client. For sensor and trigger."""
+"""
+Build a delivery watch for sensor and trigger.
+
+The delivery layer knows neither Airflow nor HTTP. Here it gets its receipts from Airflow's storages, and its channels
+from an API client.
+"""
 
 from __future__ import annotations
 
@@ -29,17 +34,21 @@ if TYPE_CHECKING:
 
 
 CLOCK_SKEW = 0.1
-"""Seconds by which the clocks of two processes may differ."""
+"""Seconds by which the clocks of two machines are assumed to differ at most."""
 
 READ_ATTEMPTS = 2
-"""A question that fails is asked again in the next round anyway; more attempts would only make an outage slow."""
+"""
+Attempts of one query.
+
+A query that fails is repeated in the next round anyway; more attempts would only prolong a round during an outage.
+"""
 
 
 def status_client(connection: Connection, *, gate: QueryLimiter) -> AliyunSmsClient:
     """
-    Make a client for read calls; no network.
+    Return an API client whose read calls pass a query limiter; makes no network call.
 
-    :param gate: every query passes it.
+    :param gate: the query limiter; every attempt enters it, so that retries count as well.
     :raises ConfigurationError: a field of the connection is wrong or missing.
     """
     from airflow_provider_aliyunsms.api.retrying import ReadRetries
@@ -59,13 +68,20 @@ def make_watch(
     known: Checkpoint | None = None,
 ) -> Watch:
     """
-    Build what sensor and trigger look through; reads the receipts unless progress is handed over.
+    Return the watch with which sensor and trigger ask for the messages of campaigns.
 
-    :param client: makes the client, whose queries must pass the gate; not called when nothing was accepted, so that
-        no connection is needed.
-    :param known: what earlier processes learned.
+    Reads all receipts once, unless ``known`` brings the progress. Makes no query.
+
+    :param campaigns: the campaigns to watch; those without accepted messages are not asked for.
+    :param rules: when to stop, and how often to ask.
+    :param limits: the limits for the queries of all campaigns together.
+    :param client: makes the client, all of whose queries must pass the limiter it is given. Not called when no
+        message was accepted, so that no connection is needed then.
+    :param known: what earlier processes learned, None for nothing.
     :raises ConfigurationError: the receipts cannot be found, or are not those of the campaign.
+    :raises AudienceError: the receipts are damaged.
     """
+    # One limiter for all campaigns and threads: with one for each, together they would exceed max_qps and max_calls.
     gate = make_gate(limits=limits, known=known)
     asked = [each for each in campaigns if each.accepted]
     parts: list[Part] = []
@@ -81,9 +97,10 @@ def make_watch(
 
 
 def make_gate(*, limits: QueryLimits, known: Checkpoint | None) -> QueryLimiter:
-    """Make the gate; the calls an earlier process made a moment ago still count towards the pace."""
+    """Return a query limiter; the queries that an earlier process made a moment ago count towards its limits."""
     if known is None:
         return QueryLimiter(limits=limits)
+    # The skew makes them count a little longer rather than too short.
     age = max(0.0, time.time() - known.noted_at - CLOCK_SKEW)
     return QueryLimiter(limits=limits, calls=known.calls, recent=known.recent, recent_age=age)
 
@@ -98,7 +115,7 @@ def _progress(
 
 
 def status_channel(*, api: str, client: AliyunSmsClient) -> StatusChannel:
-    """Return the channel that knows the fates of one API's messages."""
+    """Return the channel that asks for the messages of one API; ``api`` is the ``action`` of a product."""
     from airflow_provider_aliyunsms.campaign.channels import ChinaChannel, GlobeChannel
 
     return ChinaChannel(client=client) if api == CHINA.action else GlobeChannel(client=client)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What a connection says, checked field by field.
+Read an Airflow connection and check it field by field.
 
-Only fields named here are read: whoever may edit a connection must not be able to set options that the
-author of the DAG did not ask for.
+Only the fields named here are read: a user who may edit connections must not be able to set options that the author
+of the DAG did not ask for.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_TIMEOUT: Final = 300.0
+"""Seconds; the longest timeout a connection may set."""
+
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def read_extra(connection: Connection) -> dict[str, Any]:
     """
-    Read the whole extra.
+    Return the extra of a connection as a dictionary; an empty one when there is no extra.
 
     :raises ConfigurationError: it is not a JSON object.
     """
-    # not by extra_dejson: that turns broken JSON into an empty extra, and the token in it is lost silently
+    # Not by extra_dejson: it turns broken JSON into an empty extra, and a token in it would be lost silently.
     if not connection.extra:
         return {}
     try:
@@ -47,7 +49,7 @@ def read_extra(connection: Connection) -> dict[str, Any]:
     except ValueError:
         extra = None
     if not isinstance(extra, dict):
-        # "from None": the error of the parser would carry the text along
+        # "from None": the parser's error holds the text of the extra, which can hold a token.
         raise ConfigurationError(
             f"The extra of the connection {connection.conn_id!r} is not a JSON object.",
             advice='Write it like {"region_id": "cn-hangzhou"}.',
@@ -56,7 +58,11 @@ def read_extra(connection: Connection) -> dict[str, Any]:
 
 
 def text(extra: dict[str, Any], name: str) -> str | None:
-    """Read a text; a blank one counts as none."""
+    """
+    Return a text field of the extra, without blanks around it; None when it is missing or blank.
+
+    :raises ConfigurationError: it is not a text.
+    """
     value = extra.get(name)
     if value is None:
         return None
@@ -66,7 +72,11 @@ def text(extra: dict[str, Any], name: str) -> str | None:
 
 
 def flag(extra: dict[str, Any], name: str) -> bool | None:
-    """Read a yes or no, as JSON or as text; blank counts as not said."""
+    """
+    Return a yes-or-no field of the extra, given as JSON or as text; None when it is missing or empty.
+
+    :raises ConfigurationError: it is anything else.
+    """
     value = extra.get(name)
     if value is None or value == "":
         return None
@@ -77,7 +87,15 @@ def flag(extra: dict[str, Any], name: str) -> bool | None:
 
 
 def whole_number(extra: dict[str, Any], name: str, *, low: int, high: int) -> int | None:
-    """Read a whole number; a connection given as a URI knows texts only, so "900" counts as 900."""
+    """
+    Return a field of the extra that is a whole number; None when it is missing or empty.
+
+    A connection given as a URI has texts only, so "900" counts as 900.
+
+    :param low: the smallest allowed number.
+    :param high: the largest allowed number.
+    :raises ConfigurationError: it is not a whole number, or out of range.
+    """
     value = extra.get(name)
     if value is None or value == "":
         return None
@@ -96,7 +114,13 @@ def whole_number(extra: dict[str, Any], name: str, *, low: int, high: int) -> in
 
 
 def seconds(extra: dict[str, Any], name: str, *, default: float) -> float:
-    """Read a duration; a connection given as a URI knows texts only, so "5" counts as 5."""
+    """
+    Return a field of the extra that is a duration in seconds; the default when it is missing or empty.
+
+    A connection given as a URI has texts only, so "5" counts as 5.
+
+    :raises ConfigurationError: it is not a number, not above 0, or above :data:`MAX_TIMEOUT`.
+    """
     value = extra.get(name)
     if value is None or value == "":
         return default
@@ -115,7 +139,7 @@ def seconds(extra: dict[str, Any], name: str, *, default: float) -> float:
 
 
 def wrong(name: str, *, expected: str, value: object) -> ConfigurationError:
-    """Make the error for a field of the wrong kind."""
+    """Return the error for a field of the wrong type; it names the type, never the value."""
     return ConfigurationError(
         f"{name} in the extra of the connection must be {expected}, not {type(value).__name__}.",
         advice="Correct it, or leave it out.",
@@ -123,7 +147,10 @@ def wrong(name: str, *, expected: str, value: object) -> ConfigurationError:
 
 
 OFFICIAL_CONN_TYPE: Final = "alibaba_cloud"
+"""The connection type of Airflow's official provider for Alibaba Cloud."""
+
 DEFAULT_TYPE: Final = "access_key"
+"""The ``credential_type`` of a connection that names none."""
 
 _STS_HOST: Final = re.compile(r"sts(-vpc)?(\.[a-z0-9-]+)?\.aliyuncs\.com")
 
@@ -160,6 +187,7 @@ def _credentials_uri(extra: dict[str, Any], name: str) -> str | None:
 
 
 Reader: TypeAlias = "Callable[[dict[str, Any], str], str | int | bool | None]"
+"""Reads and checks one field of the extra by its name; returns None when it is missing."""
 
 _ROLE: Final[dict[str, Reader]] = {
     "role_arn": text,
@@ -183,7 +211,7 @@ CREDENTIAL_FIELDS: Final = frozenset(
 
 def read_credential_type(extra: dict[str, Any]) -> str:
     """
-    Say which of :data:`CREDENTIAL_TYPES` is asked for; nothing means an AccessKey.
+    Return which of :data:`CREDENTIAL_TYPES` the extra asks for; an AccessKey when it names none.
 
     :raises ConfigurationError: it is none of them.
     """
@@ -200,10 +228,12 @@ def read_credentials(
     connection: Connection, extra: dict[str, Any], *, credential_type: str
 ) -> Credentials | CredentialsConfig:
     """
-    Read what requests are signed with, or the recipe for it; no network.
+    Return the AccessKey of a connection, or the settings with which credentials are fetched; makes no network call.
 
-    Fields that belong to another type are not read.
+    Fields that belong to another type of credentials are not read.
 
+    :param extra: the connection's extra, from :func:`read_extra`.
+    :param credential_type: one of :data:`CREDENTIAL_TYPES`.
     :raises CredentialsError: the AccessKey ID, the secret or the token is missing or malformed.
     :raises ConfigurationError: another field is wrong.
     """
@@ -225,7 +255,7 @@ def read_credentials(
 
 
 def _access_key(connection: Connection, extra: dict[str, Any]) -> Credentials:
-    # The official provider keeps its AccessKey in the extra, and nothing in login and password.
+    # The official provider keeps its AccessKey in the extra and leaves login and password empty.
     official = connection.conn_type == OFFICIAL_CONN_TYPE
     if official and text(extra, "auth_type") not in (None, "AK"):
         raise CredentialsError(
@@ -257,7 +287,11 @@ def _access_key(connection: Connection, extra: dict[str, Any]) -> Credentials:
 DEFAULT_CONNECT_TIMEOUT: Final = 5.0
 DEFAULT_READ_TIMEOUT: Final = 10.0
 _HTTPS_PORT: Final = 443
-"""Says nothing beside a default endpoint, and is what makes some Airflows test a connection without a host."""
+"""
+The one port a connection without a host may have.
+
+It is the default endpoint's own port, and some versions of Airflow test a saved connection only if it has a port.
+"""
 
 EXTRA_FIELDS: Final = CREDENTIAL_FIELDS | {
     "region_id",
@@ -272,11 +306,15 @@ EXTRA_FIELDS: Final = CREDENTIAL_FIELDS | {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSettings:
     """
-    One connection, read and checked.
+    The checked fields of one connection.
 
-    :param credentials: an AccessKey, or the recipe for one that renews itself.
+    :param credentials: an AccessKey, or the settings with which credentials that renew themselves are fetched.
     :param credential_type: which kind of credentials the connection asks for.
-    :param endpoint: overrides the endpoint of both APIs; None means the regions choose.
+    :param endpoint: overrides the endpoint of both APIs; None means that the regions choose.
+    :param region_id: chooses the endpoint of the China API; None for the default.
+    :param globe_region_id: chooses the endpoint of the Globe API; None for the default.
+    :param sign_name: the default SMS signature, for the China API.
+    :param sender_id: the default sender ID, for the Globe API.
     :param connect_timeout: seconds, 0 < x <= 300.
     :param read_timeout: seconds, 0 < x <= 300.
     """
@@ -294,10 +332,13 @@ class ConnectionSettings:
 
 def read_settings(connection: Connection) -> ConnectionSettings:
     """
-    Read a connection of type ``aliyun_sms``, or ``alibaba_cloud`` of the official provider; no network, no masking.
+    Return the checked fields of a connection.
 
-    :raises CredentialsError: the AccessKey ID or the secret is missing or malformed.
-    :raises ConfigurationError: another field is wrong. No message repeats a value.
+    Its type is ``aliyun_sms``, or ``alibaba_cloud`` of Airflow's official provider. Makes no network call, and masks
+    nothing in the logs.
+
+    :raises CredentialsError: the AccessKey ID, the secret or the token is missing or malformed.
+    :raises ConfigurationError: another field is wrong. No error text repeats a value.
     """
     extra = read_extra(connection)
     if unknown := sorted(extra.keys() - EXTRA_FIELDS):
@@ -338,5 +379,5 @@ def _endpoint(connection: Connection) -> str | None:
 def _has_port(host: str) -> bool:
     try:
         return urlsplit(host if "://" in host else f"https://{host}").port is not None
-    except ValueError:  # a malformed host is reported by the one who parses it
+    except ValueError:  # malformed; parse_endpoint reports it later
         return False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cursor on any database Airflow has a connection for, server-side where the driver would else hold all rows."""
+"""Run a query on a database of an Airflow connection, without holding all of its rows in memory."""
 
 from __future__ import annotations
 
@@ -23,21 +23,25 @@ def streaming_cursor(
     *, conn_id: str, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None
 ) -> Iterator[Any]:
     """
-    Run a query and give its DB-API cursor; connection and cursor are closed afterwards, nothing is committed.
+    Run a query and return its DB-API cursor as a context; nothing is committed.
 
-    PostgreSQL (psycopg 2 and 3) gets a named cursor, MySQL (mysqlclient, PyMySQL) an unbuffered one, because their
-    usual cursors fetch all rows into memory at once; other drivers fetch as they are asked.
+    Cursor and connection are closed when the context is left. PostgreSQL (psycopg 2 and 3) gets a named cursor, MySQL
+    (mysqlclient, PyMySQL) an unbuffered one, because their usual cursors fetch all rows into memory at once. Other
+    drivers get their usual cursor.
 
     :param conn_id: a connection whose hook is a ``DbApiHook``.
-    :param sql: one statement.
-    :param parameters: bound to it by the driver, in the driver's own style.
-    :raises ConfigurationError: the connection is none to a SQL database.
+    :param sql: one statement; semicolons at its end are dropped.
+    :param parameters: values that the driver binds to the statement, in the driver's own style.
+    :raises ConfigurationError: ``apache-airflow-providers-common-sql`` is not installed, or the connection is not one
+        to a SQL database.
     :raises AudienceError: the database cannot be reached or refuses the query.
     """
     hook = _hook(conn_id)
     with contextlib.ExitStack() as stack:
         try:
             connection = hook.get_conn()
+            # Each is registered as soon as it is there, so that a later failure still closes it. The stack closes in
+            # reverse order: the cursor before its connection.
             stack.callback(_close, connection)
             cursor = _cursor(connection)
             stack.callback(_close, cursor)
@@ -47,7 +51,8 @@ def streaming_cursor(
         except Exception as error:  # noqa: BLE001 - every driver has its own tree of errors
             failure = query_failed(error, done=None)
         if failure is not None:
-            # Raised outside the handler: the driver's text can hold values of rows.
+            # Raised outside the handler: inside, the driver's error would go along as its context, and its text can
+            # hold values of rows.
             raise failure
         yield cursor
 
@@ -82,6 +87,6 @@ def _cursor(connection: Any) -> Any:
 
 
 def _close(resource: Any) -> None:
-    # After an error some drivers refuse even to close, and the error under way is the one to report.
+    # After an error some drivers cannot even close; the first error is the one to report.
     with contextlib.suppress(Exception):
         resource.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open paths and URIs with Airflow's storage connections."""
+"""Open local paths and storage URIs, with the Airflow connection that a URI names."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 def storage_path(path: str) -> Any:
     """
-    Return a path on any fsspec storage, with the connection its URI names; no network as a rule.
+    Return a path object for a local path or a URI of any fsspec storage, with the connection the URI names.
 
-    :raises ConfigurationError: nothing installed knows the storage.
+    Makes no network call, as a rule.
+
+    :raises ConfigurationError: no installed package knows the storage.
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -30,7 +32,11 @@ def storage_path(path: str) -> Any:
 
 
 def open_binary(path: str) -> BinaryIO:
-    """Open a local path or a URI for reading."""
+    """
+    Open a local path or a URI for reading in binary.
+
+    :raises ConfigurationError: no installed package knows the storage.
+    """
     if "://" not in path:
         return Path(path).expanduser().open("rb")
     return cast("BinaryIO", storage_path(path).open("rb"))
@@ -38,16 +44,17 @@ def open_binary(path: str) -> BinaryIO:
 
 def file_fingerprint(path: str) -> object:
     """
-    Return what differs when a file has changed: size, time and identity, as far as its storage tells.
+    Return a value that differs when a file has changed, made of its size, time and identity.
 
-    :returns: None when the storage tells nothing.
+    :returns: as much of these as the storage knows; None when it cannot be asked.
+    :raises ConfigurationError: no installed package knows the storage.
     """
     try:
         if "://" not in path:
             facts = Path(path).expanduser().stat()
             return (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
         target = storage_path(path)
-        # Listings are cached, and the second look must not be answered with the first.
+        # Before info: storages cache their listings, and a second look would return the facts of the first one.
         target.fs.invalidate_cache(target.fs._parent(target.path))
         known = target.fs.info(target.path)
     except (OSError, NotImplementedError):
@@ -69,14 +76,14 @@ _IDENTITY = (
     "VersionId",
     "ino",
 )
-"""What storages call it; each has some of them."""
+"""Names under which storages report size, time and identity of a file; each storage has some of them."""
 
 
 def open_receipts(path: str) -> IO[bytes]:
     """
-    Open a receipts file on a local disk or any fsspec storage.
+    Open a receipts file on a local disk or any fsspec storage for reading in binary.
 
-    :raises ConfigurationError: there is no such file here.
+    :raises ConfigurationError: the file cannot be found from this machine.
     """
     try:
         if "://" not in path:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links from a task to where more is to be seen."""
+"""Provide the links that Airflow shows for a send task."""

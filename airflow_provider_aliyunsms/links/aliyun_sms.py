@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The links of a send task: to the SMS console, and to the receipts.
+Provide the links of a send task: to the SMS console and to the receipts file.
 
-Airflow asks for them when a try has ended. They are made of what the task left in its XCom, never of its arguments,
-and no failure leaves them.
+Airflow asks for the links when a try has ended. The link to the receipts is made from the summary that the task left
+in its XCom, never from the task's arguments. A link that cannot be made is an empty text; it raises nothing.
 """
 
 from __future__ import annotations
@@ -25,32 +25,36 @@ _WHERE_RECEIPTS_ARE: Final = ("return_value", "campaign")
 
 
 class AliyunSmsConsoleLink(BaseOperatorLink):
-    """The record page of the SMS console for China; it has no address for a single campaign."""
+    """Link to the record page of the SMS console for China; a single campaign has no page of its own."""
 
     name = "SMS console"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
-        """Give the address of the page."""
+        """Return the address of the console page, the same for every task."""
         return CHINA_CONSOLE
 
 
 class AliyunSmsGlobeConsoleLink(BaseOperatorLink):
-    """The console of the international product, whose record page has no address of its own."""
+    """Link to the console of the international product; its record page has no address of its own."""
 
     name = "SMS console"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
-        """Give the address of the page."""
+        """Return the address of the console page, the same for every task."""
         return GLOBE_CONSOLE
 
 
 class AliyunSmsReceiptsLink(BaseOperatorLink):
-    """The receipts file, in the browser's view of its storage where there is one; no link while there is no file."""
+    """
+    Link to the receipts file of a campaign.
+
+    Storages with a web console get the address of the file there. Without a receipts file there is no link.
+    """
 
     name = "Receipts"
 
     def get_link(self, operator: Any, *, ti_key: TaskInstanceKey) -> str:
-        """Give the address of the file, an empty text when the task left none."""
+        """Return the address of the receipts file, or an empty text when the task left none."""
         try:
             for key in _keys(operator):
                 summary = XCom.get_value(key=key, ti_key=ti_key)
@@ -63,9 +67,10 @@ class AliyunSmsReceiptsLink(BaseOperatorLink):
 
 def _keys(operator: Any) -> tuple[str, ...]:
     """
-    Say where to look; Airflow logs an error for each XCom that is not there.
+    Return the XCom keys under which the summary may be found, in the order to try.
 
-    At the end of a try it passes the operator that ran, which knows what it left; the one of the stored DAG does not.
+    No key is tried without need, because Airflow logs an error for each XCom that does not exist. At the end of a try
+    Airflow passes the operator that ran, which knows its key; the operator of a stored DAG does not.
     """
     key = getattr(operator, "summary_key", None)
     if key is None:
@@ -75,9 +80,10 @@ def _keys(operator: Any) -> tuple[str, ...]:
 
 def receipts_url(path: str) -> str:
     """
-    Turn a path or URI into what a browser can open, without the connection id or user name in it.
+    Return the address at which a browser can open a path or URI, without its connection id or user name.
 
-    :return: an empty text for a scheme that is not known to be harmless.
+    :param path: an absolute local path, or a URI such as ``s3://conn_id@bucket/key.csv``.
+    :returns: an empty text for a scheme that is not known to be harmless.
     """
     if path.startswith("/"):
         return f"file://{quote(path)}"

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alerts by SMS from callbacks."""
+"""Send alerts by SMS from Airflow callbacks."""

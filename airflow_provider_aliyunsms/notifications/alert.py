@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Send one short text to a few phones, one call each, and let no failure out: an alert must not make things worse."""
+"""
+Send one alert to a few phone numbers, with one call for each.
+
+An API error is logged and not raised, because an alert must not add a failure to the one it reports.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +38,12 @@ MAX_RECIPIENTS: Final = 10
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """
-    What shall be sent.
+    The content and the recipients of one alert; its ``repr`` shows the template code alone.
 
-    :param phone_numbers: as they were written; not shown, as nothing else here is.
+    :param phone_numbers: a list, or one text with commas, semicolons or line ends between the numbers; unchecked.
     :param template_code: the approved template.
     :param sign_name: the signature.
-    :param template_param: the variables, as they were written.
+    :param template_param: the template's variables, unchecked.
     """
 
     phone_numbers: object
@@ -53,17 +57,22 @@ class Alert:
 
 def send_alert(alert: Alert, *, client: AliyunSmsClient, cap: HourlyCap) -> int:
     """
-    Send to everybody who can be sent to: one call for each, none of them repeated.
+    Send an alert to each usable number, one call for each, and log the outcomes.
 
-    One call for each because one bad number has the API refuse the whole call. What would meet every other call as
-    well ends it: template, signature, balance, a gateway that cannot be reached, a full hour.
+    Costs one call and one message for each recipient. Each has a call of its own, because the API refuses a whole
+    call for one bad number. No call is repeated. An error that every other call would meet as well ends the alert:
+    template, signature, balance, a gateway that cannot be reached. So does a full hour.
 
-    :return: how many were accepted.
-    :raises OSError: the count cannot be kept; nothing more was sent.
+    :param alert: the content and the recipients.
+    :param client: makes the calls.
+    :param cap: counts the messages of the last hour.
+    :returns: the number of recipients that the gateway accepted.
+    :raises OSError: the count cannot be read or written; nothing more was sent.
     """
     params = {str(name): fit_variable(value) for name, value in (alert.template_param or {}).items()}
     accepted = 0
     for number in usable_numbers(alert.phone_numbers):
+        # Counted before the call: a crash between the two then counts one message too many, never one too few.
         moment = cap.take()
         if moment is None:
             log.error("The alert to %s is not sent: max_per_hour is reached.", mask_number(number))
@@ -77,6 +86,7 @@ def send_alert(alert: Alert, *, client: AliyunSmsClient, cap: HourlyCap) -> int:
             )
         except ApiError as error:
             _report(number, error)
+            # A message that may have been sent stays counted.
             if not isinstance(error, AmbiguousOutcomeError):
                 cap.give_back(moment)
             if isinstance(error, (CampaignDoomedError, ConnectionNotMadeError)):
@@ -88,7 +98,11 @@ def send_alert(alert: Alert, *, client: AliyunSmsClient, cap: HourlyCap) -> int:
 
 
 def usable_numbers(given: object) -> list[str]:
-    """Give at most 10 different numbers; says in the log, masked, what it leaves out."""
+    """
+    Return at most 10 different valid numbers; log, masked, those that are left out as invalid.
+
+    :param given: a list, or one text with commas, semicolons or line ends between the numbers.
+    """
     if isinstance(given, str):
         given = given.replace(";", ",").replace("\n", ",").split(",")
     found: dict[str, None] = {}
@@ -107,7 +121,7 @@ def usable_numbers(given: object) -> list[str]:
 
 
 def _report(number: str, error: ApiError) -> None:
-    # The text of these errors is our own, with code and request id and without anything personal.
+    # The text of these errors is safe to log: this package writes it, with code and request id and no personal data.
     if isinstance(error, AmbiguousOutcomeError):
         log.error(
             "The alert to %s may or may not be sent; it is not sent again. %s", mask_number(number), error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The notifier: an SMS to a few phones from a callback."""
+"""Provide the notifier that sends an SMS to a few phone numbers from an Airflow callback."""
 
 from __future__ import annotations
 
@@ -29,28 +29,29 @@ MOST_PER_HOUR = 1000
 
 class AliyunSmsNotifier(BaseNotifier):
     """
-    Send one short text to a few phones, from ``on_failure_callback``, a deadline alert or any other callback.
+    Send one short text to a few phone numbers, from ``on_failure_callback``, a deadline alert or another callback.
 
-    Costs one call and one message for each recipient, and never more than ``max_per_hour`` messages: they are
-    counted in a file, together for all on this machine that use the same connection, template and signature.
-    Machines that do not share ``state_dir`` count for themselves. What is over the limit, or cannot be counted, is
-    not sent, and the log says so.
+    Costs one call and one message for each recipient, and never more than ``max_per_hour`` messages an hour. They
+    are counted in a file, together for all notifiers on this machine with the same connection, template and
+    signature. Machines that do not share ``state_dir`` count separately. A message over the limit, or one that
+    cannot be counted, is not sent, and the log says so.
 
-    Nothing is sent twice: a call without a clear answer is logged and not repeated. A recipient who is refused does
-    not keep the others from theirs. No failure leaves the notifier, because the failure it reports must stay in
-    sight: look for errors in the log of the task, the DAG processor or the triggerer, wherever the callback ran.
+    Nothing is sent twice: a call without a clear response is logged and not repeated. One refused recipient does not
+    stop the messages to the others. The notifier raises no error, because the failure it reports must stay visible:
+    look for errors in the log of the task, the DAG processor or the triggerer, wherever the callback ran.
 
-    Variables are cut to 35 characters; links, brackets, emoji and ornaments, which the API refuses, are taken out.
+    Variables are cut to 35 characters. The API refuses links, special brackets, emoji and ornaments: brackets become
+    round ones, the others are taken out.
 
     API: https://help.aliyun.com/document_detail/419273.html
 
     :param phone_numbers: up to 10 numbers, as a list or as one text with commas. (templated)
     :param template_code: the approved template, such as ``SMS_152550005``. (templated)
-    :param sign_name: the signature; falls back to the connection's. (templated)
+    :param sign_name: the signature; by default the connection's. (templated)
     :param template_param: the template's variables, such as ``{"dag": "{{ dag.dag_id }}"}``. (templated)
-    :param max_per_hour: messages an hour, 1 to 1000.
-    :param state_dir: the folder of the count; ``aliyun_sms_alerts`` below ``AIRFLOW_HOME`` by default.
-    :param aliyun_sms_conn_id: the connection. (templated)
+    :param max_per_hour: the largest number of messages within an hour, 1 to 1000.
+    :param state_dir: the folder of the file that counts; by default ``aliyun_sms_alerts`` below ``AIRFLOW_HOME``.
+    :param aliyun_sms_conn_id: the Airflow connection. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -73,7 +74,7 @@ class AliyunSmsNotifier(BaseNotifier):
         aliyun_sms_conn_id: str = "aliyun_sms_default",
         **kwargs: Any,
     ) -> None:
-        # before the base class: it looks at the template fields
+        # Set before the constructor of the base class runs, because it reads the template fields.
         self.phone_numbers = phone_numbers
         self.template_code = template_code
         self.sign_name = sign_name
@@ -86,7 +87,13 @@ class AliyunSmsNotifier(BaseNotifier):
         super().__init__(**kwargs)
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Render from the templates each time: one instance may report several failures, each with its own names."""
+        """
+        Render the template fields, each time from the original templates.
+
+        One instance may report several failures, each with other values. A template that cannot be rendered is
+        logged, and the alert is not sent.
+        """
+        # Saved before the first rendering replaces them; saved later, every alert would repeat the first one.
         if self._templates is None:
             self._templates = {name: getattr(self, name) for name in self.template_fields}
         for name, template in self._templates.items():
@@ -94,23 +101,23 @@ class AliyunSmsNotifier(BaseNotifier):
         try:
             super().render_template_fields(context, jinja_env)
             self._unrenderable = False
-        except Exception as error:  # noqa: BLE001 - whatever a template raises must not leave a callback
+        except Exception as error:  # noqa: BLE001 - an error of a template must not fail the callback
             self._unrenderable = True
             log.error("The alert is not sent: a template cannot be rendered (%s).", type(error).__name__)
 
     def notify(self, context: Context) -> None:  # noqa: ARG002 - the fields are rendered already
-        """Send; raises nothing."""
+        """Send the alert; an error is logged and not raised."""
         if self._unrenderable:
             return
         try:
             from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
 
             self._send(AliyunSmsHook.get_connection(self.aliyun_sms_conn_id))
-        except Exception as error:  # noqa: BLE001 - see the class: no failure leaves the notifier
+        except Exception as error:  # noqa: BLE001 - the notifier raises no error, see the class
             self._log_failure(error)
 
     async def async_notify(self, context: Context) -> None:  # noqa: ARG002 - the same
-        """Send without blocking the loop; raises nothing."""
+        """Send the alert from a thread, so that the event loop is not blocked; an error is logged and not raised."""
         if self._unrenderable:
             return
         try:
@@ -174,7 +181,7 @@ class AliyunSmsNotifier(BaseNotifier):
                 type(error).__name__,
             )
         else:
-            # the text of an error we do not know could hold anything
+            # Only the type is logged: the text of an unknown error could hold a phone number or a secret.
             log.error("The alert is not sent (%s).", type(error).__name__)
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-How many messages went out within the last hour, counted in a small file.
+Count the messages of the last hour in a small file, and refuse those over a limit.
 
-Callbacks run in many short-lived processes, so the count cannot live in one of them. A file is shared by all
-processes of one machine, and by machines that share the folder. What cannot be counted is not sent.
+Callbacks run in many short-lived processes, so no process can hold the count. All processes of one machine share the
+file, and so do machines that share the folder. A message that cannot be counted is not sent.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ WINDOW: Final = 3600.0
 
 class HourlyCap:
     """
-    At most so many within any hour; every call locks, reads and writes one file of a few hundred bytes.
+    Allow at most a fixed number of messages within any hour, counted in one file.
 
-    :param folder: made if need be, for the owner alone.
-    :param identity: what the count belongs to; its hash names the file.
-    :param limit: how many in an hour.
-    :param now: wall clock, because processes share it.
+    Each call locks, reads and writes the file, which has a few hundred bytes.
+
+    :param folder: the folder of the file; made when it is missing, for its owner alone.
+    :param identity: names the count; messages with the same identity are counted together. Its hash is part of the
+        file's name.
+    :param limit: the largest number of messages within an hour.
+    :param now: returns seconds since the epoch; the wall clock, because several processes must agree on it.
     """
 
     def __init__(
@@ -45,10 +48,11 @@ class HourlyCap:
 
     def take(self) -> float | None:
         """
-        Count one more, before it is sent; None when the hour is full.
+        Count one more message; call it before the message is sent.
 
-        :return: the moment it counts from, for :meth:`give_back`.
-        :raises OSError: the file cannot be read or written.
+        :returns: the moment from which the message counts, in seconds since the epoch, for :meth:`give_back`; None
+            when the hour is full.
+        :raises OSError: the file cannot be read or written; do not send.
         """
         with self._locked() as file:
             stamps = self._recent(file)
@@ -60,8 +64,9 @@ class HourlyCap:
 
     def give_back(self, moment: float) -> None:
         """
-        Count one less: it was certainly not sent.
+        Count one message less; only for one that was certainly not sent.
 
+        :param moment: the value that :meth:`take` returned for it.
         :raises OSError: the file cannot be read or written.
         """
         with self._locked() as file:
@@ -73,8 +78,10 @@ class HourlyCap:
     @contextmanager
     def _locked(self) -> Iterator[TextIO]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Without O_TRUNC: the count of other processes must survive the opening.
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+            # Held until the file is closed. Without it two processes could read the same count, and both would send.
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
 
@@ -83,14 +90,18 @@ class HourlyCap:
         try:
             stamps = [float(stamp) for stamp in json.loads(text)] if text else []
         except (ValueError, TypeError):
-            # Half a file, from a crash or a full disk: it counts as full until it is an hour old.
+            # A crash or a full disk left half a file. The true count is lost, so the hour counts as full until the
+            # file is an hour old.
             stamps = [self.path.stat().st_mtime] * self._limit
         now = self._now()
-        # a clock that was set back must not free the hour, nor block the next day
+        # The difference counts in both directions. A clock that was set back leaves moments in the future: within an
+        # hour they still count, and beyond that they do not block the alerts of the next day.
         return [stamp for stamp in stamps if abs(now - stamp) < WINDOW]
 
 
 def _write(file: TextIO, stamps: list[float]) -> None:
+    # A crash after the truncation leaves an unreadable file, which _recent takes for a full hour: fewer alerts, never
+    # more.
     file.seek(0)
     file.truncate()
     json.dump(stamps, file)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Airflow operators."""
+"""Provide the Airflow operators that send campaigns."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two send operators: one for each of Alibaba Cloud's batch calls."""
+"""Define the two send operators, one for each of Alibaba Cloud's batch calls."""
 
 from __future__ import annotations
 
@@ -27,71 +27,80 @@ MESSAGE_TYPES = ("OTP", "NOTIFY", "MKT", "GENERAL")
 
 class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     """
-    Send one campaign through ``SendBatchSms`` and return what became of every recipient.
+    Send one campaign through ``SendBatchSms`` and return its outcomes.
 
-    Costs one message, or more for a long text, for every recipient the carrier serves; one call for every 100
-    recipients. Nobody is sent to twice within a campaign: a retry, and a Clear, go on where the last try stopped,
-    as long as the ledger is there (Airflow's task state store from 3.3 on, else ``ledger_path``); without it a
-    second try refuses to send. A refusal that would meet every other call too (template, signature, balance,
-    permission) fails the task at once and without retries. A call without a clear answer is settled by evidence;
-    what stays open is reported as ``unknown`` and fails the task after everybody else has been served.
+    Costs one message, or more for a long text, for every recipient the carrier serves, and one call for every
+    ``chunk_size`` recipients.
+
+    No recipient is sent to twice within a campaign. A retry or a Clear goes on where the last try stopped, as long
+    as the ledger exists: in Airflow's task state store from 3.3 on, else in ``ledger_path``. Without a ledger a
+    second try refuses to send.
+
+    A refusal that every other call would meet as well (template, signature, balance, permission) fails the task at
+    once and without retries. A call without a clear response is settled by evidence: a look-up of the sent messages,
+    or a replay of the identical signed request. Recipients that stay open are reported as ``unknown``; they fail the
+    task after all other recipients have been served.
 
     The returned XCom is small: ``campaign_id, api, total, accepted, rejected, skipped, unknown, requests, errors,
-    digest, started_at, finished_at`` and ``receipts`` (up to 100 recipients) or ``receipts_path``; the four
-    outcomes add up to ``total``.
+    digest, started_at, finished_at`` and ``receipts`` (up to 100 recipients) or ``receipts_path``. The four counts of
+    outcomes add up to ``total``. A try that fails for unknown outcomes leaves it under the key ``campaign``.
 
     API: https://help.aliyun.com/document_detail/102364.html
 
     :param recipients: a list of numbers or of ``{"phone_number", "sign_name"?, "template_param"?,
         "sms_up_extend_code"?}``, an XComArg of one (of a mapped task too, whose items may be such lists), or the
         path or URI of a ``.csv``, ``.jsonl`` or ``.parquet`` file (the last needs the extra ``parquet``), each also
-        with ``.gz``. A URI such as ``s3://conn_id@bucket/key.csv`` brings its Airflow connection along. In a file
-        ``phone_number`` is required, ``sign_name`` and ``sms_up_extend_code`` are optional, every other column is
-        a template variable. Files are streamed; one that changes while it is read is not sent to. (templated)
-    :param recipients_sql: instead of ``recipients``: one query, or the name of a ``.sql`` file, whose columns are
-        those of a file. Streamed, through a server-side cursor where the driver would else hold all rows
-        (PostgreSQL, MySQL); nothing is committed. A retry runs it again, so give it a stable answer and an
-        ``ORDER BY``; needs the extra ``sql``. (templated)
-    :param recipients_conn_id: the database's connection. (templated)
-    :param recipients_parameters: values the driver binds to the query, in its own style. (templated)
-    :param column_mapping: the source's names to ours where they differ, such as ``{"mobile": "phone_number"}``; None
-        as ours leaves a column out. (templated)
-    :param encoding: of a text file that is not UTF-8, such as ``gb18030``. Never guessed: what is not UTF-8 is
-        refused without it, and a UTF-8 file is refused with another one. (templated)
-    :param template_code: the approved template, such as ``SMS_152550005``. (templated)
-    :param sign_name: the signature of recipients without one, without brackets; falls back to the connection's.
+        with ``.gz``. A URI such as ``s3://conn_id@bucket/key.csv`` names its Airflow connection. In a file the
+        column ``phone_number`` is required, ``sign_name`` and ``sms_up_extend_code`` are optional, every other
+        column is a template variable. Files are streamed; a file that changes while it is read is not sent to.
         (templated)
-    :param template_param: variables merged under each recipient's own; values up to 35 characters. (templated)
-    :param campaign_id: the identity within which nobody is sent to twice; by default dag id, task id, run id and
-        map index. (templated)
+    :param recipients_sql: instead of ``recipients``: one query, or the name of a ``.sql`` file. The query returns the
+        same columns as a file. Rows are streamed, through a server-side cursor where the driver would otherwise hold
+        all rows (PostgreSQL, MySQL); nothing is committed. A retry runs the query again, so it should return the same
+        rows and have an ``ORDER BY``. Needs the extra ``sql``. (templated)
+    :param recipients_conn_id: the Airflow connection of the database. (templated)
+    :param recipients_parameters: values that the driver binds to the query, in the driver's own style. (templated)
+    :param column_mapping: maps the source's column names to the names above where they differ, such as
+        ``{"mobile": "phone_number"}``; a column mapped to None is left out. (templated)
+    :param encoding: the encoding of a text file that is not UTF-8, such as ``gb18030``. It is never guessed: a file
+        that is not UTF-8 is refused without it, and a UTF-8 file is refused with another one. (templated)
+    :param template_code: the approved template, such as ``SMS_152550005``. (templated)
+    :param sign_name: the signature, without brackets, of recipients that have none of their own; by default the
+        connection's. (templated)
+    :param template_param: variables for all recipients, each of which a recipient's own variable replaces; values up
+        to 35 characters. (templated)
+    :param campaign_id: the identity within which no recipient is sent to twice; by default dag id, task id, run id
+        and map index. (templated)
     :param chunk_size: recipients of one call, 1 to 100.
-    :param max_concurrency: calls in flight at once.
+    :param max_concurrency: calls in flight at once, 1 to 64.
     :param max_qps: calls a second, None for no limit; the account's own limit is 5,000.
-    :param receipts_path: where the receipts go on any fsspec storage: a file ending in ``.jsonl``, ``.csv`` (both
-        also with ``.gz``) or ``.parquet``, or a folder for one ``.jsonl`` per campaign. They are replaced by each
-        try, and a Clear rebuilds them without sending. (templated)
-    :param ledger_path: the folder on any fsspec storage for the ledger, for Airflow below 3.3 or to span several
-        runs. (templated)
-    :param durable: keep a ledger; False makes every retry refuse to send.
-    :param resend: send to everybody again, once for every run or Clear; says so loudly in the log. (templated)
-    :param dry_run: do everything but send; recipients come back as ``skipped``. (templated)
+    :param receipts_path: the place of the receipts on any fsspec storage: a file ending in ``.jsonl``, ``.csv`` (both
+        also with ``.gz``) or ``.parquet``, or a folder for one ``.jsonl`` file per campaign. Each try replaces them,
+        and a Clear rebuilds them without sending. (templated)
+    :param ledger_path: the folder of the ledger on any fsspec storage; needed for Airflow below 3.3, or for a
+        campaign that spans several runs. (templated)
+    :param durable: keep a ledger; with False every retry refuses to send.
+    :param resend: send to all recipients again, once for every run or Clear; the log has a warning. (templated)
+    :param dry_run: do everything except sending; recipients are reported as ``skipped``. (templated)
     :param dedupe: ``content`` skips a row that repeats number and content, ``phone`` one that repeats the number.
-    :param on_empty: ``skip`` or ``fail`` when the audience is empty.
-    :param max_rejected: rows that may be rejected locally before nothing at all is sent: a count, or a share
-        below 1.
-    :param error_threshold: the share of recipients refused by the gateway at which sending stops, from 100
-        recipients on; None for never.
+    :param on_empty: ``skip`` or ``fail``: how the task ends when the audience is empty.
+    :param max_rejected: the largest number of rows that may be rejected locally: a count, or a share below 1. With
+        more, nothing is sent. None for no limit.
+    :param error_threshold: the share of recipients refused by the gateway at which sending stops, judged once 100
+        recipients have been served; None for never.
     :param settle_time: seconds, or a timedelta, for which look-ups must stay empty before a call without a clear
-        answer counts as not accepted and is sent again.
-    :param evidence_wait: seconds, or a timedelta, to wait for evidence after everybody else has been served.
-    :param network_patience: seconds, or a timedelta, without a single answer after which the try is given up.
-    :param resend_unknown: send again what no evidence could settle. (templated)
-    :param aliyun_sms_conn_id: the connection. (templated)
+        response counts as not accepted and is sent again.
+    :param evidence_wait: seconds, or a timedelta, to wait for evidence after all other recipients have been served.
+    :param network_patience: seconds, or a timedelta, without a single clear response after which the try fails.
+    :param resend_unknown: send again to recipients whose outcome no evidence can settle. (templated)
+    :param aliyun_sms_conn_id: the Airflow connection. (templated)
     :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent, nothing is retried.
-    :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent. A list is not tried
-        again, a file or query is.
-    :raises AirflowFailException: doomed, refused too often, or a second try without a ledger.
-    :raises OutcomeUnknownError: for some recipients nobody knows yet; a retry goes on looking.
+    :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent. With a list the task
+        is not retried, with a file or a query it is.
+    :raises AirflowSkipException: the audience is empty, and ``on_empty`` is ``skip``.
+    :raises AirflowFailException: no further call would be accepted, too many recipients were refused, a second try
+        has no ledger, or outcomes stay unknown that no later try can settle; not retried.
+    :raises OutcomeUnknownError: the outcome of some recipients is still unknown; a retry looks for evidence again.
     """
 
     template_fields: Sequence[str] = (
@@ -138,7 +147,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         self.template_param = template_param
 
     def make_channel(self) -> Channel:
-        """Build the way to ``SendBatchSms``."""
+        """Return the channel to ``SendBatchSms``, with the operator's template."""
         from airflow_provider_aliyunsms.campaign.channels import ChinaChannel
 
         if not self.template_code or self.template_code != self.template_code.strip():
@@ -146,7 +155,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         return ChinaChannel(client=self.hook.get_conn(), template_code=self.template_code)
 
     def make_rules(self) -> RecipientRules:
-        """Build the rules for recipients of the China batch."""
+        """Return the rules that turn a row into a recipient of ``SendBatchSms`` or reject it."""
         from airflow_provider_aliyunsms.audience.rules import ChinaRules
 
         return ChinaRules(
@@ -156,35 +165,37 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
 
 class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
     """
-    Send one campaign through ``BatchSendMessageToGlobe`` and return what became of every recipient.
+    Send one campaign through ``BatchSendMessageToGlobe`` and return its outcomes.
 
-    Costs one message, or more for a long text, for every recipient the gateway accepts, delivered or not; one call
-    for every ``chunk_size`` recipients and never more than one a second, the account's limit. Two campaigns at the
-    same time share that limit: put them into an Airflow pool of one slot.
+    Costs one message, or more for a long text, for every recipient the gateway accepts, delivered or not. Costs one
+    call for every ``chunk_size`` recipients, by default never more than one a second, the account's limit. Two
+    campaigns at the same time share that limit: put them into an Airflow pool of one slot.
 
-    Retry and Clear behave as with the China batch, with one difference: this API has no look-up. A call without a
-    clear answer is settled by replaying the identical signed request within 15 minutes; if the gateway says that it
-    has seen it, its recipients are ``unknown`` and never sent to again unless ``resend_unknown`` asks for it.
+    Retry and Clear behave as with :class:`AliyunSendBatchSmsOperator`, with one difference: this API has no look-up.
+    A call without a clear response is settled by a replay of the identical signed request, less than 15 minutes after
+    it was signed. If the gateway reports that it has seen the request, its recipients are ``unknown`` and are never
+    sent to again unless ``resend_unknown`` is set.
 
-    Numbers of the Chinese mainland and the United States are refused before sending; the batch call does not serve
-    them.
+    Numbers of the Chinese mainland and the United States are refused before sending, because the batch call does not
+    serve them.
 
     API: https://www.alibabacloud.com/help/en/sms/api-batchsendmessagetoglobe
 
     :param recipients: a list of numbers with country code or of ``{"to", "message"?, "template_param"?}``, an
-        XComArg of one, or the path or URI of a file, as with the China batch. In a file ``to`` is required,
-        ``message`` is optional, every other column is a variable. (templated)
-    :param message: the text of recipients without their own, up to 1,500 characters; ``${name}`` is filled from
-        the recipient's variables. (templated)
-    :param template_param: variables merged under each recipient's own. (templated)
+        XComArg of one, or the path or URI of a file, as with :class:`AliyunSendBatchSmsOperator`. In a file the
+        column ``to`` is required, ``message`` is optional, every other column is a variable. (templated)
+    :param message: the text for recipients that have none of their own, up to 1,500 characters; ``${name}`` is filled
+        from the recipient's variables. (templated)
+    :param template_param: variables for all recipients, each of which a recipient's own variable replaces.
+        (templated)
     :param message_type: ``OTP``, ``NOTIFY``, ``MKT`` or ``GENERAL``. (templated)
-    :param sender_id: the approved sender id: letters and digits, up to 11 with letters, up to 15 digits; falls back
-        to the connection's. (templated)
-    :param validity_period: seconds for which the carrier shall try.
+    :param sender_id: the approved sender id: letters and digits, up to 11 with letters, up to 15 digits; by default
+        the connection's. (templated)
+    :param validity_period: seconds for which the carrier tries to deliver.
     :param channel_id: the API's ``ChannelId``. (templated)
     :param refused_regions: ISO region codes whose numbers are refused before sending.
     :param chunk_size: recipients of one call, 1 to 1,000.
-    :param max_qps: calls a second; more than one only if Alibaba raised the account's limit.
+    :param max_qps: calls a second; set more than one only if Alibaba Cloud raised the account's limit.
 
     All other parameters, the XCom and the errors are those of :class:`AliyunSendBatchSmsOperator`.
     """
@@ -239,7 +250,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         self.refused_regions = refused_regions
 
     def make_channel(self) -> Channel:
-        """Build the way to ``BatchSendMessageToGlobe``."""
+        """Return the channel to ``BatchSendMessageToGlobe``, with the operator's message type and sender id."""
         from airflow_provider_aliyunsms.audience.rules import check_sender_id
         from airflow_provider_aliyunsms.campaign.channels import GlobeChannel
 
@@ -257,7 +268,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         )
 
     def make_rules(self) -> RecipientRules:
-        """Build the rules for recipients of the global batch."""
+        """Return the rules that turn a row into a recipient of ``BatchSendMessageToGlobe`` or reject it."""
         from airflow_provider_aliyunsms.audience.rules import GlobeRules
 
         return GlobeRules(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the two send operators share: everything but their parameters and their channel."""
+"""Define the base class of the two send operators: everything except their API's own parameters and channel."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ _HIDDEN_FIELDS = {"recipients_parameters": hide_values, "template_param": hide_v
 
 class AliyunSmsSendOperator(BaseOperator):
     """
-    Send one campaign and return what became of every recipient.
+    Send one campaign and return its outcomes; the base class of the two send operators.
 
-    Not for use in a DAG: see the two operators in ``operators/aliyun_sms.py``, which document the parameters.
+    Not for use in a DAG: use the two operators in ``operators/aliyun_sms.py``, which document the parameters.
     """
 
     template_ext = (".sql",)
-    # Airflow 2 lays the fields out as these say, Airflow 3 as it finds them. "yaml" suits a path and a list alike.
+    # Airflow 2 uses these to lay out the fields; Airflow 3 goes by the value. "yaml" suits both a path and a list.
     template_fields_renderers: ClassVar = {
         "recipients": "yaml",
         "recipients_sql": "sql",
@@ -120,7 +120,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self.ledger_path = ledger_path
         self.durable = durable
         self.resend = resend
-        self.is_dry_run = dry_run  # BaseOperator has a method of the parameter's name
+        self.is_dry_run = dry_run  # BaseOperator has a method called dry_run
         self.dedupe = dedupe
         self.on_empty = on_empty
         self.max_rejected = max_rejected
@@ -130,27 +130,27 @@ class AliyunSmsSendOperator(BaseOperator):
         self.network_patience = network_patience
         self.resend_unknown = resend_unknown
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
-        # The XCom key that links find the summary under, empty while there is none.
+        # The XCom key under which the links find the summary; empty while there is none.
         self.summary_key = ""
         self._killed = False
 
     @cached_property
     def hook(self) -> AliyunSmsHook:
-        """The hook behind ``aliyun_sms_conn_id``."""
+        """The hook of ``aliyun_sms_conn_id``, made once for each instance."""
         from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
 
         return AliyunSmsHook(aliyun_sms_conn_id=self.aliyun_sms_conn_id)
 
     @abstractmethod
     def make_channel(self) -> Channel:
-        """Build the way out."""
+        """Return the channel for this operator's API."""
 
     @abstractmethod
     def make_rules(self) -> RecipientRules:
-        """Build the rules that make a recipient of a row."""
+        """Return the rules that turn a row into a recipient or reject it."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Send to everybody who was not sent to before; see the class."""
+        """Send to all recipients that no earlier try of the campaign has sent to, and return the summary."""
         from airflow_provider_aliyunsms.campaign.run import Campaign
         from airflow_provider_aliyunsms.codes import LocalCode
 
@@ -161,17 +161,18 @@ class AliyunSmsSendOperator(BaseOperator):
         except AudienceError as error:
             if error.code == LocalCode.EMPTY_AUDIENCE and self.on_empty == "skip":
                 raise AirflowSkipException(f"Nothing to send: {error}") from error
-            # A file may come or be mended, and a disk be freed, before the next try; a list stays as it is.
+            # Before the next try a file may be repaired or a disk freed. A list stays the same, so it is not retried.
             if self.audience_is_given and error.code != LocalCode.DISK:
                 raise final(error) from error
             raise
         except ConfigurationError as error:
-            # Others may come between two calls.
+            # A missing signature is found before the first call. Other configuration errors may come after some
+            # calls, such as credentials that can no longer be fetched, and stay retryable.
             if error.code == LocalCode.MISSING_SIGNATURE:
                 raise final(error) from error
             raise
         except (CampaignDoomedError, LedgerMissingError, TooManyRefusedError) as error:
-            # Another try would meet the same answer, and every call costs money.
+            # Another try would meet the same refusal, and every call may cost money.
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         finally:
             self.hook.get_conn().close()
@@ -179,11 +180,15 @@ class AliyunSmsSendOperator(BaseOperator):
 
     @property
     def audience_is_given(self) -> bool:
-        """Whether every try has the same recipients, because they came with the task."""
+        """Whether every try has the same recipients, because they were passed as a list."""
         return isinstance(unwrap(self.recipients), list | tuple)
 
     def recorded(self, context: Context) -> AbstractContextManager[None]:
-        """Run what comes before the sending, so that its failure does not have the next try refuse to send."""
+        """
+        Return a context for the steps before sending: if they fail, the ledger records that nothing was sent.
+
+        Without that record the next try would find no ledger and refuse to send.
+        """
         from airflow_provider_aliyunsms.operators.ledger_store import recorded
 
         return recorded(
@@ -195,7 +200,10 @@ class AliyunSmsSendOperator(BaseOperator):
         )
 
     def on_kill(self) -> None:
-        """Ask the sending to stop before its next call; touches nothing else, least of all the ledger."""
+        """Ask the sending to stop before its next call; calls in flight are given a few seconds to end."""
+        # Airflow calls this from a signal handler, which may interrupt a write to the ledger in the same thread. Only
+        # a flag may be set here: neither the ledger nor Airflow's connection to its supervisor is made for a second
+        # access in between.
         self._killed = True
 
     def _verdict(self, context: Context, result: Result) -> dict[str, Any]:
@@ -204,7 +212,8 @@ class AliyunSmsSendOperator(BaseOperator):
         if not summary["unknown"]:
             self.summary_key = "return_value" if self.do_xcom_push else ""
             return summary
-        # A failing task has no return value: the truth about everybody else is left beside it.
+        # A failing task has no return value, so the summary goes into an XCom of its own, before the error is raised:
+        # after that, nothing of this try can be stored.
         self.summary_key = "campaign"
         context["ti"].xcom_push(key=self.summary_key, value=summary)
         raise unknown_error(result)
@@ -257,6 +266,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _occasion(self, context: Context) -> str:
         ti = context["ti"]
+        # The same for a try and its automatic retries, another one after a Clear: Airflow raises max_tries only then.
         return f"{ti.run_id}:{ti.max_tries - (self.retries or 0)}"
 
     def _policy(self) -> SendPolicy:
@@ -279,20 +289,22 @@ class AliyunSmsSendOperator(BaseOperator):
         )
 
     def _stop_reason(self) -> Callable[[], str | None]:
-        """Return what is asked before every call, by any thread."""
+        """Return the function that is called before every call, from any thread; a text stops the sending."""
+        # Taken now, while the supervisor is alive; the system gives an orphan another parent.
         parent = os.getppid()
 
         def reason() -> str | None:
             if self._killed:
                 return "the task was killed"
-            # A supervisor that died cannot take outcomes any more, and Airflow will start another try.
+            # A supervisor that died cannot store outcomes any more, and Airflow will start another try.
             return "the task's supervisor died" if os.getppid() != parent else None
 
         return reason
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        """Render, then hide what Airflow would otherwise show to everybody under "Rendered Templates"."""
         super()._do_render_template_fields(*args, **kwargs)
+        # Hidden after the rendering, because Jinja needs the values, and before Airflow stores the fields: it shows
+        # them under "Rendered Templates" to every user who may see the DAG.
         self.recipients = hide_recipients(
             self.recipients, number_field=self.number_field, column_mapping=self.column_mapping
         )

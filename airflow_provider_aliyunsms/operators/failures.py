@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a try ends: what its log says, and the errors after which Airflow shall not try again."""
+"""Log the result of a try and turn errors that no retry would fix into ones that Airflow does not retry."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHOWN_CODES = 10
-"""Codes explained in the log; the XCom has them all."""
+"""The number of codes that the log explains; the XCom has all of them."""
 
 
 class FinalConfigurationError(ConfigurationError, AirflowFailException):
-    """A :class:`ConfigurationError` of a try that has sent nothing, which no retry would mend."""
+    """A :class:`ConfigurationError` that is not retried: the try has sent nothing, and no retry would fix it."""
 
 
 class FinalCredentialsError(CredentialsError, FinalConfigurationError):
-    """A :class:`CredentialsError` of a try that has sent nothing, which no retry would mend."""
+    """A :class:`CredentialsError` that is not retried: the try has sent nothing, and no retry would fix it."""
 
 
 class FinalAudienceError(AudienceError, AirflowFailException):
-    """An :class:`AudienceError` over a list that every try would be given."""
+    """An :class:`AudienceError` that is not retried: its list of recipients is the same in every try."""
 
 
 def final(error: ConfigurationError | AudienceError) -> AliyunSmsError:
-    """Give the same error as one that Airflow does not retry."""
+    """Return the same error as an instance of a class that Airflow does not retry."""
     if isinstance(error, AudienceError):
         return FinalAudienceError(
             error.message, row=error.row, field=error.field, code=error.code, advice=error.advice
@@ -56,12 +56,18 @@ def final(error: ConfigurationError | AudienceError) -> AliyunSmsError:
 @contextmanager
 def without_retries() -> Iterator[None]:
     """
-    Run what comes before the first call; a wrong parameter or connection found there fails the task for good.
+    Run a block that comes before the first call, and fail the task without retries for a wrong configuration.
 
-    The next try, five minutes later, would find the same. Only credentials that were refused may be given then.
+    The next try would find the same wrong parameter or connection. Credentials that were refused are retried: they
+    may be granted a little later.
+
+    :raises FinalConfigurationError: instead of a :class:`ConfigurationError`.
+    :raises FinalCredentialsError: instead of a :class:`CredentialsError`.
+    :raises CredentialsRefusedError: unchanged, so that Airflow retries the task.
     """
     try:
         yield
+    # Before its base class ConfigurationError: after it, this branch would never be reached.
     except CredentialsRefusedError:
         raise
     except ConfigurationError as error:
@@ -69,13 +75,17 @@ def without_retries() -> Iterator[None]:
 
 
 def read_without_retries(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Read the audience, all of which is read before the first call, in the same way."""
+    """
+    Yield the blocks of the audience; a wrong configuration found on the way is not retried.
+
+    The whole audience is read before the first call, so nothing has been sent when this fails.
+    """
     with without_retries():
         yield from blocks
 
 
 def say_result(summary: Mapping[str, Any]) -> None:
-    """Log the counts, and what the most frequent codes mean."""
+    """Log the counts of a campaign and the meaning of its most frequent codes."""
     from airflow_provider_aliyunsms.codes import explain
 
     log.info(
@@ -94,7 +104,12 @@ def say_result(summary: Mapping[str, Any]) -> None:
 
 
 def unknown_error(result: Result) -> Exception:
-    """Give the error of a try that leaves recipients of unknown fate; only with evidence to come it is retried."""
+    """
+    Return the error for a try that ended with unknown outcomes.
+
+    :returns: an :class:`OutcomeUnknownError`, which Airflow retries, if a later try can still settle some of them;
+        else an ``AirflowFailException``.
+    """
     summary = result.summary
     text = f"for {summary['unknown']} of {summary['total']} recipients nobody knows whether they were sent to"
     if result.still_open:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choose where the ledger lives."""
+"""Choose the store of the ledger, and record in it a try that failed before it sent anything."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class StoreChoice:
     """
-    A store for the ledger.
+    The store chosen for the ledger.
 
-    :param store: the store.
-    :param fenced: whether an orphan of an earlier try could still write to it.
+    :param store: reads and writes the ledger's values.
+    :param fenced: whether the ledger must protect itself against an earlier try whose process is still alive.
+        Airflow's own store refuses the writes of such a process by itself.
     """
 
     store: Store
@@ -38,9 +39,16 @@ def choose_store(
     *, context: Context, campaign_id: str, ledger_path: str | None, durable: bool
 ) -> StoreChoice:
     """
-    Find the place of the ledger: ``ledger_path``, else Airflow's task state store (3.3 and later).
+    Return the store of the ledger: ``ledger_path``, else Airflow's task state store (3.3 and later).
 
-    Without either the first try sends, and a second one refuses to.
+    Without either, or with ``durable=False``, the store ends with the process: the first try sends, a second one
+    refuses to send. The log has a warning then.
+
+    :param context: the task's context; holds the task state store, if this Airflow has one.
+    :param campaign_id: names the folder below ``ledger_path``.
+    :param ledger_path: a folder on any fsspec storage, or None.
+    :param durable: False for a store that ends with the process.
+    :raises ConfigurationError: nothing installed knows the storage of ``ledger_path``.
     """
     if not durable:
         log.warning("durable=False: there is no ledger, so a retry of this task will refuse to send.")
@@ -64,11 +72,18 @@ def choose_store(
 def recorded(
     *, context: Context, campaign_id: str, ledger_path: str | None, durable: bool, occasion: str
 ) -> Iterator[None]:
-    """Run what comes before the sending; should it fail, write down that nothing was sent, if it can be."""
+    """
+    Run a block that comes before sending; if it fails, record in the ledger that nothing was sent.
+
+    The next try then finds a ledger and may send. If the record cannot be written, the next try refuses to send. The
+    error of the block is raised in either case.
+
+    :param occasion: the same for a try and its automatic retries, another one after a Clear.
+    """
     try:
         yield
     except Exception:
-        # The error under way is the one to report; without the record the next try refuses to send.
+        # The error of the block is the one to report. Without the record the next try refuses to send, which is safe.
         with contextlib.suppress(AliyunSmsError):
             _record(
                 context=context,
@@ -86,9 +101,11 @@ def _record(
     from airflow_provider_aliyunsms.campaign.ledger import Ledger
 
     choice = choose_store(context=context, campaign_id=campaign_id, ledger_path=ledger_path, durable=durable)
+    # A record in a store that ends with the process would help no later try.
     if isinstance(choice.store, MemoryStore):
         return
     ledger = Ledger(store=choice.store, campaign_id=campaign_id, fenced=choice.fenced, now=time.time)
     ledger.open(first_try=context["ti"].try_number <= 1, occasion=occasion)
+    # Opening has written the head, which is the record. Closing spares the next try the wait for this process.
     ledger.close()
     log.info("This try failed before it came to send; it is written down that nothing was sent.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the operators' parameters to the rows of the audience."""
+"""Check the send operators' parameters and read the audience they describe."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceSource:
     """
-    What the operator was told about its audience.
+    The parameters of an operator that describe its audience.
 
-    :param number_field: ``phone_number`` or ``to``.
+    :param number_field: the key or column of the phone number, ``phone_number`` or ``to``.
 
-    The others are the operators' parameters of the same names.
+    The other fields are the operator's parameters of the same names.
     """
 
     recipients: Any
@@ -37,10 +37,12 @@ class AudienceSource:
 
     def blocks(self) -> Iterator[Block]:
         """
-        Give the rows, read as they are asked for; only the parameters are checked at once.
+        Return the rows of the audience in blocks.
+
+        The parameters are checked at once. The rows are read while the caller iterates.
 
         :raises ConfigurationError: the parameters contradict each other.
-        :raises AudienceError: see ``read_blocks`` and ``read_sql``.
+        :raises AudienceError: the source or one of its rows cannot be read; see ``read_blocks`` and ``read_sql``.
         """
         from airflow_provider_aliyunsms.audience.sources import Columns, read_blocks
         from airflow_provider_aliyunsms.hooks.storage import file_fingerprint, open_binary
@@ -79,9 +81,10 @@ def check_one_source(
     *, recipients: object, recipients_sql: object, conn_id: object, parameters: object
 ) -> None:
     """
-    Check that the audience comes from one place, as soon as a DAG is parsed.
+    Check that an operator has exactly one source of recipients; called when the DAG file is parsed.
 
-    :raises ConfigurationError: none or two are given, or the query's other parameters do not fit.
+    :raises ConfigurationError: there is no source or there are two, or a parameter of the query is missing or has no
+        query.
     """
     if (recipients is None) == (recipients_sql is None):
         raise ConfigurationError(
@@ -110,7 +113,11 @@ _WORDS = {
 
 
 def as_bool(value: object, *, name: str) -> bool:
-    """Read a flag that may have been rendered to text; what it does not know is an error, never False."""
+    """
+    Return a flag as a bool, also when a template rendered it to text.
+
+    :raises ConfigurationError: the text is not a known word for true or false; it is never taken for False.
+    """
     if isinstance(value, bool):
         return value
     known = _WORDS.get(str(value).strip().lower())
@@ -120,15 +127,18 @@ def as_bool(value: object, *, name: str) -> bool:
 
 
 def as_seconds(value: float | timedelta) -> float:
-    """Read a duration."""
+    """Return a duration, given in seconds or as a timedelta, in seconds."""
     return value.total_seconds() if isinstance(value, timedelta) else float(value)
 
 
 def check_range(name: str, value: int, *, low: int, high: int) -> None:
     """
-    Check a whole number.
+    Check that a parameter is a whole number within a range.
 
-    :raises ConfigurationError: when it is none, or out of range.
+    :param name: the parameter's name, for the error.
+    :param low: the smallest allowed value.
+    :param high: the largest allowed value.
+    :raises ConfigurationError: the value is not a whole number, or not within the range.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ConfigurationError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where things lie: the audience's file, the ledger, the receipts."""
+"""Write the receipts of a campaign into its XCom or into a file."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ log = logging.getLogger(__name__)
 
 class ReceiptKeeper:
     """
-    Put the receipts into the XCom when there are few, else into a file.
+    Put the receipts of a small campaign into its XCom, those of a larger one into a file.
 
-    :param campaign_id: names the file.
-    :param receipts_path: a folder, for one JSON-lines file per campaign, or a file whose ending says its format;
-        None for the XCom, and for larger campaigns a folder below ``AIRFLOW_HOME``, which other machines do not see.
-    :raises ConfigurationError: when format or storage cannot be written, before anything is sent.
+    Making an instance checks format and storage, so that a wrong ``receipts_path`` fails before anything is sent.
+
+    :param campaign_id: names the file in a folder.
+    :param receipts_path: a folder, for one JSON-lines file per campaign, or a file whose ending names its format.
+        With None up to 100 receipts go into the XCom, more into a folder below ``AIRFLOW_HOME``, which other machines
+        cannot read.
+    :raises ConfigurationError: the format or the storage cannot be written; nothing was sent.
     """
 
     def __init__(self, *, campaign_id: str, receipts_path: str | None) -> None:
@@ -35,11 +38,17 @@ class ReceiptKeeper:
         self._receipts_path = receipts_path
         self._is_file = receipts_path is not None and is_receipt_file(receipts_path)
         if receipts_path is not None:
-            # Found out only when the receipts are written, this would come after everybody was sent to.
+            # Checked here and not when the receipts are written: by then the messages have been sent.
             storage_path(receipts_path)
 
     def __call__(self, receipts: Receipts, total: int) -> dict[str, Any]:
-        """Keep them and say where they are."""
+        """
+        Write the receipts and return the part of the summary that holds or locates them.
+
+        :param receipts: one receipt for every row of the audience.
+        :param total: the number of receipts.
+        :returns: ``{"receipts": [...]}`` or ``{"receipts_path": path}``.
+        """
         if self._receipts_path is None and total <= INLINE_LIMIT:
             return {"receipts": list(receipts)}
         path = self._file()
@@ -61,7 +70,7 @@ class ReceiptKeeper:
 
 
 def _write(*, path: str, receipts: Receipts) -> None:
-    """Write a file that is either the old one or the complete new one, readable by its owner alone."""
+    """Replace the file of the receipts; on a local disk as a whole, and readable by its owner alone."""
     target = storage_path(path)
     if target.protocol not in ("file", "local"):
         with target.open("wb") as stream:
@@ -69,10 +78,14 @@ def _write(*, path: str, receipts: Receipts) -> None:
         return
     local = Path(str(target.path))
     local.parent.mkdir(parents=True, exist_ok=True)
+    # Written beside the file and renamed: a crash leaves the old file or the complete new one. The process id in the
+    # name keeps two processes from writing the same temporary file.
     beside = local.with_name(f".{local.name}.{os.getpid()}")
     try:
+        # The mode is set when the file is made: set later, others could open it in between.
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
             write_receipts(receipts=receipts, path=path, stream=stream)
+        # Only after the stream is closed: a rename before that would publish half a file.
         beside.replace(local)
     finally:
         beside.unlink(missing_ok=True)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What Airflow may show of a rendered field: how many recipients, masked numbers, names of variables.
+Reduce template fields to a description without personal data before Airflow shows them.
 
-Everybody who may see a DAG sees its "Rendered Templates", so no whole number, no text and no value gets there. A list
-or mapping is shown as one, which Airflow's interface lays out as JSON.
+Every user who may see a DAG sees its "Rendered Templates". So a field shows the number of recipients, masked numbers
+and the names of variables, but no whole number, no text and no value. The description of a list or mapping is a list
+or mapping too, which Airflow's interface lays out as JSON.
 """
 
 from __future__ import annotations
@@ -27,10 +28,14 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 def hide_recipients(value: Any, *, number_field: str, column_mapping: object = None) -> Any:
     """
-    Show how many there are and the first numbers, masked; the path of a file may be seen as it is.
+    Return recipients wrapped so that only their count and the first numbers, masked, are shown.
 
-    :param number_field: ``phone_number`` or ``to``.
-    :param column_mapping: the operator's, in case numbers go by another name.
+    The path of a file is returned unchanged.
+
+    :param value: the operator's ``recipients``, wrapped before or not.
+    :param number_field: the key of the phone number, ``phone_number`` or ``to``.
+    :param column_mapping: the operator's, which may give the phone number another key.
+    :returns: a :class:`~airflow_provider_aliyunsms.private.Private`, or the path, or None for None.
     """
     inner = unwrap(value)
     if inner is None or (isinstance(inner, str) and _is_path(inner)):
@@ -43,7 +48,7 @@ def hide_recipients(value: Any, *, number_field: str, column_mapping: object = N
 
 
 def hide_values(value: Any) -> Any:
-    """Show the names of variables or arguments without their values, and only the number of nameless ones."""
+    """Return values wrapped so that only the names of a mapping or the number of a list's items are shown."""
     inner = unwrap(value)
     if inner is None:
         return None
@@ -55,13 +60,13 @@ def hide_values(value: Any) -> Any:
 
 
 def hide_text(value: Any) -> Any:
-    """Show how long a text is and which placeholders it has."""
+    """Return a text wrapped so that only its length and the names of its placeholders are shown."""
     inner = unwrap(value)
     return None if inner is None else Private(inner, description=_text(inner))
 
 
 def hide_query(value: Any) -> Any:
-    """Hide a query in which somebody's phone number may be written; all others may be seen."""
+    """Return a query as it is, or wrapped like a text if it holds a number of nine or more digits."""
     inner = unwrap(value)
     if isinstance(inner, str) and not _LONG_NUMBER.search(inner):
         return inner
@@ -69,7 +74,7 @@ def hide_query(value: Any) -> Any:
 
 
 def _is_path(value: str) -> bool:
-    # here, because a DAG file that imports an operator must not load the sources
+    # Imported here, because a DAG file that imports an operator must not load the readers of the audience.
     from airflow_provider_aliyunsms.audience.sources import FILE_ENDINGS
 
     return value.lower().removesuffix(".gz").endswith(FILE_ENDINGS)
@@ -81,7 +86,7 @@ def _people(value: Any, *, number_field: str) -> str | list[str]:
     if (isinstance(value, os.PathLike) or hasattr(value, "as_uri")) and _is_path(str(value)):
         return str(value)
     if not isinstance(value, list | tuple):
-        # a lazy list of XComs among others, which is not fetched for this
+        # For example the lazy list of a mapped task's results, which must not be fetched for a description.
         return f"recipients, {HIDDEN}"
     if any(isinstance(each, list | tuple) for each in value[:SHOWN_NUMBERS]):
         return f"{_count(len(value), 'list')} of recipients, {HIDDEN}"
@@ -112,7 +117,7 @@ def _text(value: Any) -> str:
 
 
 def _is_name(text: str) -> bool:
-    """Tell a name from what somebody put in its place, such as a number."""
+    # A key may hold data instead of a name, such as a phone number; that must not be shown.
     return text.isidentifier() and not _DIGITS.search(text)
 
 

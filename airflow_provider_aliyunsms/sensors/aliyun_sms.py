@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wait until it is known what became of the messages of a campaign."""
+"""Wait for the carriers' receipts of a campaign's messages, and judge them by the share that was delivered."""
 
 from __future__ import annotations
 
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
 
 BACKSTOP = timedelta(days=1).total_seconds()
-"""Airflow's own timeout lies this much beyond ours: it ends a sensor without a result, ours ends it with one."""
+"""
+Seconds by which Airflow's own timeout lies beyond the sensor's deadline.
+
+Airflow's timeout ends a sensor without a result, the deadline ends it with one, so the deadline must come first.
+"""
 
 FIRST_LOOK = 60.0
-"""Seconds a deferrable sensor asks on the worker before it hands over."""
+"""The longest first round, in seconds, which a deferrable sensor makes on the worker before it defers."""
 
 LONGEST_WAIT = 10
 """The longest wait, as a multiple of ``poke_interval``, unless ``max_wait`` is given."""
@@ -39,65 +43,72 @@ LONGEST_WAIT = 10
 
 class AliyunSmsDeliverySensor(BaseSensorOperator):
     """
-    Waits for the carriers' receipts of every accepted message of one or several campaigns.
+    Wait for the carriers' receipts of every accepted message of one or several campaigns.
 
-    Makes free read calls only: nothing is sent and nothing is charged, whatever is retried. A poke asks only for the
-    messages that are still pending, with up to ``max_concurrency`` queries in flight, evenly spread and at most
-    ``max_qps`` a second, and takes ``pending / max_qps`` seconds: raise both for a large campaign (the APIs allow
-    5000 a second in China, 300 for Globe), or ask for a sample. A message sent near midnight UTC+8 costs two
-    queries, a repeated query counts again; the pace and ``max_calls`` count every one of them.
+    Makes free read calls only: nothing is sent and nothing is charged, whatever is retried. A poke is one round of
+    queries: it asks only for the messages that are still pending, with up to ``max_concurrency`` queries in flight,
+    evenly spread and at most ``max_qps`` a second, and takes ``pending / max_qps`` seconds. For a large campaign
+    raise both (the APIs allow 5000 queries a second in China, 300 for Globe), or ask for a sample. A message sent
+    near midnight UTC+8 may cost two queries, and a repeated query counts again; ``max_qps`` and ``max_calls`` count
+    every one of them.
 
-    It ends
+    The sensor ends
 
     * when nothing is pending any more, or
-    * when ``min_delivered_ratio`` cannot be reached any more, even if all pending ones were delivered, or
+    * when ``min_delivered_ratio`` cannot be reached any more, even if all pending messages were delivered, or
     * at its deadline, with ``pending`` counted, or
     * when ``max_calls`` queries were made, as if that were the deadline.
 
-    A ratio that is reached early does not end it, unless ``stop_when_reached`` is set. It succeeds when the ratio
-    is reached or none was asked for, otherwise it fails with :class:`DeliveryError` or
-    :class:`DeliveryTimeoutError`; ``soft_fail`` turns these two into a skip, in every mode. The three modes (poke,
-    reschedule, deferrable) end in the same state with the same XCom: ``campaign_id``, ``delivered``, ``failed``,
-    ``pending``, ``errors`` (code -> count of the failed ones) and ``calls`` (queries made).
+    A ratio that is reached early does not end it, unless ``stop_when_reached`` is set. It succeeds when the ratio is
+    reached or none was set; otherwise it fails with :class:`~airflow_provider_aliyunsms.exceptions.DeliveryError` or
+    :class:`~airflow_provider_aliyunsms.exceptions.DeliveryTimeoutError`. ``soft_fail`` turns these two into a skip,
+    in every mode. The three modes (poke, reschedule, deferrable) end in the same state with the same XCom:
+    ``campaign_id``, ``delivered``, ``failed``, ``pending``, ``errors`` (error code -> number of failed messages) and
+    ``calls`` (queries made).
 
-    With ``sample_size`` and more accepted messages than that, it draws as many of them at random, always the same
-    ones, and the XCom holds an estimate: ``estimated`` (True), ``accepted``, ``sample_size``, ``delivered_ratio`` of
-    the sample (pending counts as not delivered), ``delivered_ratio_interval`` (95 percent, Wilson), ``calls``, and
-    the counts of the sample alone one level deeper, under ``sample``. Where it would end early, the whole interval
-    has to lie on one side of ``min_delivered_ratio``; at the end the sample's ratio decides. A thousand messages tell
-    the ratio to within 3 points, 10,000 to within 1.
+    With ``sample_size`` and more accepted messages than that, the sensor asks for a random sample of that size,
+    always the same one, and the XCom holds an estimate: ``estimated`` (True), ``accepted``, ``sample_size``,
+    ``delivered_ratio`` of the sample (pending counts as not delivered), ``delivered_ratio_interval`` (95 percent,
+    Wilson), ``calls``, and the counts of the sample alone one level deeper, under ``sample``. To end early, the whole
+    interval has to lie on one side of ``min_delivered_ratio``; at the end the sample's ratio decides. A sample of
+    1000 messages is exact to within 3 percentage points, one of 10,000 to within 1.
 
-    Failed calls leave a message pending; after ``max_failed_rounds`` pokes in a row in which nothing worked the last
-    error is raised. Wrong credentials or permissions are raised at once. In reschedule mode every poke is a new
-    process: on Airflow 3.3 and later it remembers through the task state store whom it need not ask again, every
-    five minutes, below it asks everyone each time, a failed poke does not count, and ``max_calls`` holds for each
-    poke. A deferrable sensor comes back every five minutes to keep what was learned, so that a restarted triggerer
-    does not begin anew (see :class:`~airflow_provider_aliyunsms.triggers.aliyun_sms.AliyunSmsDeliveryTrigger`); on
-    3.3 and later a retry, too, asks only for the pending ones. A retry may make ``max_calls`` queries again.
+    A message whose query fails stays pending. After ``max_failed_rounds`` pokes in a row in which nothing worked, the
+    last error is raised. Wrong credentials or permissions are raised at once.
 
-    The China API does not tell apart two messages of one chunk to the same number: both get the fate of the first
-    record, so that such a pair may count as two delivered where one was.
+    * In reschedule mode every poke is a new process. On Airflow 3.3 and later a poke is cut short after five minutes
+      and keeps its progress in the task state store; the next one goes on from there and asks only for the messages
+      still pending. On older versions every poke asks for all messages, failed pokes are not counted, and
+      ``max_calls`` holds for each poke.
+    * A deferrable sensor comes back from the triggerer every five minutes to keep what was learned, so that a
+      restarted triggerer does not begin anew (see
+      :class:`~airflow_provider_aliyunsms.triggers.aliyun_sms.AliyunSmsDeliveryTrigger`). On Airflow 3.3 and later a
+      retry, too, asks only for the messages still pending.
+    * A retry may make ``max_calls`` queries again.
+
+    The China API does not distinguish two messages of one chunk to the same number. Both get the status of the first
+    record, so such a pair may count as two delivered messages although only one was delivered.
 
     https://help.aliyun.com/document_detail/419277.html and
     https://www.alibabacloud.com/help/en/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
 
     :param campaign: the output of a send operator, or a list of several, as from a mapped send task. Templated.
-    :param min_delivered_ratio: 0..1, the smallest acceptable ``delivered / accepted`` (over all campaigns together);
-        None accepts any result.
+    :param min_delivered_ratio: 0..1, the smallest acceptable ``delivered / accepted`` (all campaigns together); None
+        accepts any result.
     :param stop_when_reached: succeed as soon as the ratio is reached, with the counts of that moment.
     :param max_qps: queries per second, None for no limit.
     :param max_concurrency: queries in flight at once, 1 to 64; each is a thread.
     :param max_calls: the most queries of one try, None for no limit.
-    :param sample_size: messages to ask for instead of all, over all campaigns together.
+    :param sample_size: messages of all campaigns together to ask for instead of all; None for all.
     :param max_failed_rounds: pokes in a row in which nothing worked, before the error is raised.
     :param aliyun_sms_conn_id: the connection. Templated.
     :param deferrable: wait in the triggerer, without a worker slot, after a first poke of at most a minute.
     :param poke_interval: seconds or timedelta; the shortest wait between two pokes. The waits grow with the time
         since sending ended, up to ``max_wait``.
-    :param timeout: seconds or timedelta, measured from the end of sending (``finished_at``, of several campaigns
-        the last), not from the first poke: so every mode, retry and process has the same deadline. A sensor that
-        starts later asks everyone once and ends. ``AirflowSensorTimeout`` is never raised by it: Airflow's own limit
-        is set a day beyond.
+    :param timeout: seconds or timedelta, measured from the end of sending (``finished_at``; of several campaigns the
+        latest), not from the first poke, so that every mode, retry and process has the same deadline. A sensor that
+        starts after it asks for all messages once and ends. It never raises ``AirflowSensorTimeout``: Airflow's own
+        limit is set one day beyond.
     :param max_wait: seconds or timedelta, by default ten times ``poke_interval``.
     """
 
@@ -141,12 +152,13 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """
-        Wait, and return the counts.
+        Wait until the verdict is final, and return the counts; in deferrable mode make the first round and defer.
 
         :raises DeliveryError: too few messages were delivered, or can be.
         :raises DeliveryTimeoutError: the deadline passed, or the calls were used up, before enough were.
-        :raises ConfigurationError: the campaign is not the result of a send operator.
+        :raises ConfigurationError: the campaign is not the result of a send operator, or its receipts are not there.
         """
+        # Each run begins with a new watch, also when this object was run before.
         self._watch = None
         if not self.deferrable:
             return super().execute(context)
@@ -154,7 +166,11 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             return self._look_and_defer(context)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Ask once for every pending message."""
+        """
+        Ask once for every pending message, and return the counts when the verdict is final.
+
+        :raises DeliveryError: see :meth:`execute`.
+        """
         from airflow_provider_aliyunsms.delivery.verdict import Verdict
         from airflow_provider_aliyunsms.delivery.watch import LEG
 
@@ -164,26 +180,30 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             known = checkpoints.load(fingerprint=self._fingerprint(campaigns))
             self._watch = self._make_watch(campaigns=campaigns, known=known)
         watch = self._watch
-        # without a store the next process would begin with the same messages again
+        # Cut short only with a store: without one the next process would begin with the same messages again, and
+        # never reach the others.
         until = time.monotonic() + LEG if checkpoints.exists else math.inf
         try:
             verdict = watch.look(now=time.time, should_stop=lambda: time.monotonic() > until)
             with self._softly():
                 result = None if verdict is Verdict.WAIT else self._end(watch.ending(verdict))
         except Exception:
+            # Before the error ends the try: the next one must not ask again for what this one has learned.
             checkpoints.save(watch.known(now=time.time()).for_new_try())
             raise
         if result is None:
             checkpoints.save(watch.known(now=time.time()))
             return False
+        # Only now that there is a result: if the process dies before, the next one can still go on from there.
         checkpoints.clear()
         return PokeReturnValue(is_done=True, xcom_value=result)
 
     def execute_complete(self, context: Context, event: Any) -> dict[str, Any]:
         """
-        Come back from the trigger: keep what it learned and defer anew, or end as the other modes do.
+        Take over the event of the trigger: keep its progress and defer anew, or return the counts.
 
-        :raises AliyunSmsError: what went wrong in the trigger, or an event that is not from it.
+        :raises DeliveryError: see :meth:`execute`.
+        :raises AliyunSmsError: the error that ended the trigger, or the event is not one of this trigger.
         """
         from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
         from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
@@ -194,10 +214,12 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             if learned is not None:
                 campaigns = self._campaigns()
                 known = Checkpoint.from_json(learned, fingerprint=self._fingerprint(campaigns))
+                # Before _hand_over, which never returns: it ends this run by raising the signal to defer.
                 if known is not None:
                     checkpoints.save(known)
                 self._hand_over(campaigns=campaigns, known=known)
             result = self._end(read_event(event))
+        # Only now that there is a result: after an error a retry goes on from the last checkpoint.
         checkpoints.clear()
         return result
 
@@ -207,12 +229,13 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         checkpoints = self._checkpoints(context)
         campaigns = self._campaigns()
         known = checkpoints.load(fingerprint=self._fingerprint(campaigns))
-        # only a new try of a deferrable sensor comes here: it has all its calls again
+        # Only a new try of a deferrable sensor comes here: its calls and failures are counted anew.
         watch = self._make_watch(campaigns=campaigns, known=known and known.for_new_try())
         until = time.monotonic() + FIRST_LOOK
         verdict = watch.look(now=time.time, should_stop=lambda: time.monotonic() > until)
         if verdict is Verdict.WAIT:
             known = watch.known(now=time.time())
+            # Before _hand_over, which never returns: it ends this run by raising the signal to defer.
             checkpoints.save(known)
             self._hand_over(campaigns=campaigns, known=known)
         result = self._end(watch.ending(verdict))
@@ -281,7 +304,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         )
 
     def _checkpoints(self, context: Context) -> CheckpointStore:
-        """Return the store of the checkpoint; pokes that share a process need none."""
+        """Return the store for the checkpoint; in poke mode one that keeps nothing: all pokes share a process."""
         if self.reschedule or self.deferrable:
             return CheckpointStore(cast("dict[str, Any]", context).get("task_state_store"))
         return CheckpointStore(None)
@@ -293,12 +316,12 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         return softly(soft_fail=self.soft_fail, never_fail=self.never_fail)
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
-        """Wait as the trigger does."""
+        """Return the wait that the trigger would make as well, so that all modes ask at the same times."""
         if self._watch is None:
             return super()._get_next_poke_interval(*args, **kwargs)
         return self._watch.wait(now=time.time())
 
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        """Render, then hide the receipts that Airflow would otherwise show under "Rendered Templates"."""
+        """Render, then wrap the campaign: Airflow would show its receipts under "Rendered Templates"."""
         super()._do_render_template_fields(*args, **kwargs)
         self.campaign = Private(self.campaign, description=describe(self.campaign))

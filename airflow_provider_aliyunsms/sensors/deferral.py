@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a deferrable sensor to its trigger."""
+"""Connect a deferrable sensor with its trigger, and turn the trigger's result into that of the task."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 GRACE = 600.0
-"""Seconds a deferred task outlives the deadline of its trigger, so that the trigger's event wins."""
+"""Seconds by which a deferred task outlives its trigger's deadline, so that the trigger's event arrives first."""
 
 
 def trigger_for(
@@ -37,7 +37,12 @@ def trigger_for(
     known: Checkpoint | None,
     aliyun_sms_conn_id: str,
 ) -> AliyunSmsDeliveryTrigger:
-    """Make the trigger that goes on waiting by the same rules, with what is known already."""
+    """
+    Return a trigger that goes on with a watch by the same rules.
+
+    :param known: what is known already; None to ask for all messages. When it is too large for the arguments of a
+        trigger, its progress is left out and the trigger asks for all messages.
+    """
     from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
 
     return AliyunSmsDeliveryTrigger(
@@ -58,7 +63,12 @@ def trigger_for(
 
 
 def time_for(*, campaigns: Sequence[WatchedCampaign], rules: WatchPolicy, limits: QueryLimits) -> timedelta:
-    """How long the task may stay deferred: until after the trigger's last round."""
+    """
+    Return how long the task may stay deferred: until the trigger has finished its last round, with a reserve.
+
+    Three times the estimated duration of a round for all messages, plus :data:`GRACE`, are added to the time until
+    the deadline.
+    """
     rounds = 3 * limits.round_time(messages=sum(each.accepted for each in campaigns))
     return timedelta(seconds=max(0.0, rules.deadline - time.time()) + GRACE + rounds)
 
@@ -68,10 +78,11 @@ log = logging.getLogger(__name__)
 
 def result_of(ending: DeliveryResult, *, ratio: float | None) -> dict[str, Any]:
     """
-    Log the counts and return them.
+    Log the counts of a finished watch, and return them as the task's XCom.
 
-    :param ratio: the smallest acceptable share of delivered messages.
-    :raises DeliveryError: the verdict is "no".
+    :param ratio: the smallest acceptable ``delivered / accepted``, None to accept any result.
+    :raises DeliveryError: too few messages were delivered.
+    :raises DeliveryTimeoutError: the deadline passed, or the calls were used up, before enough were.
     """
     from airflow_provider_aliyunsms.delivery.verdict import describe_counts, error_of
 
@@ -85,9 +96,18 @@ def result_of(ending: DeliveryResult, *, ratio: float | None) -> dict[str, Any]:
 
 @contextmanager
 def softly(*, soft_fail: bool, never_fail: bool) -> Iterator[None]:
-    """Skip where ``soft_fail`` or ``never_fail`` ask for it; Airflow itself does so in some modes only."""
+    """
+    Turn errors inside this context into a skip of the task, where ``soft_fail`` or ``never_fail`` asks for it.
+
+    Airflow itself does so in some of the sensor's modes only.
+
+    :param soft_fail: skip after a :class:`~airflow_provider_aliyunsms.exceptions.DeliveryError`.
+    :param never_fail: skip after any error.
+    :raises AirflowSkipException: instead of such an error.
+    """
     try:
         yield
+    # Exception and not BaseException: the signal that defers the task is of the latter kind and must pass.
     except Exception as error:
         if never_fail or (soft_fail and isinstance(error, DeliveryError)):
             raise AirflowSkipException(str(error)) from error
@@ -95,7 +115,11 @@ def softly(*, soft_fail: bool, never_fail: bool) -> Iterator[None]:
 
 
 def describe(campaign: Any) -> str:
-    """Return what may be shown of a rendered campaign; a lazy list of XComs is not fetched for it."""
+    """
+    Return a short text about a rendered campaign that holds no phone numbers and may be shown.
+
+    The XComs of a lazy list are not fetched for it.
+    """
     value = unwrap(campaign)
     if isinstance(value, dict):
         return f"campaign {value.get('campaign_id')}, {value.get('accepted')} accepted"

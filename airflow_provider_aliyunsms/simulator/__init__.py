@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A local gateway that speaks both Alibaba Cloud SMS APIs (extra ``simulator``)."""
+"""Simulate the gateway of both Alibaba Cloud SMS APIs on this machine, without sending (extra ``simulator``)."""

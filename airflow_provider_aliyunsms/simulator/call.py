@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One request as the gateway sees it: decoded, before anything is believed."""
+"""Decode one HTTP request into an API call; nothing in it is checked yet."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ Pairs = Sequence[tuple[str, str]]
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Call:
     """
-    A decoded RPC request.
+    One decoded RPC request, not checked.
 
-    :param query: decoded query pairs in the order they came.
+    ``values`` holds the pairs of query and form by name; of two pairs with one name the later one counts, and the
+    form comes after the query.
+
+    :param query: decoded query pairs in the order of the request.
     :param form: decoded form pairs; empty for any other content type.
-    :param headers: by lower-case name.
-    :param body: the bytes as received, because V3 signs their hash.
+    :param headers: values by lower-case name.
+    :param body: the bytes as received, because the V3 signature covers their hash.
     """
 
     method: str
@@ -33,36 +36,39 @@ class Call:
 
     @property
     def is_v3(self) -> bool:
-        """Signed in the ``Authorization`` header rather than with a ``Signature`` parameter."""
+        """Whether the request is signed in the ``Authorization`` header, not with a ``Signature`` parameter."""
         return "authorization" in self.headers
 
     @property
     def action(self) -> str:
-        """The API operation asked for."""
+        """The API operation that the request names; empty if it names none."""
         return self.headers.get("x-acs-action") or self.values.get("Action", "")
 
     @property
     def version(self) -> str:
-        """The API version asked for."""
+        """The API version that the request names; empty if it names none."""
         return self.headers.get("x-acs-version") or self.values.get("Version", "")
 
     @property
     def wants_xml(self) -> bool:
-        """Only ``Format=XML`` asks for XML; the real gateway's default is never relied upon by an SDK."""
+        """Whether ``Format=XML`` asks for XML; without it the reply is JSON, for no SDK relies on the default."""
         return self.values.get("Format", "").upper() == "XML"
 
     @property
     def host(self) -> str:
-        """The host the client believes it speaks to."""
+        """The host that the client addressed; empty if it named none."""
         return self.headers.get("host", "")
 
 
 def read_call(*, method: str, query: str, headers: Mapping[str, str], body: bytes) -> Call:
     """
-    Decode a request; costs one pass over query and body and never fails.
+    Return a request decoded as a :class:`Call`.
+
+    Costs one pass over query and body. Bytes of a form that are not UTF-8 are replaced and raise no error.
 
     :param query: the raw query string, where ``+`` and ``%20`` both mean a space.
-    :param headers: by lower-case name.
+    :param headers: values by lower-case name.
+    :param body: the bytes as received; a form is decoded, any other content type is not.
     """
     is_form = (
         headers.get("content-type", "").split(";")[0].strip().lower() == "application/x-www-form-urlencoded"

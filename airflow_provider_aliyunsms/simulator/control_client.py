@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small client of the control API, for tests in Python."""
+"""Call the control API of a running simulator from a Python test."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ _TIMEOUT_S = 30
 
 class SimulatorClient:
     """
-    Looks into a running simulator and tells it what to do; one HTTP call per method, never repeated.
+    Read and change the state of a running simulator through its control API.
+
+    Each method makes one HTTP call, with a timeout of 30 seconds, and never repeats it.
 
     :param url: the simulator's base URL, without a slash at the end.
-    :raises requests.RequestException: from every method, when the simulator does not answer or refuses.
+    :raises requests.RequestException: from every method, when the simulator does not respond or refuses.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._session = requests.Session()
-        # a proxy from the environment must not come between a test and loopback
+        # A proxy from the environment must not be used: it could not reach the loopback address of this machine.
         self._session.trust_env = False
 
     @property
     def endpoint(self) -> str:
-        """Host and port, as the official SDKs want their endpoint."""
+        """The host and port, in the form that the official SDKs take as endpoint."""
         return self.url.partition("://")[2]
 
     def messages(self, *, number: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
-        """Give accepted messages, newest first."""
+        """Return the accepted messages, newest first, of one phone number or of all."""
         query = {"limit": str(limit)} | ({} if number is None else {"number": number})
         found: list[dict[str, Any]] = self._call("GET", "/messages", params=query)
         return found
 
     def counts(self, *, duplicates: bool = False) -> dict[str, int]:
-        """Give the number of accepted messages per phone."""
+        """Return the number of accepted messages for each phone number; with ``duplicates`` only those above one."""
         found: dict[str, int] = self._call("GET", "/counts", params={"duplicates": str(int(duplicates))})
         return found
 
     def stats(self) -> dict[str, Any]:
-        """Give what happened so far."""
+        """Return counts of all requests, messages, refusals and faults so far."""
         found: dict[str, Any] = self._call("GET", "/stats")
         return found
 
@@ -52,7 +54,7 @@ class SimulatorClient:
         self._call("POST", "/misbehave", json={"fault": fault, **settings})
 
     def behave(self) -> None:
-        """Take back every open fault."""
+        """Cancel every open fault."""
         self._call("DELETE", "/misbehave")
 
     def options(self, **changes: float) -> None:
@@ -60,11 +62,11 @@ class SimulatorClient:
         self._call("POST", "/options", json=changes)
 
     def templates(self, texts: dict[str, str]) -> None:
-        """Give template codes their texts."""
+        """Set the texts of template codes, with ``${name}`` placeholders."""
         self._call("POST", "/templates", json=texts)
 
     def reset(self) -> None:
-        """Make the simulator as new."""
+        """Return the simulator to its state at the start and empty its journal."""
         self._call("POST", "/reset")
 
     def close(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``aliyunsms-simulator``."""
+"""Run the command ``aliyunsms-simulator``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Run a simulator until a signal stops it.
 
     :param argv: the arguments without the program's name; those of the process when None.
-    :return: the exit status: 0 after Ctrl-C, 2 when it cannot start.
+    :returns: the exit status: 0 after Ctrl-C, 2 when the simulator cannot start.
     """
     arguments = _parser().parse_args(argv)
     if not is_loopback(arguments.host):

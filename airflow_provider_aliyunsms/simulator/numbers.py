@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-How a number is read, and what becomes of a message to it.
+Read phone numbers and decide, by the last four digits, on refusal and delivery of a message.
 
-The last four digits decide, so that a test picks an outcome by picking a number (table in docs/simulator.md).
+A test chooses an outcome by choosing a number; docs/simulator.md has the table.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ DeliveryWord = Literal["pending", "delivered", "failed"]
 @dataclass(frozen=True, slots=True)
 class NumberBehaviour:
     """
-    What the carrier does.
+    The delivery of messages to some numbers.
 
-    :param err_code: the receipt's code; None when no receipt ever comes.
-    :param slowness: how many times the usual delay the receipt takes.
+    :param err_code: the code of the carrier's receipt; None if there never is one.
+    :param slowness: the delay of the receipt, as a multiple of the usual delay.
     """
 
     err_code: str | None = "DELIVERED"
@@ -35,7 +35,13 @@ class NumberBehaviour:
 
 @dataclass(frozen=True, slots=True)
 class MessageState:
-    """A message's state at one moment; ``at`` is the receipt's time in Unix seconds."""
+    """
+    The delivery of one message at one moment.
+
+    :param verdict: pending, delivered or failed.
+    :param err_code: the code of the carrier's receipt; empty while there is none.
+    :param at: the time of that receipt in seconds since the epoch; None while there is none.
+    """
 
     verdict: DeliveryWord
     err_code: str = ""
@@ -54,9 +60,10 @@ _FATES = {
 
 def canonical_number(raw: str) -> str | None:
     """
-    Bring the spellings of one number together; None when it is no phone number.
+    Return the one spelling that stands for all spellings of a phone number.
 
-    :return: 11 digits for the mainland, digits with the country code for the rest.
+    :returns: 11 digits for the Chinese mainland, digits with the country code for other numbers, None if the text is
+        no phone number.
     """
     digits = raw.removeprefix("+").removeprefix("00")
     national = digits.removeprefix(_CHINA_CODE)
@@ -66,17 +73,21 @@ def canonical_number(raw: str) -> str | None:
 
 
 def is_mainland(raw: str) -> bool:
-    """Tell whether a number with country code belongs to the Chinese mainland."""
+    """Return whether a number with its country code belongs to the Chinese mainland."""
     digits = raw.removeprefix("+").removeprefix("00")
     return digits.startswith(_CHINA_CODE) and _MAINLAND.fullmatch(digits[len(_CHINA_CODE) :]) is not None
 
 
 def state_at(*, number: str, accepted_at: float, now: float, delivery_delay: float) -> MessageState:
     """
-    Tell what became of a message by ``now``; pure, so nothing has to run in the background.
+    Return the delivery of a message at the moment ``now``.
 
-    :param accepted_at: Unix seconds.
-    :param delivery_delay: seconds of an ordinary receipt.
+    It is computed from the arguments alone, so nothing has to run in the background.
+
+    :param number: the phone number; its last four digits decide.
+    :param accepted_at: the time of acceptance in seconds since the epoch.
+    :param now: seconds since the epoch.
+    :param delivery_delay: seconds from acceptance to the usual receipt.
     """
     fate = _FATES.get(number[-4:], _USUAL)
     if fate.err_code is None:
@@ -88,7 +99,11 @@ def state_at(*, number: str, accepted_at: float, now: float, delivery_delay: flo
 
 
 def china_refusal(number: str) -> Refusal | None:
-    """Tell whether one number makes the China API refuse the whole request; its text names the number."""
+    """
+    Return the refusal of a whole China request for one of its numbers, or None if the number is fine.
+
+    The text of some refusals names the number, as the real gateway's texts do.
+    """
     match number[-4:]:
         case "0501":
             return Refusal("isv.MOBILE_NUMBER_ILLEGAL", f"{number}invalid mobile number")
@@ -100,12 +115,12 @@ def china_refusal(number: str) -> Refusal | None:
 
 
 def globe_refusal(number: str) -> Refusal | None:
-    """Tell whether one number makes the Globe API refuse the whole request."""
+    """Return the refusal of a whole Globe request for one of its numbers, or None if the number is fine."""
     if number.endswith("0503"):
         return Refusal("MOBILE_NUMBER_ILLEGAL", f"The mobile number is illegal: {number}")
     return None
 
 
 def globe_fails(number: str) -> bool:
-    """Tell whether a number comes back in ``FailedList`` while the others are accepted."""
+    """Return whether the Globe API puts a number into ``FailedList`` and accepts the others."""
     return number.endswith("0501")

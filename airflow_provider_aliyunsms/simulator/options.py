@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a simulator can be told before and while it runs."""
+"""Hold the settings of a simulator; the control API can change some of them while it runs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 @dataclass(slots=True, kw_only=True)
 class Options:
     """
-    The settings of one simulator; cheap, checked when made.
+    The settings of one simulator, checked when an instance is made.
 
-    :param access_key_id: the only AccessKey ID the gateway knows.
-    :param access_key_secret: its secret.
-    :param security_token: when set, every request must carry exactly this STS token.
+    :param access_key_id: the only AccessKey ID that the gateway accepts.
+    :param access_key_secret: the secret of that AccessKey; made up, never a real one.
+    :param security_token: an STS token that every request must carry; with None no request may carry one.
     :param delivery_delay: seconds from acceptance to the carrier's receipt.
-    :param record_lag: seconds until ``QuerySendDetails`` and ``QueryMessage`` see an accepted message.
+    :param record_lag: seconds until ``QuerySendDetails`` and ``QueryMessage`` find an accepted message.
     :param globe_qps: ``BatchSendMessageToGlobe`` calls per sliding second and account; 0 means no limit.
-    :param china_qps: the same for each 2017-05-25 action.
-    :param journal: a file that outlives the process; holds numbers and texts, so it is made private.
+    :param china_qps: calls per sliding second of each 2017-05-25 action; 0 means no limit.
+    :param journal: a file that keeps messages and nonces across restarts; it holds numbers and texts, so it is made
+        readable by its owner alone.
     :raises ConfigurationError: a duration or a rate is negative.
     """
 
@@ -45,7 +46,7 @@ class Options:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach a server bound to ``host``."""
+    """Return whether only this machine can reach a server that listens on ``host``."""
     if host == "localhost":
         return True
     try:

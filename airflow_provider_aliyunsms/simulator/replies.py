@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the gateway says back: the three shapes of an answer, in JSON and XML."""
+"""Build the gateway's replies in their three forms (China, Globe, gateway) and encode them as JSON or XML."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ Api = Literal["china", "globe"]
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """
-    Why a request is not carried out.
+    The refusal of a request.
 
-    :param status: 200 makes it a business answer of the API, anything else the gateway's own envelope.
-    :param retry_after_ms: the hint of a throttling answer, in milliseconds.
+    :param code: the API's or the gateway's code.
+    :param message: the text for the client.
+    :param status: the HTTP status; 200 for a business refusal in the form of the API, any other for the gateway's own
+        envelope.
+    :param retry_after_ms: the time to wait that a throttling response names, in milliseconds.
     """
 
     code: str
@@ -30,7 +33,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer before it is encoded; ``code`` is what the statistics count."""
+    """A response before it is encoded; the statistics count its ``code``."""
 
     code: str
     fields: Mapping[str, object]
@@ -39,26 +42,27 @@ class Reply:
 
 
 def new_request_id() -> str:
-    """Make an id in the shape the gateway uses."""
+    """Return a new request id in the form the gateway uses."""
     return str(uuid.uuid4()).upper()
 
 
 def china_reply(**fields: object) -> Reply:
-    """Answer a 2017-05-25 call with success."""
+    """Return the reply to a successful 2017-05-25 call, with its own fields added."""
     return Reply(code="OK", fields={"Code": "OK", "Message": "OK", "RequestId": new_request_id(), **fields})
 
 
 def globe_reply(**fields: object) -> Reply:
-    """Answer a 2018-05-01 call with success."""
+    """Return the reply to a successful 2018-05-01 call, with its own fields added."""
     opening = {"ResponseCode": "OK", "ResponseDescription": "OK", "RequestId": new_request_id()}
     return Reply(code="OK", fields={**opening, **fields})
 
 
 def refuse(refusal: Refusal, *, api: Api | None, host: str) -> Reply:
     """
-    Put a refusal into the shape its sender uses.
+    Return a refusal as a reply, in the form of the API or of the gateway.
 
-    :param api: whose business answer it is; None for a request that named no known action.
+    :param api: the API whose form a business refusal takes; None for a request that named no known action.
+    :param host: the host that the client addressed, repeated in the gateway's envelope.
     """
     if refusal.status != 200 or api is None:
         return _gateway_envelope(refusal, host=host)
@@ -82,7 +86,7 @@ def _gateway_envelope(refusal: Refusal, *, host: str) -> Reply:
 
 
 def encode(reply: Reply, *, action: str, xml: bool) -> tuple[bytes, str]:
-    """Give the body and its content type; costs one pass over the fields."""
+    """Return the body of a reply and its content type; costs one pass over the fields."""
     if not xml:
         body = json.dumps(reply.fields, ensure_ascii=False, separators=(",", ":"))
         return body.encode(), "application/json;charset=utf-8"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serving a simulator: in the foreground for the command, in a thread for tests."""
+"""Serve a simulator over HTTP: in the foreground for the command, or in a thread for tests."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
 def make_app(state: State, *, connections: Connections, stopping: asyncio.Event) -> FastAPI:
     """
-    Build the application; cheap, opens nothing.
+    Return the web application of a simulator; opens no file and no socket.
 
-    :param connections: gives the server's open connections, for the faults that break them.
-    :param stopping: set when the server goes down.
+    :param state: messages, nonces, planned faults and options.
+    :param connections: returns the server's open connections, for the faults that break them.
+    :param stopping: set when the server shuts down.
     """
     gateway = Gateway(state=state, wire=Wire(connections), stopping=stopping)
     app = FastAPI(
@@ -40,7 +41,7 @@ def make_app(state: State, *, connections: Connections, stopping: asyncio.Event)
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        # a plain route: the gateway reads its own parameters, and FastAPI's would only cost time
+        # A plain Starlette route: the gateway reads its own parameters, and FastAPI's reading would only cost time.
         routes=[Route("/", gateway.answer, methods=["GET", "POST"])],
     )
     app.include_router(control_routes(state))
@@ -50,15 +51,19 @@ def make_app(state: State, *, connections: Connections, stopping: asyncio.Event)
 LOOPBACK = "127.0.0.1"
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 10.0
-# the official SDK puts a thousand recipients into the request line: about 120 KB
+# The official SDK puts a thousand recipients into the request line, which has about 120 KB then.
 _REQUEST_HEAD_LIMIT = 1 << 20
 
 
 class SimulatorServer(uvicorn.Server):
     """
-    One simulator behind one listening socket.
+    The HTTP server of one simulator.
 
-    :param listener: already bound, so that the port is known before the loop runs.
+    Its event loop runs in the thread that calls :meth:`serve_until_stopped`. Other threads may only wait for
+    ``ready``, read :attr:`url` and call :meth:`stop`.
+
+    :param state: used by the event loop alone while the server runs.
+    :param listener: a socket that is already bound, so that the port is known before the loop runs.
     """
 
     def __init__(self, state: State, *, listener: socket.socket) -> None:
@@ -75,37 +80,41 @@ class SimulatorServer(uvicorn.Server):
 
     @property
     def url(self) -> str:
-        """The base URL."""
+        """The base URL of the simulator, without a slash at the end."""
         host, port = self._listener.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def serve_until_stopped(self) -> None:
-        """Block until :meth:`stop` or a signal; then close everything."""
+        """Serve until :meth:`stop` is called or a signal arrives, then close the state."""
         try:
             self.run(sockets=[self._listener])
         finally:
+            # Only after the loop has ended: a request under way may still write to the journal.
             self.state.close()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening and tell whoever waits."""
+        """Start listening and set ``ready``."""
         await super().startup(sockets=sockets)
+        # Set last: a thread that waits for it sends requests at once.
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Wake the requests that wait for a fault's delay, then stop."""
+        """End the delays of faults and stop the server."""
+        # First, because the shutdown waits for open requests, and so for their delays.
         self._stopping.set()
         await super().shutdown(sockets=sockets)
 
     def stop(self) -> None:
-        """Ask the server to stop; returns at once."""
+        """Ask the server to stop and return at once; may be called from any thread."""
+        # A flag that the event loop looks at; nothing else of the server may be touched from another thread.
         self.should_exit = True
 
 
 def prepare(options: Options, *, host: str, port: int) -> SimulatorServer:
     """
-    Load the journal and bind the socket; nothing is served yet.
+    Load the journal, bind the socket and return the server, which does not serve yet.
 
-    :param port: 0 for any free one.
+    :param port: the port to listen on, 0 for any free one.
     :raises ConfigurationError: the journal cannot be read.
     :raises OSError: the port is taken, the host is not this machine's, or the journal cannot be opened.
     """
@@ -124,13 +133,13 @@ def running(*, port: int = 0, **settings: Any) -> Iterator[SimulatorClient]:
     """
     Run a simulator in a thread for the length of a ``with`` block, on loopback only.
 
-    Starting and stopping take a fraction of a second. What it accepted is gone afterwards unless
-    ``journal`` names a file.
+    Starting and stopping take a fraction of a second. The accepted messages are lost afterwards, unless ``journal``
+    names a file.
 
-    :param port: 0 for any free one.
+    :param port: the port to listen on, 0 for any free one.
     :param settings: the fields of :class:`~airflow_provider_aliyunsms.simulator.options.Options`.
-    :return: the simulator's URL and its control API.
-    :raises ConfigurationError: an option is wrong, or the server did not come up.
+    :returns: a client with the simulator's URL and its control API.
+    :raises ConfigurationError: an option is wrong, or the server did not start within 10 seconds.
     """
     server = prepare(Options(**settings), host=LOOPBACK, port=port)
     client = SimulatorClient(server.url)
@@ -153,11 +162,12 @@ def _config(app: Any) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
-        # the request line holds whatever the client put there, phone numbers included
+        # No log of requests: the request line may hold phone numbers.
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        # longer than any client keeps an idle connection: closing first would look like a lost request
+        # Longer than a client keeps an idle connection. If the server closed it first, the client's next request on
+        # it would fail like a lost one.
         timeout_keep_alive=300,
         timeout_graceful_shutdown=2,
         h11_max_incomplete_event_size=_REQUEST_HEAD_LIMIT,

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Airflow triggers."""
+"""Airflow triggers: watch the delivery of campaigns in the triggerer."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Watch the delivery of a campaign from the triggerer, where waiting costs no worker."""
+"""Watch the delivery of campaigns in the triggerer, where waiting takes no worker slot."""
 
 from __future__ import annotations
 
@@ -26,33 +26,35 @@ log = logging.getLogger(__name__)
 
 class AliyunSmsDeliveryTrigger(BaseTrigger):
     """
-    Asks what became of the accepted messages of one or several campaigns until the verdict is final.
+    Ask for the delivery of the accepted messages of one or several campaigns until the verdict is final.
 
-    Only free read calls are made, so that a restart of the triggerer, which runs this again from its arguments, is
-    harmless: it asks again for what was pending when the task was deferred. So that this is never long ago, it ends
-    after five minutes with what it has learned, and the task defers anew from there: a restart costs one such leg.
-    A leg goes on while its progress is too large for the arguments of a trigger (above 240,000 messages, while
-    neither nearly all nor nearly none are pending), or when it learned nothing. Nothing has to be undone when it is
-    cancelled. It ends in exactly one event, also when something breaks; no error leaves ``run``.
+    Only free read calls are made, and nothing has to be undone when it is cancelled. It ends in exactly one event,
+    also when something breaks; no error leaves ``run``.
+
+    A restarted triggerer runs the trigger again from its arguments, and asks again for the messages that were pending
+    when the task was deferred. To keep that loss small, the trigger ends after a leg of five minutes with what it has
+    learned, and the task defers anew from there: a restart costs one leg. Another leg follows at once, without this
+    hand-over, when the progress is too large for the arguments of a trigger (above 240,000 messages, while neither
+    nearly all nor nearly none are pending), or when the leg learned nothing.
 
     The arguments are stored in Airflow's database, encrypted. They hold no secrets, and no phone numbers when the
     receipts are in a file; the receipts of a small campaign travel in them, compressed.
 
-    :param campaigns: what :meth:`~airflow_provider_aliyunsms.delivery.campaigns.WatchedCampaign.to_json` gave.
-    :param end_time: the deadline, seconds since the epoch; a wall clock, because a trigger may move to another
+    :param campaigns: results of :meth:`~airflow_provider_aliyunsms.delivery.campaigns.WatchedCampaign.to_json`.
+    :param end_time: the deadline, seconds since the epoch; wall-clock time, because a trigger may move to another
         machine. One round is made even when it has passed.
-    :param min_delivered_ratio: the smallest acceptable share of delivered messages, None when any will do.
-    :param stop_when_reached: end as soon as the ratio is reached.
+    :param min_delivered_ratio: the smallest acceptable ``delivered / accepted``, None to accept any result.
+    :param stop_when_reached: end with success as soon as the ratio is reached.
     :param max_qps: queries per second, None for no limit.
-    :param max_concurrency: queries in flight.
+    :param max_concurrency: queries in flight at once, 1 to 64; each is a thread.
     :param max_calls: queries in all, None for no limit.
     :param sample_size: messages asked for instead of all, None for all.
     :param poke_interval: the shortest wait between two rounds, seconds.
     :param max_wait: the longest wait, seconds.
-    :param max_failed_rounds: rounds in a row in which nothing works, before an error is reported.
+    :param max_failed_rounds: rounds in a row in which nothing works, before the error is reported.
     :param aliyun_sms_conn_id: the connection; it is read in the triggerer.
-    :param known: a :meth:`~airflow_provider_aliyunsms.delivery.checkpoint.Checkpoint.to_small_json`; None to ask for
-        everyone.
+    :param known: a result of :meth:`~airflow_provider_aliyunsms.delivery.checkpoint.Checkpoint.to_small_json`; None
+        to ask for all messages.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         self.known = known
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments that make an equal trigger."""
+        """Return the class path and the arguments from which Airflow makes an equal trigger."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
@@ -109,17 +111,23 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: see :mod:`airflow_provider_aliyunsms.delivery.events`."""
+        """
+        Watch until the verdict is final or a leg ends, and yield exactly one event.
+
+        Its form: see :mod:`airflow_provider_aliyunsms.delivery.events`.
+        """
         from airflow_provider_aliyunsms.delivery.events import error_event
 
+        # The event loop's thread sets it; the worker threads of a round read it before each query.
         stop = threading.Event()
         try:
             event = await self._watched(stop)
-        except Exception as error:  # noqa: BLE001 - what leaves run shows as "Trigger failure" and nothing else
+        except Exception as error:  # noqa: BLE001 - of an error that leaves run Airflow shows only "Trigger failure"
             log.warning("The delivery cannot be watched any longer: %s", type(error).__name__)
             event = error_event(error)
         finally:
-            # a cancelled await leaves its thread behind, which looks at this before each question
+            # On every way out, and before the event: a cancelled await leaves its thread behind. Without this, its
+            # round would go on making queries until the leg ends.
             stop.set()
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is not annotated
 
@@ -130,6 +138,8 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         leg = _Leg(watch=watch, stop=stop)
         await asyncio.sleep(max(0.0, min(watch.next_at, self.end_time) - time.time()))
         while True:
+            # Awaited to the end: a watch has no locks. Nothing below may run beside look, nor two looks beside each
+            # other. After a cancelled await the watch is left to its thread and not touched here again.
             verdict = await _in_own_thread(leg.look)
             if verdict is not Verdict.WAIT:
                 return watch.ending(verdict).as_event()
@@ -138,7 +148,11 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
             await asyncio.sleep(watch.wait(now=time.time()))
 
     async def _patiently_made_watch(self) -> Watch:
-        """Survive a short outage of the secrets backend or of the storage; a wrong setting shows at once."""
+        """
+        Make the watch, and try again while the secrets backend or the storage fails.
+
+        A wrong setting is raised at once, any other error after ``max_failed_rounds`` failures.
+        """
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
         from airflow_provider_aliyunsms.exceptions import AliyunSmsError
@@ -160,6 +174,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         from airflow.providers.common.compat.connection import get_async_connection
 
         connection = await get_async_connection(self.aliyun_sms_conn_id)
+        # In a thread, because it reads all receipts, and would stop all triggers of the process meanwhile.
         return await asyncio.to_thread(self._build, connection)
 
     def _build(self, connection: Any) -> Watch:
@@ -192,25 +207,34 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
 
 
 class _Leg:
-    """The part of a watch after which a restart begins, because the task keeps what it learned."""
+    """
+    One leg of a watch: five minutes, after which the task keeps what was learned.
+
+    Threads: the event loop's thread makes it, and runs :meth:`look` and :meth:`event` in a thread of their own, one
+    after the other. :meth:`is_over` is also called by the worker threads of a round.
+    """
 
     def __init__(self, *, watch: Watch, stop: threading.Event) -> None:
+        # Not thread-safe: during a look or an event only the thread that runs it may touch it.
         self._watch = watch
+        # Thread-safe itself: set by the event loop's thread, read by worker threads.
         self._stop = stop
+        # Never changed after this constructor; read in event().
         self._pending = watch.tally.pending
         self._begin()
 
     def _begin(self) -> None:
         from airflow_provider_aliyunsms.delivery import watch
 
+        # Written here and in event(), never during a look: the worker threads of a round read it without a lock.
         self._ends = time.monotonic() + watch.LEG
 
     def look(self) -> Verdict:
-        """Look once, until the leg ends."""
+        """Make one round and judge; the round is cut short when the leg ends or the trigger is stopped."""
         return self._watch.look(now=time.time, should_stop=lambda: self._stop.is_set() or self.is_over())
 
     def is_over(self) -> bool:
-        """Whether the time is up."""
+        """Return True when the five minutes have passed; safe in any thread."""
         return time.monotonic() >= self._ends
 
     def event(self) -> dict[str, Any] | None:
@@ -219,22 +243,25 @@ class _Leg:
 
         self._begin()
         known, whole = self._watch.known(now=time.time()).to_small_json()
-        # asked for again in vain would be calls beyond max_calls, so that these are always handed on
+        # With max_calls the number of calls is handed over even if nothing was learned: otherwise a restart would go
+        # on from an older number and make more calls than allowed.
         is_new = self._watch.tally.pending != self._pending or self._watch.is_counted
         return progress_event(known) if whole and is_new else None
 
 
 async def _in_own_thread(work: Callable[[], T]) -> T:
     """
-    Run a round in a thread of its own.
+    Run a function in a new thread and return its result.
 
-    A round can take minutes, and ``asyncio.to_thread`` has a handful of threads for all triggers of the process.
+    A round can take minutes, and ``asyncio.to_thread`` has only a few threads for all triggers of the process.
     """
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aliyun-sms-delivery-round")
     try:
-        # with the context, because Airflow finds the task's log through it
+        # With a copy of the context, because Airflow finds the task's log through it.
         return await asyncio.get_running_loop().run_in_executor(
             executor, contextvars.copy_context().run, work
         )
     finally:
+        # Without waiting: after a cancelled await the thread still runs, and waiting would block the event loop and
+        # all triggers of the process.
         executor.shutdown(wait=False)

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -115,10 +116,54 @@ def send_something_to(url):
 
 @pytest.mark.parametrize("name", ["errors.md", "errors.zh-CN.md"])
 def test_the_error_tables_are_current(name):
-    spec = importlib.util.spec_from_file_location("build_errors", DOCS / "build_errors.py")
+    page = script("build_errors").page(name)
+    assert (DOCS / name).read_text(encoding="utf-8") == page, "run python docs/build_errors.py"
+
+
+def script(name):
+    """Load one of the scripts that write into the docs."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (DOCS / name).read_text(encoding="utf-8") == module.page(name), "run python docs/build_errors.py"
+    return module
+
+
+def test_the_pictures_are_current():
+    for name, svg in script("build_pictures").pictures().items():
+        assert (DOCS / "_static" / name).read_text(encoding="utf-8") == svg, (
+            "run python docs/build_pictures.py"
+        )
+
+
+def test_the_pictures_need_no_font_of_their_own_and_are_on_the_page():
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    for name, svg in script("build_pictures").pictures().items():
+        assert svg.isascii()
+        assert ElementTree.fromstring(svg).tag.endswith("svg")
+        assert f"(_static/{name})" in page
+
+
+def test_the_package_map_names_every_package_and_no_other():
+    package = ROOT / "airflow_provider_aliyunsms"
+    folders = {path.parent.relative_to(package).as_posix() for path in package.rglob("__init__.py")}
+    modules = {path.name for path in package.glob("*.py")}
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## Packages\n(.*?)^## ", text, flags=re.MULTILINE | re.DOTALL)
+    named = re.findall(r"^\| `([^`]+)` \|", section, flags=re.MULTILINE)
+    assert sorted(named) == sorted(folders - {"."} | modules - {"__init__.py"})
+
+
+def test_the_files_and_names_on_the_architecture_page_exist():
+    package = ROOT / "airflow_provider_aliyunsms"
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^## Invariants\n(.*?)^## ", text, flags=re.MULTILINE | re.DOTALL)
+    for row in re.findall(r"^\| \d+ \|.*\| (.*) \|$", table, flags=re.MULTILINE):
+        source = ""
+        for name in re.findall(r"`([^`]+)`", row):
+            if name.endswith(".py"):
+                source = (package / name).read_text(encoding="utf-8")
+            else:
+                assert re.search(rf"(def|class) {name.rpartition('.')[2]}\b", source), f"{name} in: {row}"
 
 
 def test_the_performance_page_says_what_was_measured(monkeypatch):

@@ -2,22 +2,23 @@
 """
 Turn the rows of an audience into recipients of one product, or reject them with a reason.
 
-What enters is a block of rows as a source gave them. What leaves is a :class:`PreparedBlock`: for every row a
-canonical phone number and its content (what this person shall receive, as canonical text), or a rejected row with a
-code, the column at fault and a reason in words.
+The input is a block of rows as a source gave them. The output is a :class:`PreparedBlock`: for every row a
+canonical phone number and its content (all that this recipient shall receive, as canonical text), or a rejected row
+with a code, the column at fault and a reason in words.
 
-* ``base`` prepares a block: whole columns at once where nothing is remarkable, else row by row.
+* ``base`` prepares a block: whole columns at once where all cells are in the usual form, else row by row.
 * ``china`` and ``globe`` hold the rules of the two products (:class:`ChinaRules`, :class:`GlobeRules`); ``values``
-  what both share: reading a number from a cell and turning a value into text.
-* ``china_columns`` judges whole columns of a table. It decides nothing: every cell that is not plain is left to the
-  rules of a single row.
+  holds what both share: reading a number from a cell and turning a value into text.
+* ``china_columns`` checks whole columns of a table. It rejects nothing: every cell that is not in the usual form is
+  left to the rules of a single row.
 
-Two kinds of fault are kept apart. A row that cannot be sent to is *rejected*: it gets a receipt, the others are
-served. A row that shows that the whole audience is not what it should be (an unknown key) raises ``AudienceError``,
-before anybody is sent to.
+Two kinds of fault are kept apart. A row that cannot be sent to is *rejected*: it gets a receipt, and the other rows
+are sent. A row that shows a mistake in the whole audience, such as an unknown key, raises ``AudienceError`` before
+anything is sent.
 
-What must never happen: a number is never repaired by guessing, because a repaired number is a stranger's phone. No
-reason holds a value. The same row always gives the same number and content, for the ledger knows people by them.
+Three rules hold everywhere. A number is never repaired by guessing, because the repaired number may belong to a
+person who is not in the audience. No reason holds a value of the row. The same row always gives the same number and
+content, because the ledger identifies recipients by a hash of both.
 """
 
 from __future__ import annotations

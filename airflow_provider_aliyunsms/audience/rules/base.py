@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A block of rows after it was judged: recipients column by column, and what was refused."""
+"""Check a block of rows: make its recipients, stored as columns, and list the rows that were rejected."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 class RowRejected(ValueError):  # noqa: N818 - control flow inside the audience, never raised to a user
     """
-    A row that cannot become a recipient: it gets a receipt and the campaign goes on without it.
+    The error for one row that cannot become a recipient; the row gets a receipt and the campaign goes on.
 
-    :param code: why, as a code.
+    :param code: the reason as a code.
     :param field: the column or key at fault.
-    :param reason: why, in words, without the value.
+    :param reason: the reason in words, without the value of the cell.
     """
 
     def __init__(self, *, code: LocalCode, field: str, reason: str) -> None:
@@ -36,10 +36,11 @@ class RowRejected(ValueError):  # noqa: N818 - control flow inside the audience,
 @dataclass(slots=True, repr=False)
 class RejectedRow:
     """
-    A row that cannot be sent to.
+    One rejected row of a block.
 
-    :param position: its place in the block.
-    :param row: its number in the source.
+    :param position: its place in the block, counted from 0.
+    :param row: its number in the source, counted from 1.
+    :param reason: the error that the rules raised for it.
     """
 
     position: int
@@ -50,11 +51,11 @@ class RejectedRow:
 @dataclass(slots=True, repr=False)
 class PlainRows:
     """
-    The rows of a table in which nothing is remarkable, column by column.
+    The rows of a table that a check of whole columns could accept, stored as columns.
 
-    :param numbers: one canonical number a row, or anything where the content is None.
-    :param contents: one content a row, None for a row that must be looked at by itself.
-    :param given: the numbers as they were written.
+    :param numbers: one canonical number for each row; without meaning where the content is None.
+    :param contents: one content for each row; None for a row that must be checked by itself.
+    :param given: the numbers as the source wrote them.
     """
 
     numbers: list[str]
@@ -63,17 +64,17 @@ class PlainRows:
 
 
 class RecipientRules(Protocol):
-    """What makes recipients of rows."""
+    """Turn rows into recipients of one product."""
 
     def prepare(self, values: Mapping[str, Any] | str, *, flat: bool = False) -> Recipient:
-        """Return the recipient that a row's values stand for."""
+        """Return the recipient that a row's values describe, or raise :class:`RowRejected`."""
         ...
 
     def plain_rows(self, block: TableBlock) -> PlainRows | None:
         """
-        Return the rows that :meth:`prepare` would take as they are, None when each must be looked at.
+        Return the rows that :meth:`prepare` would accept, checked by whole columns; None to check each row.
 
-        A short cut that decides nothing: whatever is unusual is left to :meth:`prepare`.
+        The result must equal that of :meth:`prepare`. Every row in doubt is left to it, with None as its content.
         """
         ...
 
@@ -81,11 +82,12 @@ class RecipientRules(Protocol):
 @dataclass(slots=True, repr=False)
 class PreparedBlock:
     """
-    Recipients column by column.
+    A block of rows after the check, stored as columns with one entry for each row.
 
-    :param numbers: canonical; empty for a refused row.
-    :param contents: what they receive; empty for a refused row.
-    :param given: the numbers as they were written, None when none differs from ``numbers``.
+    :param numbers: canonical numbers; empty for a rejected row.
+    :param contents: the content of each recipient as canonical text; empty for a rejected row.
+    :param given: the numbers as the source wrote them; None when all are equal to ``numbers``.
+    :param refusals: the rejected rows in the order of the block.
     """
 
     numbers: list[str]
@@ -96,9 +98,9 @@ class PreparedBlock:
 
 def prepare_block(block: Block, *, rules: RecipientRules) -> PreparedBlock:
     """
-    Make recipients of a block.
+    Check all rows of a block and make their recipients.
 
-    :raises AudienceError: for a row that says the whole audience is not what it should be.
+    :raises AudienceError: for a row that shows a mistake in the whole audience, such as an unknown key.
     """
     plain = rules.plain_rows(block) if isinstance(block, TableBlock) else None
     if plain is None:
@@ -135,5 +137,5 @@ def _recipient_of(row: Row, *, rules: RecipientRules) -> Recipient:
 
 
 def _storable(text: str) -> str:
-    # SQLite takes no lone surrogates, and Python's error about them would hold the text.
+    # SQLite cannot store lone surrogates, and Python's error about them would hold the text.
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a row must look like for the China API (SendBatchSms)."""
+"""Check rows against the rules of the China API (SendBatchSms) and make recipients of them."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ SIGN_NAME = "sign_name"
 SMS_UP_EXTEND_CODE = "sms_up_extend_code"
 CHINA_KEYS = frozenset({PHONE_NUMBER, SIGN_NAME, TEMPLATE_PARAM, SMS_UP_EXTEND_CODE})
 
-# The whole number that a reply goes to has at most 20 digits; how many of them are free is not documented.
+# The whole number that a reply goes to has at most 20 digits. The vendor does not document how many of them are free.
 _EXTEND_CODE = re.compile(r"[0-9]{1,20}")
 
 
 class ChinaRules:
     """
-    Turns rows into recipients of ``SendBatchSms``.
+    Turn rows into recipients of ``SendBatchSms``.
 
-    :param sign_name: the signature of rows without one.
-    :param template_param: variables merged under each row's own. An empty default declares a variable that
-        every row must give.
-    :param max_variable_length: characters one variable may have.
+    :param sign_name: the signature for rows that have none of their own.
+    :param template_param: default values of variables; a row's own values win over them. An empty default declares
+        a variable that every row must give.
+    :param max_variable_length: the largest number of characters that one variable may have, at least 1.
     :raises ConfigurationError: when a default could not be sent.
 
     See https://help.aliyun.com/en/sms/developer-reference/api-dysmsapi-2017-05-25-sendbatchsms
@@ -78,12 +78,12 @@ class ChinaRules:
 
     def prepare(self, values: Mapping[str, Any] | str, *, flat: bool = False) -> Recipient:
         """
-        The recipient a row's values stand for.
+        Return the recipient that a row's values describe.
 
-        :param values: the row, or just a phone number.
-        :param flat: whether keys the API does not know are template variables.
-        :raises RowRejected: when it cannot be sent to.
-        :raises AudienceError: when it has a key that means nothing here.
+        :param values: the row by field name, or only a phone number.
+        :param flat: whether keys that the API does not know are template variables.
+        :raises RowRejected: when the row cannot be sent to.
+        :raises AudienceError: when the row has a key that this API does not use.
         """
         if isinstance(values, str):
             values = {PHONE_NUMBER: values}
@@ -119,7 +119,7 @@ class ChinaRules:
         return merged
 
     def plain_rows(self, block: TableBlock) -> PlainRows | None:
-        """Return the rows that :meth:`prepare` would take as they are, see :class:`.base.RecipientRules`."""
+        """Return the rows that :meth:`prepare` would accept, see :meth:`.RecipientRules.plain_rows`."""
         columns = block.columns()
         given = columns.get(PHONE_NUMBER)
         variables = {name: cells for name, cells in columns.items() if name not in CHINA_KEYS}
@@ -187,16 +187,16 @@ def _china_number(values: Mapping[str, Any]) -> str:
         raise invalid_number(
             PHONE_NUMBER, "the phone number is neither a mainland mobile nor one with a country code"
         )
-    # Eleven digits that begin with 1 are what a mistyped mainland mobile looks like; as a +1 number it would
-    # reach, and cost, somebody in North America. Who means that writes the plus sign.
+    # A mistyped mainland mobile is often eleven digits that begin with 1. Taken for a +1 number, it would reach a
+    # phone in North America and be charged for. So a +1 number needs its plus sign, or 00 in front.
     if number.startswith("1") and not compact_number(text).startswith(("+", "00")):
         raise invalid_number(
             PHONE_NUMBER, "eleven digits that are no mainland mobile; +1 numbers need their plus"
         )
     if number.startswith("86"):
         raise invalid_number(PHONE_NUMBER, "the phone number is in the mainland but is not a mobile")
-    # The API ignores a plus sign and takes eleven digits from 13 to 19 for a mainland mobile, so most +1
-    # numbers would reach somebody in China.
+    # The API ignores a plus sign and takes eleven digits that begin with 13 to 19 for a mainland mobile, so that most
+    # +1 numbers would reach a phone in mainland China.
     if mainland_number(number) is not None:
         raise invalid_number(PHONE_NUMBER, "the API would take this +1 number for a mainland mobile")
     return number

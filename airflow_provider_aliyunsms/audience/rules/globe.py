@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a row must look like for the international API (BatchSendMessageToGlobe)."""
+"""Check rows against the rules of the international API (BatchSendMessageToGlobe) and make recipients of them."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _SENDER_ID = re.compile(r"[0-9]{1,15}|[0-9A-Za-z]{1,11}")
 
 def check_sender_id(text: str) -> None:
     """
-    Refuse a sender ID the API would refuse; whether it is an approved one only the API knows.
+    Check the form of a sender ID; only the API knows whether the ID is an approved one.
 
-    :param text: digits and letters: at most 11 with letters, at most 15 of digits alone.
+    :param text: 1 to 11 ASCII digits and letters, or 1 to 15 digits alone.
     :raises ConfigurationError: when it is anything else.
 
     See https://www.alibabacloud.com/help/en/sms/api-batchsendmessagetoglobe
@@ -59,13 +59,14 @@ _REGION = re.compile(r"[A-Z]{2}")
 
 class GlobeRules:
     """
-    Turns rows into recipients of ``BatchSendMessageToGlobe``.
+    Turn rows into recipients of ``BatchSendMessageToGlobe``.
 
-    :param message: the text of rows without one; ``${name}`` is filled from the row's variables.
-    :param template_param: variables merged under each row's own.
-    :param refused_regions: ISO regions nobody is sent to. The API never reaches ``CN``, and its first
-        documentation excluded ``US``.
-    :raises ConfigurationError: when the default text or a region could not be right.
+    :param message: the text for rows that have none of their own; ``${name}`` is filled from the row's variables.
+    :param template_param: default values of variables; a row's own values win over them.
+    :param refused_regions: ISO regions that nothing is sent to; their rows are rejected. The API never reaches
+        ``CN``, and its first documentation excluded ``US``.
+    :raises ConfigurationError: when the default text or a default variable could not be sent, or a region is not a
+        two-letter code.
 
     See https://www.alibabacloud.com/help/en/sms/api-batchsendmessagetoglobe
     """
@@ -80,6 +81,7 @@ class GlobeRules:
         self._refused_regions = _check_regions(refused_regions)
         try:
             self._message = _message(message)
+            # The values of placeholders are only known for a row, so only the text around them is measured here.
             _check_length(_PLACEHOLDER.sub("", self._message))
             self._defaults = _texts(
                 given_variables({TEMPLATE_PARAM: template_param}, known=GLOBE_KEYS, flat=False)
@@ -89,17 +91,21 @@ class GlobeRules:
             raise ConfigurationError(msg, code=error.code) from None
 
     def plain_rows(self, block: TableBlock) -> None:  # noqa: ARG002 - the rules of the China API need it
-        """Return none: reading an international number takes so long that a short cut would not show."""
+        """
+        Return None, so that :meth:`prepare` checks each row.
+
+        Parsing an international number costs so much that checking the other cells by the column would save little.
+        """
         return
 
     def prepare(self, values: Mapping[str, Any] | str, *, flat: bool = False) -> Recipient:
         """
-        The recipient a row's values stand for, with its finished text.
+        Return the recipient that a row's values describe, with its finished text.
 
-        :param values: the row, or just a phone number with its country code.
-        :param flat: whether keys the API does not know are variables of the text.
-        :raises RowRejected: when it cannot be sent to.
-        :raises AudienceError: when it has a key that means nothing here.
+        :param values: the row by field name, or only a phone number with its country code.
+        :param flat: whether keys that the API does not know are variables of the text.
+        :raises RowRejected: when the row cannot be sent to.
+        :raises AudienceError: when the row has a key that this API does not use.
         """
         if isinstance(values, str):
             values = {TO: values}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Template variables: which ones a row gives, and how a value becomes text."""
+"""Read the template variables and the phone number of a row and turn their values into text."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from airflow_provider_aliyunsms.exceptions import AudienceError
 
 TEMPLATE_PARAM = "template_param"
 
-# More digits than any limit allows; writing them out first could take seconds and gigabytes.
+# More digits than any limit allows. Such a number is rejected before it is written out, because a short JSON number
+# such as 1e999999999 would become a text that takes seconds to make and fills the memory.
 _MAX_DIGITS = 2000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def has_broken_characters(text: str) -> bool:
-    """Whether the text holds half a character (a lone surrogate), which no request can carry."""
+    """Return whether the text holds a lone surrogate (half a character), which no request can carry."""
     return not text.isascii() and _SURROGATE.search(text) is not None
 
 
@@ -32,14 +33,16 @@ def given_variables(
     values: Mapping[str, Any], *, known: Collection[str], flat: bool
 ) -> Iterator[tuple[str, Any]]:
     """
-    The variables one row gives, as they were written.
+    Yield the name and value of each variable that a row gives, as the source wrote them.
 
-    :param values: the row.
-    :param known: the keys that are no variables.
-    :param flat: whether the other keys are variables; they win over ``template_param``.
-    :raises RowRejected: when ``template_param`` is no object.
-    :raises AudienceError: when a key is neither known nor a variable: sending without it could be wrong.
+    :param values: the row by field name.
+    :param known: the keys that are not variables.
+    :param flat: whether the other keys are variables. They come after those of ``template_param``, so that they win
+        over a variable of the same name.
+    :raises RowRejected: when ``template_param`` is not an object.
+    :raises AudienceError: when a key is neither known nor a variable, because sending without it could be wrong.
     """
+    # This comes first: callers let a later value replace an earlier one of the same name.
     yield from _param_object(values.get(TEMPLATE_PARAM)).items()
     for name, value in values.items():
         if name in known:
@@ -51,11 +54,14 @@ def given_variables(
 
 def variable_text(name: object, value: Any) -> str | None:
     """
-    A value as the text the API asks for, or None when it means "not given" (None, NaN, blank).
+    Return a variable's value as the text the API asks for, or None when it is not given (None, NaN, blank).
 
-    Numbers are written out in full (``1e3`` is ``1000``), booleans in lower case, dates in ISO form.
+    Numbers are written out in full (``1e3`` becomes ``1000``), booleans in lower case, dates and times in ISO form
+    (with a space between date and time).
 
-    :raises RowRejected: for a nested value, a value of another type, or a name that is no text.
+    :param name: the variable's name, which is checked too.
+    :raises RowRejected: for a nested value, a value of another type, a number that is infinite or has too many
+        digits, text with a lone surrogate, or a name that is not proper text.
     """
     if not isinstance(name, str) or not name.strip() or has_broken_characters(name):
         raise RowRejected(
@@ -147,11 +153,13 @@ _MAX_PHONE = 10**17
 
 def number_text(values: Mapping[str, Any], *names: str) -> str:
     """
-    The number of a row as it was written, from the first of the named keys that has one.
+    Return the phone number of a row as the source wrote it, from the first of the named keys that has one.
 
-    An integer, or a float without a fraction as data frames make them, counts as its digits.
+    An integer becomes its digits, and so does a float without a fraction, as data frames make them.
 
-    :raises RowRejected: when there is none, or when it is neither text nor a whole number.
+    :param names: the keys in the order of preference; an error names the first one.
+    :raises RowRejected: when there is no number, or when it is neither text nor a positive whole number
+        below 10**17.
     """
     field = names[0]
     value = first_given(values, names)
@@ -166,7 +174,7 @@ def number_text(values: Mapping[str, Any], *names: str) -> str:
 
 
 def invalid_number(field: str, reason: str) -> RowRejected:
-    """A rejection for the number's sake."""
+    """Return the error for a row whose phone number cannot be used."""
     return RowRejected(code=LocalCode.INVALID_NUMBER, field=field, reason=reason)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Column names: theirs made ours, and checked once for a whole table."""
+"""Map the column names of a source to field names and check the header of a table once for all its rows."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ ColumnMapping = Mapping[str, str | None]
 
 class Columns:
     """
-    The names a source uses, and ours.
+    Map the column names of a source to field names (``phone_number``, a variable's name, ...).
 
-    :param mapping: their name to ours; None as ours leaves the column out.
-    :raises ConfigurationError: when it is no such mapping, or gives one of our names twice.
+    :param mapping: the field name for each name of the source (the operator's ``column_mapping``); None as the field
+        name leaves the column out. Columns that are not named here keep their names.
+    :raises ConfigurationError: when it is no such mapping, or has a field name twice.
     """
 
     def __init__(self, mapping: ColumnMapping | None = None) -> None:
@@ -26,14 +27,14 @@ class Columns:
 
     @property
     def given(self) -> Mapping[str, str | None]:
-        """The mapping, as it was checked."""
+        """The checked mapping; empty when none was given."""
         return self._mapping
 
     def renamed(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """
-        One row's values under our names; a mapped name need not be in every row.
+        Return one row's values by field name; a mapped name may be missing from a row.
 
-        :raises AudienceError: when a new name meets one the row has already.
+        :raises AudienceError: when two values of the row would have the same field name.
         """
         if not self._mapping:
             return values
@@ -52,11 +53,15 @@ class Columns:
 
 class Table:
     """
-    Makes blocks of rows of cells under one header.
+    Make blocks of rows from records that share one header.
 
-    :param names: the columns as the source names them.
-    :param place: what an error calls the source of the names, such as ``header row``.
-    :raises AudienceError: when the number's column or a mapped one is missing, or a name is missing or double.
+    :param names: the column names as the source has them.
+    :param columns: the mapping of these names to field names.
+    :param number_field: the field name of the phone number, ``phone_number`` or ``to``.
+    :param place: the place of the names as an error calls it, such as ``header row``.
+    :ivar width: the number of columns.
+    :raises AudienceError: when the column of the phone number or a mapped column is missing, when a column has no
+        name, or when two columns have the same name.
     """
 
     def __init__(self, names: Sequence[str], *, columns: Columns, number_field: str, place: str) -> None:
@@ -66,7 +71,12 @@ class Table:
         self.width = len(self._names)
 
     def block(self, records: Sequence[Sequence[Any]], first: int) -> TableBlock:
-        """Some rows; there must be as many cells in each as columns."""
+        """
+        Return a block of rows made from their cells.
+
+        :param records: the cells of each row, exactly :attr:`width` of them.
+        :param first: the number of the first row, counted from 1.
+        """
         return TableBlock(names=self._names, records=records, first=first, number_field=self._number_field)
 
     def _checked_names(self, names: Sequence[str], columns: Columns, number_field: str) -> list[str | None]:
@@ -74,8 +84,8 @@ class Table:
             if theirs not in names:
                 raise self._missing(field_label(theirs), "It is named in column_mapping.")
         ours = [columns.given.get(name, name) for name in names]
-        # Before other findings, because the first row of a file without a header is somebody's data and must
-        # not be shown.
+        # This check must come before the checks that show a name from the file: in a file without a header the
+        # first row is data, and no error may show it.
         if number_field not in ours and PHONE_NUMBER not in ours:
             raise self._missing(
                 number_field, "name the columns in the first row, separated by commas, or use column_mapping."

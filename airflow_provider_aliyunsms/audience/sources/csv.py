@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of a CSV file with a header."""
+"""Read a CSV file with a header as blocks of rows."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 def read_csv(path: str, reading: FileOptions) -> Iterator[Block]:
     """
-    The rows of a comma-separated text file; every other column is a template variable.
+    Yield the rows of a comma-separated text file in blocks; columns the API does not know are template variables.
 
-    Quoted cells may hold commas, quotes and line ends. Empty lines are skipped and not counted.
+    Quoted cells may hold commas, quotes and line ends. Empty lines are skipped and not counted as rows.
 
-    :raises AudienceError: for a header without the number's column, with a column twice or without a name, a
-        row with too few or too many cells, broken quoting, another encoding, or an unreadable file.
+    :param path: a path or URI, ending in ``.gz`` when the file is packed with gzip.
+    :raises AudienceError: for a header without the column of the phone number, with a column twice or without a
+        name, a row with too few or too many cells, broken quoting, another encoding, or an unreadable file.
     """
     with opened(path, reading) as stream:
         rows = _CsvRows(stream, encoding=reading.encoding)
@@ -36,7 +37,7 @@ def read_csv(path: str, reading: FileOptions) -> Iterator[Block]:
 
 
 class _CsvRows:
-    """One pass over one file; remembers where it is, so that an error can say so."""
+    """Read one file once, and keep the current position for error messages."""
 
     def __init__(self, stream: BinaryIO, *, encoding: str | None) -> None:
         self._number = 0
@@ -51,7 +52,7 @@ class _CsvRows:
 
     def records(self, *, width: int) -> Iterator[list[str]]:
         for cells in self._cells():
-            self._number += 1
+            self._number += 1  # before the check, whose error names the row
             if len(cells) != width:
                 raise self._ragged(len(cells), width)
             yield cells
@@ -85,7 +86,7 @@ class _CsvRows:
 
 
 def _plain_words(problem: str) -> str:
-    # The reader's own text asks for an argument of Python's open().
+    # The text of Python's own error speaks of an argument of open(), which does not help the owner of the file.
     if problem.startswith("new-line"):
         return "a line end in a cell without quotes, or line ends other than LF and CRLF"
     return problem

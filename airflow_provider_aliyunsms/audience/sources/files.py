@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open an audience file, unpacked where it is packed, and notice what goes wrong with it as a whole."""
+"""Open an audience file, unpack gzip, and detect a file that is missing, damaged or changed while it is read."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 Fingerprint = Callable[[str], object]
-"""Gives something that differs when a file has changed, or None when nobody can tell."""
+"""Takes a path or URI and returns a value that differs once the file has changed; None when that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOptions:
     """
-    How to read one file.
+    The settings for reading one file.
 
-    :param number_field: the column that holds the phone number.
+    :param number_field: the column that holds the phone number, ``phone_number`` or ``to``.
     :param open_binary: opens a path or URI for reading bytes.
-    :param fingerprint: asked before and after, so that a file which changes in between is noticed.
-    :param columns: the file's names and ours.
-    :param encoding: of text files; None for UTF-8.
+    :param fingerprint: called before and after reading, so that a change in between is detected.
+    :param columns: the mapping of the file's column names to field names.
+    :param encoding: the encoding of a text file; None for UTF-8.
     """
 
     number_field: str
@@ -44,7 +44,7 @@ class FileOptions:
 
 
 def no_fingerprint(_path: str) -> None:
-    """Tell nothing about a file."""
+    """Return None for every file, so that changes are not detected."""
 
 
 GZIP_ENDING = ".gz"
@@ -55,19 +55,21 @@ _BLOCK = 256 * 1024
 @contextmanager
 def opened(path: str, reading: FileOptions) -> Iterator[BinaryIO]:
     """
-    Open an audience file for its content, gzip unpacked, and close it again. Nothing is read ahead of need.
+    Open an audience file for reading its unpacked bytes, and close it at the end. Data are read only as needed.
 
-    :raises AudienceError: when the storage says no, at once or while reading, when gzip data are cut or damaged, or
-        when the file is another one at the end than it was at the beginning; it names the file without its
-        folder, because a URI can hold credentials.
+    :param path: a path or URI; the ending ``.gz`` means that the file is packed with gzip.
+    :raises AudienceError: when the storage refuses, at once or while reading, when gzip data are cut or damaged, or
+        when the file changed between the beginning and the end. The error names the file without its folder, because
+        a URI can hold credentials.
     """
     name = _file_name(path)
+    # Taken before the file is opened: taken later, it could miss a change that was made in between.
     before = reading.fingerprint(path)
     try:
         with _explained(name), reading.open_binary(path) as stream:
             yield _unpacked(stream, name) if is_packed(path) else stream
     except AudienceError:
-        # Whatever was found in a file that somebody is writing to is only a consequence of that.
+        # When the file is being written to, any other finding is only a consequence of that.
         if reading.fingerprint(path) != before:
             raise _changed(name) from None
         raise
@@ -76,7 +78,7 @@ def opened(path: str, reading: FileOptions) -> Iterator[BinaryIO]:
 
 
 def is_packed(path: str) -> bool:
-    """Whether the name says that the file is gzip."""
+    """Return whether the name of the file says that it is packed with gzip."""
     return path.lower().endswith(GZIP_ENDING)
 
 
@@ -100,7 +102,8 @@ def _explained(name: str) -> Iterator[None]:
 
 
 def _unpacked(stream: BinaryIO, name: str) -> BinaryIO:
-    # Not every storage's stream can peek, and Python's own reader takes an empty file for valid gzip.
+    # Wrapped, because not every storage's stream can peek. Checked here, because Python's own gzip reader takes an
+    # empty file for valid gzip without data.
     packed = io.BufferedReader(cast("io.RawIOBase", stream), _BLOCK)
     start = packed.peek(len(_GZIP_MAGIC))[: len(_GZIP_MAGIC)]
     if not start or not _GZIP_MAGIC.startswith(start):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of a file with one JSON value a line."""
+"""Read a file with one JSON value in each line as blocks of rows."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 def read_jsonl(path: str, reading: FileOptions) -> Iterator[Block]:
     """
-    The rows of a text file of JSON lines: objects, or strings that are just a number.
+    Yield the rows of a text file of JSON lines in blocks: each line is an object, or a string with a phone number.
 
-    Keys the API does not know are template variables, as in a CSV file. Empty lines are skipped.
+    Keys that the API does not know are template variables, as in a CSV file. Empty lines are skipped and not counted
+    as rows.
 
-    :raises AudienceError: for a line that is no JSON, is another kind of value or has a key twice, another
+    :param path: a path or URI, ending in ``.gz`` when the file is packed with gzip.
+    :raises AudienceError: for a line that is not JSON, is another kind of value or has a key twice, another
         encoding, or an unreadable file.
     """
     with opened(path, reading) as stream:
@@ -48,7 +50,7 @@ def _rows(stream: BinaryIO, reading: FileOptions) -> Iterator[Row]:
 
 
 def _values(line: str, reading: FileOptions) -> Mapping[str, Any] | str:
-    """The row's values, or what is wrong with the line."""
+    """Return the row's values, or a text that says what is wrong with the line."""
     try:
         value = parse_json(line)
     except BrokenJsonError as error:

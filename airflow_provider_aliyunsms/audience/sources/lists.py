@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of a list, as a task hands it over."""
+"""Read the items of a list, as a task was given it, as rows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 def read_list(items: Iterable[Any], *, number_field: str, columns: Columns) -> Iterator[Row]:
     """
-    One row for each item: a phone number as text, or a mapping with the documented keys.
+    Yield one row for each item: a phone number as text, or a mapping with the documented keys.
 
-    In a lazy sequence, as the collected results of a mapped task are, an item may itself be a list of such items;
-    only one list is held at a time.
+    In a lazy sequence, such as the collected results of a mapped task, an item may itself be a list of such items.
+    Only one of these lists is held in memory at a time.
 
+    :param number_field: the key that holds the phone number, ``phone_number`` or ``to``.
+    :param columns: the mapping of the items' keys to field names.
     :raises AudienceError: for an item of another type, such as the tuples of a query's result.
     """
     for position, item in enumerate(_flat(items), start=1):
@@ -34,7 +36,8 @@ def read_list(items: Iterable[Any], *, number_field: str, columns: Columns) -> I
 
 
 def _flat(items: Iterable[Any]) -> Iterator[Any]:
-    # A plain list of lists is mostly a query's result, whose first cells must not be taken for the audience.
+    # A plain list of lists is mostly the result of a query. It is not flattened, because each of its cells would then
+    # be taken for a recipient.
     lazy = isinstance(items, Sequence) and not isinstance(items, list | tuple)
     for item in items:
         if lazy and isinstance(item, list):

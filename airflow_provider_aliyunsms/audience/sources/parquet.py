@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of a Parquet file."""
+"""Read a Parquet file as blocks of rows."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 def check_parquet() -> None:
     """
-    Make sure that Parquet can be read and written. The first call imports ``pyarrow``: some 0.3 seconds.
+    Check that Parquet can be read and written. The first call imports the large package ``pyarrow``.
 
-    :raises ConfigurationError: when it is not installed.
+    :raises ConfigurationError: when ``pyarrow`` is not installed.
     """
     try:
         import pyarrow.parquet  # noqa: F401 - only whether it is there
@@ -39,12 +39,15 @@ _BLOCK = 1024 * 1024
 
 def read_parquet(path: str, reading: FileOptions) -> Iterator[Block]:
     """
-    The rows of a Parquet file, a small batch of a row group at a time; every other column is a variable.
+    Yield the rows of a Parquet file in blocks; columns the API does not know are template variables.
 
-    Such a file is read from its end, so one within gzip is first unpacked into a nameless file on local disk.
+    A small batch of a row group is held in memory at a time. A Parquet file is read from its end, so that one packed
+    with gzip is first unpacked into a nameless file on local disk.
 
-    :raises AudienceError: for a file that is no Parquet or damaged, columns as in a CSV file, a value that has no
-        Python form, or an unreadable file.
+    :param path: a path or URI, ending in ``.gz`` when the file is packed with gzip.
+    :raises AudienceError: for a file that is not Parquet or is damaged, columns as in
+        :func:`~airflow_provider_aliyunsms.audience.sources.csv.read_csv`, a value that has no Python form, a full
+        local disk, or an unreadable file.
     """
     with opened(path, reading) as stream, _seekable(stream, packed=is_packed(path)) as file:
         yield from _blocks(file, reading)
@@ -56,7 +59,7 @@ def _blocks(file: BinaryIO, reading: FileOptions) -> Iterator[Block]:
 
     number = 0
     try:
-        # Without these two, whole column chunks of a row group would be held at once.
+        # Without pre_buffer=False and a buffer_size, whole column chunks of a row group would be in memory at once.
         source = ParquetFile(file, pre_buffer=False, buffer_size=_BLOCK)
         table = Table(
             source.schema_arrow.names,
@@ -72,13 +75,13 @@ def _blocks(file: BinaryIO, reading: FileOptions) -> Iterator[Block]:
     except (ArrowException, ValueError, OverflowError) as error:
         problem = type(error).__name__
     except OSError as error:
-        # Damaged pages are reported as plain OSErrors; those of the storage carry a number.
+        # Damaged pages are reported as OSErrors without an errno; the errors of a storage carry one.
         if error.errno is not None:
             raise
         problem = "damaged data"
     else:
         return
-    # Raised outside the handler: the reader's texts can hold values.
+    # Raised outside the handlers, because the reader's error texts can hold values of rows.
     msg = f"After row {number} the audience file cannot be read as Parquet ({problem})."
     raise AudienceError(msg, row=number, advice="write the file again, or copy it again.")
 
@@ -91,6 +94,7 @@ def _seekable(stream: BinaryIO, *, packed: bool) -> Iterator[BinaryIO]:
     with disk_before_sending():
         scratch = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, the disk's errors are told apart here
     with scratch:
+        # The source is read outside disk_before_sending: its errors must not be reported as a full disk.
         while block := stream.read(_BLOCK):
             with disk_before_sending():
                 scratch.write(block)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door for every kind of audience: a list, or a file in one of the formats below."""
+"""Choose the reader for an audience: a list, or a file by the ending of its name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TEXT: Mapping[str, Callable[[str, FileOptions], Iterator[Block]]] = {
 }
 _PARQUET = ".parquet"
 FILE_ENDINGS = (*_TEXT, _PARQUET)
-"""Each of them may be followed by ``.gz``."""
+"""The file endings that can be read; each may be followed by ``.gz``."""
 
 
 def read_blocks(
@@ -43,20 +43,22 @@ def read_blocks(
     encoding: str | None = None,
 ) -> Iterator[Block]:
     """
-    The rows of an audience in order, some thousands at a time.
+    Return the rows of an audience in order, as an iterator over blocks of up to some thousand rows.
 
-    The kind of source is checked at once; a file is opened when the first block is asked for, and its errors
-    come after the rows before them. Reading twice gives the same rows, except for a one-way iterator.
+    The kind of source is checked at once. A file is opened when the first block is asked for, and its errors come
+    after the rows before them. Reading a source twice gives the same rows, except for an iterator that can be read
+    only once.
 
     :param source: an iterable of numbers or mappings, or of lists of these, or the path or URI of a file ending in
         one of :data:`FILE_ENDINGS`, packed with gzip or not.
     :param number_field: the key that holds the phone number, ``phone_number`` or ``to``.
     :param open_binary: opens a path or URI for reading bytes.
-    :param fingerprint: tells whether a file is still the same.
-    :param columns: the source's names and ours, where they differ.
-    :param encoding: of a text file; None for UTF-8 with or without a byte order mark.
-    :raises AudienceError: when the source or a row has the wrong shape; it never holds a value of a row.
-    :raises ConfigurationError: when the file's ending or encoding is unknown, or Parquet is not installed.
+    :param fingerprint: returns a value that differs once a file has changed.
+    :param columns: the mapping of the source's column names to field names, where they differ.
+    :param encoding: the encoding of a text file; None for UTF-8 with or without a byte order mark.
+    :raises AudienceError: when the source or a row has the wrong shape; the error never holds a value of a row.
+    :raises ConfigurationError: when the file's ending or encoding is unknown, an encoding is given for a source that
+        is not a text file, or ``pyarrow`` is not installed.
     """
     path = check_source(source)
     reading = FileOptions(
@@ -80,9 +82,9 @@ def read_blocks(
 
 def check_source(source: object) -> str | None:
     """
-    The path or URI a source names, or None when it holds the rows itself. Costs nothing: reads nothing.
+    Return the path or URI that a source names, or None when it holds the rows itself. Opens and reads nothing.
 
-    :raises AudienceError: when it is neither.
+    :raises AudienceError: when the source is neither a path nor an iterable of rows.
     :raises ConfigurationError: when the file's ending is unknown.
     """
     path = _path_of(source)
@@ -103,7 +105,7 @@ def _path_of(source: Any) -> str | None:
         return source
     if isinstance(source, os.PathLike):
         return os.fsdecode(source)
-    # Storage paths such as Airflow's ObjectStoragePath are no os.PathLike; their text form is their URI.
+    # Storage paths such as Airflow's ObjectStoragePath are not os.PathLike; str() of one is its URI.
     return str(source) if hasattr(source, "as_uri") else None
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of a query, fetched a batch at a time from a DB-API cursor."""
+"""Read the rows of a query in batches from a DB-API cursor."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 
 _DIGITS = re.compile(r"\d{5,}")
 _MAX_TEXT = 200
-# These complain about the statement, the schema or the server. Other kinds quote the values they choke on.
+# Errors of these classes are about the statement, the schema or the server. Other classes may quote values of rows.
 _ABOUT_THE_STATEMENT = {"ProgrammingError", "OperationalError", "InterfaceError"}
 
 
 def query_failed(error: Exception, *, done: int | None) -> AudienceError:
     """
-    The error for a query that failed.
+    Return the error for a query that failed, without any value of a row.
 
-    :param done: rows read before, None when the query did not even begin.
+    The driver's text is shown only when the query did not begin and the error is about the statement, the schema or
+    the server: its first line, at most 200 characters, with every run of five or more digits masked.
+
+    :param error: the driver's exception.
+    :param done: the number of rows read before; None when the query did not begin.
     """
     kind = _kind(error)
     if done is None:
@@ -50,7 +54,7 @@ def _kind(error: Exception) -> str:
 def _text(error: Exception) -> str:
     if not any(each.__name__ in _ABOUT_THE_STATEMENT for each in type(error).__mro__):
         return ""
-    # Later lines quote the statement.
+    # The first line only: later lines quote the statement, which can hold numbers and texts.
     first = str(error).strip().partition("\n")[0]
     return ": " + _DIGITS.sub("***", first)[:_MAX_TEXT].rstrip(".") if first else ""
 
@@ -59,15 +63,15 @@ BATCH = BLOCK
 
 
 class Cursor(Protocol):
-    """What is needed of a DB-API cursor whose query was executed."""
+    """The part of a DB-API cursor that :func:`read_sql` uses; its query was executed already."""
 
     @property
     def description(self) -> Sequence[Sequence[Any]] | None:
-        """The columns, name first; some drivers know them only after the first fetch."""
+        """The columns, each with its name first; some drivers know them only after the first fetch."""
         ...
 
     def fetchmany(self, size: int) -> Sequence[Any]:
-        """Return the next rows, none at the end."""
+        """Return the next rows; an empty sequence at the end."""
         ...
 
 
@@ -76,22 +80,25 @@ OpenCursor = Callable[[], AbstractContextManager[Cursor]]
 
 def read_sql(open_cursor: OpenCursor, *, number_field: str, columns: Columns) -> Iterator[Block]:
     """
-    The rows of a query in its order; every column the API does not know is a template variable.
+    Yield the rows of a query in its order, in blocks; columns the API does not know are template variables.
 
-    The query runs when the first row is asked for, and is closed after the last one. No more than one batch
-    is held here; whether the driver itself holds all rows is up to the cursor.
+    The query runs when the first block is asked for, and its cursor is closed after the last one. Only one batch is
+    held here; it depends on the cursor whether the driver itself holds all rows.
 
-    :param open_cursor: executes the query.
-    :raises AudienceError: when the database refuses or fails, at once or in mid-stream, for a statement without
-        rows, or columns as in a CSV file; it never holds a value of a row.
+    :param open_cursor: executes the query and returns its cursor as a context manager.
+    :param number_field: the column that holds the phone number, ``phone_number`` or ``to``.
+    :param columns: the mapping of the query's column names to field names.
+    :raises AudienceError: when the database refuses or fails, at once or between two batches, for a statement that
+        returns no rows, or for columns as in
+        :func:`~airflow_provider_aliyunsms.audience.sources.csv.read_csv`. The error never holds a value of a row.
     """
     number = 0
     with open_cursor() as cursor:
         batch = _fetch(cursor, done=number)
-        # After the first fetch, because a server-side cursor learns its columns from it.
+        # Only after the first fetch: a server-side cursor does not know its columns before.
         table = _table(cursor, columns=columns, number_field=number_field)
         while batch:
-            # Some drivers give more than they were asked for.
+            # Some drivers return more rows than they were asked for.
             for start in range(0, len(batch), BATCH):
                 records = [_cells(row) for row in batch[start : start + BATCH]]
                 yield table.block(records, number + 1)
@@ -104,12 +111,12 @@ def _fetch(cursor: Cursor, *, done: int) -> Sequence[Any]:
         return cursor.fetchmany(BATCH)
     except Exception as error:  # noqa: BLE001 - every driver has its own tree of errors
         failure = query_failed(error, done=done)
-    # Raised outside the handler: the driver's text can hold values of rows.
+    # Raised outside the handler, because the driver's error text can hold values of rows.
     raise failure
 
 
 def _cells(row: Any) -> Sequence[Any]:
-    # Some connections are set up to give dictionaries.
+    # Some connections are set up to return dictionaries.
     return list(row.values()) if isinstance(row, Mapping) else row
 
 

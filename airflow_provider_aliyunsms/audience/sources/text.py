@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines of a text file, one at a time, whatever kind of stream the storage hands out."""
+"""Read a binary stream as lines of text and detect a file that is in another encoding than expected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ Broken = Callable[[str], AudienceError]
 
 _UTF8 = {"utf-8", "utf-8-sig"}
 _MARK = "\ufeff"
-# A GB18030 text whose every character also happens to be UTF-8 exists, but not with this many different long ones.
+# The bytes of a short GB18030 text can happen to be valid UTF-8 as well, but not with this many different characters
+# that take three bytes or more in UTF-8.
 _ENOUGH = 3
 _FIRST_LONG = "\u0800"
 
@@ -26,9 +27,9 @@ NOT_UTF8 = (
 
 def check_encoding(encoding: str | None) -> str | None:
     """
-    The encoding by its usual name, None for UTF-8.
+    Return the encoding by the name Python uses for it, None for UTF-8.
 
-    :raises ConfigurationError: when Python does not know it, or its line ends are not single bytes.
+    :raises ConfigurationError: when Python does not know the encoding, or its line ends are not single bytes.
     """
     if encoding is None:
         return None
@@ -46,13 +47,13 @@ def check_encoding(encoding: str | None) -> str | None:
 
 class Decoder:
     """
-    Decodes the lines of one file that was said not to be UTF-8.
+    Decode the lines of one file for which another encoding than UTF-8 was given.
 
-    It is not enough that decoding works: in most of these encodings almost any bytes are some text, and people
-    would get it on their phones. So a file that is UTF-8 in every line is refused at its end.
+    That decoding works proves little: in most of these encodings almost any bytes are some text, and the recipients
+    would get garbled messages. So a file in which every line is also UTF-8 is refused at its end, see :meth:`finish`.
 
     :param encoding: as :func:`check_encoding` returned it.
-    :param broken: makes the error for the line at hand.
+    :param broken: makes the error for the current line from what is wrong with it.
     """
 
     def __init__(self, *, encoding: str, broken: Broken) -> None:
@@ -64,9 +65,10 @@ class Decoder:
 
     def text(self, raw: bytes) -> str:
         """
-        One line.
+        Return one line as text, without a byte order mark.
 
-        :raises AudienceError: when it is not in the encoding, or begins with the mark of UTF-8.
+        :param raw: the bytes of the line with its line end.
+        :raises AudienceError: when the line is not in the encoding, or the first one begins with the mark of UTF-8.
         """
         if self._first and raw.startswith(codecs.BOM_UTF8):
             raise self._broken(
@@ -77,7 +79,7 @@ class Decoder:
         except UnicodeDecodeError:
             text = None
         if text is None:
-            # Raised outside the handler: the decoder's exception holds the bytes it choked on.
+            # Raised outside the handler, because the decoder's exception holds the bytes it could not decode.
             raise self._broken(f"is not {self._encoding} text, as the parameter 'encoding' says")
         if self._could_be_utf8 and not raw.isascii():
             self._try_utf8(raw)
@@ -88,9 +90,10 @@ class Decoder:
 
     def finish(self) -> None:
         """
-        Judge the whole file.
+        Check the whole file; call this after the last line.
 
-        :raises AudienceError: when it is UTF-8.
+        :raises AudienceError: when every line is also UTF-8, with at least three different characters that take three
+            bytes or more in UTF-8.
         """
         if self._could_be_utf8 and len(self._long) >= _ENOUGH:
             msg = f"The audience file is UTF-8, but the parameter 'encoding' says {self._encoding}."
@@ -106,7 +109,8 @@ class Decoder:
             self._long.update(character for character in text if character >= _FIRST_LONG)
 
 
-# A line this long is no row of an audience but a file of another kind, and would otherwise fill the memory.
+# A longer line is not a row of an audience but part of a file of another kind. Without a limit it could fill the
+# memory.
 MAX_LINE_BYTES = 4 * 1024 * 1024
 _BLOCK = 256 * 1024
 
@@ -115,12 +119,14 @@ BrokenLine = Callable[[str], AudienceError]
 
 def text_lines(stream: BinaryIO, *, encoding: str | None, broken: BrokenLine) -> Iterator[str]:
     """
-    The lines of a stream with their line ends, decoded, with or without a byte order mark.
+    Yield the lines of a stream as text with their line ends; a byte order mark at the beginning is left out.
 
-    Memory stays flat: a block and a line at a time.
+    Memory does not grow with the file: one block and one line are held at a time.
 
-    :param encoding: as ``check_encoding`` returned it, None for UTF-8.
+    :param stream: the unpacked bytes of the file.
+    :param encoding: as :func:`check_encoding` returned it; None for UTF-8.
     :param broken: makes the error for a line that cannot be read, from what is wrong with it.
+    :raises AudienceError: when a line is not in the encoding or is longer than :data:`MAX_LINE_BYTES`.
     """
     blocks = _whole_lines(stream, broken=broken)
     if encoding is None:
@@ -139,14 +145,14 @@ def _utf8(blocks: Iterator[bytes], *, broken: BrokenLine) -> Iterator[str]:
         try:
             text = block.decode()
         except UnicodeDecodeError as error:
-            # What stands before the broken line comes first, so that the error can say where it is.
+            # The lines before the broken one go out first: the caller counts them, and its error names the position.
             text = block[: block.rfind(b"\n", 0, error.start) + 1].decode()
             complete = False
         else:
             complete = True
         yield from io.StringIO(text, newline="\n")
         if not complete:
-            # Raised outside the handler: the decoder's exception holds the bytes it choked on.
+            # Raised outside the handler, because the decoder's exception holds the bytes it could not decode.
             raise broken(NOT_UTF8)
 
 

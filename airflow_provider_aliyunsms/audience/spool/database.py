@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The spool's private SQLite file: made so that nobody else can read it and nothing of it stays behind."""
+"""Create the spool's private SQLite file, which only this user can read and which leaves no data behind."""
 
 from __future__ import annotations
 
@@ -42,11 +42,12 @@ class SpoolFile:
     """
     A SQLite file in a directory of its own that only this user can enter.
 
-    It lives as long as the connection: its name is removed as soon as it is open, so that a killed process
+    The file exists as long as the connection. Its name is removed as soon as it is open, so that a killed process
     leaves an empty directory and not a list of phone numbers.
 
-    :param directory: where to put it; the system's temporary directory by default.
-    :raises AudienceError: when the place cannot be written to.
+    :param directory: the parent of that directory; the system's temporary directory by default.
+    :ivar connection: the connection, for use by the thread that made it only.
+    :raises AudienceError: when the directory or the file cannot be written; nothing was sent.
     """
 
     def __init__(self, directory: Path | None) -> None:
@@ -68,16 +69,19 @@ class SpoolFile:
             raise
 
     def close(self) -> None:
-        """Delete everything. May be called twice."""
+        """Close the connection and delete the file and its directory. A second call does nothing."""
         self.connection.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _open(self) -> sqlite3.Connection:
         path = self.directory / "spool.sqlite"
+        # isolation_level=None: Python opens no transactions of its own, so every BEGIN and COMMIT is in our code.
         connection = sqlite3.connect(path, isolation_level=None)
         try:
             connection.executescript(_SETTINGS)
             connection.executescript(_SCHEMA)
+            # Not earlier: SQLite creates the file with its first statements. Not later: this must come before any row
+            # is written, so that a killed process leaves no phone numbers behind.
             path.unlink()
         except (sqlite3.Error, OSError):
             connection.close()

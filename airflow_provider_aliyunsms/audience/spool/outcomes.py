@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Outcomes on their way into the spool.
+Apply the outcomes of chunks to the rows of the spool, and make the receipts from them.
 
-The first outcome of recipients who were just read, which is nearly every one, is written for whole runs of
-neighbours. Everybody else is looked up by key.
+Nearly every outcome is the first one of recipients that were read a moment ago. It is written for whole runs of
+neighbouring rows at once. All other recipients are looked up by key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.spool.states import SpoolStates
 
 _PAGE = MOST_ROWS
-"""A place is the number of a page times this, plus the position in it."""
+"""The place of a row is the number of its page times this, plus its position in the page."""
 
 _RESPONSES_HELD_BACK = 100
 _NO_RESPONSE = (None, None, None)
@@ -34,29 +34,30 @@ _NO_RESPONSE = (None, None, None)
 
 class SpoolOutcomes:
     """
-    Writes outcomes and tells receipts.
+    Apply outcomes to rows by recipient key and make receipts; used by :class:`.Spool` alone.
 
-    :param connection: the spool's.
-    :param pages: what the rows say.
-    :param states: what became of them.
+    :param connection: the connection to the spool's database.
+    :param pages: the keys, numbers and contents of the rows.
+    :param states: the outcomes of the rows.
     """
 
     def __init__(self, connection: sqlite3.Connection, *, pages: SpoolPages, states: SpoolStates) -> None:
         self._db = connection
         self._pages = pages
         self._states = states
-        # Where those stand who were read and are not settled: as many as are under way.
+        # The place of each recipient that was read and has no final outcome yet. Final outcomes take entries out, so
+        # that this dictionary does not grow with the audience.
         self._places: dict[int, int] = {}
         self._all_places = KeyPlaces(connection)
         self._responses = 0
         self._waiting_responses: list[tuple[Any, ...]] = []
 
     def begin_reading(self) -> None:
-        """Forget who was read before."""
+        """Forget the places of all recipients that were read before."""
         self._places.clear()
 
     def pending(self, page: int) -> Members:
-        """Return the pending recipients of a page and remember where they stand."""
+        """Return the pending recipients of a page and keep their places for :meth:`settle`."""
         endings = self._states.page(page).endings
         wanted = [not ending for ending in endings] if any(endings) else None
         members = self._pages.members(page, wanted=wanted)
@@ -68,7 +69,7 @@ class SpoolOutcomes:
         return members
 
     def find(self, keys: Sequence[int]) -> Iterator[tuple[int, Recipient]]:
-        """Yield the recipients with these keys."""
+        """Yield the recipients with these keys, each with its key; a key that is not here is left out."""
         last, members = 0, Members()
         for key in keys:
             place = self._place(key)
@@ -80,7 +81,7 @@ class SpoolOutcomes:
             yield from members.part(position, position + 1)
 
     def settle(self, *, out_id: str, biz_id: str | None, time: str, settlements: Iterable[Settlement]) -> int:
-        """Take the outcomes of one chunk; see the spool."""
+        """Record the outcomes of one chunk, see :meth:`.Spool.settle`."""
         self._responses += 1
         self._waiting_responses.append((self._responses, out_id, biz_id, time))
         if len(self._waiting_responses) >= _RESPONSES_HELD_BACK:
@@ -96,17 +97,18 @@ class SpoolOutcomes:
                 ending=ending,
                 response=self._responses,
                 ids=settlement.message_ids,
-                # Who is unknown is mostly settled for good a little later.
+                # An unknown recipient mostly gets its final outcome a little later, so its place stays at hand.
                 keep=settlement.outcome == UNKNOWN,
             )
         return found
 
     def reopen(self, keys: Sequence[int]) -> int:
-        """Take outcomes back; see the spool."""
+        """Make recipients pending again, see :meth:`.Spool.reopen`."""
         return self._change(keys, ending=RowState(PENDING, None), response=0, ids=None, keep=True)
 
     def receipts(self, page: int) -> Iterator[ReceiptRun]:
-        """Yield the receipts of a page."""
+        """Yield the receipts of a page, as runs of neighbouring rows with the same outcome."""
+        # First of all: the rows refer to responses by number, and some of these may not be written yet.
         self._flush()
         states = self._states.page(page)
         canonical, given = self._pages.numbers(page)
@@ -180,6 +182,7 @@ class SpoolOutcomes:
 
 def _neighbours(places: Sequence[int | None]) -> Iterator[tuple[int, int, int]]:
     """Yield start, stop and first place of each run of places that follow each other; None is left out."""
+    # The usual case, all places in one run, is found by one comparison.
     first = places[0] if places else None
     if first is not None and places == [*range(first, first + len(places))]:
         yield 0, len(places), first

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows on disk, a block of the source to a page: a row of its own for each would take ten times as long."""
+"""
+Store the keys, numbers and contents of all rows on disk, one block of rows to a page, and find rows by key.
+
+A page is one row of a SQLite table. A table row for each row of the audience would take far longer to write and read.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 _SHARDS = 64
 _GATHERED = 20_000
 MOST_TWINS = 200_000
-"""Keys looked for in one pass over the audience."""
+"""The number of repeated keys after which :meth:`KeyShards.twins` yields a set, so that memory stays bounded."""
 
 _BITS = 64 - _SHARDS.bit_length() + 1
 _BOUNDS = [(shard << _BITS) - (1 << 63) for shard in range(1, _SHARDS)]
@@ -30,11 +34,12 @@ _BOUNDS = [(shard << _BITS) - (1 << 63) for shard in range(1, _SHARDS)]
 
 class KeyShards:
     """
-    Finds the keys that were added twice: sorted into shards on disk, so that equal ones meet in one of them.
+    Find the keys that were added more than once.
 
-    A fifth of a microsecond a key, where an index would take one and a half.
+    The keys are sorted into shards on disk by their value, so that equal keys are in the same shard and one shard at
+    a time fits into memory. This costs less CPU than an index over all keys.
 
-    :param connection: the spool's.
+    :param connection: the connection to the spool's database.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -42,13 +47,18 @@ class KeyShards:
         self._gathered: list[int] = []
 
     def add(self, keys: Iterable[int]) -> None:
-        """Take keys in."""
+        """Add the keys of some rows, in any order."""
         self._gathered.extend(keys)
         if len(self._gathered) >= _GATHERED:
             self._spill()
 
     def twins(self) -> Iterator[set[int]]:
-        """Yield the keys that are there more than once, in sets of bounded size; then forget all."""
+        """
+        Yield the keys that were added more than once, in sets of bounded size, and then delete all keys.
+
+        Call it once, after the last :meth:`add`.
+        """
+        # Keys that were gathered but not written yet would be missed below.
         self._spill()
         self._db.execute("CREATE INDEX shard_number ON shard (shard)")
         found: set[int] = set()
@@ -82,9 +92,11 @@ class KeyShards:
 
 class KeyPlaces:
     """
-    Finds the row of a key; made when first asked, which a campaign that is not resumed never does.
+    Find the place of a row by its key, with an index that the first call of :meth:`find` makes.
 
-    :param connection: the spool's.
+    A campaign that is not resumed makes no such call, and so does not pay for the index.
+
+    :param connection: the connection to the spool's database.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -93,9 +105,9 @@ class KeyPlaces:
 
     def find(self, key: int, *, places: Callable[[], Iterable[tuple[int, int]]]) -> int | None:
         """
-        Return the place of a key, None when nobody has it.
+        Return the place of the row with this key, or None when there is no such row.
 
-        :param places: key and place of every row that can be sent to; asked once, two microseconds each.
+        :param places: yields key and place of every row that can be sent to; called once, to make the index.
         """
         if not self._made:
             self._make(places())
@@ -112,27 +124,28 @@ class KeyPlaces:
 
 
 def pack_keys(keys: Collection[int]) -> bytes:
-    """Write keys as bytes, eight each."""
+    """Return the keys as bytes, eight for each, in the same order."""
     return struct.pack(f">{len(keys)}q", *keys)
 
 
 def unpack_keys(blob: bytes) -> tuple[int, ...]:
-    """Read what :func:`pack_keys` wrote."""
+    """Return the keys from the bytes that :func:`pack_keys` returned."""
     return struct.unpack(f">{len(blob) // 8}q", blob)
 
 
 MOST_ROWS = 1 << 16
-"""Rows of one page: what tells a row's place has room for no more."""
+"""The largest number of rows in a page; a place could not tell more rows of a page apart."""
 
 _BETWEEN = "\n"
-"""Between two texts: a canonical number is made of digits, and JSON has no line end within a text."""
+"""Separates texts in a page. It occurs in none: numbers are digits, and contents are JSON without line ends."""
 
 
 class SpoolPages:
     """
-    What the rows of a campaign say; what became of them is in ``SpoolStates``.
+    The keys, numbers and contents of all rows, on disk; their outcomes are in :class:`.SpoolStates`.
 
-    :param connection: the spool's.
+    :param connection: the connection to the spool's database.
+    :ivar count: the number of pages; they are numbered from 1.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -141,9 +154,10 @@ class SpoolPages:
 
     def append(self, prepared: PreparedBlock, *, keys: Sequence[int]) -> int:
         """
-        Write a page and return its number; they are counted from 1.
+        Write a block of rows as a new page and return its number, counted from 1.
 
-        :param keys: one for each row, any number for a refused one.
+        :param prepared: the rows.
+        :param keys: one key for each row; any number for a rejected row.
         """
         if len(keys) > MOST_ROWS:
             msg = f"a page holds at most {MOST_ROWS} rows"
@@ -164,19 +178,19 @@ class SpoolPages:
         return self.count
 
     def packed_keys(self, page: int) -> bytes:
-        """Return the keys as they were packed."""
+        """Return the keys of all rows of a page as packed bytes, see :func:`pack_keys`."""
         (blob,) = self._db.execute("SELECT keys FROM page WHERE number = ?", (page,)).fetchone()
         return bytes(blob)
 
     def keys(self, page: int) -> tuple[int, ...]:
-        """Return the keys of all rows."""
+        """Return the keys of all rows of a page, in order."""
         return unpack_keys(self.packed_keys(page))
 
     def members(self, page: int, *, wanted: Sequence[bool] | None) -> Members:
         """
-        Return the recipients of a page.
+        Return the recipients of a page in order.
 
-        :param wanted: which of its rows, None for all.
+        :param wanted: for each row whether to return it; None for all rows.
         """
         query = "SELECT keys, numbers, contents FROM page WHERE number = ?"
         blob, numbers, contents = self._db.execute(query, (page,)).fetchone()
@@ -191,7 +205,7 @@ class SpoolPages:
         )
 
     def numbers(self, page: int) -> tuple[list[str], list[str]]:
-        """Return the numbers of all rows, canonical and as they were written."""
+        """Return the numbers of all rows of a page twice: canonical, and as the source wrote them."""
         query = "SELECT numbers, given FROM page WHERE number = ?"
         numbers, given = self._db.execute(query, (page,)).fetchone()
         canonical: list[str] = numbers.split(_BETWEEN)

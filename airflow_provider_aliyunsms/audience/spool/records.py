@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the spool tells about its rows."""
+"""Hold the data classes that go into the spool and come out of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OUTCOMES = frozenset({ACCEPTED, REJECTED, SKIPPED, UNKNOWN})
 
 @dataclass(frozen=True, slots=True)
 class SpoolCounts:
-    """How many rows ended how; the five outcomes always add up to ``total``."""
+    """The number of rows with each outcome; the five numbers always add up to ``total``."""
 
     total: int
     accepted: int
@@ -31,7 +31,14 @@ class SpoolCounts:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that was refused before anything was sent, for a message to a person."""
+    """
+    One row that was rejected before anything was sent, as an error message shows it.
+
+    :param row: its number in the source, counted from 1.
+    :param code: the reason as a code.
+    :param field: the column or key at fault.
+    :param reason: the reason in words, without the value of the cell.
+    """
 
     row: int
     code: str
@@ -42,10 +49,12 @@ class Rejection:
 @dataclass(frozen=True, slots=True, repr=False)
 class Settlement:
     """
-    Recipients of one call that end alike.
+    Recipients of one call that have the same outcome.
 
+    :param keys: the recipient keys.
     :param outcome: ``accepted``, ``rejected``, ``skipped`` or ``unknown``.
-    :param message_ids: one for each key, None when nobody has one.
+    :param code: the code of the response, or one of this package's own; None when there is none.
+    :param message_ids: one for each key; None when no recipient has one.
     """
 
     keys: Sequence[int]
@@ -57,11 +66,16 @@ class Settlement:
 @dataclass(slots=True, repr=False)
 class ReceiptRun:
     """
-    Neighbouring rows that ended alike, in input order, a page of them at most; not to be changed.
+    The receipts of neighbouring rows with the same outcome, in input order, at most one page; do not change it.
 
-    :param numbers: canonical, or as they were written when the rows were refused or skipped here: any text.
+    :param numbers: canonical numbers. For rows that were rejected or skipped before anything was sent, the numbers as
+        the source wrote them, which can be any text.
     :param outcome: ``accepted``, ``rejected``, ``skipped``, ``unknown`` or ``pending``.
-    :param message_ids: one for each number, None when nobody has one.
+    :param code: the reason for the outcome; None when there is none.
+    :param biz_id: the id that the response named for the call; None when there is none.
+    :param out_id: the label that was sent with the call; None when no outcome of a call is recorded.
+    :param time: the time of the call as text; None when no outcome of a call is recorded.
+    :param message_ids: one for each number; None when no row has one.
     """
 
     numbers: Sequence[str]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The campaign's local working copy: who is in it, what is still open, and what became of everyone."""
+"""Keep all rows of a campaign with their outcomes in a private file on local disk, for one try."""
 
 from __future__ import annotations
 
@@ -44,13 +44,14 @@ _TWIN = RowState(SKIPPED, LocalCode.DUPLICATE.value, local=True)
 
 class Spool:
     """
-    All rows of a campaign on local disk: memory stays flat and every count is known before the first send.
+    All rows of a campaign on local disk, with the outcome of each.
 
-    For one thread, the one that made it. It is a cache: the source fills it and the ledger settles it, so
-    losing it loses nothing. :meth:`close` deletes it.
+    Memory use does not grow with the audience, and every count is known before the first send. Only the thread that
+    made it may use it. It is a cache: it is filled from the source and its outcomes come from the ledger, so that
+    nothing is lost with it. Use it as a context manager; :meth:`close` deletes it.
 
-    :param directory: where the private directory is made; the system's temporary directory by default.
-    :raises AudienceError: when that place cannot be written to.
+    :param directory: the parent of the private directory; the system's temporary directory by default.
+    :raises AudienceError: when that directory cannot be written to.
     """
 
     def __init__(self, *, directory: Path | None = None) -> None:
@@ -72,7 +73,7 @@ class Spool:
         self.close()
 
     def close(self) -> None:
-        """Delete everything. May be called twice."""
+        """Delete the file and its directory. A second call does nothing."""
         self._file.close()
 
     def load(
@@ -83,22 +84,28 @@ class Spool:
         keys_of: Callable[[Sequence[str], Sequence[str]], Sequence[int]],
     ) -> None:
         """
-        Take in the whole audience, once.
+        Read, check and store the whole audience; call this once, before any other method.
 
-        A row that the rules reject is kept with its reason, a row whose key was there before as skipped. About
-        3 microseconds a row. Whatever stops it, the spool is of no use afterwards and must be closed.
+        A row that the rules reject is kept with its reason. A row whose key an earlier row has is kept as skipped.
+        After any error the spool cannot be used and must be closed.
 
-        :param keys_of: makes a key of each number with its content.
-        :raises AudienceError: when the source cannot be read or the disk is full; nothing was sent.
+        :param blocks: the rows; a generator is closed at the end.
+        :param rules: the rules of the product.
+        :param keys_of: makes the recipient keys from numbers and their contents.
+        :raises AudienceError: when the source cannot be read, a row shows a mistake in the whole audience, or the
+            disk is full; nothing was sent.
+        :raises RuntimeError: when the spool was loaded before.
         """
         if self._digest is not None:
             msg = "a spool is loaded once"
             raise RuntimeError(msg)
         shards = KeyShards(self._db)
+        # One transaction from here to the COMMIT below: without it SQLite would commit after each statement.
         with disk_before_sending():
             self._db.execute("BEGIN")
         source = iter(blocks)
         try:
+            # The source is read outside disk_before_sending: its errors must not be reported as a full disk.
             for block in source:
                 prepared = prepare_block(block, rules=rules)
                 good = [*map(bool, prepared.contents)]
@@ -107,10 +114,12 @@ class Spool:
                     shards.add(keys)
                     self._take_in(prepared, keys=keys, good=good)
         finally:
-            # Left alone, it would keep its file or its database open for as long as the error is handled.
+            # Otherwise the generator's file or database cursor would stay open for as long as the error is handled.
             if isinstance(source, Generator):
                 source.close()
         with disk_before_sending():
+            # This order must stay. Twins are marked first, because the digest covers only rows that can be sent to.
+            # Both run before any outcome is recorded: they take a row with an outcome for one that cannot be sent to.
             for twins in shards.twins():
                 self._skip_twins(twins)
             self._db.execute("COMMIT")
@@ -118,44 +127,48 @@ class Spool:
 
     @property
     def total(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return self._total
 
     @property
     def ready(self) -> int:
-        """How many of them can be sent to, settled or not."""
+        """The number of rows that can be sent to, with or without an outcome so far."""
         return self._ready
 
     @property
     def digest(self) -> str:
-        """A fingerprint of the sendable recipients in order: equal for equal audiences of one campaign."""
+        """A hash of the keys of all recipients that can be sent to, in order; equal for the same audience."""
         if self._digest is None:
             msg = "the spool is not loaded"
             raise RuntimeError(msg)
         return self._digest
 
     def local_errors(self) -> dict[str, int]:
-        """How often each local code occurs, duplicates included."""
+        """Return how often each code of rows rejected or skipped before sending occurs; duplicates included."""
         return {ending.code: count for ending, count in self._states.tally() if ending.local and ending.code}
 
     def first_rejections(self, limit: int) -> list[Rejection]:
-        """The first rows that were refused here, to show what is wrong; duplicates are not among them."""
+        """Return the first rows that the rules rejected, at most ``limit``; duplicates are not among them."""
         query = "SELECT row, code, field, reason FROM rejection ORDER BY seq LIMIT ?"
         with disk_while_sending():
             return [Rejection(*found) for found in self._db.execute(query, (limit,))]
 
     def unsettled(self, *, batch: int) -> Iterator[Members]:
         """
-        Recipients without an outcome in the order of their rows, ``batch`` at a time with their keys.
+        Yield the recipients without an outcome with their keys, in the order of their rows, ``batch`` at a time.
 
-        They are read when they are asked for, so :meth:`settle` may run in between. Nobody comes twice in
-        one iteration, settled or not.
+        Each page is read only when it is needed, so :meth:`settle` may be called in between. No recipient comes twice
+        in one iteration, with an outcome or without.
+
+        :param batch: recipients in each item but the last, which may hold fewer; at least 1.
+        :raises LedgerError: when the disk fails; the ledger holds what was sent, so a retry resumes.
         """
         if batch < 1:
             msg = "a batch holds at least one"
             raise ValueError(msg)
         self._outcomes.begin_reading()
         waiting = Members()
+        # Each page is read once and never again: a recipient that is pending again must not come a second time here.
         for page in range(1, self._pages.count + 1):
             with disk_while_sending():
                 waiting = waiting.and_then(self._outcomes.pending(page))
@@ -168,41 +181,56 @@ class Spool:
             yield waiting
 
     def find(self, keys: Sequence[int]) -> dict[int, Recipient]:
-        """The recipients with these keys; a key that is not here is left out."""
+        """
+        Return the recipients with these keys, by key; a key that is not here is left out.
+
+        :raises LedgerError: when the disk fails, as in :meth:`settle`.
+        """
         with disk_while_sending():
             return dict(self._outcomes.find(keys))
 
     def settle(self, *, out_id: str, biz_id: str | None, time: str, settlements: Iterable[Settlement]) -> int:
         """
-        Record the outcomes of one chunk; a later one overwrites an earlier one, and unknown keys are ignored.
+        Record the outcomes of one chunk; a later outcome of a recipient replaces an earlier one.
 
-        A tenth of a microsecond a recipient; several the first time that one is not as :meth:`unsettled` gave it.
+        Keys that are not in the spool are ignored. The call costs least when the recipients are in the order in which
+        :meth:`unsettled` yielded them. The first recipient that :meth:`unsettled` did not yield costs one pass over
+        all keys, to make an index.
 
-        :returns: how many recipients were found.
-        :raises LedgerError: when the disk fails; the ledger knows what was sent, so a retry resumes.
+        :param out_id: the label that was sent with the call.
+        :param biz_id: the id that the response named for the call; None when there is none.
+        :param time: the time of the call as text, for the receipts.
+        :param settlements: the recipients of the chunk, grouped by outcome.
+        :returns: the number of recipients that were found.
+        :raises LedgerError: when the disk fails; the ledger holds what was sent, so a retry resumes.
+        :raises ValueError: for an outcome that is none of the four of :class:`Settlement`.
         """
         with disk_while_sending():
             return self._outcomes.settle(out_id=out_id, biz_id=biz_id, time=time, settlements=settlements)
 
     def reopen(self, keys: Sequence[int]) -> int:
         """
-        Take the outcomes of recipients back, so that they are pending again; unknown keys are ignored.
+        Take the outcomes of recipients back, so that they are pending again; keys not in the spool are ignored.
 
-        :returns: how many recipients were found.
+        :returns: the number of recipients that were found.
         :raises LedgerError: when the disk fails, as in :meth:`settle`.
         """
         with disk_while_sending():
             return self._outcomes.reopen(keys)
 
     def counts(self) -> SpoolCounts:
-        """How many rows ended how, at this moment; costs nothing."""
+        """Return the number of rows with each outcome at this moment. Reads nothing from disk."""
         found = Counter[str]()
         for ending, count in self._states.tally():
             found[ending.outcome] += count
         return SpoolCounts(total=self._total, **{name: found[name] for name in (*sorted(OUTCOMES), PENDING)})
 
     def errors(self) -> dict[str, int]:
-        """How often each code occurs among what was not accepted; without a code, the outcome counts."""
+        """
+        Return how often each code occurs among rejected, skipped and unknown rows, in the order of the codes.
+
+        A row without a code is counted under its outcome.
+        """
         found = Counter[str]()
         for ending, count in self._states.tally():
             if ending.outcome in OUTCOMES and ending.outcome != "accepted":
@@ -210,9 +238,14 @@ class Spool:
         return dict(sorted(found.items()))
 
     def receipts(self) -> Iterator[ReceiptRun]:
-        """Receipts for all rows in input order; rows without an outcome are ``pending``."""
+        """
+        Yield the receipts of all rows in input order; rows without an outcome are ``pending``.
+
+        :raises LedgerError: when the disk fails, as in :meth:`settle`.
+        """
         for page in range(1, self._pages.count + 1):
             with disk_while_sending():
+                # Collected here, because only inside this block a disk error becomes a LedgerError.
                 runs = [*self._outcomes.receipts(page)]
             yield from runs
 
@@ -220,6 +253,7 @@ class Spool:
         if prepared.refusals:
             found = iter(keys)
             keys = [next(found) if one else 0 for one in good]
+        # The page is stored before its states: these are written later as an UPDATE of its row in the database.
         page = self._pages.append(prepared, keys=keys)
         self._states.add_page(page, size=len(keys))
         for refusal in prepared.refusals:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of every row, in six bytes each, and how many ended how at any moment."""
+"""Store the outcome of every row in six bytes, and count the rows with each outcome at any moment."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PAGES_IN_MEMORY = 64
+"""The number of pages whose states are in memory; the pages used longest ago are on disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowState:
     """
-    A way in which rows end.
+    One state of a row: its outcome with the reason for it.
 
-    :param local: decided here before anything was sent; such a row never changes.
+    :param outcome: ``pending``, ``accepted``, ``rejected``, ``skipped`` or ``unknown``.
+    :param code: the reason for it; None when there is none.
+    :param local: whether it was decided before anything was sent; such a row never changes its state.
     """
 
     outcome: str
@@ -38,8 +41,10 @@ class PageStates:
     """
     The states of one page's rows.
 
-    :param endings: for each row, the number of its ending; 0 while it is pending.
-    :param answers: for each row, the number of the answer that decided it; 0 for none.
+    :param endings: for each row, the number of its :class:`RowState`; 0 while it is pending.
+    :param responses: for each row, the number of the response that decided its state; 0 for none.
+    :param message_ids: the message id by position in the page, for the rows that have one.
+    :param changed: whether the states differ from those on disk.
     """
 
     endings: array[int]
@@ -48,7 +53,7 @@ class PageStates:
     changed: bool = False
 
     def runs(self) -> Iterator[tuple[int, int, int, int]]:
-        """Yield start, stop, ending and answer of neighbours that are alike."""
+        """Yield start, stop, state number and response number of each run of equal neighbouring rows."""
         start = 0
         for (ending, response), group in groupby(zip(self.endings, self.responses, strict=True)):
             stop = start + sum(1 for _ in group)
@@ -58,9 +63,10 @@ class PageStates:
 
 class SpoolStates:
     """
-    The states of all pages; those in use are kept in memory, the others on disk.
+    The states of all rows, by page. The pages used last are in memory, the others on disk.
 
-    :param connection: the spool's.
+    :param connection: the connection to the spool's database.
+    :ivar endings: the states by their number; number 0 is ``pending``.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -71,12 +77,12 @@ class SpoolStates:
         self._tally: Counter[int] = Counter()
 
     def add_page(self, page: int, *, size: int) -> None:
-        """Take in a page whose rows are all pending."""
+        """Add a page of ``size`` rows that are all pending; its row in the database must exist already."""
         self._tally[0] += size
         self._keep(page, PageStates(array("H", bytes(2 * size)), array("I", bytes(4 * size)), changed=True))
 
     def page(self, page: int) -> PageStates:
-        """Return the states of a page, not to be changed but by :meth:`change`."""
+        """Return the states of a page; only :meth:`change` may change them, because it also keeps the counts."""
         states = self._pages.get(page)
         if states is None:
             states = self._read(page)
@@ -95,10 +101,21 @@ class SpoolStates:
         response: int = 0,
         message_ids: Sequence[str | None] | None = None,
     ) -> None:
-        """Let neighbouring rows of a page end in one way; the ids are one for each of them."""
+        """
+        Set the state of neighbouring rows of a page.
+
+        :param page: the number of the page.
+        :param start: the position of the first row.
+        :param stop: the position after the last row.
+        :param ending: the new state.
+        :param response: the number of the response that decided it; 0 for none.
+        :param message_ids: one for each of these rows; None when no row has one.
+        """
         states = self.page(page)
         states.changed = True
         size = stop - start
+        # Before the old states are overwritten: every row is counted under exactly one state, or the counts would no
+        # longer add up to the total.
         self._discount(states.endings[start:stop])
         number = self._number_of(ending)
         self._tally[number] += size
@@ -112,7 +129,7 @@ class SpoolStates:
             states.message_ids.update((position, text) for position, text in given if text is not None)
 
     def tally(self) -> Iterator[tuple[RowState, int]]:
-        """Yield how many rows ended how."""
+        """Yield each state with the number of rows that have it; states without rows are left out."""
         for number, count in self._tally.items():
             if count:
                 yield self.endings[number], count
@@ -127,6 +144,7 @@ class SpoolStates:
     def _number_of(self, ending: RowState) -> int:
         number = self._numbers.get(ending)
         if number is None:
+            # States are only appended, never moved: the rows of all pages refer to them by number.
             number = self._numbers[ending] = len(self.endings)
             self.endings.append(ending)
         return number
@@ -134,6 +152,7 @@ class SpoolStates:
     def _keep(self, page: int, states: PageStates) -> None:
         self._pages[page] = states
         if len(self._pages) > PAGES_IN_MEMORY:
+            # A page that changed is written before it is dropped, or its outcomes would be lost.
             oldest, kept = self._pages.popitem(last=False)
             if kept.changed:
                 self._write(oldest, kept)

@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Make the calls of one product for a chunk, and say how each of them ended.
+Make the API calls of one product for a chunk and return how each call ended.
 
-What enters is a chunk of recipients with the envelope (date and nonce) under which its request is signed. What
-leaves is an :class:`~..outcomes.Outcome`, the :class:`~..ports.Evidence` of a look-up, or the
-:class:`~..ports.Delivery` of one message. The sender and the delivery floor know channels only by the protocols in
-``campaign/ports.py``.
+A channel receives a chunk of recipients with the envelope (date and nonce) under which its request is signed. It
+returns an :class:`~airflow_provider_aliyunsms.campaign.outcomes.Outcome`, the
+:class:`~airflow_provider_aliyunsms.campaign.ports.Evidence` of a look-up, or the
+:class:`~airflow_provider_aliyunsms.campaign.ports.Delivery` of one message. The sender and the ``delivery`` package
+know channels only by the protocols in ``campaign/ports.py``.
 
-* ``china`` (:class:`ChinaChannel`) sends with ``SendBatchSms`` and asks ``QuerySendDetails`` both for traces of a
-  chunk and for deliveries.
+* ``china`` (:class:`ChinaChannel`) sends with ``SendBatchSms``. It asks ``QuerySendDetails`` for records of a chunk
+  and for deliveries.
 * ``globe`` (:class:`GlobeChannel`) sends with ``BatchSendMessageToGlobe`` and asks ``QueryMessage`` for deliveries.
-  Its API has no look-up, so that its evidence is always "impossible".
+  Its API has no look-up, so its evidence is always "impossible".
 * ``errors`` translates the errors of the client into outcomes.
 
-A channel makes each call once: it never repeats a send and never waits. It does not raise for what the gateway
-answered; it returns it, so that policy stays in one place (``campaign/sending``). This is the one package of the
-campaign that knows the API client.
+A channel makes each send call once: it never repeats it and never waits. When the gateway refuses a send or gives no
+clear response, the channel raises no error but returns the outcome, so that the decisions stay in one place
+(``campaign/sending``). Read calls are free, and the client repeats them. No other package of the campaign knows the
+API client.
 
-What must never happen: an answer of which it is not certain that nothing was accepted becomes anything but
-*ambiguous* or *unknown*. A missing record never becomes "not sent" here; what it proves is for ``sending/evidence``
-to say.
+What must never happen: a call of which it is not certain that nothing was accepted ends as *refused* or *released*.
+It must end as *accepted*, *ambiguous* or *unknown*. A missing record never becomes "not sent" here;
+``sending/evidence`` decides what it proves.
 """
 
 from __future__ import annotations

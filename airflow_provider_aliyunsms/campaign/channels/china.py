@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Send to mainland numbers."""
+"""Send chunks to mainland numbers, and look up their records and deliveries."""
 
 from __future__ import annotations
 
@@ -29,14 +29,23 @@ if TYPE_CHECKING:
 
 
 CHINA_TIME = timezone(timedelta(hours=8))
-"""Send dates are kept in UTC+8, without daylight saving."""
+"""Time zone of the send dates in ``QuerySendDetails``: UTC+8, without daylight saving."""
 
 SAMPLE = 3
-"""Recipients of a chunk that are looked up: one dead or filtered number may have no record."""
+"""Recipients of a chunk that a look-up asks for: several, because a dead or filtered number may have no record."""
 
 
 class ChinaChannel:
-    """``SendBatchSms`` for one template; traces and fates through ``QuerySendDetails``."""
+    """
+    The channel for mainland numbers: it sends one template and reads the records of what was sent.
+
+    It sends with ``SendBatchSms`` and reads with ``QuerySendDetails``. It has no state of its own, so threads may
+    share it.
+
+    :param client: makes the calls.
+    :param template_code: one approved template; only :meth:`submit` needs it.
+    :param now: returns the current time with its time zone; the machine's clock by default.
+    """
 
     product = CHINA
 
@@ -48,11 +57,22 @@ class ChinaChannel:
         self._now = now or (lambda: datetime.now(UTC))
 
     def signer(self) -> str:
-        """Return what stands for the AccessKey that would sign now."""
+        """Return a hash that stands for the AccessKey that would sign now."""
         return self._client.signer()
 
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
-        """Send one chunk once; index-aligned arrays, variables left out when nobody has any."""
+        """
+        Send one chunk with one call of ``SendBatchSms``, which is never repeated here. Costs money.
+
+        Variables and extension codes are left out when no recipient of the chunk has any.
+        https://help.aliyun.com/document_detail/102364.html
+
+        :param chunk: 1 to 100 recipients.
+        :param envelope: date and nonce of the signature; a replay uses those of the first copy.
+        :returns: *accepted* with the ``BizId``, or what
+            :func:`~airflow_provider_aliyunsms.campaign.channels.errors.outcome_of` makes of the error.
+        """
+        # The API aligns the lists by index: in another order, a recipient would get the text of another one.
         members = chunk.members
         try:
             response = self._client.send_batch_sms(
@@ -67,22 +87,43 @@ class ChinaChannel:
         return Outcome(kind=OutcomeKind.ACCEPTED, time=self._time(), biz_id=response.biz_id)
 
     def look_up(self, *, chunk: Chunk, since: float) -> Evidence:
-        """Ask for a few numbers of the chunk, on every UTC+8 date the request may have been counted on."""
+        """
+        Look for records of a chunk with free read calls; a call that fails raises nothing.
+
+        Asks for up to :data:`SAMPLE` numbers of the chunk, on every UTC+8 date under which the request may be filed,
+        and compares the out ids. https://help.aliyun.com/document_detail/419277.html
+
+        :param chunk: the recipients that were in the request.
+        :param since: when the request was signed, in seconds since the epoch.
+        :returns: ``FOUND`` at the first record with the chunk's out id; ``EMPTY`` if every response was complete and
+            none had one; else ``INCONCLUSIVE``.
+        """
         doubtful = False
         for recipient in _sample(chunk):
             for date in send_dates(since=since, until=self._now().timestamp()):
                 try:
                     rows, complete = self._records(number=recipient.number, date=date, biz_id=None)
                 except ApiError:
+                    # Another number or date may still prove that the chunk was accepted.
                     doubtful = True
                     continue
                 if any(row.out_id == chunk.out_id for row in rows):
                     return Evidence.FOUND
                 doubtful = doubtful or not complete
+        # EMPTY may lead to a second send: a failed or incomplete query must never end in it.
         return Evidence.INCONCLUSIVE if doubtful else Evidence.EMPTY
 
     def status(self, *, message: Tracked) -> Delivery:
-        """Ask for one message, on its UTC+8 date and on the neighbouring one when it is near midnight."""
+        """
+        Ask for the delivery of one message with free read calls.
+
+        Asks for the UTC+8 date of the acceptance, and for the neighbouring date when midnight is less than an hour
+        away. https://help.aliyun.com/document_detail/419277.html
+
+        :param message: an accepted message with its number, out id and time.
+        :returns: the delivery; *pending* with the code ``NO_RECORD`` while there is no record.
+        :raises ApiError: the query failed; the client repeats it on passing errors.
+        """
         for date in send_dates(since=message.accepted_at, until=message.accepted_at):
             rows, _ = self._records(number=message.number, date=date, biz_id=message.biz_id)
             for row in rows:
@@ -91,7 +132,7 @@ class ChinaChannel:
         return Delivery(fate=Fate.PENDING, code="NO_RECORD")
 
     def _records(self, *, number: str, date: str, biz_id: str | None) -> tuple[list[SendDetail], bool]:
-        """Return all rows of a number on a date, and whether the gateway showed as many as it counted."""
+        """Return the records of a number on a date, and whether they are as many as the gateway counted."""
         rows: list[SendDetail] = []
         page = 1
         while True:
@@ -108,6 +149,7 @@ class ChinaChannel:
 
 
 def _china_lists(members: Members) -> dict[str, Any]:
+    # Nearly always only the variables differ; their JSON is then sent as it was written, without parsing it again.
     shared = shared_content(members.contents)
     if shared is not None:
         size = len(members)
@@ -129,9 +171,14 @@ def _china_lists(members: Members) -> dict[str, Any]:
 
 def send_dates(*, since: float, until: float) -> list[str]:
     """
-    Return the UTC+8 dates, ``yyyyMMdd``, on which something sent between two moments can be filed.
+    Return the UTC+8 dates under which the gateway may file a message that was sent between two moments.
 
-    An hour either side is counted in, because neither the clocks nor the documentation are exact near midnight.
+    The period is an hour longer on either side, because neither the clocks nor the documentation are exact near
+    midnight. If there are more than 30 dates, only the last 30 are returned: older records cannot be queried.
+
+    :param since: the earliest moment, in seconds since the epoch.
+    :param until: the latest moment, in seconds since the epoch.
+    :returns: the dates as ``yyyyMMdd``, the earliest first.
     """
     first = datetime.fromtimestamp(since - 3600, CHINA_TIME).date()
     last = datetime.fromtimestamp(until + 3600, CHINA_TIME).date()
@@ -145,6 +192,7 @@ def _sample(chunk: Chunk) -> Sequence[Recipient]:
 
 
 def _china_delivery(row: SendDetail) -> Delivery:
+    # 3 means delivered, 2 failed, 1 waiting for the carrier's report.
     if row.send_status == 3:
         return Delivery(fate=Fate.DELIVERED, code="DELIVERED")
     if row.send_status != 2:

@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-The two ways out: one channel for China, one for Globe.
-
-This is the one room that knows the API client. A channel never raises for what the gateway answered: it says how
-the call ended, so that policy stays in one place.
-"""
+"""Translate the errors of the API client into outcomes."""
 
 from __future__ import annotations
 
@@ -27,7 +22,17 @@ if TYPE_CHECKING:
 
 
 def outcome_of(error: ApiError, *, time: str, product: Product) -> Outcome:
-    """Translate what the client raised; whatever it does not know for certain stays ambiguous."""
+    """
+    Return the outcome of a call for which the client raised an error.
+
+    The class of the error decides. Only an error that proves that nothing was accepted becomes *released* or
+    *refused*; :class:`AmbiguousOutcomeError` stays *ambiguous*.
+
+    :param error: the error of the client.
+    :param time: when the call ended, ``2026-01-02T03:04:05Z``.
+    :param product: the product that was called; its table says what the code means.
+    :raises AliyunSmsError: the error belongs to none of the classes that say what may be concluded from it.
+    """
     code = error.code or type(error).__name__
     if isinstance(error, NotSentError):
         throttled = isinstance(error, ThrottledError)
@@ -36,6 +41,7 @@ def outcome_of(error: ApiError, *, time: str, product: Product) -> Outcome:
             kind=OutcomeKind.RELEASED, time=time, code=code, throttled=throttled, retry_after=retry_after
         )
     if isinstance(error, CampaignDoomedError):
+        # Released, not refused: when the cause is corrected, a later try sends to the same recipients.
         return Outcome(kind=OutcomeKind.RELEASED, time=time, code=code, error=error)
     if isinstance(error, RequestRefusedError):
         return Outcome(
@@ -47,6 +53,6 @@ def outcome_of(error: ApiError, *, time: str, product: Product) -> Outcome:
 
 
 def _is_lasting(error: RequestRefusedError, *, product: Product) -> bool:
-    """Whether content or number were refused: flow control and the like depend on the moment instead."""
+    """Return whether every copy of the request would have been refused; flow control depends on the moment."""
     found = look_up_code(error.code or "", http_status=error.http_status or 200, product=product)
     return found.code_class in (CodeClass.RECIPIENT, CodeClass.REQUEST, CodeClass.CONTENT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Send abroad."""
+"""Send chunks to numbers outside the mainland, and ask for their deliveries."""
 
 from __future__ import annotations
 
@@ -26,10 +26,23 @@ if TYPE_CHECKING:
 
 
 FAILED_LIST = "FailedList"
+"""Code of a recipient that the response names in its list of failed numbers; the API says no reason."""
 
 
 class GlobeChannel:
-    """``BatchSendMessageToGlobe``; fates through ``QueryMessage``, traces through nothing at all."""
+    """
+    The channel for numbers outside the mainland: it sends free texts and asks for the delivery of single messages.
+
+    It sends with ``BatchSendMessageToGlobe`` and asks with ``QueryMessage``. Its API cannot look up a chunk. The
+    channel has no state of its own, so threads may share it.
+
+    :param client: makes the calls.
+    :param message_type: ``NOTIFY`` or ``MKT``.
+    :param sender_id: an approved sender id.
+    :param validity_period: seconds for which the carrier may keep trying.
+    :param channel_id: a channel agreed with Alibaba Cloud.
+    :param now: returns the current time with its time zone; the machine's clock by default.
+    """
 
     product = GLOBE
 
@@ -51,11 +64,21 @@ class GlobeChannel:
         self._now = now or (lambda: datetime.now(UTC))
 
     def signer(self) -> str:
-        """Return what stands for the AccessKey that would sign now."""
+        """Return a hash that stands for the AccessKey that would sign now."""
         return self._client.signer()
 
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
-        """Send one chunk once: one text per recipient."""
+        """
+        Send one chunk with one call of ``BatchSendMessageToGlobe``, which is never repeated here. Costs money.
+
+        https://www.alibabacloud.com/help/en/sms/api-batchsendmessagetoglobe
+
+        :param chunk: 1 to 1000 recipients, each with its own text.
+        :param envelope: date and nonce of the signature; a replay uses those of the first copy.
+        :returns: what :func:`globe_outcome` makes of the response, or
+            :func:`~airflow_provider_aliyunsms.campaign.channels.errors.outcome_of` of the error.
+        """
+        # Numbers and texts are aligned by index: in another order, a recipient would get the text of another one.
         numbers = chunk.members.numbers
         try:
             response = self._client.batch_send_message_to_globe(
@@ -73,11 +96,19 @@ class GlobeChannel:
         return globe_outcome(numbers=numbers, response=response, time=self._time())
 
     def look_up(self, *, chunk: Chunk, since: float) -> Evidence:  # noqa: ARG002 - the API has no such call
-        """Return that no look-up exists: 2018-05-01 has no query by task id, number or date."""
+        """Return ``IMPOSSIBLE``: the 2018-05-01 API has no query by task id, number or date."""
         return Evidence.IMPOSSIBLE
 
     def status(self, *, message: Tracked) -> Delivery:
-        """Ask for one message by its id."""
+        """
+        Ask for the delivery of one message by its id, with free read calls.
+
+        https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
+
+        :param message: an accepted message.
+        :returns: the delivery; without an id *pending* with the code ``NO_MESSAGE_ID``, and no call is made.
+        :raises ApiError: the query failed; the client repeats it on passing errors.
+        """
         if not message.message_id:
             return Delivery(fate=Fate.PENDING, code="NO_MESSAGE_ID")
         response = self._client.query_message(message_id=message.message_id)
@@ -93,10 +124,16 @@ class GlobeChannel:
 
 def globe_outcome(*, numbers: Sequence[str], response: GlobeResponse, time: str) -> Outcome:
     """
-    Map ``FailedList`` and ``MessageIdList`` back to the recipients.
+    Return the outcome of a batch from its response: accepted, with failed recipients and message ids, or unknown.
 
-    The ids belong to the numbers that did not fail, in order. When the lengths contradict each other, or a failed
-    number is none of ours, nothing can be said about any of them: unknown rather than guessed.
+    Failed recipients and ids are returned by their positions in the request. The ids are taken for those of the
+    numbers that did not fail, in the order of the request. If the lists or their lengths contradict each other, or a
+    failed number was not in the request, nothing is guessed: the outcome of the whole chunk is *unknown*, with the
+    code ``local.MAPPING_UNKNOWN``.
+
+    :param numbers: the numbers of the request, in its order, without duplicates.
+    :param response: what the gateway sent back.
+    :param time: when the call ended, ``2026-01-02T03:04:05Z``.
     """
     unknown = Outcome(kind=OutcomeKind.UNKNOWN, time=time, code=LocalCode.MAPPING_UNKNOWN.value)
     if response.failed is None:

@@ -1,26 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Record durably, per chunk, what was about to be sent and what became of it.
+Keep the durable record of the calls a campaign means to make and of how each of them ended.
 
-What enters: the intent to send some chunks (:meth:`Ledger.write_intents`), before any of them may leave, and later
-their outcomes (:meth:`Ledger.save`). What leaves, in a later try: every :class:`Window` with its :class:`Entry` for
-each chunk, from which that try knows who was sent to and which calls are of unknown fate. It holds keys (hashes),
-ids and codes; never a number, a text or a secret.
+What enters: the intent to send some chunks (:meth:`Ledger.write_intents`), before any of them may be sent, and
+later their outcomes (:meth:`Ledger.save`). What leaves, in a later try: every :class:`Window` with one
+:class:`Entry` for each chunk. From these the later try knows which recipients were sent to and which calls have an
+unknown outcome. The record holds keys (hashes), ids and codes; never a phone number, a text or a secret.
 
-* ``ledger`` opens the record of a campaign, decides whether this try may send at all (:class:`Opening`), writes and
-  confirms.
-* ``windows`` is the form of the record: some chunks whose intents are written in one stroke.
-* ``fence`` keeps a process that was replaced, and does not know it yet, from doing harm: on a store that takes
-  writes from anybody every try writes below an epoch of its own.
-* ``stores`` are the places it can live in. A :class:`Store` has ``get`` and ``set``; Airflow's ``task_state_store``
-  is one, :class:`PathStore` another.
+* ``ledger`` opens the record of a campaign, decides whether this try may send at all (:class:`Opening`), and writes
+  intents and outcomes.
+* ``windows`` defines the form of the record: a window is a group of chunks whose intents are written as one value.
+* ``fence`` protects a store that cannot refuse the writes of an older process: every try writes below an epoch of
+  its own.
+* ``stores`` holds the places where a ledger can live. A :class:`Store` has ``get`` and ``set``; Airflow's
+  ``task_state_store`` is one, :class:`PathStore` another.
 
-The order of things: open, restore, then for each window intents before calls, and outcomes before anything that
-follows from them. Only the main thread of a try comes here.
+The order is: open, read all windows, and only then send. For each window the intents are written before its calls
+are made, and an outcome that releases recipients is written before the intent that sends to them again.
 
-What must never happen: a call whose intent is not in the store; a write that fails and is taken for done; a damaged
-or missing part that is taken for "nothing was sent". Whatever is in doubt raises ``LedgerError``, and nothing is
-sent.
+Threads: only the main thread of a try uses this package. There is one exception: worker threads read
+:attr:`Ledger.written_at`, a single number.
+
+What must never happen: a call is made whose intent is not in the store; a write fails and counts as done; a damaged
+or missing part counts as "nothing was sent". In every doubtful case ``LedgerError`` is raised, and nothing is sent.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Places a ledger can live in: anything with ``get(key)`` and ``set(key, value)``.
+Define the stores that a ledger can live in: anything with ``get(key)`` and ``set(key, value)``.
 
-Airflow's ``task_state_store`` is one already; the two here are for everything else.
+Airflow's ``task_state_store`` is such a store. The two classes here are for all other cases: a folder, or no
+durable place at all. Only the main thread of a try uses a store.
 """
 
 from __future__ import annotations
@@ -20,56 +21,56 @@ _ADVICE = "Check that the ledger's storage can be reached and written, then clea
 
 
 class Store(Protocol):
-    """A durable mapping of ASCII keys to JSON values."""
+    """Keep JSON values under ASCII keys, durably."""
 
     def get(self, key: str) -> Any:
-        """Return the value, None when there is none."""
+        """Return the value, None when there is none; an error must be raised and never be returned as None."""
         ...
 
     def set(self, key: str, value: Any) -> None:
-        """Keep the value durably before returning."""
+        """Write the value; when this returns, the value is durable."""
         ...
 
 
 class AnyPath(Protocol):
-    """What :class:`PathStore` needs of a path: ``ObjectStoragePath`` and ``pathlib.Path`` both have it."""
+    """Describe the path methods that :class:`PathStore` uses; ``ObjectStoragePath`` and ``Path`` have them."""
 
     def __truediv__(self, name: str) -> AnyPath: ...
 
     def open(self, mode: str) -> IO[Any]:
-        """Open the file."""
+        """Open the file at this path."""
         ...
 
     def mkdir(self, *, parents: bool, exist_ok: bool) -> None:
-        """Make the folder."""
+        """Create the folder at this path."""
         ...
 
 
 class MemoryStore:
-    """Keeps nothing beyond the process: for ``durable=False`` and for tests."""
+    """Keep values until the process ends: for ``durable=False``, where no durable store is found, and dry runs."""
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
 
     def get(self, key: str) -> Any:
-        """Return the value, None when there is none."""
+        """Return a copy of the value, None when there is none."""
         text = self._values.get(key)
         return None if text is None else json.loads(text)
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a copy of the value."""
+        """Store a copy of the value."""
         self._values[key] = json.dumps(value)
 
 
 class PathStore:
     """
-    One JSON file per key in a folder of one campaign, on a local disk or any fsspec storage.
+    Keep one JSON file per key in a folder of one campaign, on a local disk or any fsspec storage.
 
-    On a local disk a value is written beside its file, flushed to the disk and renamed, so that a crash leaves the
-    old value or the new one. Object stores replace a whole object by themselves.
+    On a local disk a value is written to a file beside the final one, flushed to the disk and renamed, so that a
+    crash leaves either the old value or the new one. Object stores replace a whole object by themselves.
 
     :param root: the folder given as ``ledger_path``.
-    :param campaign_id: names the sub-folder, hashed because it may hold any character.
+    :param campaign_id: gives the sub-folder its name, as a hash, because the id may contain any character.
     """
 
     def __init__(self, *, root: AnyPath, campaign_id: str) -> None:
@@ -82,11 +83,13 @@ class PathStore:
         """
         Return the value, None when there is none.
 
-        :raises LedgerError: when the storage cannot be read or holds something else; nothing is assumed then.
+        :raises LedgerError: when the storage cannot be read, or the file is no JSON; nothing may be sent then.
         """
         try:
             with (self._local or self._folder).__truediv__(_file_name(key)).open("rb") as stream:
                 return json.loads(stream.read())
+        # Only a missing file means "no value". If a damaged file, or a storage out of reach, counted as that, the
+        # recipients of an existing window would get a second message.
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -96,7 +99,7 @@ class PathStore:
 
     def set(self, key: str, value: Any) -> None:
         """
-        Keep the value durably before returning.
+        Write the value; when this returns, the value is durable.
 
         :raises LedgerError: when the storage does not take it; sending stops before the next call.
         """
@@ -117,10 +120,13 @@ class PathStore:
 
     def create(self, key: str, value: Any) -> bool:
         """
-        Keep a value durably unless there is one already; False when there is.
+        Write a value durably unless there is one already.
 
-        On a local disk two processes cannot both succeed. Other storages are asked before and after.
+        On a local disk two processes cannot both succeed. Other storages have no such operation: they are read
+        before and after the write, and two processes can both succeed if one writes after the other has read its
+        value back.
 
+        :returns: False when there is a value already, or another process wrote one at the same moment.
         :raises LedgerError: as :meth:`set` does.
         """
         if self._local is None:
@@ -137,9 +143,9 @@ class PathStore:
 
 def create_once(store: Store, key: str, value: Any) -> bool:
     """
-    Keep a value unless there is one already, as safely as the store can.
+    Write a value unless there is one already, as safely as the store can, see :meth:`PathStore.create`.
 
-    :returns: False when there is one already.
+    :returns: False when there is a value already, or another process wrote one at the same moment.
     """
     return store.create(key, value) if isinstance(store, PathStore) else _create_by_asking(store, key, value)
 
@@ -152,7 +158,8 @@ def _create_by_asking(store: Store, key: str, value: Any) -> bool:
 
 
 def _local_folder(folder: AnyPath) -> Path | None:
-    # The protocol first: below Airflow 3 an fsspec path calls itself a Path, and is none that os.open takes.
+    # The protocol is looked at first: below Airflow 3 an fsspec path is an instance of Path, but os.open cannot use
+    # it.
     protocol = getattr(folder, "protocol", None)
     if protocol in ("file", "local"):
         return Path(str(getattr(folder, "path")))  # noqa: B009 - only fsspec paths have it
@@ -164,15 +171,25 @@ def _file_name(key: str) -> str:
 
 
 def _write_durably(*, path: Path, data: bytes, only_new: bool = False) -> bool:
-    """Write a file that appears whole or not at all; False when it was there and shall not be replaced."""
+    """
+    Write a file so that it appears whole or not at all.
+
+    :param only_new: do not replace an existing file.
+    :returns: False when the file was there already and ``only_new`` is set.
+    """
+    # A random name, so that two processes never write into the same temporary file.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with beside.open("wb") as stream:
             stream.write(data)
             stream.flush()
+            # Before the file gets its final name. The other way round a power failure could leave an empty file
+            # under that name: the ledger could not be read, and no try could send until the file is repaired by
+            # hand.
             os.fsync(stream.fileno())
         if only_new:
-            # A rename would replace what another process made a moment ago; a link cannot.
+            # A rename would replace the file that another process made a moment ago; a link fails instead. With a
+            # rename two tries could claim the same epoch, and both would send to the same recipients.
             os.link(beside, path)
         else:
             beside.replace(path)
@@ -180,6 +197,9 @@ def _write_durably(*, path: Path, data: bytes, only_new: bool = False) -> bool:
         return False
     finally:
         beside.unlink(missing_ok=True)
+    # The new name, too, has to reach the disk before this returns, because calls are made right after. Otherwise a
+    # power failure could undo the rename: the intents of messages that were sent would be gone, and their
+    # recipients would get a second message.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

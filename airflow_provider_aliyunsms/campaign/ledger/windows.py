@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-A window: the chunks whose intents are written to the ledger in one stroke.
+Define the windows of the ledger: groups of chunks whose intents and outcomes are written as one value.
 
-One write per chunk would cost ten times the call itself; a window is a few seconds of sending and stays below
-the 64 KB that Airflow's task state store takes without complaint.
+A write for each chunk would cost more time than the call itself. A window holds the calls of a few seconds, and
+stays below the 64 KB that Airflow's task state store accepts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
 
 MAX_BYTES = 60_000
-"""Below ``[state_store] max_value_storage_bytes`` (65,535), with room for what JSON adds."""
+"""Largest window in bytes: below ``[state_store] max_value_storage_bytes`` (65,535), less what JSON may add."""
 
 _BYTES_PER_KEY = 11  # eight bytes in base64
 _BYTES_PER_MESSAGE_ID = 44
@@ -34,14 +34,19 @@ class Entry:
     """
     One chunk in the ledger.
 
+    Threads: the main thread writes ``outcome``. ``attempted_at`` and ``seen`` are written by the thread that holds
+    the chunk's job at that moment, the main thread or one worker thread. The main thread may read all fields at any
+    time, because it writes the whole window whenever one entry of it changes.
+
     :param out_id: the chunk's label.
-    :param keys: the recipients' keys, never their numbers.
-    :param nonce: of the signed request, so that the identical request can be made again.
-    :param date: of the signed request.
-    :param attempted_at: the latest time, in seconds since the epoch, at which a request with this nonce may
-        have left; look-ups prove nothing before the settle time has passed since then.
-    :param outcome: None while nobody knows.
-    :param seen: the gateway said that it knows the nonce, so that no copy is worth sending any more.
+    :param keys: the recipients' keys, in the order of the request; never their phone numbers.
+    :param nonce: the nonce of the signed request, so that the identical request can be made again.
+    :param date: the date in the signature of the request, ``2026-01-02T03:04:05Z``.
+    :param attempted_at: the latest time, in seconds since the epoch, at which a request with this nonce may have
+        left. Look-ups that find nothing are no proof before the settle time has passed since then. An error here
+        must be on the late side: a time that is too early lets a later try send again what was accepted.
+    :param outcome: how the chunk ended, None while that is unknown.
+    :param seen: the gateway said that it knows the nonce, so a replay would prove nothing any more.
     """
 
     out_id: str
@@ -54,7 +59,7 @@ class Entry:
 
     @property
     def settled(self) -> bool:
-        """Whether evidence is no longer needed."""
+        """Whether the outcome is final, so that no evidence is needed any more."""
         return self.outcome is not None and self.outcome.kind in FINAL
 
 
@@ -63,8 +68,13 @@ class Window:
     """
     A numbered group of entries, written and read as one value.
 
-    :param signer: stands for the AccessKey that signed the requests: a nonce is only known to have been used, or
-        not, under the same one.
+    :param number: its place among the windows of a generation, from 1, without holes.
+    :param seed: random text from which the nonces of all its requests are derived.
+    :param date: the date in the signatures of all its requests, ``2026-01-02T03:04:05Z``.
+    :param signer: a hash that stands for the AccessKey that signed the requests. The gateway's word on a nonce
+        counts only under the same AccessKey.
+    :param entries: one for each chunk; the nonce of an entry follows from its position, so the order must not
+        change.
     """
 
     number: int
@@ -74,7 +84,7 @@ class Window:
     entries: list[Entry] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the value the store keeps: ids, keys and codes, nothing personal."""
+        """Return the JSON value for the store: ids, keys and codes, no phone numbers or texts."""
         return {
             "v": 1,
             "s": self.seed,
@@ -94,7 +104,7 @@ class Window:
 
     @classmethod
     def from_json(cls, *, number: int, value: Mapping[str, Any]) -> Window:
-        """Read what :meth:`to_json` wrote."""
+        """Build a window from the value that :meth:`to_json` returned."""
         window = cls(number=number, seed=value["s"], date=value["d"], signer=value.get("p", ""))
         for position, kept in enumerate(value["c"]):
             window.entries.append(
@@ -114,7 +124,14 @@ class Window:
 def open_window(
     *, number: int, seed: str, date: str, at: float, chunks: Sequence[Chunk], signer: str
 ) -> Window:
-    """Turn chunks into intents; date and nonce of every request follow from what is written."""
+    """
+    Build a window of open entries for chunks that are about to be sent; nothing is written yet.
+
+    Date and nonce of every request follow from ``date``, ``seed`` and the position of its chunk, so a later try can
+    make the identical request from the window alone.
+
+    :param at: the time of writing, in seconds since the epoch.
+    """
     window = Window(number=number, seed=seed, date=date, signer=signer)
     window.entries = [
         Entry(
@@ -130,12 +147,12 @@ def open_window(
 
 
 def nonce_of(*, seed: str, position: int) -> str:
-    """Derive the nonce of the request at a position: 32 hexadecimal digits, like the SDK's."""
+    """Return the nonce of the request at a position of a window: 32 hexadecimal digits, like the SDK's."""
     return hashlib.blake2b(f"{seed}:{position}".encode(), digest_size=16).hexdigest()
 
 
 def bytes_of(*, recipients: int, with_message_ids: bool) -> int:
-    """Estimate, from above, what one chunk takes in the ledger once its outcome is known."""
+    """Return an upper estimate of the bytes that one chunk takes in the ledger once its outcome is known."""
     per_recipient = _BYTES_PER_KEY + (_BYTES_PER_MESSAGE_ID if with_message_ids else 0)
     return _BYTES_PER_ENTRY + recipients * per_recipient
 

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Write one receipt for every row of a campaign, and read them back.
+Write one receipt for every row of a campaign, and read receipts back.
 
-What enters are the runs of neighbouring rows that the spool tells (:class:`Receipts`), what leaves is a file in one
-of three formats, or dictionaries for the XCom of a small campaign: number, outcome, code, id, ``out_id`` and time.
-Later the delivery sensor reads the same files (:func:`read_receipts`) to learn which messages to ask for.
+The spool yields runs of neighbouring rows with equal outcomes. :class:`Receipts` turns them into receipts with the
+fields number, outcome, code, id, ``out_id`` and time. They go into a file in one of three formats
+(:func:`write_receipts`) or, for the XCom of a small campaign, into one dictionary per row. Later the delivery sensor
+reads the same files (:func:`read_receipts`), to learn for which messages to ask.
 
-* ``receipts`` names the fields after the product and tells the receipts one by one or in blocks.
-* ``files`` knows the formats: CSV, JSON lines and Parquet, packed with gzip where the name says so.
-* ``encoders`` write the formats block by block; receipts are as many as recipients, and most of them differ only in
-  the number.
+* ``receipts`` names the fields after the product and yields the receipts one by one or in blocks.
+* ``files`` decides on the format, CSV, JSON lines or Parquet, and on gzip, by the end of the path; it also reads.
+* ``encoders`` write the formats block by block. There are as many receipts as rows, and most neighbours differ only
+  in the number, so equal fields are encoded once.
 
-Receipts are the join of spool and ledger, so that they can always be rebuilt: a cleared task writes them again,
-equal to the byte, without a call. Where the file lies is decided by the operator.
+Receipts are computed from the spool and the ledger, so they can always be rebuilt: a cleared task writes them again,
+byte for byte, without a call. The operator decides where the file is stored.
 
 What must never happen: a row without a receipt; a damaged file that is read as a shorter one. An error names the
-position of a receipt, never its content: receipts are the one place that holds phone numbers on purpose.
+position of a receipt, never its content, because receipts hold phone numbers on purpose.
 """
 
 from __future__ import annotations

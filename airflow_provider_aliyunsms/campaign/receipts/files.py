@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Receipt files: JSON lines, CSV or Parquet, as the path ends, written and read back in flat memory."""
+"""
+Write and read receipt files in the format that the path ends with: JSON lines, CSV or Parquet.
+
+Both directions hold only a small part of the file in memory at a time.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,10 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.receipts.receipts import Receipts
 
 Receipt = Mapping[str, Any]
+"""One receipt: its values, texts or None, by field name."""
+
 Wanted = Callable[[int], bool]
+"""Returns whether the receipt at a position, counted from 0, is to be read."""
 
 RECEIPT_ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 _GZIP = ".gz"
@@ -27,9 +34,13 @@ _GZIP = ".gz"
 
 def is_receipt_file(path: str) -> bool:
     """
-    Tell a file from a folder by its ending, and make sure that it can be written. Reads nothing.
+    Return whether a path names a receipts file, and not a folder, by the way it ends.
 
-    :raises ConfigurationError: for gzip of another format, and for Parquet without ``pyarrow``.
+    Only the text of the path is looked at, no storage. The check runs before anything is sent, so that a format which
+    cannot be written is found in time.
+
+    :raises ConfigurationError: the path ends in ``.gz`` but is neither JSON lines nor CSV, or it is Parquet and
+        ``pyarrow`` is missing.
     """
     ending = _ending(path)
     if ending is None and path.lower().endswith(_GZIP):
@@ -44,12 +55,14 @@ def is_receipt_file(path: str) -> bool:
 
 def write_receipts(*, receipts: Receipts, path: str, stream: IO[bytes]) -> None:
     """
-    Write receipts in the format of the path; equal receipts give equal bytes, however their runs are cut.
+    Write receipts in the format that the path ends with.
 
-    The fields are the same in every format, and all of them are text: in CSV an empty cell stands for None.
+    Equal receipts give equal bytes, however their runs are cut. The fields are the same in every format, and all of
+    them are text; in CSV an empty cell stands for None.
 
-    :param path: decides on the format; JSON lines unless its ending says otherwise.
-    :param stream: where to write; it is left open.
+    :param receipts: the receipts; they are used up.
+    :param path: decides on the format; JSON lines if its ending is not one of :data:`RECEIPT_ENDINGS`.
+    :param stream: a binary stream to write to; it is left open.
     """
     ending = _ending(path) or ""
     if ending == ".parquet":
@@ -57,7 +70,7 @@ def write_receipts(*, receipts: Receipts, path: str, stream: IO[bytes]) -> None:
         return
     write = write_csv if ending.startswith(".csv") else write_json_lines
     if ending.endswith(_GZIP):
-        # Name and time would be in the header, and a rebuilt file would not be the same file.
+        # Without name and time: gzip would put them into its header, and a rebuilt file would have other bytes.
         with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=6, mtime=0) as packed:
             write(receipts, cast("IO[bytes]", packed))
     else:
@@ -66,10 +79,16 @@ def write_receipts(*, receipts: Receipts, path: str, stream: IO[bytes]) -> None:
 
 def read_receipts(*, path: str, stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]]:
     """
-    Read wanted receipts back with their positions, counted from 0; the others are passed over unparsed.
+    Yield the wanted receipts with their positions, counted from 0.
 
-    :raises AudienceError: naming the row that is no receipt, never its content.
-    :raises ConfigurationError: for Parquet without ``pyarrow``.
+    JSON lines that are not wanted are not parsed, so they are not checked either.
+
+    :param path: decides on the format, as in :func:`write_receipts`.
+    :param stream: a binary stream to read from; it is left open.
+    :param wanted: asked for each position, in ascending order.
+    :raises AudienceError: a row is not a receipt, or the file is cut or damaged; the error names the row, never its
+        content.
+    :raises ConfigurationError: the file is Parquet and ``pyarrow`` is missing.
     """
     ending = _ending(path) or ""
     if ending == ".parquet":
@@ -101,7 +120,7 @@ def _read_json_lines(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, R
 
 def _read_csv(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]]:
     records = csv.reader((line.decode() for line in stream), strict=True)
-    position = -1  # the header's
+    position = -1  # the position of the header
     names: list[str] = []
     while True:
         try:
@@ -135,12 +154,13 @@ def _read_parquet(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Rece
     except (ArrowException, ValueError):
         broken = True
     except OSError as error:
-        # Damaged pages are reported as plain OSErrors; those of the storage carry a number.
+        # pyarrow reports damaged pages as an OSError without an errno; errors of the storage have one.
         if error.errno is not None:
             raise
         broken = True
     else:
         broken = False
+    # Outside the except clauses: pyarrow's error must not be chained to this one, because it may quote a receipt.
     if broken:
         raise _no_receipt(position)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Receipts: one row per recipient; ``receipt_files`` writes them and reads them back for the delivery sensor."""
+"""Build the receipts of a campaign, one for each row of its audience, from the runs of rows that the spool yields."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.products import Product
 
 INLINE_LIMIT = 100
-"""Campaigns up to this size carry their receipts in the XCom; larger ones leave them in a file."""
+"""Rows up to which a campaign without ``receipts_path`` carries its receipts in the XCom instead of a file."""
 
 Facts = tuple[str, str | None, str | None, str | None, str]
+"""The fields of a receipt after the number: outcome, code, id, ``out_id`` and time."""
 
 
-# Not frozen, because there may be as many as recipients, and it makes each three times as slow to build.
+# Not frozen: there may be as many of these as recipients, and a frozen one is slower to build.
 @dataclass(slots=True, repr=False)
 class Stretch:
     """
-    Neighbouring receipts with the same facts; not to be changed.
+    Neighbouring receipts that differ in the number only, or in number and id; not to be changed.
 
-    :param numbers: the first field.
-    :param facts: the other fields: outcome, code, id, ``out_id`` and time.
-    :param ids: one for each number, where they are not the same; the id among the facts is None then.
+    :param numbers: the number of each receipt, in order.
+    :param facts: the other fields, the same for all: outcome, code, id, ``out_id`` and time.
+    :param ids: one id for each number, if they differ; the id among the facts is None then. Else None.
     """
 
     numbers: Sequence[str]
@@ -35,21 +36,21 @@ class Stretch:
     ids: Sequence[str | None] | None
 
     def part(self, start: int, end: int) -> Stretch:
-        """Return some of them."""
+        """Return the receipts from position ``start`` up to, not including, ``end``."""
         ids = None if self.ids is None else self.ids[start:end]
         return Stretch(self.numbers[start:end], self.facts, ids)
 
 
 class Receipts:
     """
-    What became of everybody, in the order of the audience; to be gone through once, in either way.
+    The receipts of a campaign: the outcome of each row, in the order of the audience.
 
-    As dictionaries one by one, about a microsecond each, or as :meth:`blocks` for those who write them by
-    the million.
+    They can be read once: either one by one, as dictionaries, by iteration, or in blocks, by :meth:`blocks`, which
+    costs less for large campaigns.
 
-    :param runs: who and what became of them.
-    :param product: whose fields are named.
-    :param at: the time for those that never came to be sent.
+    :param runs: the runs of rows with equal outcomes, in order.
+    :param product: decides on the names of the number and id fields.
+    :param at: the time for rows that were in no call, ``2026-01-02T03:04:05Z``.
     """
 
     def __init__(self, *, runs: Iterable[ReceiptRun], product: Product, at: str) -> None:
@@ -70,10 +71,12 @@ class Receipts:
 
     def blocks(self, *, size: int) -> Iterator[list[Stretch]]:
         """
-        Yield the receipts ``size`` at a time, the rest at last; a third of a microsecond a run.
+        Yield the receipts in blocks of ``size``; only the last block may be smaller.
 
-        Every block but the last is full however the runs are cut, so a file can be rebuilt to the byte.
+        :param size: receipts in a block, at least 1.
         """
+        # Every block but the last must be full, however the runs are cut: otherwise Parquet row groups would differ
+        # from one writing to the next, and a rebuilt file would not equal the first one.
         block: list[Stretch] = []
         room = size
         for run in self._runs:

@@ -1,23 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Send to everybody in the spool once, and settle every call whose fate is unknown.
+Send to every pending recipient in the spool once, and settle every call whose outcome is unknown.
 
-What enters: a plan (how to send), an open ledger and a loaded spool. What leaves: the outcomes, written to both,
-and the number of chunks whose fate a later try may still find out. :class:`Sender` is the whole from outside.
+What enters: a plan (how to send), an open ledger and a loaded spool. What leaves: the outcomes, written to ledger
+and spool, and the number of chunks whose outcome a later try may still find out. Outside this package
+:class:`Sender` is the only entry to all of it.
 
-The order of things for one chunk: its intent is durable (``bookkeeping`` -> ledger); it becomes a job; it is handed
-to a worker thread (``workers``); the thread asks once more whether it may start (``permits``), makes the call
-(``jobs``) and gives the outcome back; the main thread writes it to ledger and spool. Without a clear answer the
-chunk stays open: it is looked up and replayed (``jobs``) until ``evidence`` says what may be done with it.
-``stop_conditions`` says before every step whether the try must end; ``progress`` reports how far it is.
+One chunk passes through these steps:
 
-Threads: the main thread alone talks to ledger and spool and decides. Worker threads make calls, and share with it
-only the queues of ``workers`` and the counters of ``permits``. The lines that keep this are commented where they
-stand.
+1. Its intent is written to the ledger (``bookkeeping``), and it becomes a job.
+2. The main thread hands the job to a worker thread (``workers``).
+3. The worker thread asks whether the job may still start (``permits``), makes the call (``jobs``) and puts the
+   outcome into a queue.
+4. The main thread writes the outcome to spool and ledger (``bookkeeping``).
+5. Without a clear response the chunk stays open: it is looked up and replayed (``jobs``) until ``evidence`` decides
+   what may be done with it.
 
-What must never happen: a call before its intent; two open intents for one recipient; a call that starts after the
-sending had a reason to stop; an outcome that is known and not written; a chunk of unknown fate that is sent anew
-without evidence that it did not arrive.
+``stop_conditions`` decides before every step whether the try must end; ``progress`` reports how far it is.
+
+Threads: one main thread, which decides and which alone uses ledger and spool, and up to ``max_concurrency`` worker
+threads, which make the calls. Besides values that never change, they share only this:
+
+* the two queues of :class:`Workers`;
+* a :class:`.jobs.Job` and its :class:`.Entry`: only the thread that holds the job writes their fields, and only the
+  main thread may read the entry meanwhile;
+* two fields of :class:`.permits.StartPermits`: ``_raised``, written by worker threads, and ``_closed``, written by
+  the main thread;
+* :attr:`.Ledger.written_at`, which workers only read;
+* the channel, the clock and ``stop_reason``, which any thread may call.
+
+What must never happen: a call before its intent is durable; two open intents for one recipient; a call that starts
+although the sending had a reason to stop; an outcome that is known and not written; a chunk with an unknown outcome
+that is sent anew without evidence that it did not arrive. Each line whose place or order prevents one of these has
+a comment.
 """
 
 from __future__ import annotations

@@ -1,5 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keep the ledger, which lasts, and the spool, which is fast, in step."""
+"""
+Apply every intent and outcome of a try to both the ledger (durable) and the spool (local).
+
+Only the main thread uses this module. The order of the writes is what keeps a recipient from getting two messages:
+
+* an intent is in the ledger before its job exists, and so before its call;
+* an outcome that releases recipients is in the ledger before the intent that sends to them again;
+* the time of a replay, or of a call that was held back, is in the ledger before that call.
+
+All other outcomes may be written later, in groups. If a crash loses them, their chunks are open for the next try,
+which looks for evidence before it does anything else with them.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +34,19 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 
 WRITE_EVERY = 2.0
-"""Seconds after which outcomes are written even though their window is not through yet."""
+"""Seconds after which outcomes are written although some calls of their window have no response yet."""
 
 
 class Bookkeeper:
     """
-    Intents and outcomes of one try.
+    Write the intents and outcomes of one try; every field and method belongs to the main thread.
 
     :param ledger: the durable record.
     :param spool: the local copy of the audience, with the outcomes known so far.
     :param clock: the time.
-    :param policy: its lease, and how long an intent says when its call leaves.
-    :param signer: what stands for the AccessKey in use.
-    :ivar strangers: the ledger knows people, but not one of this audience.
+    :param policy: gives the lease, and for how long the time in an intent may stand for the time of its call.
+    :param signer: returns a hash that stands for the AccessKey in use.
+    :ivar strangers: the ledger names recipients, but not one of them is in this audience.
     """
 
     def __init__(
@@ -47,27 +58,39 @@ class Bookkeeper:
         self._lease = policy.lease
         self._intent_lasts = policy.intent_lasts
         self._signer = signer
+        # By number of the window: calls of this try that have not ended. A call without a clear response has ended,
+        # too; a window in which all have ended is left out.
         self._outstanding: dict[int, int] = {}
+        # By number: windows that have changed since they were last written.
         self._unwritten: dict[int, Window] = {}
+        # Numbers of windows in which every call has ended; they are written first.
         self._through: deque[int] = deque()
+        # Whether a released or split chunk is among the unwritten: it must be written before the next intents.
         self._released = False
         self._written_at = clock.monotonic()
         self.strangers = False
 
     @property
     def windows_under_way(self) -> int:
-        """Windows with chunks that were not answered yet."""
+        """Return the number of windows with calls of this try that were not made or have not ended yet."""
         return len(self._outstanding)
 
     def restore(self, *, resend_unknown: bool) -> list[Job]:
         """
-        Bring the spool up to what the ledger knows and return the chunks whose fate is open.
+        Apply the ledger of earlier tries to the spool and return a job for each chunk whose outcome is unknown.
 
-        :param resend_unknown: treat what was given up before as open again.
+        Call it once, before the first recipient is read from the spool to be sent to: until then the spool shows
+        every recipient as pending, also those that have got their message. It reads every window of the ledger and
+        writes nothing to it but a fenced ledger's copy.
+
+        :param resend_unknown: treat outcomes that were given up for want of evidence as open again.
+        :raises LedgerError: a window cannot be read; nothing is sent.
         """
         self.strangers = False
         recorded = matched = 0
         open_jobs: list[Job] = []
+        # In the order in which they were written: a released recipient stands in a later window again. In another
+        # order reopen() could come after that later outcome, and an accepted recipient would get a second message.
         for window in self._ledger.windows():
             for entry in window.entries:
                 recorded += len(entry.keys)
@@ -81,11 +104,17 @@ class Bookkeeper:
                 else:
                     matched += self._to_spool(entry, entry.outcome)
         self.strangers = recorded > 0 and matched == 0
-        # Nothing can be said to, or about, people who are no longer in the audience.
+        # A chunk with no recipient left in this audience needs nothing now; its intent stays open in the ledger.
         return [job for job in open_jobs if job.chunk.keys]
 
     def take_back(self, job: Job) -> None:
-        """Take an intent back whose call was never made, so that no later try has to look for evidence."""
+        """
+        Record that the call of an intent was never made, so that no later try has to look for evidence of it.
+
+        Only for a job that no worker thread has begun. For any other job this record would be false, and the next
+        try would send a second message to its recipients. Nothing is written to the ledger before
+        :meth:`write_all`.
+        """
         self._ledger.calls -= 1
         self.settle(
             job, Outcome(kind=OutcomeKind.RELEASED, time=job.entry.date, code=LocalCode.NOT_STARTED.value)
@@ -93,18 +122,24 @@ class Bookkeeper:
         self.give_back(job.chunk)
 
     def give_back(self, chunk: Chunk) -> None:
-        """Show the recipients of a chunk that was certainly not sent as pending again."""
+        """Mark the recipients of a chunk that was certainly not sent as pending in the spool."""
         self._spool.reopen(chunk.keys)
 
     def open_window(self, chunks: Sequence[Chunk]) -> list[Job]:
         """
-        Make the intents durable and return the jobs that may now be done.
+        Write the intents of chunks to the ledger and return one job for each, which may be started now.
 
-        What released some of these recipients is made durable first: two open intents for one person would be
-        settled one by one, and both could end in a message.
+        It costs one write of the ledger, and more when released chunks have to be written first.
+
+        :raises LedgerError: the ledger takes no write any more; none of the chunks may be sent.
         """
+        # Before the new intents. Some of these recipients may come from a released or split chunk. If a crash came
+        # between a new intent and the record of that release, the ledger would hold two open intents for one
+        # recipient; each would be settled by itself, and both could end in a message.
         if self._released:
             self.write_all()
+        # Before a job exists. A call whose intent is not durable would be forgotten in a crash, and the next try
+        # would send to its recipients again.
         window = self._ledger.write_intents(chunks, signer=self._signer())
         self._outstanding[window.number] = len(window.entries)
         return [
@@ -113,18 +148,32 @@ class Bookkeeper:
         ]
 
     def settle(self, job: Job, outcome: Outcome) -> None:
-        """Take a final outcome down."""
+        """
+        Record a final outcome in the job's entry and in the spool; the ledger gets it with the next write.
+
+        :raises LedgerError: the spool's disk fails.
+        """
         job.entry.outcome = outcome
         if outcome.kind in (OutcomeKind.SPLIT, OutcomeKind.RELEASED):
+            # Not to the spool: the sender puts these recipients into a new chunk at once. If the chunk is one of an
+            # earlier try, the sender may not have read them from the spool yet. Marked as pending there, they would
+            # be read and cut into a second chunk, and get two messages.
             self._released = True
         else:
-            # The recipients of those two wait in a new chunk: still pending in the spool they could be cut twice.
             self._to_spool(job.entry, outcome)
+        # Before _answered(), which marks a window as due only if it finds it here. The other way round the outcome
+        # of a window of one chunk, as with one call at a time, would wait for WRITE_EVERY, and a crash could leave
+        # several calls open instead of one.
         self._unwritten[job.window.number] = job.window
         self._answered(job)
 
     def keep_open(self, job: Job, *, code: str | None) -> None:
-        """Show the recipients of an open chunk as unknown until evidence says more."""
+        """
+        Mark the recipients of an open chunk as unknown in the spool, until evidence settles them.
+
+        :param code: why the outcome is unknown; ``local.NO_ANSWER`` when there is no code.
+        :raises LedgerError: the spool's disk fails.
+        """
         self._spool.settle(
             out_id=job.entry.out_id,
             biz_id=None,
@@ -132,58 +181,92 @@ class Bookkeeper:
             settlements=[Settlement(job.entry.keys, "unknown", code or LocalCode.NO_ANSWER.value)],
         )
         if job.entry.seen:
-            # Without this the next try would take the replay for a copy that may have arrived, and its retries,
-            # made sooner than the settle time, would each begin to wait anew.
+            # Jobs that seek evidence have changed the entry: a replay was turned away (jobs.py). Without this write
+            # the next try would count the replay as a copy that may have arrived, and retries that follow each
+            # other sooner than the settle time would begin to wait anew each time.
             self._unwritten[job.window.number] = job.window
         self._answered(job)
 
     def journal_replay(self, job: Job) -> None:
-        """Write down that a copy of the request may leave from now on, before it can."""
+        """
+        Write to the ledger that a replay of the request may leave from now on.
+
+        The main thread calls it before it gives the job to a worker thread. It costs one write if a replay is
+        possible, otherwise nothing.
+
+        :raises LedgerError: the ledger takes no write any more; the replay must not be made.
+        """
+        # Kept apart: if the gateway turns the replay away, the earlier copy is the last one that counts.
         job.attempted_before = job.entry.attempted_at
         now = self._clock.now()
+        # The conditions for a replay in evidence.py. Without one only a look-up is made, and a later time in the
+        # ledger would make the recipients wait longer for nothing.
         if job.chunk.complete and not job.entry.seen and now - job.signed_at < REPLAY_LIMIT:
+            # Durable before the replay can leave. Written after it, a crash in between would leave the older time:
+            # the next try would take empty look-ups for proof too soon, release the chunk and send again to
+            # recipients whose replay was accepted.
             job.entry.attempted_at = round(now, 3)
             self._ledger.save(job.window)
 
     @property
     def is_due(self) -> bool:
-        """Whether outcomes are to be written: a window is through, or they have waited long enough."""
+        """Whether outcomes must be written now: all calls of a window have ended, or some outcome waits too long."""
         long_enough = self._clock.monotonic() - self._written_at > WRITE_EVERY
         return bool(self._through or (self._unwritten and long_enough))
 
     def renew_intents(self, ready: Sequence[Job]) -> None:
         """
-        Write down that calls which were held back leave later than their window says, before the first of them does.
+        Write a later time to the ledger for calls that were held back, before the first of them is made.
 
-        After a crash, look-ups prove nothing before the settle time has passed since the call left.
+        It costs one write if the intent of the first job is older than ``SendPolicy.intent_lasts``, otherwise
+        nothing.
 
-        :param ready: jobs whose calls were not made; the first of them is made next.
+        :param ready: jobs whose calls were not made and that no worker thread has; the first of them is made next.
+        :raises LedgerError: the ledger takes no write any more; the calls must not be made.
         """
         first, now = ready[0], self._clock.now()
         if now - first.entry.attempted_at <= self._intent_lasts:
             return
+        # Durable before the call leaves. Look-ups prove nothing before the settle time has passed since then; after
+        # a crash the next try would count from the old time, release the chunk too soon, and send a second message.
         for job in ready:
             if job.window is first.window:
                 job.entry.attempted_at = round(now, 3)
         self._ledger.save(first.window)
 
     def write_due(self) -> None:
-        """Write what :attr:`is_due`, so that a crash leaves little to settle."""
+        """
+        Write the windows in which all calls have ended, and the others if an outcome waits too long.
+
+        So a crash leaves few chunks to be settled by evidence. It costs one write for each window.
+
+        :raises LedgerError: the ledger takes no write any more.
+        """
         while self._through:
             self._write(self._through.popleft())
         if self.is_due:
             self.write_all()
 
     def write_all(self) -> None:
-        """Write every outcome that the ledger does not know yet."""
+        """
+        Write every outcome that is not in the ledger yet; costs one write for each changed window.
+
+        :raises LedgerError: the ledger takes no write any more.
+        """
         self._through.clear()
         while self._unwritten:
             self._write(next(iter(self._unwritten)))
+        # Only when all are written: until then a release may be missing in the ledger, and the next intents must
+        # wait.
         self._released = False
         self._written_at = self._clock.monotonic()
 
     def confirm_if_due(self) -> None:
-        """Prove that this process still owns the campaign when it has not written for a while."""
+        """
+        Check that this process still owns the campaign, if the last write is more than a lease ago.
+
+        :raises LedgerError: another try owns the campaign, or the store cannot be reached; no call may be made.
+        """
         if self._clock.now() - self._ledger.written_at > self._lease:
             self._ledger.confirm()
 
@@ -193,16 +276,21 @@ class Bookkeeper:
         chunk = Chunk(
             out_id=entry.out_id,
             members=members,
-            # Under another AccessKey the gateway may not know the nonce: a replay would prove nothing, and send.
+            # A chunk is replayed only when this is True. With a recipient missing, the request would be another
+            # one. Under another AccessKey the gateway may not know the nonce: it would accept the replay of a
+            # request that had arrived, and the recipients would get a second message.
             complete=len(members) == len(entry.keys) and window.signer == self._signer(),
         )
         job = Job(window=window, entry=entry, chunk=chunk, settling=True, attempted_before=entry.attempted_at)
+        # Unknown in the spool before the sender reads from it: left pending, these recipients would be cut into a
+        # new chunk while their first one is still open, and could get two messages.
         self.keep_open(job, code=LocalCode.NO_ANSWER.value)
         return job
 
     def _answered(self, job: Job) -> None:
-        """Count a chunk of a window as answered, once; the window is to be written when it was the last one."""
+        """Count a call of a window as ended, once; after the last one the window is due to be written."""
         number = job.window.number
+        # A settling job was counted when its chunk was first kept open, or belongs to a window of an earlier try.
         if number not in self._outstanding or job.settling:
             return
         self._outstanding[number] -= 1
@@ -213,6 +301,9 @@ class Bookkeeper:
 
     def _write(self, number: int) -> None:
         if number in self._unwritten:
+            # Removed only after the write. If the write fails, the sender tries once more when it ends (write_all).
+            # An outcome removed before would be lost; on Globe, where nothing can be looked up, its recipients
+            # could end as "unknown" although the outcome was known.
             self._ledger.save(self._unwritten[number])
             del self._unwritten[number]
 
@@ -246,7 +337,8 @@ def _settlements(entry: Entry, outcome: Outcome) -> Iterable[Settlement]:
 
 
 def _given_up(outcome: Outcome | None) -> bool:
-    """Whether an outcome was given up for want of evidence; a contradictory list was accepted all the same."""
+    # A contradictory list of ids (MAPPING_UNKNOWN) is no want of evidence: the chunk was accepted. Sent again, all
+    # its recipients would get a second message.
     return (
         outcome is not None
         and outcome.kind is OutcomeKind.UNKNOWN

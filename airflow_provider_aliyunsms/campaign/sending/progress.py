@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Show how far a campaign is while it runs: a line in the log and small counts in the task's state."""
+"""
+Report how far a campaign is while it runs: a line in the log and small counts in the ledger's store.
+
+Only the main thread uses this module, because it reads the spool and writes to the ledger's store.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHOW_EVERY = 5.0
-"""Seconds between two lines."""
+"""Seconds between two reports."""
 
 
 class ProgressReporter:
     """
-    Count, write and log, every few seconds.
+    Report the progress of a campaign every few seconds.
 
-    :param ledger: takes the counts.
-    :param spool: knows them.
+    :param ledger: writes the counts to its store.
+    :param spool: counts the recipients by outcome.
     :param clock: the time.
     """
 
@@ -35,7 +39,12 @@ class ProgressReporter:
         self._shown_at = self._began
 
     def show_if_due(self) -> None:
-        """Show the progress when the last time is long enough ago."""
+        """
+        Report the progress if the last report is :data:`SHOW_EVERY` seconds ago.
+
+        :raises LedgerError: the store does not take the counts.
+        """
+        # The first call is the baseline of the rate: what earlier tries settled is no work of this one.
         if self._settled_before is None:
             self._settled_before = self._settled(self._spool.counts())
         if self._clock.monotonic() - self._shown_at >= SHOW_EVERY:
@@ -43,14 +52,15 @@ class ProgressReporter:
 
     def show(self) -> None:
         """
-        Log the progress and leave it in the ledger's store.
+        Log the progress and write it to the ledger's store; costs one write.
 
-        :raises LedgerError: the store does not take it; then it would not take an outcome either.
+        :raises LedgerError: the store does not take the counts. Sending stops, because the store would not take an
+            outcome either.
         """
         self._ledger.show_progress(self.log_now())
 
     def log_now(self) -> dict[str, int]:
-        """Log a line and return its counts."""
+        """Log one line of progress and return its counts; nothing is written to the store."""
         self._shown_at = self._clock.monotonic()
         counts = self._spool.counts()
         settled = self._settled(counts)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Send a campaign: intents first, calls beside each other, outcomes written, doubts settled.
+Drive one try of a campaign: write intents, hand out calls, write outcomes, settle what is unknown.
 
-The main thread alone talks to the ledger and the spool. It stops before the next call whenever it cannot keep the
-promises: told to stop, ledger gone, campaign doomed, too many refused, gateway not well. While all is well it hands
-jobs out ahead of need, so that calls go on while it waits for the ledger; the gate holds these to the same promises.
+All code here runs in the main thread, which alone uses the ledger and the spool. Before each step it checks whether
+the try must end: told to stop, ledger out of reach, campaign doomed, too many refused, gateway not well. While
+nothing is wrong it hands jobs out before a thread is free for them, so that calls go on while it waits for the
+ledger; ``permits.py`` checks these jobs again, in the worker thread, right before their calls.
 """
 
 from __future__ import annotations
@@ -35,22 +36,28 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAP = 0.2
-"""Seconds after which the stop flag is looked at again while nothing happens."""
+"""Seconds after which the stop flag is checked again while nothing happens."""
 
 WIND_DOWN = 3.0
-"""Seconds to wait for calls in flight when sending stops early."""
+"""Seconds to wait for the calls in flight when sending stops early."""
 
 
 class Sender:
     """
-    Serve everybody who is still pending, once.
+    Send to every recipient that is still pending, once.
 
-    :param plan: channel, policy and what stops the sending.
+    Every field and method belongs to the main thread. Of the objects made here, worker threads use two: the
+    attempts (:class:`.Attempts`), which have no state, and the permits (:class:`.StartPermits`).
+
+    A chunk is in exactly one place at a time: not cut yet, ``_again``, ``_ready``, with the workers, ``_open``, or
+    done. A chunk in two places would be sent twice; one in none would be left with an open intent.
+
+    :param plan: gives channel, policy and the reason to stop.
     :param ledger: the durable record, already opened.
     :param spool: the audience, already loaded.
     :param clock: the time.
-    :param on_progress: called after each step of the main thread.
-    :param make_workers: makes the pool of threads that do the calls.
+    :param on_progress: called after each step, by the main thread.
+    :param make_workers: makes the pool of threads that make the calls.
     :param resumed: whether an earlier try may have made calls within the last second.
     """
 
@@ -95,9 +102,15 @@ class Sender:
         )
         self._stops = StopConditions(policy=policy, clock=clock, stop_reason=plan.stop_reason)
         self._window_chunks = window_chunks(policy, with_message_ids=plan.channel.product.has_message_ids)
+        # A generator that reads nothing yet: its first chunk is cut after run() has applied the ledger to the
+        # spool. Before that, the spool shows recipients of earlier tries as pending, and each of them would get a
+        # second message.
         self._fresh = self._fresh_chunks()
+        # New chunks of recipients whose last chunk was split or released; they have no intent yet.
         self._again: deque[Chunk] = deque()
+        # Jobs whose intents are in the ledger and whose calls were certainly not begun.
         self._ready: deque[Job] = deque()
+        # Jobs whose outcome is unknown, and that no worker thread has.
         self._open: list[Job] = []
 
     @property
@@ -107,23 +120,25 @@ class Sender:
 
     @property
     def still_open(self) -> int:
-        """How many chunks are of unknown fate, but may still be settled by a later try."""
+        """Return the number of chunks with an unknown outcome that a later try may still settle."""
         return len(self._open)
 
     def run(self) -> None:
         """
-        Send to everybody who is pending, and settle what can be settled.
+        Send to every pending recipient, and settle every unknown outcome for which there is evidence.
 
-        Whoever is still unsettled afterwards stands in the spool as ``unknown``; the ledger keeps their intents
-        open, so that the next try goes on looking.
+        Recipients whose outcome is still unknown afterwards are ``unknown`` in the spool. Their intents stay open
+        in the ledger, so that the next try goes on looking for evidence. An error ends the sending in the same way:
+        what is known is written, as far as the ledger takes it, and a retry resumes.
 
         :raises SendInterruptedError: told to stop.
-        :raises LedgerError: the ledger does not take a write any more.
+        :raises LedgerError: the ledger does not take a write any more, or belongs to other recipients.
         :raises CampaignDoomedError: no further call would be accepted.
         :raises TooManyRefusedError: the error threshold was reached.
         :raises NotSentError: the gateway could not be reached for too long.
-        :raises OutcomeUnknownError: too many calls without a clear answer; the rest was not begun.
+        :raises OutcomeUnknownError: too many calls without a clear response; the rest was not begun.
         """
+        # Before the first chunk is cut, see _fresh.
         self._open = self._books.restore(resend_unknown=self._policy.resend_unknown)
         if self._books.strangers and self._plan.positional:
             raise LedgerError(
@@ -140,9 +155,11 @@ class Sender:
             self._wind_down()
 
     def _step(self) -> bool:
-        """Do one thing; return False when everybody is served and every doubt settled or given up."""
+        """Do one thing; return False when no recipient is pending and every open chunk is settled or given up."""
+        # Before anything is handed out in this step: a doomed campaign, or a stop, must not cost another message.
         self._stops.check(open_chunks=len(self._open))
         if self._books.is_due:
+            # Before the write, which may take long: the threads go on with these jobs meanwhile.
             self._hand_out_ahead()
             self._books.write_due()
         if not self._workers.free or not self._prepare_work():
@@ -151,6 +168,8 @@ class Sender:
         if wait > 0:
             self._collect(timeout=min(wait, NAP))
             return True
+        # After the wait for the pace and before the hand-out. A process that was replaced finds it out here; later,
+        # the call would be made while the new try sends to the same recipients.
         self._books.confirm_if_due()
         job = self._next_job()
         if job is None:
@@ -160,24 +179,33 @@ class Sender:
         return True
 
     def _hand_out(self, job: Job) -> None:
+        # Before give(): from then on the worker thread owns the job. With an old ticket it would give the job back
+        # undone.
         self._permits.issue(job)
         self._pace.start()
         self._workers.give(job)
 
     def _hand_out_ahead(self) -> None:
-        """Hand out what the threads can go on with while the ledger is written."""
+        """Hand out jobs with which the threads can go on while the ledger is written."""
+        # All conditions anew for each job: the threads work on, and may have raised a doubt since the last one.
         while self._ready and self._workers.waiting < self._policy.most_waiting and self._all_is_well():
             self._books.confirm_if_due()
             self._hand_out(self._next_ready())
 
     def _all_is_well(self) -> bool:
-        """Whether jobs may wait for their turn: not with a pace to keep, or anything else to do or judge first."""
+        """
+        Return whether jobs may wait for a thread.
+
+        Not while a pace has to be kept, and not when an outcome or evidence has to be dealt with first.
+        """
         return (
+            # A call counts for the pace when it is handed out; one that waits would leave at a later, unknown time.
             self._pace.wait_time(now=self._clock.monotonic()) <= 0
             and self._pace.pace is None
             and self._stops.calm
             and not self._permits.in_doubt
             and not self._held_back()
+            # A job that seeks evidence may only be given to an idle thread, see StartPermits; so it goes first.
             and self._due_job() is None
         )
 
@@ -196,27 +224,33 @@ class Sender:
         return len(self._open) >= self._policy.most_open_chunks
 
     def _prepare_work(self) -> bool:
-        """Whether something may start now; fills the ready jobs with a new window of intents if need be."""
+        """Return whether a job may start now; write a new window of intents if more ready jobs are needed."""
         if self._due_job() is not None:
             return True
         if self._held_back():
             return False
-        # What is left of the last window is for the threads while the next one is cut and then written.
+        # The next window is written before the last one is used up, so that the threads have work meanwhile.
         few = 2 * self._policy.most_waiting if self._all_is_well() else 0
         if len(self._ready) <= few and self._books.windows_under_way < self._policy.open_windows:
             self._open_window()
-        # What was handed out ahead of the write may have taken the last idle thread.
+        # Asked again: the jobs handed out ahead of the write may have taken the last idle thread.
         return bool(self._ready) and self._workers.free
 
     def _next_job(self) -> Job | None:
         job = self._due_job()
         if job is not None:
             self._open.remove(job)
+            # Before the job is handed out: the ledger must hold the time of a replay before it leaves. Otherwise,
+            # after a crash, the next try could release the chunk too soon and send again to recipients whose replay
+            # was accepted.
             self._books.journal_replay(job)
             return job
         return self._next_ready() if self._ready else None
 
     def _next_ready(self) -> Job:
+        # While the job is still in _ready. If the write fails, _wind_down() finds the job there and records that
+        # its call was never made. Taken out before, its intent would stay open, and on Globe, where nothing can be
+        # looked up, its recipients could end as "unknown" although nothing was sent to them.
         self._books.renew_intents(self._ready)
         return self._ready.popleft()
 
@@ -233,7 +267,10 @@ class Sender:
                 break
             chunks.append(chunk)
         if chunks:
+            # Once more before the write: cutting took time, and the threads may have finished what they had.
             self._hand_out_ahead()
+            # Jobs exist only when their intents are durable. If the write fails, these chunks are dropped and the
+            # try ends; the next try finds their recipients pending, or under an earlier intent in the ledger.
             self._ready.extend(self._books.open_window(chunks))
 
     def _fresh_chunks(self) -> Iterator[Chunk]:
@@ -248,6 +285,8 @@ class Sender:
         while result is not None:
             job, outcome = result
             if isinstance(outcome, BaseException):
+                # The call may have been made before the error. Its chunk stays open for evidence; taken for "not
+                # begun", it would be sent again, and its recipients could get two messages.
                 self._stops.fault = outcome
                 outcome = Outcome(kind=OutcomeKind.AMBIGUOUS, time="", code=type(outcome).__name__)
             if outcome is None:
@@ -255,29 +294,38 @@ class Sender:
             elif is_clear(outcome):
                 self._apply(job, outcome)
             else:
-                # What waits is not to begin before the conclusions are drawn, and does not count for the pace.
+                # Jobs that wait for a thread are taken back first: their permits are void, and a pace that is
+                # lowered now must be computed without them.
                 self._not_begun(self._workers.recall())
                 self._apply(job, outcome)
+                # After _apply(), when pauses and reasons to stop are in effect: jobs get a valid ticket from here
+                # on. If _apply() raises, the doubt stays, and nothing more can start.
                 self._permits.settled()
             result = self._workers.take(timeout=0)
 
     def _not_begun(self, jobs: list[Job]) -> None:
-        """Take jobs back that were handed out and not begun: their turn comes again, unless sending stops."""
+        """Put jobs that were handed out and not begun back to the front of the ready jobs, in their order."""
         for job in reversed(jobs):
             if job.settling:
-                # Its thread was idle and about to take it.
+                # Back to the idle thread that was about to take it. It does not belong into _ready: its first call
+                # was made, and _wind_down() would record it as not made, so that the next try would send a second
+                # message.
                 self._workers.give(job)
             else:
                 self._pace.cancel()
                 self._ready.appendleft(job)
 
     def _apply(self, job: Job, outcome: Outcome) -> None:
+        # Before _slow_down(), which takes the length of a pause from the failures counted here.
         self._stops.count(outcome, recipients=len(job.chunk), settling=job.settling)
         self._pace.end(started=job.made_at, now=job.ended_at)
         self._slow_down(job, outcome)
         if outcome.kind is OutcomeKind.AMBIGUOUS:
             self._keep_open(job, outcome)
             return
+        # Before the recipients go into _again. It notes the release, and the next window is written only after that
+        # note is in the ledger. With the new intent first, a crash would leave two open intents for these
+        # recipients, and both could end in a message.
         self._books.settle(job, outcome)
         if outcome.kind is OutcomeKind.SPLIT:
             self._again.extend(halves(campaign=self._ledger.campaign, chunk=job.chunk))
@@ -299,6 +347,9 @@ class Sender:
                 job.entry.out_id,
                 outcome.code,
             )
+        # Before "settling" is set: a settling job is not counted as ended in its window. Set first, the window
+        # would count as under way for good; after a few of these no new window would be opened, and the try would
+        # end with recipients still pending.
         self._books.keep_open(job, code=outcome.code)
         job.settling = True
         job.due = self._clock.monotonic() + look_again_after(job.looked)
@@ -306,18 +357,30 @@ class Sender:
         self._open.append(job)
 
     def _wind_down(self) -> None:
-        """Record what calls in flight still bring, within bounds; what they do not bring stays an open intent."""
+        """
+        End the sending: let nothing start, wait shortly for calls in flight, and write what is known.
+
+        A call that does not end within :data:`WIND_DOWN` seconds stays an open intent, which the next try settles.
+        """
+        # First of all. A thread that has just taken a job, so that recall() cannot have it, must find the permits
+        # closed; otherwise its call would be made after the reason to stop.
         self._permits.close()
+        # Before the wait for calls in flight, because these may hang: waiting jobs are in _ready in any case.
         self._not_begun(self._workers.recall())
         deadline = self._clock.monotonic() + WIND_DOWN
         while self._workers.busy and (left := deadline - self._clock.monotonic()) > 0:
             self._collect(timeout=min(left, NAP))
+        # After the last give() and recall(): _collect() may call both, see Workers.stop().
         self._workers.stop()
         for chunk in self._again:
             self._books.give_back(chunk)
         try:
+            # Only jobs that were never handed out, were recalled, or came back undone are in _ready: no call of
+            # these was begun, so it is safe to record that.
             while self._ready:
                 self._books.take_back(self._ready.popleft())
+            # After take_back(), which changes windows. Written before, their intents would stay open, and the next
+            # try would look for evidence of calls that were never made; on Globe it could find none.
             self._books.write_all()
         except AliyunSmsError as error:
             # The error that ended the sending is the one to report; the open intents are settled by the next try.

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reasons to stop before the next call."""
+"""
+Decide from the outcomes so far whether a try must stop before its next call.
+
+Only the main thread uses this module. Jobs that wait for a thread are held back by ``permits.py``.
+"""
 
 from __future__ import annotations
 
@@ -21,36 +25,47 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.clock import Clock
 
 THRESHOLD_SAMPLE = 100
-"""Recipients that must be settled before a share of refused ones means anything."""
+"""Recipients that must be accepted or refused before the share of refused ones is compared with the threshold."""
 
 
 class StopConditions:
     """
-    Watch the outcomes of one try and say when it must end.
+    Watch the outcomes of one try and raise the error that ends it; every field belongs to the main thread.
 
-    :param policy: thresholds and patience.
+    :param policy: gives the threshold, and how long to wait for a gateway that is not well.
     :param clock: the time.
-    :param stop_reason: asked before every call.
+    :param stop_reason: returns a text when sending must stop; any thread may call it.
+    :ivar fault: an unforeseen error of a worker thread, raised by the next :meth:`check`.
     """
 
     def __init__(self, *, policy: SendPolicy, clock: Clock, stop_reason: Callable[[], str | None]) -> None:
         self._policy = policy
         self._clock = clock
         self._stop_reason = stop_reason
+        # Recipients that were refused, among those that were accepted or refused.
         self._refused = 0
         self._judged = 0
+        # Calls in a row that did not get through.
         self._failures = 0
         self._last_failure: Outcome | None = None
         self._last_response_at = 0.0
+        # The first error that rules out every further call of this campaign.
         self._doom: Exception | None = None
         self.fault: BaseException | None = None
 
     def begin(self) -> None:
-        """Start the patience."""
+        """Start to measure for how long no clear response has come."""
         self._last_response_at = self._clock.monotonic()
 
     def count(self, outcome: Outcome, *, recipients: int, settling: bool) -> None:
-        """Take an outcome into account; one that evidence brought is progress, whatever it says."""
+        """
+        Update the counts of failures and refusals with one outcome.
+
+        :param outcome: the outcome of one job.
+        :param recipients: the size of its chunk.
+        :param settling: whether the job looked for evidence. Every outcome of such a job, except an ambiguous one,
+            is progress: a release found by evidence is no failed call.
+        """
         if outcome.error is not None:
             self._doom = self._doom or outcome.error
         if outcome.kind is OutcomeKind.RELEASED and not settling:
@@ -64,21 +79,38 @@ class StopConditions:
             self._refused += recipients if outcome.kind is OutcomeKind.REFUSED else len(outcome.failed)
 
     def pause_until(self, outcome: Outcome) -> float:
-        """Return the monotonic time before which no call shall be made after one that did not get through."""
+        """
+        Return the monotonic time before which no call may be made, after a call that did not get through.
+
+        Call it after :meth:`count` for the same outcome: the pause grows with the failures in a row.
+        """
         return self._clock.monotonic() + pause_after(self._failures, asked=outcome.retry_after)
 
     @property
     def calm(self) -> bool:
         """
-        Whether acceptances alone cannot end this try.
+        Whether further acceptances alone cannot end this try.
 
-        They cannot bring the share of refused ones above the threshold, unless they complete the first sample.
+        They cannot bring the share of refused recipients to the threshold, unless they complete the first sample.
+        Jobs may be handed out ahead only while this is true, because no acceptance holds such a job back
+        (``permits.py``).
         """
         sampled = not self._refused or self._judged >= THRESHOLD_SAMPLE
         return not self._failures and (sampled or self._policy.error_threshold is None)
 
     def check(self, *, open_chunks: int) -> None:
-        """Raise the error that ends this try, if there is one."""
+        """
+        Raise the error that ends this try, if there is one; called before every step of the sender.
+
+        :param open_chunks: chunks whose outcome is unknown.
+        :raises SendInterruptedError: told to stop.
+        :raises CampaignDoomedError: no further call would be accepted.
+        :raises TooManyRefusedError: the error threshold was reached.
+        :raises NotSentError: the gateway could not be reached for too long.
+        :raises OutcomeUnknownError: too many chunks are open, for too long.
+        :raises BaseException: the unforeseen error of a worker thread.
+        """
+        # A doomed campaign first: its error names the cause, and a stop at the same time must not hide it.
         if self._doom is not None:
             raise self._doom
         if self.fault is not None:
@@ -93,7 +125,11 @@ class StopConditions:
         self._check_patience(open_chunks=open_chunks)
 
     def patience_is_over(self, *, waiting_alone: bool) -> bool:
-        """Whether the wait for evidence has been long enough; ``waiting_alone``: everybody else was served."""
+        """
+        Return whether the wait for evidence has been long enough.
+
+        :param waiting_alone: True when nothing but open chunks is left to be done.
+        """
         return waiting_alone and self._silence() > self._policy.evidence_wait
 
     def _check_threshold(self) -> None:

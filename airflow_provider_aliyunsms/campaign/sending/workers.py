@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run calls beside each other, and on while the main thread, which alone talks to the ledger, waits for it."""
+"""
+Run calls in several threads, so that they go on while the main thread waits for the ledger.
+
+Two queues connect the threads: jobs go from the main thread to the workers, results go back. Everything else in the
+pool belongs to the main thread, so there is no lock.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +20,15 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 
 Finished = tuple["Job", "Outcome | BaseException | None"]
-"""A job and what came of it; None when it was not begun."""
+"""A job with its outcome, with the error its call raised, or with None when the job was not begun."""
 
 
 class Pool(Protocol):
-    """What the sender needs of its workers."""
+    """Define what the sender needs of its workers; only the main thread uses it."""
 
     @property
     def busy(self) -> int:
-        """Jobs given and not yet taken back."""
+        """Return the number of jobs that were given and not yet taken back."""
 
     @property
     def free(self) -> bool:
@@ -31,40 +36,42 @@ class Pool(Protocol):
 
     @property
     def waiting(self) -> int:
-        """Jobs given whose turn has not come."""
+        """Return the number of jobs that were given and wait for a free thread."""
 
     def give(self, job: Job) -> None:
-        """Hand a job over; while none is free it waits for its turn."""
+        """Hand a job over; it waits while no thread is free."""
 
     def take(self, *, timeout: float) -> Finished | None:
         """Return the next result, None when there is none within ``timeout`` seconds."""
 
     def recall(self) -> list[Job]:
-        """Take back the jobs whose turn has not come, in the order in which they were given."""
+        """Take back the jobs that still wait for a thread, in the order in which they were given."""
 
     def stop(self) -> None:
-        """Take no more jobs."""
+        """Take no more jobs; the calls in flight go on."""
 
 
 class MakeWorkers(Protocol):
-    """Make a pool that does ``work`` on ``count`` jobs at once, each only if it ``may_begin`` when its turn comes."""
+    """Make a pool that runs ``work`` on up to ``count`` jobs at once, each only if ``may_begin`` allows it."""
 
     def __call__(
         self, *, work: Callable[[Job], Outcome], may_begin: Callable[[Job], bool], count: int
     ) -> Pool:
-        """Make one."""
+        """Return a new pool; no job runs yet."""
         ...
 
 
 class Workers:
     """
-    A fixed number of threads that take jobs and give results, in any order.
+    Run jobs in a fixed number of threads; results come back in any order.
 
-    Daemon threads on purpose: a call that hangs must not keep a killed task's process alive.
+    Only the main thread calls its methods and properties; the threads run :meth:`_run` and nothing else of it.
 
-    :param work: what to do with a job; whatever it raises becomes the job's result.
-    :param may_begin: asked right before; a job that may not begin comes back undone.
-    :param count: how many jobs run at once.
+    The threads are daemon threads, because a call that hangs must not keep a killed task's process alive.
+
+    :param work: called by a worker thread with each job; whatever it raises becomes the job's result.
+    :param may_begin: called by a worker thread right before ``work``; a job that may not begin comes back undone.
+    :param count: how many jobs run at once, and how many threads there are at most.
     """
 
     def __init__(
@@ -73,14 +80,19 @@ class Workers:
         self._work = work
         self._may_begin = may_begin
         self._count = count
+        # Shared by all threads. The main thread puts jobs in; a worker thread, or recall(), takes each of them out.
+        # What was written to a job before put() is visible to the thread that gets it, so a job needs no lock.
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        # Shared by all threads: worker threads put results in, the main thread takes them out.
         self._results: queue.SimpleQueue[Finished] = queue.SimpleQueue()
+        # Main thread only, both. A worker thread that changed _busy would need a lock, and the sender would not see
+        # all results: it stops waiting for them when _busy is 0.
         self._threads: list[threading.Thread] = []
         self._busy = 0
 
     @property
     def busy(self) -> int:
-        """Jobs given and not yet taken back."""
+        """Return the number of jobs that were given and not yet taken back."""
         return self._busy
 
     @property
@@ -90,11 +102,18 @@ class Workers:
 
     @property
     def waiting(self) -> int:
-        """Jobs given that no thread has taken yet."""
+        """Return the number of jobs that no thread has taken yet; threads may lower it at any moment."""
+        # Only the main thread puts jobs in, so the true number is never higher than this one.
         return self._jobs.qsize()
 
     def give(self, job: Job) -> None:
-        """Hand a job to the next idle thread; a new thread is only started when there is work for it."""
+        """
+        Hand a job to the next idle thread; a new thread is only started when there is work for it.
+
+        From here on the worker thread owns the job. The caller writes no field of it until it comes back.
+        """
+        # Before the comparison below, because this job needs a thread, too. Counted after it, there would always be
+        # one thread too few: with one call at a time none at all, and the first call would wait forever.
         self._busy += 1
         if len(self._threads) < min(self._busy, self._count):
             thread = threading.Thread(target=self._run, name="aliyun-sms-call", daemon=True)
@@ -104,6 +123,9 @@ class Workers:
 
     def take(self, *, timeout: float) -> Finished | None:
         """Return the next result, None when there is none within ``timeout`` seconds."""
+        # Only here is a finished job no longer busy, so that "not busy" means: no call is in flight and no outcome
+        # waits unread. Counted down by the worker thread, an acceptance could stay in the queue when sending ends;
+        # on Globe its recipients could end as "unknown", because nothing there can be looked up.
         try:
             result = self._results.get(timeout=timeout) if timeout > 0 else self._results.get_nowait()
         except queue.Empty:
@@ -112,7 +134,14 @@ class Workers:
         return result
 
     def recall(self) -> list[Job]:
-        """Take back the jobs that no thread has taken yet."""
+        """
+        Take back the jobs that no thread has taken yet, in the order in which they were given.
+
+        Their calls were certainly not begun. Call it before :meth:`stop`.
+        """
+        # The queue hands each job either to this loop or to one thread, never to both. The sender relies on it: it
+        # may send a recalled job again, or record it as not sent. If a thread had begun it as well, its recipients
+        # would get two messages.
         jobs: list[Job] = []
         with contextlib.suppress(queue.Empty):
             while (job := self._jobs.get_nowait()) is not None:
@@ -121,14 +150,24 @@ class Workers:
         return jobs
 
     def stop(self) -> None:
-        """Let the threads end once they are idle."""
+        """
+        Let the threads end once they are idle.
+
+        Call it after the last :meth:`give` and :meth:`recall`: a job put in behind these marks would never be
+        taken, and a recall would remove a mark, so that its thread would never end.
+        """
         for _ in self._threads:
             self._jobs.put(None)
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
+            # Nothing may be put between may_begin and work: what was allowed must begin at once. After a delay it
+            # could begin although a reason to stop has come up.
             try:
                 result: Outcome | BaseException | None = self._work(job) if self._may_begin(job) else None
             except BaseException as error:  # noqa: BLE001 - the main thread decides what an unforeseen error means
                 result = error
+            # The last thing done with the job: from here on the main thread owns it, and this thread must not touch
+            # it again. A doubt about its outcome has been raised by now (StartPermits.work), so the main thread
+            # cannot settle a doubt that is not counted yet.
             self._results.put((job, result))

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Carry out the calls of both APIs against the simulator's memory.
+Carry out the calls of both APIs on the simulator's state.
 
-What enters is an authenticated call with its form fields; what leaves is the reply that the documentation of the
-call shows: accepted with ids, refused with a code, or records of what was sent.
+The input is an authenticated call with its parameters. The output is the reply that the documentation of the call
+shows: accepted with ids, refused with a code, or records of sent messages.
 
-* ``actions`` lists the calls and their rates: a new call is one entry here and one function.
+* ``actions`` lists the calls and their rates. A new call needs one entry there and one function.
 * ``china`` holds the calls of the 2017-05-25 API, ``globe`` those of the 2018-05-01 API.
-* ``fields`` reads form fields as the real APIs do: lists that are JSON in a text, numbers that are texts.
+* ``fields`` reads parameters as the real APIs do: lists that are JSON in a text, numbers that are texts.
 
-The order of things: every field is checked before anything is remembered, so that a refused call leaves no message.
+Every parameter is checked before anything is stored, so that a refused call leaves no message.
 
-What must never happen: the code of the provider's client is used to understand what the client sent. Only the code
-tables are shared; reading numbers is a second opinion.
+What must never happen: the simulator reads a request with code of the provider's client. It would then repeat the
+client's mistakes and could not show them. For this reason phone numbers are read by code of its own, too. The
+simulator imports only the error classes of the package.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operations the gateway knows, and how it refuses those it does not."""
+"""List the operations that the gateway knows, refuse others, and limit the rate of each."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ ACTIONS = {
 
 
 def find_action(call: Call) -> Action | Refusal:
-    """Find what a request asks for."""
+    """Return the operation that a request names, or a refusal if there is no such version or operation."""
     api = VERSIONS.get(call.version)
     if api is None:
         return Refusal("InvalidVersion", "Specified parameter Version is not valid.", status=400)
@@ -69,9 +69,11 @@ def find_action(call: Call) -> Action | Refusal:
 
 def check_rate(state: State, action: Action, *, now: float) -> Refusal | None:
     """
-    Hold one call against its action's limit.
+    Count one call against the rate limit of its action.
 
+    :param state: holds the recent calls of each action.
     :param now: monotonic seconds.
+    :returns: None when the call is counted; a refusal, without counting it, when the limit is reached.
     """
     limit = _limit(action, state.options)
     wait = state.limits[action.name].wait_for(limit=limit, now=now)
@@ -83,7 +85,11 @@ def check_rate(state: State, action: Action, *, now: float) -> Refusal | None:
 
 
 def throttled(*, seconds: float) -> Refusal:
-    """The gateway's own flow control, with its hint how long to wait."""
+    """
+    Return the refusal of the gateway's flow control, which names the time to wait.
+
+    :param seconds: the time to wait; at least one millisecond is named.
+    """
     text = "Request was denied due to user flow control."
     return Refusal("Throttling.User", text, status=400, retry_after_ms=max(1, round(seconds * 1000)))
 

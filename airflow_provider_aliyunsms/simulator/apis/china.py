@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sending actions of the 2017-05-25 API: SendBatchSms and SendSms."""
+"""Carry out the calls of the 2017-05-25 API (China): two that send, and queries for messages and signatures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UNEQUAL = Refusal("isv.INVALID_PARAMETERS", "The JSON arrays must have equal le
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Rows:
-    """The columns of a send request, aligned by index."""
+    """The columns of a send request; values at the same index belong to the same number."""
 
     numbers: Sequence[str]
     sign_names: Sequence[str]
@@ -41,14 +41,24 @@ class _Rows:
 
 
 def send_batch_sms(state: State, call: Call) -> Reply | Refusal:
-    """https://help.aliyun.com/document_detail/102364.htm."""
+    """
+    Send one template to up to 100 numbers, each with a signature and variables of its own.
+
+    One bad number makes the API refuse the whole request.
+
+    API: https://help.aliyun.com/document_detail/102364.htm
+    """
     absent = missing(call.values, "PhoneNumberJson", "SignNameJson", "TemplateCode")
     rows = absent or _batch_rows(call.values)
     return rows if isinstance(rows, Refusal) else _send(state, call, rows)
 
 
 def send_sms(state: State, call: Call) -> Reply | Refusal:
-    """Send one text to up to 1000 comma-separated numbers."""
+    """
+    Send one template with the same signature and variables to up to 1000 comma-separated numbers.
+
+    One bad number makes the API refuse the whole request.
+    """
     absent = missing(call.values, "PhoneNumbers", "SignName", "TemplateCode")
     rows = absent or _comma_rows(call.values)
     return rows if isinstance(rows, Refusal) else _send(state, call, rows)
@@ -128,6 +138,7 @@ def _send(state: State, call: Call, rows: _Rows) -> Reply | Refusal:
         sender=None,
         accepted_at=time.time(),
     )
+    # Only after all checks: a refused request must leave no message.
     state.accept(submission, drafts)
     return china_reply(BizId=submission.biz_id)
 
@@ -172,7 +183,13 @@ _MANY = 10**9
 
 
 def query_send_details(state: State, call: Call) -> Reply | Refusal:
-    """https://help.aliyun.com/document_detail/419277.html."""
+    """
+    Return the messages that one number received on one day (UTC+8), a page of up to 50 at a time.
+
+    Messages are found only once they are older than ``record_lag``.
+
+    API: https://help.aliyun.com/document_detail/419277.html
+    """
     values = call.values
     absent = missing(values, "PhoneNumber", "SendDate", "PageSize", "CurrentPage")
     if absent is not None:
@@ -195,7 +212,7 @@ def query_send_details(state: State, call: Call) -> Reply | Refusal:
 
 
 def query_sms_sign_list(state: State, call: Call) -> Reply | Refusal:  # noqa: ARG001 - every handler is called alike
-    """List the one signature this account pretends to have; any other name is accepted in sends as well."""
+    """List the one signature of the simulated account; sends accept any other name too, except ``未报备``."""
     page = read_number(call.values.get("PageIndex", "1"), least=1, most=_MANY)
     size = read_number(call.values.get("PageSize", "10"), least=1, most=50)
     if page is None or size is None:
@@ -213,7 +230,7 @@ def query_sms_sign_list(state: State, call: Call) -> Reply | Refusal:  # noqa: A
 
 
 def beijing_time(moment: float) -> datetime:
-    """Give a Unix time as the China product shows it."""
+    """Return a Unix time as the UTC+8 time that the China product shows."""
     return datetime.fromtimestamp(moment, BEIJING)
 
 

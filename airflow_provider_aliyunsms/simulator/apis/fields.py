@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading request parameters: each reader gives the value or the refusal that a wrong one deserves."""
+"""Read the parameters of a request; each reader returns the value, or the refusal or None for a wrong one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIRST_EMOJI = 0x1F000
 
 
 def missing(values: Mapping[str, str], *names: str) -> Refusal | None:
-    """Name the first mandatory parameter that is absent or empty."""
+    """Return a refusal that names the first mandatory parameter that is absent or empty, else None."""
     for name in names:
         if not values.get(name):
             return Refusal(f"Missing{name}", f"{name} is mandatory for this action.", status=400)
@@ -24,7 +24,11 @@ def missing(values: Mapping[str, str], *names: str) -> Refusal | None:
 
 
 def read_texts(raw: str, *, code: str) -> list[str] | Refusal:
-    """Read a non-empty JSON array of strings."""
+    """
+    Return the strings of a JSON array, or a refusal if it is no array of strings or is empty.
+
+    :param code: the code of the refusal, which differs between the two APIs.
+    """
     try:
         items = json.loads(raw)
     except ValueError:
@@ -35,7 +39,7 @@ def read_texts(raw: str, *, code: str) -> list[str] | Refusal:
 
 
 def read_variables(item: object) -> dict[str, str] | Refusal:
-    """Check one object of template variables: strings of 1..35 characters that can be sent."""
+    """Return one recipient's template variables, or a refusal unless all are texts of 1 to 35 sendable characters."""
     if not isinstance(item, dict) or not all(isinstance(value, str) for value in item.values()):
         return Refusal("isv.INVALID_JSON_PARAM", "The template parameters must be an object of strings.")
     for value in item.values():
@@ -51,7 +55,7 @@ def read_variables(item: object) -> dict[str, str] | Refusal:
 
 
 def read_number(raw: str, *, least: int, most: int) -> int | None:
-    """Read an integer within bounds; None when it is not."""
+    """Return an integer written in digits, or None if it is none or outside the bounds."""
     if not (raw.isascii() and raw.isdigit()):
         return None
     number = int(raw)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sending actions of the 2018-05-01 API: BatchSendMessageToGlobe and SendMessageToGlobe."""
+"""Carry out the calls of the 2018-05-01 API (Globe): two that send, and the query for one message."""
 
 from __future__ import annotations
 
@@ -30,14 +30,20 @@ if TYPE_CHECKING:
 
 BATCH_LIMIT = 1000
 TEXT_LIMIT = 1500
-# the current pages name the first two, older pages and clients all four
+# The API's current pages name NOTIFY and MKT only; older pages and clients use all four.
 _TYPES = {"", "NOTIFY", "MKT", "OTP", "GENERAL"}
 _SENDER = re.compile(r"[0-9]{1,15}|[A-Za-z0-9]{1,11}")
 _ACCEPTED = "The SMS Send Request was accepted"
 
 
 def batch_send_message_to_globe(state: State, call: Call) -> Reply | Refusal:
-    """https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2018-05-01-batchsendmessagetoglobe."""
+    """
+    Send a text to each of up to 1000 numbers; malformed numbers come back in ``FailedList``.
+
+    A mainland number makes the API refuse the whole request.
+
+    API: https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2018-05-01-batchsendmessagetoglobe
+    """
     values = call.values
     absent = missing(values, "To", "Message")
     rows = absent or _batch_rows(values)
@@ -54,6 +60,7 @@ def batch_send_message_to_globe(state: State, call: Call) -> Reply | Refusal:
             failed.append(raw)
         else:
             drafts.append(Draft(number, text, _new_message_id()))
+    # Only after all checks: a refused request must leave no message.
     state.accept(_submission(call), drafts)
     return globe_reply(
         ResponseDescription=_ACCEPTED,
@@ -65,7 +72,11 @@ def batch_send_message_to_globe(state: State, call: Call) -> Reply | Refusal:
 
 
 def send_message_to_globe(state: State, call: Call) -> Reply | Refusal:
-    """https://www.alibabacloud.com/help/en/sms/api-sendmessagetoglobe."""
+    """
+    Send one text to one number.
+
+    API: https://www.alibabacloud.com/help/en/sms/api-sendmessagetoglobe
+    """
     values = call.values
     refusal = missing(values, "To", "Message")
     if refusal is None:
@@ -76,6 +87,7 @@ def send_message_to_globe(state: State, call: Call) -> Reply | Refusal:
     if number is None or globe_fails(number):
         return Refusal("MOBILE_NUMBER_ILLEGAL", f"The mobile number is illegal: {values['To']}")
     draft = Draft(number, values["Message"], _new_message_id())
+    # Only after all checks, as above.
     state.accept(_submission(call), [draft])
     return globe_reply(
         ResponseDescription=_ACCEPTED,
@@ -141,12 +153,16 @@ def _new_message_id() -> str:
     return str(secrets.randbelow(9 * 10**17) + 10**17)
 
 
-# not the numbers of QuerySendDetails: here 1 is the good one
+# These differ from the numbers of QuerySendDetails, where 3 means delivered; here 1 does.
 _STATUS = {"delivered": "1", "failed": "2", "pending": "3"}
 
 
 def query_message(state: State, call: Call) -> Reply | Refusal:
-    """https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage."""
+    """
+    Return the record of one message by its id; refuse while it is younger than ``record_lag``.
+
+    API: https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
+    """
     absent = missing(call.values, "MessageId")
     if absent is not None:
         return absent

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Let tests and people look into the simulator and tell it what to do.
+Show the state of the simulator to tests and users, and change it on request.
 
-What enters are requests below :data:`PREFIX`: plan a fault, change settings, reset, read the inbox and the counts.
-What leaves is JSON, or the inbox as a page for people.
+The input are requests below :data:`PREFIX`: plan a fault, change settings, reset, read the inbox and the counts. The
+output is JSON, or the inbox as an HTML page.
 
-* ``routes`` are the calls of the control API, ``page`` draws the inbox.
+* ``routes`` defines the calls of the control API; ``page`` renders the inbox.
 
-It is not part of the simulated gateway: nothing here is signed, throttled or counted as a call. It is meant for a
-loopback address.
+The control API is not part of the simulated gateway: its requests are not signed, not throttled and not counted as
+calls. It has no access control and is meant for a loopback address.
 
-What must never happen: a text of a message is shown unescaped on the page.
+What must never happen: the page shows the text of a message unescaped.
 """
 
 from __future__ import annotations

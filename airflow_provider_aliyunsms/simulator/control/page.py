@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inbox a person looks at: server-rendered, escaped, without scripts or foreign resources."""
+"""Render the inbox as an HTML page, escaped, without scripts and without resources from elsewhere."""
 
 from __future__ import annotations
 
@@ -53,9 +53,12 @@ time, .ids { color: var(--soft); font-size: .78rem; font-weight: 400; }
 
 def inbox_page(state: State, *, number: str, limit: int) -> str:
     """
-    Render the newest messages as phone bubbles; costs the messages shown, whatever the inbox holds.
+    Return an HTML page with the newest messages.
 
-    :param number: show one phone only; empty for all.
+    Costs one pass over the messages shown, however many the inbox holds.
+
+    :param number: shows the messages to this phone number only; empty for all.
+    :param limit: the largest number of messages shown.
     """
     wanted = (canonical_number(number) or number) if number else None
     shown = state.inbox.newest(limit=limit, number=wanted)
@@ -108,6 +111,7 @@ def _bubble(state: State, message: Message) -> str:
         submission.biz_id or message.message_id,
         submission.sender,
     )
+    # Whatever came in a request is escaped: unescaped, the text of a message could run as HTML in the browser.
     number = escape(message.number)
     return f"""<article>
 <h2><a href="?number={number}">{number}</a>

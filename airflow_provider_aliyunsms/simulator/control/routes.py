@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control API under ``/_simulator/``: look into the phones, plan faults, change the rules."""
+"""Define the control API under ``/_simulator/``: read messages, plan faults, change settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ _ACTION_PATTERN = "|".join(sorted({name for _, name in ACTIONS}))
 
 
 class Misbehaviour(BaseModel):
-    """The body of ``POST /_simulator/misbehave``; see :class:`~.faults.Fault` for the fields."""
+    """
+    The body of ``POST /_simulator/misbehave``.
+
+    :class:`~airflow_provider_aliyunsms.simulator.memory.faults.Fault` describes the fields; ``fault`` is its kind.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,7 +39,7 @@ class Misbehaviour(BaseModel):
 
 
 class OptionChanges(BaseModel):
-    """The body of ``POST /_simulator/options``; what is left out stays as it is."""
+    """The body of ``POST /_simulator/options``; an option that is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,7 +50,8 @@ class OptionChanges(BaseModel):
 
 
 def control_routes(state: State) -> APIRouter:
-    """Build the control API of one simulator; every call answers from memory."""
+    """Return the routes of the control API of one simulator; no route reads a file or the network."""
+    # Every route is a coroutine: FastAPI runs a plain function in another thread, and the state has no lock.
     router = APIRouter(prefix=PREFIX)
     _add_views(router, state)
     _add_switches(router, state)
@@ -56,69 +61,69 @@ def control_routes(state: State) -> APIRouter:
 def _add_views(router: APIRouter, state: State) -> None:
     @router.get("/", response_class=HTMLResponse)
     async def inbox(number: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 60) -> str:
-        """Show the newest messages to a person."""
+        """Return the newest messages as an HTML page."""
         return inbox_page(state, number=number.strip(), limit=limit)
 
     @router.get("/health")
     async def health() -> dict[str, str]:
-        """Say that the simulator runs."""
+        """Return ``ok`` while the simulator runs."""
         return {"status": "ok"}
 
     @router.get("/messages")
     async def messages(
         number: str | None = None, limit: Annotated[int, Query(ge=1)] = 100
     ) -> list[dict[str, Any]]:
-        """List accepted messages, newest first."""
+        """Return the accepted messages, newest first."""
         wanted = None if number is None else canonical_number(number) or number
         return [describe(state, message) for message in state.inbox.newest(limit=limit, number=wanted)]
 
     @router.get("/counts")
     async def counts(duplicates: bool = False) -> dict[str, int]:  # noqa: FBT001, FBT002 - a query parameter
-        """Count accepted messages per number."""
+        """Return the number of accepted messages for each phone number."""
         return state.inbox.counts(duplicates_only=duplicates)
 
     @router.get("/stats")
     async def stats() -> dict[str, Any]:
-        """Sum up what happened so far."""
+        """Return counts of all requests, messages, refusals and faults so far."""
         return state.statistics()
 
 
 def _add_switches(router: APIRouter, state: State) -> None:
     @router.post("/misbehave")
     async def misbehave(wish: Misbehaviour) -> list[dict[str, Any]]:
-        """Plan a fault and list the open ones."""
+        """Plan a fault and return the open ones."""
         settings = wish.model_dump(exclude={"fault"})
         state.faults.add(Fault(kind=wish.fault, **settings))
         return state.faults.describe()
 
     @router.delete("/misbehave")
     async def behave() -> list[dict[str, Any]]:
-        """Take back every open fault."""
+        """Cancel every open fault."""
         state.faults.clear()
         return state.faults.describe()
 
     @router.post("/options")
     async def options(changes: OptionChanges) -> dict[str, float | int]:
-        """Change the rules for everything that follows, and for messages still under way."""
+        """Change options for all later requests; delays also apply to messages that are already accepted."""
         for name, value in changes.model_dump(exclude_none=True).items():
             setattr(state.options, name, value)
         return {name: getattr(state.options, name) for name in OptionChanges.model_fields}
 
     @router.post("/templates")
     async def templates(texts: dict[str, str]) -> dict[str, str]:
-        """Give template codes their texts and list all."""
+        """Set the texts of template codes and return all texts."""
         state.templates.add(texts)
         return state.templates.all()
 
     @router.post("/reset")
     async def reset() -> dict[str, str]:
-        """Become as new."""
+        """Return the simulator to its state at the start and empty the journal."""
         state.reset()
         return {"status": "ok"}
 
 
 def describe(state: State, message: Message) -> dict[str, Any]:
-    """Give one message as the control API shows it."""
+    """Return one message in the form that the control API shows."""
     submission = message.submission
     outcome = state.outcome(message)
     return {

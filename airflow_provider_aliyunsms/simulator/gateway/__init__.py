@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Take a request as the real gateway would: read it, authenticate it, let faults happen, answer it.
+Handle a request as the real gateway does: read it, authenticate it, carry it out, respond; or play a planned fault.
 
-What enters is an HTTP request to ``/``; what leaves is a response in the real format, or a fault: a delay, a
-dropped connection, a body cut short, a refusal.
+The input is an HTTP request to ``/``. The output is a response in the real format, or a fault: a delay, a dropped
+connection, a body cut short, a refusal.
 
-* ``gateway`` is the way of one request from the first byte to the last.
-* ``authentication`` checks the signature, the date and the nonce, through ``signatures``: a second implementation
-  of both signing schemes, written from the documentation and not shared with ``api/``, so that it can find its
-  mistakes.
-* ``misbehave`` turns a planned fault into what happens; ``wire`` drops and truncates connections.
+* ``gateway`` handles one request from its first byte to the last one of the response.
+* ``authentication`` checks the date and the signature of a request. It uses ``signatures``, a second implementation
+  of both signing schemes. That one is written from the documentation and shares no code with ``api/``, so that it can
+  show mistakes there.
+* ``misbehave`` produces the response of a planned fault; ``wire`` drops and truncates connections.
 
-The order of things: fault, authentication, rate, action, response; each step is counted before it is answered. What
-the calls themselves do is in ``simulator/apis``, what they remember in ``simulator/memory``.
+The order of one request: find its action, take a planned fault, check authentication and nonce, check the rate, carry
+the action out, respond. Requests and refusals are counted before the response leaves. The calls themselves are in
+``simulator/apis``, the state they change is in ``simulator/memory``.
 
-What must never happen: a request that changes the memory although the answer says it was refused, unless a fault is
-planned that does just that.
+What must never happen: a request changes the stored messages although the response is a refusal, unless a planned
+fault asks for that.
 """
 
 from __future__ import annotations

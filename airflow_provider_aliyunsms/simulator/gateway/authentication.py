@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gateway's door: who calls, is the signature right, is the request fresh and new."""
+"""Check the AccessKey, the date, the token and the signature of a request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXPIRED = Refusal(
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Identity:
-    """What a request claims about itself, wherever its scheme puts it."""
+    """The identity that a request claims, not checked; the same for both signing schemes."""
 
     key_id: str
     nonce: str
@@ -35,7 +35,7 @@ class Identity:
 
 
 def identify(call: Call) -> Identity | Refusal:
-    """Read key id, nonce, date and token; a missing one is a refusal that names it."""
+    """Return the key id, nonce, date and token of a request, or a refusal that names a missing one."""
     if call.is_v3:
         fields = v3_fields(call.headers["authorization"])
         if fields is None:
@@ -58,9 +58,10 @@ def identify(call: Call) -> Identity | Refusal:
 
 def check(call: Call, identity: Identity, *, options: Options, now: float) -> Refusal | None:
     """
-    Check everything but the nonce.
+    Check key id, date, token and signature of a request, but not its nonce.
 
-    :param now: Unix seconds.
+    :param now: seconds since the epoch.
+    :returns: the refusal of the first check that fails, else None.
     """
     if identity.key_id != options.access_key_id:
         return Refusal("InvalidAccessKeyId.NotFound", "Specified access key is not found.", status=404)
@@ -73,7 +74,7 @@ def check(call: Call, identity: Identity, *, options: Options, now: float) -> Re
 
 
 def nonce_used() -> Refusal:
-    """The refusal of a request that was seen before."""
+    """Return the refusal of a request whose nonce was used before."""
     return Refusal("SignatureNonceUsed", "Specified signature nonce was used already.", status=400)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One request from the first byte to the last: fault, door, rate, operation, answer."""
+"""Handle one request from its first byte to the last one of the response, with the fault that is planned for it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
 class Gateway:
     """
-    The ASGI endpoint of ``/``.
+    Handle the requests to ``/``; one instance for each simulator.
 
-    :param stopping: set when the server goes down, so that nobody waits for a fault's delay to end.
+    :param state: messages, nonces, planned faults and counts.
+    :param wire: breaks the connection of a request.
+    :param stopping: set when the server shuts down; ends the delays of faults early.
     """
 
     def __init__(self, *, state: State, wire: Wire, stopping: asyncio.Event) -> None:
@@ -38,7 +40,7 @@ class Gateway:
         self._stopping = stopping
 
     async def answer(self, request: Request) -> Response:
-        """Answer one request; takes well under a millisecond of CPU plus what its batch needs."""
+        """Return the response to one request: its reply, a refusal, or the fault that is planned for it."""
         try:
             body = await request.body()
         except ClientDisconnect:
@@ -54,6 +56,7 @@ class Gateway:
             self._state.refused[action.code] += 1
             return self._encode(refuse(action, api=None, host=call.host), call)
         state = self._state
+        # Counted before a fault can drop the request: tests compare these counts with the calls of the client.
         state.requests[action.name] += 1
         state.worst[action.name].arrived(now=time.monotonic())
         fault = state.faults.take(action.name)
@@ -62,16 +65,19 @@ class Gateway:
         return await self._answer_badly(call, action, fault)
 
     async def _answer_badly(self, call: Call, action: Action, fault: Fault) -> Response:
+        # Before anything is carried out: the gateway has not seen this request, and its nonce stays free.
         if fault.kind is Kind.DROP_BEFORE:
             return DroppedResponse(self._wire)
         if fault.kind is Kind.DELAY_BEFORE:
             await self._sleep(fault.seconds)
         reply = self._carry_out(call, action, fault=fault)
+        # After the request is carried out: a client that gives up during the delay has still sent its messages.
         if fault.kind is Kind.DELAY:
             await self._sleep(fault.seconds)
         return self._spoiled(call, action, fault, reply)
 
     def _carry_out(self, call: Call, action: Action, *, fault: Fault | None) -> Reply:
+        # No await in here: another request in between could use the same nonce or the same place in the rate limit.
         outcome = self._refused_at_the_door(call, action, fault=fault) or action.handler(self._state, call)
         reply = outcome if isinstance(outcome, Reply) else refuse(outcome, api=action.api, host=call.host)
         if reply.code != "OK":
@@ -84,9 +90,12 @@ class Gateway:
         if isinstance(identity, Refusal):
             return identity
         planned = None if fault is None else misbehave.refusal_of(fault, api=action.api)
+        # Refused for its date before the nonce is used, so that the nonce stays free.
         if fault is not None and fault.kind is Kind.SKEWED_CLOCK:
             return planned
         refusal = check(call, identity, options=state.options, now=time.time())
+        # A right signature uses the nonce up, whether the request is refused afterwards or not. Checked after the
+        # signature, so that a forged request cannot use up a nonce.
         if refusal is None and not state.use_nonce(key_id=identity.key_id, nonce=identity.nonce):
             refusal = nonce_used()
         return refusal or planned or check_rate(state, action, now=time.monotonic())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How each fault shows in an answer."""
+"""Produce the response that each planned fault shows to the client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REFUSALS = {
     Kind.ERROR_503: Refusal(
         "ServiceUnavailable", "The request has failed due to a temporary failure of the server.", status=503
     ),
-    # seen by the statistics only: the client gets a page of HTML
+    # Only the statistics show this refusal; the client receives a page of HTML.
     Kind.GARBAGE: Refusal("BadGateway", _UNKNOWN_ERROR, status=502),
     Kind.SKEWED_CLOCK: EXPIRED,
 }
@@ -42,19 +42,19 @@ _INSTEAD_OF_ANSWER = {
 
 
 def refusal_of(fault: Fault, *, api: Api) -> Refusal | None:
-    """Give the answer of a fault that keeps the request from being carried out; None when it does not."""
+    """Return the refusal of a fault that keeps a request from being carried out, or None for other faults."""
     if fault.kind is Kind.THROTTLE:
         return throttled(seconds=fault.seconds or 1.0)
     return _REFUSALS.get(fault.kind) or _in_words_of(api, _BUSINESS_REFUSALS.get(fault.kind))
 
 
 def refusal_instead(fault: Fault, *, api: Api) -> Refusal | None:
-    """Give the bad answer to a request that was carried out all the same; None when the fault has none."""
+    """Return the refusal that a fault shows for a request that was carried out, or None for other faults."""
     return _in_words_of(api, _INSTEAD_OF_ANSWER.get(fault.kind))
 
 
 def distort(fault: Fault, reply: Reply) -> Reply:
-    """Falsify the fields of a good answer."""
+    """Return a reply with the fields that a fault falsifies; other replies and faults leave it unchanged."""
     if fault.kind is Kind.HIDE_RECORDS:
         shown = max(1, int(str(reply.fields.get("TotalCount", 0))))
         return _with(reply, TotalCount=shown, SmsSendDetailDTOs={"SmsSendDetailDTO": []})

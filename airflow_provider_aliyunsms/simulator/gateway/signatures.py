@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The two signature schemes as the receiving side computes them.
+Verify the two signature schemes, RPC V1 and V3, on the receiving side.
 
-Written from the description of the schemes and on purpose without the package's own signing code: a mistake
-in one of the two would otherwise agree with itself.
+This code is written from the documentation of the schemes, and on purpose it does not use the package's own signing
+code: with one implementation on both sides, a mistake in it would go unnoticed.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _MISMATCH = "Specified signature is not matched with our calculation."
 
 
 def percent_encode(text: str) -> str:
-    """Encode everything but letters, digits and ``-_.~``."""
+    """Return a text percent-encoded, except letters, digits and ``-_.~``."""
     return quote(text, safe="~")
 
 
 def canonical_pairs(pairs: Pairs) -> str:
-    """Join encoded pairs, sorted by the bytes of their names."""
+    """Return pairs encoded and joined like a query string, sorted by the bytes of names and values."""
     ordered = sorted(pairs, key=lambda pair: (pair[0].encode(), pair[1].encode()))
     return "&".join(f"{percent_encode(name)}={percent_encode(value)}" for name, value in ordered)
 
 
 def v1_string_to_sign(*, method: str, pairs: Pairs) -> str:
     """
-    Give the text an RPC V1 signature covers.
+    Return the text that an RPC V1 signature covers.
 
     :param pairs: query and form together; ``Signature`` itself is left out.
     """
@@ -48,13 +48,13 @@ def v1_string_to_sign(*, method: str, pairs: Pairs) -> str:
 
 
 def v1_signature(*, method: str, pairs: Pairs, secret: str) -> str:
-    """Compute the RPC V1 signature (HMAC-SHA1, base64)."""
+    """Return the RPC V1 signature of a request (HMAC-SHA1, base64)."""
     text = v1_string_to_sign(method=method, pairs=pairs)
     return base64.b64encode(hmac.digest(f"{secret}&".encode(), text.encode(), hashlib.sha1)).decode()
 
 
 def check_v1(call: Call, *, secret: str) -> Refusal | None:
-    """Verify a V1 signature over the decoded query and form."""
+    """Verify the RPC V1 signature of a request over its decoded query and form; return a refusal or None."""
     if call.values.get("SignatureMethod", "").upper() != "HMAC-SHA1":
         return Refusal(
             "InvalidSignatureMethod", "Specified parameter SignatureMethod is not valid.", status=400
@@ -63,13 +63,17 @@ def check_v1(call: Call, *, secret: str) -> Refusal | None:
     expected = v1_signature(method=call.method, pairs=pairs, secret=secret)
     if hmac.compare_digest(expected.encode(), call.values.get("Signature", "").encode()):
         return None
-    # the legacy SDK reads what the gateway signed out of this text, numbers and all
+    # As the real gateway does, the refusal repeats the text to sign, phone numbers included: the legacy SDK reads it.
     signed = v1_string_to_sign(method=call.method, pairs=pairs)
     return _mismatch(f" server string to sign is:{signed}")
 
 
 def v3_fields(authorization: str) -> dict[str, str] | None:
-    """Split ``ACS3-HMAC-SHA256 Credential=..,SignedHeaders=..,Signature=..``; None when it is not that."""
+    """
+    Return the parts of a V3 ``Authorization`` header by name, or None for a header of another form.
+
+    The form is ``ACS3-HMAC-SHA256 Credential=..,SignedHeaders=..,Signature=..``.
+    """
     algorithm, _, rest = authorization.partition(" ")
     if algorithm != V3_ALGORITHM:
         return None
@@ -78,21 +82,21 @@ def v3_fields(authorization: str) -> dict[str, str] | None:
 
 
 def v3_canonical_request(call: Call, *, signed: Sequence[str]) -> str:
-    """Rebuild the canonical request from what arrived."""
+    """Return the canonical request of the V3 scheme, built from the received request."""
     headers = "".join(f"{name}:{call.headers.get(name, '').strip()}\n" for name in signed)
     body_hash = hashlib.sha256(call.body).hexdigest()
     return "\n".join([call.method, "/", canonical_pairs(call.query), headers, ";".join(signed), body_hash])
 
 
 def v3_signature(call: Call, *, signed: Sequence[str], secret: str) -> str:
-    """Compute the V3 signature (HMAC-SHA256, hex)."""
+    """Return the V3 signature of a request (HMAC-SHA256, hex)."""
     request_hash = hashlib.sha256(v3_canonical_request(call, signed=signed).encode()).hexdigest()
     text = f"{V3_ALGORITHM}\n{request_hash}"
     return hmac.digest(secret.encode(), text.encode(), hashlib.sha256).hex()
 
 
 def check_v3(call: Call, *, secret: str) -> Refusal | None:
-    """Verify a V3 signature, including that it covers every header it has to cover."""
+    """Verify the V3 signature of a request and that it covers every required header; return a refusal or None."""
     fields = v3_fields(call.headers["authorization"])
     if fields is None:
         return Refusal("IncompleteSignature", "The Authorization header cannot be read.", status=400)
@@ -110,5 +114,5 @@ def _mismatch(detail: str = "") -> Refusal:
 
 
 def _must_be_signed(headers: Iterable[str]) -> set[str]:
-    # the documentation adds content-type, but the official async SDK lets its HTTP library add one unsigned
+    # The documentation also demands content-type, but the official async SDK lets its HTTP library add one unsigned.
     return {"host", "x-acs-content-sha256"} | {name for name in headers if name.startswith("x-acs-")}

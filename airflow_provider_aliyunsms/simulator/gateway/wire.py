@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Breaking connections for real: the way from a request to the TCP transport it came through."""
+"""Reset or end the TCP connection of a request, for faults that break it."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 class Wire:
     """
-    Finds the transport behind a request by its peer's address.
+    Break the connection of a request, which is found by the address of its client.
 
-    :param connections: gives the server's open connections, each with ``client`` and ``transport``.
+    :param connections: returns the server's open connections, each with ``client`` and ``transport``.
     """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
     def abort(self, scope: Scope) -> None:
-        """Reset the connection: the peer reads an error, not an end of file."""
+        """Reset the connection of a request: the client reads an error, not an end of file."""
         transport = self._transport(scope)
         if transport is not None:
             raw = transport.get_extra_info("socket")
+            # Set before the transport closes the socket: without it the client would read an ordinary end of file.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             transport.abort()
 
     def close(self, scope: Scope) -> None:
-        """End the connection after what was written has left."""
+        """End the connection of a request once the data already written has left."""
         transport = self._transport(scope)
         if transport is not None:
             transport.close()
@@ -53,35 +54,36 @@ class Wire:
 
 
 class DroppedResponse(Response):
-    """No answer at all: the connection is reset."""
+    """A response that sends nothing and resets the connection."""
 
     def __init__(self, wire: Wire) -> None:
         super().__init__()
         self._wire = wire
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
-        """Answer with a reset."""
+        """Reset the connection of the request."""
         self._wire.abort(scope)
         await _gone(receive)
 
 
 class TruncatedResponse(Response):
-    """Half of a body whose full length was announced, then the end of the connection."""
+    """A response that announces its full body, sends half of it and ends the connection."""
 
     def __init__(self, wire: Wire, *, content: bytes, media_type: str) -> None:
         super().__init__(content, media_type=media_type)
         self._wire = wire
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with half a body."""
+        """Send the headers, which announce the full body, then half of it, and end the connection."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         half = bytes(self.body)[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
+        # Closed and not aborted: a reset could discard the half body before the client reads it.
         self._wire.close(scope)
         await _gone(receive)
 
 
 async def _gone(receive: Receive) -> None:
-    # unless it has seen the disconnect, the server takes a return without an answer for a bug
+    # The server reports a return without a complete response as an error, unless the disconnect was received before.
     while (await receive())["type"] != "http.disconnect":
         continue

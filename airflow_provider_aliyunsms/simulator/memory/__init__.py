@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Remember what the simulated platform would remember.
+Hold the state of the simulated platform: messages, nonces, rates, templates and planned faults.
 
-What enters are accepted messages, used nonces, planned faults and settings; what leaves are the records that
-queries ask for, the inbox of the page and the counts that tests judge by.
+The input are accepted messages, used nonces, planned faults and settings. The output are the records that queries
+return, the messages on the inbox page and the counts that tests check.
 
-* ``state`` holds everything; ``inbox`` the messages by phone, with their delivery; ``journal`` writes accepted
-  messages and nonces to a file, so that a killed simulator comes back knowing them.
-* ``nonces`` refuses a nonce for fifteen minutes; ``rates`` counts calls in a sliding second; ``templates`` knows
-  which signatures and templates are approved; ``faults`` holds what shall go wrong, and when.
+* ``state`` holds all other parts.
+* ``inbox`` holds the messages by phone number.
+* ``journal`` writes accepted messages and nonces to a file, so that a simulator that was killed has them again after
+  its restart.
+* ``nonces`` keeps used nonces for 15 minutes.
+* ``rates`` counts the calls of the last second.
+* ``templates`` holds the texts of templates and renders messages.
+* ``faults`` holds the planned faults.
 
-The order of things: a message is in the journal before its call is answered.
+A message is in the journal before the response to its call leaves.
 
-What must never happen: a message that was accepted is forgotten, because tests prove by it that nobody got two.
+What must never happen: an accepted message is lost. Tests prove with these messages that no recipient got two.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the gateway can be told to do wrong, and which request it happens to."""
+"""Hold the planned faults of the gateway and choose the requests they happen to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """The faults; ``*_after`` ones carry the request out first."""
+    """The kinds of fault; those whose name ends in ``_after`` carry the request out first."""
 
     DELAY = "delay"
     DELAY_BEFORE = "delay_before"
@@ -43,13 +43,14 @@ ONLY_FOR = {
 @dataclass(slots=True, kw_only=True)
 class Fault:
     """
-    One planned misbehaviour.
+    One planned fault.
 
-    :param action: the action it waits for; None means the next request of any.
-    :param times: how often it happens; None means until it is taken back.
-    :param skip: how many matching requests pass before the first one.
-    :param seconds: how long the delays last, and the hint of ``throttle``.
-    :param probability: of each matching request to be hit.
+    :param kind: the kind of fault.
+    :param action: the action it waits for; None for any.
+    :param times: the number of requests it happens to; None means all until it is cancelled.
+    :param skip: the number of matching requests that pass before the first one.
+    :param seconds: the length of a delay; for ``throttle`` the time to wait that the refusal names.
+    :param probability: the chance, 0 to 1, that it happens to a matching request.
     """
 
     kind: Kind
@@ -61,35 +62,40 @@ class Fault:
 
 
 class Faults:
-    """The open faults, oldest first; a request meets at most one of them."""
+    """The open faults, oldest first; at most one of them happens to a request."""
 
     def __init__(self) -> None:
         self._open: list[Fault] = []
         self.played: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> None:
-        """Plan a fault; those bound to one action wait for that action only."""
+        """Plan a fault; a kind that exists for one action only waits for that action, whatever the fault names."""
         fault.action = ONLY_FOR.get(fault.kind, fault.action)
         self._open.append(fault)
 
     def take(self, action: str) -> Fault | None:
-        """Give the fault that happens to a request for ``action``, and use it up."""
+        """
+        Return the fault that happens to a request for ``action`` and count it as used; None for no fault.
+
+        The oldest fault that matches is taken. Its ``skip`` is counted down by each matching request that reaches it.
+        """
         for fault in self._open:
             if fault.action not in (None, action):
                 continue
             if fault.skip > 0:
                 fault.skip -= 1
             elif random.random() < fault.probability:  # noqa: S311 - chance, not a secret
+                # Removes from the list that is iterated over, so nothing may follow but the return.
                 self._use_up(fault)
                 return fault
         return None
 
     def describe(self) -> list[dict[str, object]]:
-        """List the open faults."""
+        """Return the open faults as mappings, oldest first."""
         return [asdict(fault) for fault in self._open]
 
     def clear(self) -> None:
-        """Take back what has not happened yet."""
+        """Cancel all open faults; the counts of those that have happened stay."""
         self._open.clear()
 
     def _use_up(self, fault: Fault) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every accepted message, in plain lists and dicts: the simulated phones."""
+"""Hold every accepted message, by phone number and by message id."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """
-    What the messages of one accepted request share.
+    One accepted request: the values that all its messages share.
 
-    :param biz_id: China only.
-    :param label: ``OutId`` or ``TaskId``.
-    :param accepted_at: Unix seconds.
+    :param biz_id: the id of the request; China only.
+    :param label: the request's ``OutId`` or ``TaskId``.
+    :param accepted_at: seconds since the epoch.
     """
 
     api: Api
@@ -35,13 +35,13 @@ class Submission:
 @dataclass(frozen=True, slots=True, repr=False)
 class Message:
     """
-    One text on one phone.
+    One accepted message to one phone number.
 
-    :param number: canonical spelling.
+    :param number: the phone number in its canonical spelling.
     :param message_id: Globe only.
-    :param previous: the message the same phone got before, which makes a phone's history a chain without an
-        extra list per number.
-    :param nth: how many messages this phone has got with this one.
+    :param previous: the message before it to the same number, which links the messages to a number without a list for
+        each.
+    :param nth: the count of messages to this number, up to and including this one.
     """
 
     submission: Submission
@@ -54,7 +54,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Draft:
-    """A message about to be accepted."""
+    """One message that is about to be accepted."""
 
     number: str
     content: str
@@ -62,7 +62,12 @@ class Draft:
 
 
 class Inbox:
-    """All accepted messages; about half a kilobyte each, look-ups by number and message id are O(1)."""
+    """
+    Hold all accepted messages.
+
+    A message takes about half a kilobyte. A look-up by number or by message id is O(1). ``surplus`` counts the
+    messages to numbers that had one before.
+    """
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
@@ -71,7 +76,7 @@ class Inbox:
         self.surplus = 0
 
     def accept(self, submission: Submission, drafts: Iterable[Draft]) -> None:
-        """Put the messages of one request on their phones."""
+        """Add the messages of one request."""
         for draft in drafts:
             previous = self._newest.get(draft.number)
             nth = 1 if previous is None else previous.nth + 1
@@ -87,32 +92,32 @@ class Inbox:
 
     @property
     def distinct_numbers(self) -> int:
-        """How many phones got at least one message."""
+        """The count of phone numbers with at least one message."""
         return len(self._newest)
 
     def newest(self, *, limit: int, number: str | None = None) -> list[Message]:
-        """Give the newest messages first, of one phone or of all."""
+        """Return up to ``limit`` messages, newest first, to one phone number or to all."""
         history = reversed(self._messages) if number is None else self.of(number)
         return list(islice(history, limit))
 
     def of(self, number: str) -> Iterator[Message]:
-        """Walk through one phone's messages, newest first."""
+        """Yield the messages to one phone number, newest first."""
         message = self._newest.get(number)
         while message is not None:
             yield message
             message = message.previous
 
     def by_message_id(self, message_id: str) -> Message | None:
-        """Find a Globe message."""
+        """Return the Globe message with an id, or None."""
         return self._by_id.get(message_id)
 
     def counts(self, *, duplicates_only: bool = False) -> dict[str, int]:
-        """Count the messages per phone; costs one pass over all phones."""
+        """Return the count of messages for each phone number; costs one pass over all numbers."""
         least = 2 if duplicates_only else 1
         return {number: newest.nth for number, newest in self._newest.items() if newest.nth >= least}
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all messages."""
         self._messages.clear()
         self._newest.clear()
         self._by_id.clear()

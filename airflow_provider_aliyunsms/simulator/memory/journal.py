@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simulator's memory across a crash: accepted messages and used nonces, one JSON object a line."""
+"""Keep accepted messages and used nonces in a file across restarts, one JSON object on each line."""
 
 from __future__ import annotations
 
@@ -20,32 +20,37 @@ if TYPE_CHECKING:
 
 class Journal:
     """
-    An append-only file, handed to the operating system before each answer leaves: SIGKILL loses nothing.
+    Append accepted requests and used nonces to a file, and load them when it is opened.
 
-    A machine crash may lose the tail, because there is no fsync. A line cut short by the kill is
-    dropped on the next start.
+    Each entry is handed to the operating system before the response leaves, so SIGKILL loses nothing. A crash of the
+    machine may lose the last entries, because there is no fsync. A line that a kill cut short is removed at the next
+    start.
 
+    :param path: the file; made when it is missing, readable by its owner alone.
+    :param inbox: receives the messages in the file.
+    :param nonces: receives the nonces in the file.
     :raises ConfigurationError: a complete line cannot be read.
     """
 
     def __init__(self, path: Path, *, inbox: Inbox, nonces: Nonces) -> None:
         self._path = path
+        # Loaded before the file is opened for appending: loading removes half a line at its end.
         if path.exists():
             _load(path, inbox=inbox, nonces=nonces)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._file: IO[str] = os.fdopen(descriptor, "a", encoding="utf-8")
 
     def accepted(self, submission: Submission, drafts: Sequence[Draft]) -> None:
-        """Record one accepted request."""
+        """Append one accepted request with its messages."""
         shared = {name: getattr(submission, name) for name in Submission.__slots__}
         self._write({"accepted": shared, "rows": [[d.number, d.content, d.message_id] for d in drafts]})
 
     def nonce(self, *, key_id: str, nonce: str, at: float) -> None:
-        """Record a used nonce."""
+        """Append a used nonce."""
         self._write({"nonce": [key_id, nonce, at]})
 
     def clear(self) -> None:
-        """Forget all."""
+        """Empty the file."""
         self._file.truncate(0)
 
     def close(self) -> None:
@@ -54,6 +59,7 @@ class Journal:
 
     def _write(self, entry: dict[str, Any]) -> None:
         self._file.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n")
+        # Handed to the operating system before the caller responds; left in the buffer, a kill would lose the entry.
         self._file.flush()
 
 
@@ -68,6 +74,7 @@ def _load(path: Path, *, inbox: Inbox, nonces: Nonces) -> None:
                 _replay(json.loads(line), inbox=inbox, nonces=nonces)
             except (ValueError, KeyError, TypeError) as error:
                 raise ConfigurationError(f"line {position} of the journal cannot be read") from error
+    # Removes half a line at the end: the next entry would be appended to it, and neither could be read.
     os.truncate(path, whole)
 
 

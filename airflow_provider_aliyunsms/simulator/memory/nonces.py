@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Remember nonces."""
+"""Keep the nonces that were used within the last 15 minutes."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ FRESHNESS_S = 15 * 60
 
 class Nonces:
     """
-    The nonces of the last 15 minutes; memory follows the request rate, every call is O(1) amortised.
+    The nonces used within the last 15 minutes.
 
-    Insertion order is time order, so that forgetting pops from the front.
+    The memory they take follows the rate of requests. Every call is O(1) amortised: entries are kept in the order of
+    time, so that old ones are removed from the front.
     """
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], float] = {}
 
     def add(self, *, key_id: str, nonce: str, at: float) -> None:
-        """Remember a nonce as of ``at`` (Unix seconds)."""
+        """Add a nonce used at ``at``, in seconds since the epoch; not before that of the last one added."""
+        # knows() stops at the first entry that is not old, so the order of entries must be the order of time.
         self._seen[(key_id, nonce)] = at
 
     def knows(self, *, key_id: str, nonce: str, now: float) -> bool:
-        """Tell whether the nonce was used within the last 15 minutes."""
+        """Return whether a nonce was used within the last 15 minutes, and remove older ones."""
         while self._seen:
             oldest = next(iter(self._seen))
             if now - self._seen[oldest] < FRESHNESS_S:
@@ -30,5 +32,5 @@ class Nonces:
         return (key_id, nonce) in self._seen
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all nonces."""
         self._seen.clear()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sliding one-second windows: one enforces a limit, the other remembers the worst."""
+"""Count calls in a sliding rate window of one second: to enforce a limit, and to keep the largest count."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ WINDOW_S = 1.0
 
 
 class RateLimit:
-    """The calls let through within the last second; refused ones do not count."""
+    """Limit the calls of a sliding second; refused calls do not count."""
 
     def __init__(self) -> None:
         self._passed: deque[float] = deque()
 
     def wait_for(self, *, limit: int, now: float) -> float:
         """
-        Let one call through, or tell how long it would have to wait.
+        Count one call if the limit allows it, or return how long it would have to wait.
 
         :param limit: calls per second; 0 means no limit.
         :param now: monotonic seconds.
-        :return: 0 when the call passed, otherwise seconds.
+        :returns: 0 when the call was counted, else the seconds to wait.
         """
         while self._passed and now - self._passed[0] >= WINDOW_S:
             self._passed.popleft()
@@ -31,14 +31,14 @@ class RateLimit:
 
 
 class WorstSecond:
-    """The largest number of calls that ever arrived within one second."""
+    """Keep the largest number of calls that arrived within any second."""
 
     def __init__(self) -> None:
         self._arrived: deque[float] = deque()
         self.worst = 0
 
     def arrived(self, *, now: float) -> None:
-        """Count one arrival at ``now`` (monotonic seconds)."""
+        """Count one call that arrived at ``now``, in monotonic seconds."""
         while self._arrived and now - self._arrived[0] >= WINDOW_S:
             self._arrived.popleft()
         self._arrived.append(now)

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All a simulator knows, touched by its event loop only and therefore without locks."""
+"""
+Hold the whole state of one simulator.
+
+Only the event loop of the simulator may use the state while it serves, so the state has no locks.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,11 @@ if TYPE_CHECKING:
 
 class State:
     """
-    The gateway's memory.
+    The state of one simulator: messages, nonces, faults, templates, rates, counts and options.
 
-    :param options: kept as they are for :meth:`reset`; the running ones are a copy.
+    With a journal, its messages and nonces are loaded first.
+
+    :param options: the options at the start, which :meth:`reset` restores; ``options`` of the instance is a copy.
     :raises ConfigurationError: the journal cannot be read.
     """
 
@@ -49,13 +55,15 @@ class State:
         )
 
     def accept(self, submission: Submission, drafts: Sequence[Draft]) -> None:
-        """Take in the messages of one request, durably before in memory."""
+        """Store the messages of one request, in the journal first."""
+        # The order must stay: if the journal cannot be written, the call fails, and its messages must not be found.
         if self._journal is not None:
             self._journal.accepted(submission, drafts)
         self.inbox.accept(submission, drafts)
 
     def use_nonce(self, *, key_id: str, nonce: str) -> bool:
-        """Use a nonce up; False when it was used up already."""
+        """Record that a nonce is used; return False if it was used within the last 15 minutes."""
+        # No await between the look-up and the entry: two requests with one nonce would both pass.
         now = time.time()
         if self.nonces.knows(key_id=key_id, nonce=nonce, now=now):
             return False
@@ -65,7 +73,7 @@ class State:
         return True
 
     def outcome(self, message: Message) -> MessageState:
-        """Tell what has become of a message by now, under the delay in force now."""
+        """Return the delivery of a message as it is now, with the present delivery delay."""
         return state_at(
             number=message.number,
             accepted_at=message.submission.accepted_at,
@@ -74,11 +82,11 @@ class State:
         )
 
     def is_recorded(self, message: Message) -> bool:
-        """Tell whether the query calls can see a message yet."""
+        """Return whether queries find a message, which is so once it is older than the record lag."""
         return time.time() - message.submission.accepted_at >= self.options.record_lag
 
     def statistics(self) -> dict[str, object]:
-        """Sum up what happened so far."""
+        """Return counts of all requests, messages, refusals and faults since the start or the last reset."""
         return {
             "requests": dict(self.requests),
             "accepted": len(self.inbox),
@@ -91,7 +99,7 @@ class State:
         }
 
     def reset(self) -> None:
-        """Become as new: nothing received, nothing planned, the first options, an empty journal."""
+        """Remove all messages, nonces, faults, texts and counts, restore the first options and empty the journal."""
         for field in fields(self.options):
             setattr(self.options, field.name, getattr(self._first_options, field.name))
         for part in (self.inbox, self.nonces, self.faults, self.templates):

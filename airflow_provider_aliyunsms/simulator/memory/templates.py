@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Template texts and how a message is rendered from them."""
+"""Hold the texts of templates and render messages from them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
 class Templates:
-    """The texts a user has given; any other template renders its code and all variables."""
+    """Hold the texts set for template codes; a template without a text renders as its code and all variables."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
 
     def add(self, texts: Mapping[str, str]) -> None:
-        """Give template codes their texts, with ``${name}`` placeholders."""
+        """Set the texts of template codes, with ``${name}`` placeholders."""
         self._texts.update(texts)
 
     def all(self) -> dict[str, str]:
-        """Give the known texts by code."""
+        """Return the texts by template code."""
         return dict(self._texts)
 
     def render(self, *, code: str, sign_name: str, values: Mapping[str, str]) -> str | None:
-        """Render what the phone shows; None when a variable of the template has no value."""
+        """Return the text of a message as a phone shows it, or None if a variable of the template has no value."""
         text = self._texts.get(code)
         if text is None:
             body = "，".join(f"{name}: {value}" for name, value in values.items())
@@ -38,5 +38,5 @@ class Templates:
             return None
 
     def clear(self) -> None:
-        """Forget all texts."""
+        """Remove all texts."""
         self._texts.clear()
