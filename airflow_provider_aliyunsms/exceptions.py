@@ -17,7 +17,8 @@ Define the errors that this package raises.
     │   ├── CampaignDoomedError        not accepted, and no other call of this campaign would be
     │   └── AmbiguousOutcomeError      it may or may not have been accepted
     ├── LedgerError                    the durable record cannot be read or written; sending stopped
-    │   └── LedgerMissingError         a later try found no record of an earlier one
+    │   ├── LedgerMissingError         a later try found no record of an earlier one
+    │   └── LedgerConflictError        the record contradicts this try; a retry changes nothing
     ├── SendInterruptedError           stopped on request before the next call; a later try resumes
     ├── TooManyRefusedError            the error threshold was reached; a later try resumes
     ├── OutcomeUnknownError            the outcome of some calls is still unknown
@@ -171,6 +172,10 @@ class LedgerError(AliyunSmsError):
 
 class LedgerMissingError(LedgerError):
     """A later try found no record of what an earlier one sent, and therefore sends nothing."""
+
+
+class LedgerConflictError(LedgerError):
+    """The record contradicts this try, as when ``dedupe`` has changed; nothing was sent, and no retry helps."""
 
 
 class SendInterruptedError(AliyunSmsError):

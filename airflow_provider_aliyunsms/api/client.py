@@ -10,9 +10,11 @@ proxies log URLs.
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_aliyunsms.api.forms import batch_sms_form, globe_form, sms_form
+from airflow_provider_aliyunsms.api.gateway_clock import GatewayClock, monotonic
 from airflow_provider_aliyunsms.api.models import (
     GlobeResponse,
     MessageStatus,
@@ -32,8 +34,8 @@ from airflow_provider_aliyunsms.api.responses import (
     texts_of,
 )
 from airflow_provider_aliyunsms.api.retrying import ReadRetries
-from airflow_provider_aliyunsms.api.signature import Envelope, sign_acs3
-from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
+from airflow_provider_aliyunsms.api.signature import Envelope, SignedRequest, sign_acs3
+from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError, ApiError
 from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 if TYPE_CHECKING:
@@ -43,8 +45,10 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
     from airflow_provider_aliyunsms.api.forms import JsonTexts
     from airflow_provider_aliyunsms.api.responses import ResponseFields
-    from airflow_provider_aliyunsms.api.transport import Transport
+    from airflow_provider_aliyunsms.api.transport import HttpResponse, Transport
     from airflow_provider_aliyunsms.products import Product
+
+log = logging.getLogger(__name__)
 
 _SENDS: Final = frozenset({CHINA.action, "SendSms", GLOBE.action})
 # Limits the memory of a long process in which many sends end without a clear response.
@@ -76,20 +80,56 @@ class AliyunSmsClient:
     ) -> None:
         self._credentials = credentials
         self._endpoints = {CHINA: china, GLOBE: globe}
+        self._clocks = {CHINA: GatewayClock(), GLOBE: GatewayClock()}
         self._transport = transport
         self._read_retries = read_retries or ReadRetries()
         self._signers: dict[str, Credentials] = {}
 
-    def signer(self) -> str:
+    def signer(self, *, product: Product = CHINA) -> str:
         """
-        Return a hash of the AccessKey ID that would sign now.
+        Return a hash of the AccessKey ID that would sign now and of the endpoint that the product's calls go to.
 
-        The ledger keeps it, so that a later try notices another AccessKey.
+        The ledger keeps it, so that a later try notices another AccessKey or another endpoint: neither a used nonce
+        nor a missing record says anything about calls that went elsewhere.
 
         :returns: 12 hexadecimal digits.
         :raises ApiError: credentials that renew themselves cannot be fetched.
         """
-        return hashlib.blake2b(self._credentials().access_key_id.encode(), digest_size=6).hexdigest()
+        return self._signer_of(self._credentials(), product)
+
+    def can_replay(self, *, nonce: str, signer: str, product: Product = CHINA) -> bool:
+        """
+        Return whether the request with this nonce would be signed now as its first copy was.
+
+        :param nonce: of the first copy.
+        :param signer: what :meth:`signer` gave when the request was planned.
+        :raises ApiError: credentials that renew themselves cannot be fetched.
+        """
+        remembered = self._signers.get(nonce)
+        return self._signer_of(remembered or self._credentials(), product) == signer
+
+    def gateway_time(self, *, monotonic: float, product: Product = CHINA) -> float | None:
+        """
+        Return the gateway's time at a moment of :func:`.gateway_clock.monotonic`, None while no response told it.
+
+        :returns: seconds since the epoch, exact to about a second.
+        """
+        return self._clocks[product].at(monotonic)
+
+    def sync_clock(self, *, product: Product = CHINA) -> None:
+        """
+        Learn the gateway's time from the response to one unsigned request, which the gateway refuses.
+
+        Free and without effect. A failure is no error: the time stays unknown, and callers must allow for that.
+        """
+        request = SignedRequest(url=self._endpoints[product].url, headers={}, body=b"")
+        sent = monotonic()
+        try:
+            response = self._transport.send(request)
+        except ApiError as error:
+            log.info("The gateway did not tell its time (%s).", error.code or type(error).__name__)
+            return
+        self._note_date(response, product=product, sent=sent)
 
     def close(self) -> None:
         """Close the idle connections of the transport."""
@@ -311,8 +351,11 @@ class AliyunSmsClient:
             credentials=credentials,
             envelope=envelope,
         )
+        sent = monotonic()
         try:
-            fields = accepted_fields(self._transport.send(request), action=action, product=product)
+            response = self._transport.send(request)
+            self._note_date(response, product=product, sent=sent)
+            fields = accepted_fields(response, action=action, product=product)
         except AmbiguousOutcomeError:
             # A replay is evidence only if it is identical, also when the AccessKey was renewed in between. Threads
             # share the dict without a lock: each operation is atomic, and each request has a nonce of its own. The
@@ -322,6 +365,15 @@ class AliyunSmsClient:
             raise
         self._signers.pop(envelope.nonce, None)
         return fields
+
+    def _signer_of(self, credentials: Credentials, product: Product) -> str:
+        text = f"{credentials.access_key_id}@{self._endpoints[product].url}"
+        return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+    def _note_date(self, response: HttpResponse, *, product: Product, sent: float) -> None:
+        # Only what the gateway itself has written: a proxy's error page has a date as well.
+        if b"RequestId" in response.body:
+            self._clocks[product].observe(response.headers.get("Date"), sent=sent, received=monotonic())
 
     def _send_details(self, form: Mapping[str, str]) -> SendDetailsPage:
         try:

@@ -13,7 +13,7 @@ from airflow_provider_aliyunsms.audience.content import read_content, write_cont
 from airflow_provider_aliyunsms.audience.phone_numbers import mask_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 Dedupe = Literal["content", "phone"]
@@ -101,13 +101,64 @@ def recipient_keys(
 
 
 # The object is shared by all calls: update copies of it only, or every later key of the campaign changes.
+@dataclass(frozen=True, slots=True, repr=False)
+class LedgerKeys:
+    """
+    Make the hashes by which a ledger knows recipients: of the number, and of the content.
+
+    Without a secret, whoever can read a ledger can find out which mainland numbers are in it by trying them all; with
+    one, only who has the secret, too.
+
+    :param campaign_id: the same number has unrelated keys in two campaigns.
+    :param dedupe: with ``phone`` the number alone is the identity, and there are no tags.
+    :param secret: mixed into every hash; empty for none.
+    """
+
+    campaign_id: str
+    dedupe: Dedupe
+    secret: bytes = field(default=b"", repr=False)
+
+    def numbers(self, numbers: Sequence[str]) -> tuple[int, ...]:
+        """Return one signed 64-bit key for each canonical number."""
+        return struct.unpack(f">{len(numbers)}q", self._digests(numbers, size=8, purpose=b"number"))
+
+    def tags(self, keys: Sequence[int]) -> tuple[int, ...]:
+        """
+        Return one 32-bit tag for each recipient key; equal contents of one number have equal tags.
+
+        :param keys: what :func:`recipient_keys` gave.
+        :returns: nothing at all with ``dedupe="phone"``.
+        """
+        if self.dedupe == "phone":
+            return ()
+        return struct.unpack(f">{len(keys)}I", self._digests(map(str, keys), size=4, purpose=b"content"))
+
+    def _digests(self, texts: Iterable[str], *, size: int, purpose: bytes) -> bytes:
+        copy = _secret_hash(self.campaign_id, self.secret, purpose, size).copy
+        digests = []
+        for text in texts:
+            keyed = copy()
+            keyed.update(text.encode("utf-8", "surrogatepass"))
+            digests.append(keyed.digest())
+        return b"".join(digests)
+
+
 @lru_cache(maxsize=16)
 def _keyed_hash(campaign_id: str) -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=8, key=_campaign_key(campaign_id))
+
+
+@lru_cache(maxsize=16)
+def _secret_hash(campaign_id: str, secret: bytes, purpose: bytes, size: int) -> hashlib.blake2b:
+    key = hashlib.blake2b(_campaign_key(campaign_id) + purpose, digest_size=32, key=secret[:64]).digest()
+    return hashlib.blake2b(digest_size=size, key=key)
+
+
+def _campaign_key(campaign_id: str) -> bytes:
     if not campaign_id:
         msg = "a campaign needs an id"
         raise ValueError(msg)
-    secret = hashlib.blake2b(campaign_id.encode("utf-8", "surrogatepass"), digest_size=32).digest()
-    return hashlib.blake2b(digest_size=8, key=secret)
+    return hashlib.blake2b(campaign_id.encode("utf-8", "surrogatepass"), digest_size=32).digest()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -139,6 +190,14 @@ class Members:
     def part(self, start: int, stop: int | None = None) -> Members:
         """Return the recipients from ``start`` up to but without ``stop`` (to the end by default)."""
         return Members(self.keys[start:stop], self.numbers[start:stop], self.contents[start:stop])
+
+    def at(self, indexes: Sequence[int]) -> Members:
+        """Return the recipients at these places."""
+        return Members(
+            tuple(self.keys[index] for index in indexes),
+            tuple(self.numbers[index] for index in indexes),
+            tuple(self.contents[index] for index in indexes),
+        )
 
     def and_then(self, others: Members) -> Members:
         """Return these recipients followed by the others."""

@@ -23,12 +23,15 @@ class AudienceLimits:
 
     :param max_rejected: rows that may be rejected locally: a count, or a share of all rows if it lies between 0 and
         1; None for no limit. Duplicates do not count.
+    :param max_duplicates: rows whose number an earlier row has, under the same content or another: a count or a
+        share, as above.
     """
 
     max_rejected: float | None = None
+    max_duplicates: float | None = None
 
 
-def admit(*, spool: Spool, limits: AudienceLimits) -> None:
+def admit(*, spool: Spool, limits: AudienceLimits, has_sent: bool = False) -> None:
     """
     Check a loaded audience and raise an error if it must not be sent to.
 
@@ -36,11 +39,15 @@ def admit(*, spool: Spool, limits: AudienceLimits) -> None:
 
     :param spool: the loaded audience.
     :param limits: the limits that it must keep.
+    :param has_sent: an earlier try of this campaign may have sent to somebody. Then an empty audience is no reason to
+        skip: the recipients of that try keep their outcomes.
     :raises AudienceError: the audience is empty (code ``local.EMPTY_AUDIENCE``), none of its rows can be sent to, or
         more rows were rejected than ``max_rejected`` allows.
     :raises ConfigurationError: no row can be sent to because there is no signature, neither in the rows nor in the
         operator nor in the connection (code ``local.MISSING_SIGNATURE``).
     """
+    if spool.total == 0 and has_sent:
+        return
     if spool.total == 0:
         raise AudienceError(
             "the audience is empty",
@@ -67,6 +74,14 @@ def admit(*, spool: Spool, limits: AudienceLimits) -> None:
             f"{rejected} of {spool.total} rows were rejected, more than max_rejected={limits.max_rejected:g} "
             f"allows: {_first(spool)}",
             advice="Nothing was sent. Correct the rows, or raise max_rejected.",
+        )
+    duplicates = findings.get(LocalCode.DUPLICATE.value, 0) + spool.repeated_rows
+    limit = limits.max_duplicates
+    if limit is not None and _too_many(duplicates, total=spool.total, limit=limit):
+        raise AudienceError(
+            f"{duplicates} of {spool.total} rows have a number that an earlier row has, more than "
+            f"max_duplicates={limit:g} allows; {spool.repeated_numbers} numbers have several contents",
+            advice='Nothing was sent. dedupe="phone" sends to each number once; or raise max_duplicates.',
         )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.content import has_no_extend_code
@@ -14,6 +14,9 @@ from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+PARTS = 10
+"""Parts of a refused chunk."""
 
 Member = tuple[int, Recipient]
 """A recipient with its key, which stands for it in the ledger."""
@@ -28,14 +31,21 @@ class Chunk:
     :param members: the recipients with their contents and keys, in the order of the request.
     :param complete: False when the identical request cannot be made again: some of the recipients in the ledger are
         no longer in the audience, or the AccessKey is another one.
+    :param mixed: it is a part of a refused chunk with several signatures.
     """
 
     out_id: str
     members: Members
     complete: bool = True
+    mixed: bool = False
 
     def __len__(self) -> int:
         return len(self.members)
+
+    @property
+    def has_several_signatures(self) -> bool:
+        """Whether not all its recipients have the same signature; costs a pass over the contents."""
+        return len({recipient.sign_name for recipient in self.recipients}) > 1
 
     @property
     def keys(self) -> tuple[int, ...]:
@@ -70,13 +80,22 @@ def out_id_of(*, campaign: str, keys: Sequence[int]) -> str:
     return "af" + base64.b32encode(digest.digest()).decode().rstrip("=").lower()
 
 
-def halves(*, campaign: str, chunk: Chunk) -> tuple[Chunk, Chunk]:
-    """Split a refused chunk in two; repeated, it isolates the recipient because of which the call was refused."""
-    middle = len(chunk) // 2
-    return (
-        make_chunk(campaign=campaign, members=chunk.members.part(0, middle)),
-        make_chunk(campaign=campaign, members=chunk.members.part(middle)),
-    )
+def parts(*, campaign: str, members: Members, mixed: bool = False) -> list[Chunk]:
+    """
+    Cut the recipients of a refused chunk into tenths, or into single ones when there are no more than ten.
+
+    Repeated, it isolates the recipient because of which a call was refused, with two waits for evidence where halves
+    would need seven.
+
+    :param campaign: the campaign id, with the generation after a resend.
+    :param members: the recipients, in order.
+    :param mixed: the refused chunk had several signatures.
+    """
+    size = max(1, -(-len(members) // PARTS))
+    return [
+        replace(make_chunk(campaign=campaign, members=members.part(start, start + size)), mixed=mixed)
+        for start in range(0, len(members), size)
+    ]
 
 
 def cut(*, campaign: str, batches: Iterable[Members], size: int) -> Iterator[Chunk]:

@@ -50,6 +50,7 @@ class Outcome:
     :param biz_id: China: the ``BizId`` of the batch; None when the acceptance was learned by a look-up.
     :param message_ids: Globe: one id per recipient, None where there is none.
     :param failed: positions within the chunk, from 0, that the gateway did not accept.
+    :param again: positions that were certainly not accepted and are sent to again in another chunk.
     :param lasting: with *refused*: every copy of this request would have been refused for the same reason.
     :param throttled: with *released*: the gateway refused the call because of its rate.
     :param retry_after: with *released*: seconds that the gateway asks to wait, or None.
@@ -62,6 +63,7 @@ class Outcome:
     biz_id: str | None = None
     message_ids: tuple[str | None, ...] | None = None
     failed: frozenset[int] = frozenset()
+    again: frozenset[int] = frozenset()
     lasting: bool = False
     throttled: bool = False
     retry_after: float | None = None
@@ -83,7 +85,24 @@ class Outcome:
             kept["m"] = list(self.message_ids)
         if self.failed:
             kept["f"] = sorted(self.failed)
+        if self.again:
+            kept["g"] = sorted(self.again)
         return kept
+
+    def check(self, *, size: int) -> None:
+        """
+        Check that an outcome that was read fits a chunk of ``size`` recipients.
+
+        :raises ValueError: it does not.
+        """
+        places = self.failed | self.again
+        if not all(isinstance(place, int) and 0 <= place < size for place in places):
+            raise ValueError("an outcome names a recipient that the chunk does not have")
+        if self.message_ids is not None and len(self.message_ids) != size:
+            raise ValueError("an outcome has not one id for each recipient")
+        texts = (self.time, self.code, self.biz_id, *(self.message_ids or ()))
+        if not all(text is None or isinstance(text, str) for text in texts) or not self.time:
+            raise ValueError("an outcome holds something else than texts")
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Outcome:
@@ -96,4 +115,5 @@ class Outcome:
             biz_id=kept.get("b"),
             message_ids=None if message_ids is None else tuple(message_ids),
             failed=frozenset(kept.get("f", ())),
+            again=frozenset(kept.get("g", ())),
         )

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.campaign.ledger import Occasion
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
 
 if TYPE_CHECKING:
@@ -39,12 +40,12 @@ class Plan:
     :param limits: the limits of the audience, checked before the first call.
     :param keep_receipts: writes the receipts and returns where they are.
     :param stop_reason: asked before every call, by any thread; a text stops the sending, None does not.
-    :param first_try: False when Airflow says that the task ran before; if there is no ledger then, nothing is sent.
+    :param occasion: what Airflow says of this try.
     :param resend: send to all recipients again, once for each occasion.
-    :param occasion: a text that is the same for a try and its automatic retries, and another one after a Clear.
     :param dry_run: do everything except writing the ledger and sending.
     :param positional: True when the campaign id is derived from a position in a list of mapped inputs; a ledger that
-        holds none of the audience's recipients then stops the try.
+        holds a recipient who is not in the audience then stops the try.
+    :param secrets_known: secrets for the hashes in the ledger, the one for new ledgers first; empty for none.
     """
 
     campaign_id: str
@@ -58,11 +59,11 @@ class Plan:
     limits: AudienceLimits
     keep_receipts: KeepReceipts
     stop_reason: Callable[[], str | None]
-    first_try: bool = True
+    occasion: Occasion = field(default_factory=Occasion)
     resend: bool = False
-    occasion: str = ""
     dry_run: bool = False
     positional: bool = False
+    secrets_known: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

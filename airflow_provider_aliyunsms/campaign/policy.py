@@ -31,6 +31,8 @@ class SendPolicy:
     :param max_concurrency: calls in flight at most.
     :param max_qps: calls per second, None for no limit.
     :param settle_time: seconds for which look-ups must stay empty before a chunk counts as not accepted.
+    :param refusal_wait: seconds for which look-ups must stay empty before a refused chunk of several recipients
+        counts as not accepted and is split; never longer than the settle time.
     :param evidence_wait: seconds without a clear outcome for which a try goes on looking for evidence when it sends
         nothing else, because all other recipients are served or too many chunks are open.
     :param error_threshold: share of refused recipients, from 0 to 1, at which sending stops; None for never.
@@ -45,6 +47,7 @@ class SendPolicy:
     max_concurrency: int
     max_qps: float | None = None
     settle_time: float = 600.0
+    refusal_wait: float = 60.0
     evidence_wait: float = 90.0
     error_threshold: float | None = 0.5
     network_patience: float = 300.0
@@ -64,8 +67,8 @@ class SendPolicy:
         Seconds for which the time of a written intent may stand for the time of its call.
 
         A call that leaves later has its intent renewed first. Look-ups after a crash may therefore count the settle
-        time from a moment that is too early, by no more than these seconds and, for a job that was handed out ahead,
-        the lease.
+        time from a moment that is too early, by no more than these seconds and, for a job that was handed out
+        ahead, the lease.
         """
         return max(self.settle_time / 10, SHORTEST_INTENT)
 
@@ -78,6 +81,11 @@ class SendPolicy:
     def most_open_chunks(self) -> int:
         """Chunks of unknown outcome at which no new ones are started: the gateway seems to be in trouble."""
         return max(8, 2 * self.max_concurrency)
+
+    @property
+    def most_refused_chunks(self) -> int:
+        """Refused chunks, waiting for evidence that none of them was accepted, at which no new ones are started."""
+        return max(100, 10 * self.max_concurrency)
 
 
 def window_chunks(policy: SendPolicy, *, with_message_ids: bool) -> int:
@@ -108,7 +116,8 @@ def pause_after(failures: int, *, asked: float | None) -> float:
     """
     Return the seconds to hold all calls back after calls that did not get through.
 
-    The pause begins at 0.5 and doubles up to 30 seconds. A longer wait that the gateway asks for is kept, up to 300.
+    The pause begins at 0.5 and doubles up to 30 seconds. A longer wait that the gateway asks for is kept, up to
+    300.
 
     :param failures: how many calls in a row did not get through, from 1.
     :param asked: seconds that the gateway asks to wait, None when it asks for nothing.

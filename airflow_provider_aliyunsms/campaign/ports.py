@@ -26,13 +26,30 @@ class Evidence(StrEnum):
     """There is a record: the chunk was accepted."""
 
     EMPTY = "empty"
-    """The gateway shows no record, or none yet."""
+    """The gateway shows no record of the recipients asked for, or none yet."""
 
     INCONCLUSIVE = "inconclusive"
-    """A query failed or its response was incomplete, so it proves nothing."""
+    """It proves nothing: a query failed, a response was incomplete, or a record carries no out id."""
 
     IMPOSSIBLE = "impossible"
     """The API has no look-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """
+    The result of one look-up.
+
+    :param evidence: what it says of the chunk.
+    :param found: positions of the recipients of whom there is a record.
+    :param doubtful: a query failed, a response was incomplete, or a record carries no out id.
+    :param code: the code of the error that made a query fail, None when none did.
+    """
+
+    evidence: Evidence
+    found: frozenset[int] = frozenset()
+    doubtful: bool = False
+    code: str | None = None
 
 
 class Fate(StrEnum):
@@ -88,13 +105,32 @@ class Channel(StatusChannel, Protocol):
     product: Product
 
     def signer(self) -> str:
-        """Return a hash that stands for the AccessKey that would sign now, never the key id."""
+        """Return a hash that stands for the AccessKey that would sign now and for the endpoint, never the key id."""
+        ...
+
+    def can_replay(self, *, nonce: str, signer: str) -> bool:
+        """Return whether the request with this nonce would be signed, and sent to, as its first copy was."""
+        ...
+
+    def gateway_time(self, *, monotonic: float) -> float | None:
+        """Return the gateway's time at a monotonic moment, in seconds since the epoch; None while it is unknown."""
+        ...
+
+    def sync_clock(self) -> None:
+        """Learn the gateway's time from one free request; a failure leaves it unknown."""
         ...
 
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
         """Make the send call for one chunk once, and return how it ended. Costs money."""
         ...
 
-    def look_up(self, *, chunk: Chunk, since: float) -> Evidence:
-        """Look for records of a chunk that was signed at ``since``, in seconds since the epoch; free read calls."""
+    def look_up(self, *, chunk: Chunk, since: float, until: float, turn: int, thorough: bool) -> LookUp:
+        """
+        Look for records of a chunk; free read calls.
+
+        :param since: the earliest moment at which the gateway can have received it, in seconds since the epoch.
+        :param until: the latest such moment.
+        :param turn: the number of earlier look-ups of this chunk: each asks for other recipients.
+        :param thorough: ask for every recipient.
+        """
         ...

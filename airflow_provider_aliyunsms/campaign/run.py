@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
 from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
-from airflow_provider_aliyunsms.campaign.clock import Clock, utc_stamp
+from airflow_provider_aliyunsms.campaign.clock import CampaignClock, Clock, utc_stamp
 from airflow_provider_aliyunsms.campaign.ledger import Ledger, MemoryStore, Opening
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+SKEW_TO_TELL = 5.0
+"""Seconds by which a machine's clock may be off before the log says so."""
 
 
 class Campaign:
@@ -39,7 +43,7 @@ class Campaign:
         self, *, plan: Plan, clock: Clock | None = None, make_workers: MakeWorkers = Workers
     ) -> None:
         self._plan = plan
-        self._clock = clock or Clock()
+        self._clock = CampaignClock(clock=clock or Clock(), gateway_time=plan.channel.gateway_time)
         self._make_workers = make_workers
 
     def run(self) -> Result:
@@ -64,18 +68,19 @@ class Campaign:
             store=store,
             campaign_id=plan.campaign_id,
             fenced=plan.fenced and not plan.dry_run,
-            now=self._clock.now,
+            clock=self._clock,
+            dedupe=plan.dedupe,
+            secrets_known=plan.secrets_known,
         )
         # Before the audience is loaded, so that a later try finds a ledger whatever happens to this one.
-        opening = ledger.open(
-            first_try=plan.first_try or plan.dry_run, resend=plan.resend, occasion=plan.occasion
-        )
+        occasion = replace(plan.occasion, first_try=True) if plan.dry_run else plan.occasion
+        opening = ledger.open(occasion=occasion, resend=plan.resend)
         self._announce(opening)
         with Spool() as spool:
             try:
                 self._load(spool, ledger)
                 # Before the first call: after it, an error about the audience would come too late.
-                admit(spool=spool, limits=plan.limits)
+                admit(spool=spool, limits=plan.limits, has_sent=ledger.has_windows)
             except AliyunSmsError:
                 self._close_ledger(ledger)
                 raise
@@ -94,6 +99,7 @@ class Campaign:
             keys_of=lambda numbers, contents: recipient_keys(
                 campaign_id=campaign, numbers=numbers, contents=contents, dedupe=dedupe
             ),
+            by_content=dedupe == "content",
         )
         log.info(
             "Campaign %s: %d rows, %d to be served, local findings %s.",
@@ -102,6 +108,15 @@ class Campaign:
             spool.ready,
             spool.local_errors() or "none",
         )
+        if spool.repeated_numbers:
+            log.warning(
+                "%d numbers stand in several rows with different contents: each of them gets several "
+                "messages, %d more than one for each number. If a column that the template does not use "
+                "makes the difference, leave it out "
+                '(column_mapping), or set dedupe="phone".',
+                spool.repeated_numbers,
+                spool.repeated_rows,
+            )
 
     def _announce(self, opening: Opening) -> None:
         if self._plan.resend and not opening.resumed:
@@ -109,13 +124,16 @@ class Campaign:
                 "resend=True: everybody in this audience is sent to AGAIN, whoever was sent to before."
             )
         elif opening.resumed:
-            log.info("Resuming: the ledger of an earlier try is read, nobody in it is sent to again.")
+            log.info("Resuming: the ledger of an earlier try is read, no number in it is sent to again.")
 
     def _send(self, *, spool: Spool, ledger: Ledger, opening: Opening) -> int:
         if opening.contested and self._plan.fenced:
             # Before the sender reads the ledger: until its lease ends, the old process may still make calls whose
             # intents are written. Evidence about a call that is still to be made would prove nothing.
             self._wait_for_orphan()
+        # Before the first intent: it says when its call leaves, by the gateway's clock where that is known.
+        self._plan.channel.sync_clock()
+        self._warn_of_skew()
         progress = ProgressReporter(ledger=ledger, spool=spool, clock=self._clock)
         sender = Sender(
             plan=self._plan,
@@ -137,9 +155,21 @@ class Campaign:
         progress.show()
         return sender.still_open
 
+    def _warn_of_skew(self) -> None:
+        skew = self._clock.skew
+        if abs(skew) > SKEW_TO_TELL:
+            log.warning(
+                "This machine's clock is %.0f s %s the gateway's. The campaign goes by the gateway's; have "
+                "the machine's set by NTP (chrony, systemd-timesyncd), because requests dated more than 15 "
+                "minutes off are refused.",
+                abs(skew),
+                "ahead of" if skew > 0 else "behind",
+            )
+
     def _wait_for_orphan(self) -> None:
         log.warning(
-            "The last try did not say good-bye: waiting %.0f s for its process to notice that it was replaced.",
+            "The last try did not say good-bye: waiting %.0f s for its process to notice that it was "
+            "replaced.",
             self._plan.policy.takeover_wait,
         )
         until = self._clock.monotonic() + self._plan.policy.takeover_wait
@@ -197,14 +227,15 @@ class Campaign:
             "unknown": counts.unknown + counts.pending,
             "requests": requests,
             "errors": spool.errors(),
+            **({"repeated_numbers": spool.repeated_numbers} if spool.repeated_numbers else {}),
             "digest": spool.digest,
             "started_at": started_at,
             "finished_at": utc_stamp(self._clock.now()),
         }
 
     def _close_ledger(self, ledger: Ledger) -> None:
-        # The error that ended the try is the one to report. If the shutdown is not recorded, the next try only waits
-        # a little longer.
+        # The error that ended the try is the one to report. If the shutdown is not recorded, the next try only
+        # waits a little longer.
         with contextlib.suppress(AliyunSmsError):
             ledger.close()
 

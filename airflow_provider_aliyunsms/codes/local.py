@@ -34,6 +34,8 @@ class LocalCode(StrEnum):
     MAPPING_UNKNOWN = "local.MAPPING_UNKNOWN"
     PROVED_NOT_SENT = "local.PROVED_NOT_SENT"
     NOT_STARTED = "local.NOT_STARTED"
+    CONTENT_CHANGED = "local.CONTENT_CHANGED"
+    NOT_IN_AUDIENCE = "local.NOT_IN_AUDIENCE"
 
 
 _RETRY: Final = "Let the task retry: it looks for evidence again and sends nothing twice."
@@ -223,6 +225,22 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         _NUMBER,
         "网关受理了请求，但将此号码列为失败。",
         _NUMBER_ZH,
+    ),
+    CodeInfo(
+        LocalCode.CONTENT_CHANGED.value,
+        CodeClass.RECIPIENT,
+        "This number was sent to in this campaign under another content, so it got nothing more.",
+        "Nothing to do where one message a number is meant. Another campaign_id, or resend=True, sends again.",
+        "该号码在本次活动中已按另一内容发送过，因此没有再次发送。",
+        "如果每个号码只应收到一条短信，则无需处理。如需再次发送，请使用其他 campaign_id 或 resend=True。",
+    ),
+    CodeInfo(
+        LocalCode.NOT_IN_AUDIENCE.value,
+        CodeClass.RECIPIENT,
+        "An earlier try meant to send to this recipient, did not, and the audience does not hold it any more.",
+        "Nothing to do, or put it back into the audience.",
+        "之前的尝试计划发送给该收信人但并未发送，现在名单中已没有此人。",
+        "无需处理；如需发送，请将其放回名单。",
     ),
     CodeInfo(
         LocalCode.PROVED_NOT_SENT.value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 from airflow_provider_aliyunsms.codes.carrier import RECEIPT_CODES
 from airflow_provider_aliyunsms.codes.china import CHINA_CODES, DOOMED_CODES
@@ -114,6 +114,21 @@ def _unknown(code: str) -> CodeInfo:
 _OURS: Final = {info.code: info for info in LOCAL_CODES}
 
 
+_SIGNATURE_CODES: Final = frozenset(
+    {
+        "SMS_SIGNATURE_ILLEGAL",
+        "SMS_SIGN_NAME_ILLEGAL",
+        "SMS_SIGN_ILLEGAL",
+        "SIGN_STATE_ILLEGAL",
+        "SIGN_NAME_ILLEGAL",
+        "SIGN_SOURCE_ILLEGAL",
+        "SIGNATURE_BLACKLIST",
+        "SMS_SIGNATURE_SCENE_ILLEGAL",
+    }
+)
+_TEMPLATE_CODES: Final = frozenset({"SMS_TEMPLATE_ILLEGAL", "SMS_CONTENT_MISMATCH_TEMPLATE_TYPE"})
+
+
 def explain(code: str | None, *, api: str = CHINA.action) -> CodeInfo:
     """
     Return the class, the meaning and the advice of a code of the vendor or of this package.
@@ -127,3 +142,15 @@ def explain(code: str | None, *, api: str = CHINA.action) -> CodeInfo:
     if not code:
         code = "OK"
     return _OURS.get(code) or look_up_code(code, product=PRODUCTS.get(api, CHINA))
+
+
+def concerns(code: str | None) -> Literal["signature", "template"] | None:
+    """
+    Return what a code that dooms a campaign is about, where single rows may be at fault; None otherwise.
+
+    :param code: the code of a refused send.
+    """
+    key = _key(code or "")
+    if key in _SIGNATURE_CODES:
+        return "signature"
+    return "template" if key in _TEMPLATE_CODES else None

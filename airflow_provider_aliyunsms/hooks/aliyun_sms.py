@@ -109,6 +109,8 @@ class AliyunSmsHook(BaseHook):
         # Before the settings are returned: from there on a secret could reach a log.
         if known is not None:
             _mask(known)
+        if settings.ledger_secret:
+            mask_secret(settings.ledger_secret)
         return settings
 
     @property

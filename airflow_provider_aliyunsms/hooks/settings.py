@@ -300,6 +300,7 @@ EXTRA_FIELDS: Final = CREDENTIAL_FIELDS | {
     "sender_id",
     "connect_timeout",
     "read_timeout",
+    "ledger_secret",
 }
 
 
@@ -317,6 +318,7 @@ class ConnectionSettings:
     :param sender_id: the default sender ID, for the Globe API.
     :param connect_timeout: seconds, 0 < x <= 300.
     :param read_timeout: seconds, 0 < x <= 300.
+    :param ledger_secret: mixed into the hashes by which a ledger knows recipients; None for none.
     """
 
     credentials: Credentials | CredentialsConfig = field(repr=False)
@@ -328,6 +330,7 @@ class ConnectionSettings:
     sender_id: str | None = None
     connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
     read_timeout: float = DEFAULT_READ_TIMEOUT
+    ledger_secret: str | None = field(default=None, repr=False)
 
 
 def read_settings(connection: Connection) -> ConnectionSettings:
@@ -354,6 +357,7 @@ def read_settings(connection: Connection) -> ConnectionSettings:
         sender_id=text(extra, "sender_id"),
         connect_timeout=seconds(extra, "connect_timeout", default=DEFAULT_CONNECT_TIMEOUT),
         read_timeout=seconds(extra, "read_timeout", default=DEFAULT_READ_TIMEOUT),
+        ledger_secret=text(extra, "ledger_secret"),
     )
 
 

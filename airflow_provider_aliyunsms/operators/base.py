@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from abc import abstractmethod
 from functools import cached_property
@@ -14,6 +15,7 @@ from airflow_provider_aliyunsms.exceptions import (
     AudienceError,
     CampaignDoomedError,
     ConfigurationError,
+    LedgerConflictError,
     LedgerMissingError,
     TooManyRefusedError,
 )
@@ -45,7 +47,14 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
     from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+    from airflow_provider_aliyunsms.operators.ledger_store import StoreChoice
+    from airflow_provider_aliyunsms.operators.receipts import ReceiptKeeper
 
+
+log = logging.getLogger(__name__)
+
+TEMPORARY_RUN = "__airflow_temporary_run_"
+"""How the id of a run begins that ``airflow tasks test`` makes and removes again."""
 
 _HIDDEN_FIELDS = {"recipients_parameters": hide_values, "template_param": hide_values, "message": hide_text}
 
@@ -91,8 +100,10 @@ class AliyunSmsSendOperator(BaseOperator):
         dedupe: Literal["content", "phone"] = "content",
         on_empty: Literal["skip", "fail"] = "skip",
         max_rejected: float | None = None,
+        max_duplicates: float | None = None,
         error_threshold: float | None = 0.5,
         settle_time: float | timedelta = 600.0,
+        refusal_wait: float | timedelta = 60.0,
         evidence_wait: float | timedelta = 90.0,
         network_patience: float | timedelta = 300.0,
         resend_unknown: bool | str = False,
@@ -113,6 +124,8 @@ class AliyunSmsSendOperator(BaseOperator):
         self.column_mapping = column_mapping
         self.encoding = encoding
         self.campaign_id = campaign_id
+        # Known before a template turns it into something else, or into nothing.
+        self._names_campaign = campaign_id is not None
         self.chunk_size = chunk_size
         self.max_concurrency = max_concurrency
         self.max_qps = max_qps
@@ -124,8 +137,10 @@ class AliyunSmsSendOperator(BaseOperator):
         self.dedupe = dedupe
         self.on_empty = on_empty
         self.max_rejected = max_rejected
+        self.max_duplicates = max_duplicates
         self.error_threshold = error_threshold
         self.settle_time = settle_time
+        self.refusal_wait = refusal_wait
         self.evidence_wait = evidence_wait
         self.network_patience = network_patience
         self.resend_unknown = resend_unknown
@@ -161,7 +176,8 @@ class AliyunSmsSendOperator(BaseOperator):
         except AudienceError as error:
             if error.code == LocalCode.EMPTY_AUDIENCE and self.on_empty == "skip":
                 raise AirflowSkipException(f"Nothing to send: {error}") from error
-            # Before the next try a file may be repaired or a disk freed. A list stays the same, so it is not retried.
+            # Before the next try a file may be repaired or a disk freed. A list stays the same, so it is not
+            # retried.
             if self.audience_is_given and error.code != LocalCode.DISK:
                 raise final(error) from error
             raise
@@ -171,7 +187,7 @@ class AliyunSmsSendOperator(BaseOperator):
             if error.code == LocalCode.MISSING_SIGNATURE:
                 raise final(error) from error
             raise
-        except (CampaignDoomedError, LedgerMissingError, TooManyRefusedError) as error:
+        except (CampaignDoomedError, LedgerConflictError, LedgerMissingError, TooManyRefusedError) as error:
             # Another try would meet the same refusal, and every call may cost money.
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         finally:
@@ -189,21 +205,30 @@ class AliyunSmsSendOperator(BaseOperator):
 
         Without that record the next try would find no ledger and refuse to send.
         """
-        from airflow_provider_aliyunsms.operators.ledger_store import recorded
+        from airflow_provider_aliyunsms.campaign.clock import Clock
+        from airflow_provider_aliyunsms.campaign.ledger import Ledger
+        from airflow_provider_aliyunsms.operators.ledger_store import occasion_of, recorded
 
-        return recorded(
-            context=context,
-            campaign_id=self._identity(context),
-            ledger_path=self.ledger_path,
-            durable=self.durable,
-            occasion=self._occasion(context),
-        )
+        def open_ledger() -> Ledger | None:
+            choice = self._store(context)
+            if not choice.is_durable or as_bool(self.is_dry_run, name="dry_run"):
+                return None
+            ledger = Ledger(
+                store=choice.store,
+                campaign_id=self._identity(context),
+                fenced=choice.fenced,
+                clock=Clock(),
+            )
+            ledger.open(occasion=occasion_of(context, retries=self.retries or 0, choice=choice))
+            return ledger
+
+        return recorded(open_ledger=open_ledger)
 
     def on_kill(self) -> None:
         """Ask the sending to stop before its next call; calls in flight are given a few seconds to end."""
-        # Airflow calls this from a signal handler, which may interrupt a write to the ledger in the same thread. Only
-        # a flag may be set here: neither the ledger nor Airflow's connection to its supervisor is made for a second
-        # access in between.
+        # Airflow calls this from a signal handler, which may interrupt a write to the ledger in the same thread.
+        # Only a flag may be set here: neither the ledger nor Airflow's connection to its supervisor is made for a
+        # second access in between.
         self._killed = True
 
     def _verdict(self, context: Context, result: Result) -> dict[str, Any]:
@@ -212,8 +237,8 @@ class AliyunSmsSendOperator(BaseOperator):
         if not summary["unknown"]:
             self.summary_key = "return_value" if self.do_xcom_push else ""
             return summary
-        # A failing task has no return value, so the summary goes into an XCom of its own, before the error is raised:
-        # after that, nothing of this try can be stored.
+        # A failing task has no return value, so the summary goes into an XCom of its own, before the error is
+        # raised: after that, nothing of this try can be stored.
         self.summary_key = "campaign"
         context["ti"].xcom_push(key=self.summary_key, value=summary)
         raise unknown_error(result)
@@ -221,15 +246,18 @@ class AliyunSmsSendOperator(BaseOperator):
     def _plan(self, context: Context) -> Plan:
         from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
         from airflow_provider_aliyunsms.campaign.plan import Plan
-        from airflow_provider_aliyunsms.operators.ledger_store import choose_store
-        from airflow_provider_aliyunsms.operators.receipts import ReceiptKeeper
+        from airflow_provider_aliyunsms.operators.ledger_store import (
+            check_resend,
+            occasion_of,
+            secrets_known,
+        )
 
         ti = context["ti"]
         campaign_id = self._identity(context)
-        dry_run = as_bool(self.is_dry_run, name="dry_run")
-        choice = choose_store(
-            context=context, campaign_id=campaign_id, ledger_path=self.ledger_path, durable=self.durable
-        )
+        resend = as_bool(self.resend, name="resend")
+        choice = self._store(context)
+        retries = self.retries or 0
+        check_resend(resend=resend, choice=choice, context=context, retries=retries)
         return Plan(
             campaign_id=campaign_id,
             blocks=read_without_retries(self._audience().blocks()),
@@ -239,14 +267,24 @@ class AliyunSmsSendOperator(BaseOperator):
             store=choice.store,
             fenced=choice.fenced,
             policy=self._policy(),
-            limits=AudienceLimits(max_rejected=self.max_rejected),
-            keep_receipts=ReceiptKeeper(campaign_id=campaign_id, receipts_path=self.receipts_path),
+            limits=AudienceLimits(max_rejected=self.max_rejected, max_duplicates=self.max_duplicates),
+            keep_receipts=self._receipts(context),
             stop_reason=self._stop_reason(),
-            first_try=ti.try_number <= 1,
-            resend=as_bool(self.resend, name="resend"),
-            occasion=self._occasion(context),
-            dry_run=dry_run,
-            positional=not self.campaign_id and (-1 if ti.map_index is None else ti.map_index) >= 0,
+            occasion=occasion_of(context, retries=retries, choice=choice),
+            resend=resend,
+            dry_run=as_bool(self.is_dry_run, name="dry_run"),
+            positional=not self._names_campaign and _map_index(ti) >= 0,
+            secrets_known=secrets_known(self.hook.settings.ledger_secret),
+        )
+
+    def _store(self, context: Context) -> StoreChoice:
+        from airflow_provider_aliyunsms.operators.ledger_store import choose_store
+
+        return choose_store(
+            context=context,
+            campaign_id=self._identity(context),
+            ledger_path=self.ledger_path,
+            durable=self.durable,
         )
 
     def _audience(self) -> AudienceSource:
@@ -261,13 +299,34 @@ class AliyunSmsSendOperator(BaseOperator):
         )
 
     def _identity(self, context: Context) -> str:
-        ti = context["ti"]
-        return self.campaign_id or f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
+        """
+        Return the campaign id: the given one, or one that follows from the task, its run and its map index.
 
-    def _occasion(self, context: Context) -> str:
+        :raises ConfigurationError: the given one was rendered to nothing, or the run is one that ends with its
+            command.
+        """
         ti = context["ti"]
-        # The same for a try and its automatic retries, another one after a Clear: Airflow raises max_tries only then.
-        return f"{ti.run_id}:{ti.max_tries - (self.retries or 0)}"
+        if not self._names_campaign:
+            if str(ti.run_id).startswith(TEMPORARY_RUN) and not as_bool(self.is_dry_run, name="dry_run"):
+                raise ConfigurationError(
+                    "airflow tasks test makes a new run each time, so that everybody would be sent to each "
+                    "time",
+                    advice="Nothing was sent. Use dry_run=True; or give campaign_id and ledger_path, by "
+                    "which a second test finds what the first one sent.",
+                )
+            return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
+        campaign_id = "" if self.campaign_id is None else str(self.campaign_id)
+        if campaign_id.strip() in ("", "None"):
+            raise ConfigurationError(
+                "campaign_id was rendered to nothing, so that different campaigns would share one identity",
+                advice="Nothing was sent. Correct its template, or leave campaign_id out.",
+            )
+        if not self.ledger_path:
+            log.warning(
+                "campaign_id without ledger_path: this run remembers whom it sent to, and another run with "
+                "the same campaign_id does not. Set ledger_path if the campaign spans several runs."
+            )
+        return campaign_id
 
     def _policy(self) -> SendPolicy:
         from airflow_provider_aliyunsms.campaign.policy import SendPolicy
@@ -282,6 +341,7 @@ class AliyunSmsSendOperator(BaseOperator):
             max_concurrency=self.max_concurrency,
             max_qps=self.max_qps,
             settle_time=as_seconds(self.settle_time),
+            refusal_wait=as_seconds(self.refusal_wait),
             evidence_wait=as_seconds(self.evidence_wait),
             error_threshold=self.error_threshold,
             network_patience=as_seconds(self.network_patience),
@@ -301,6 +361,17 @@ class AliyunSmsSendOperator(BaseOperator):
 
         return reason
 
+    def _receipts(self, context: Context) -> ReceiptKeeper:
+        from airflow_provider_aliyunsms.operators.receipts import ReceiptKeeper
+
+        ti = context["ti"]
+        return ReceiptKeeper(
+            campaign_id=self._identity(context),
+            receipts_path=self.receipts_path,
+            run_id=str(ti.run_id),
+            map_index=_map_index(ti),
+        )
+
     def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
         super()._do_render_template_fields(*args, **kwargs)
         # Hidden after the rendering, because Jinja needs the values, and before Airflow stores the fields: it shows
@@ -312,3 +383,7 @@ class AliyunSmsSendOperator(BaseOperator):
         for name, hide in _HIDDEN_FIELDS.items():
             if hasattr(self, name):
                 setattr(self, name, hide(getattr(self, name)))
+
+
+def _map_index(ti: Any) -> int:
+    return -1 if ti.map_index is None else int(ti.map_index)

@@ -1,24 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choose the store of the ledger, and record in it a try that failed before it sent anything."""
+"""Choose the store of the ledger, say what Airflow knows of this try, and record a try that failed before it sent."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import time
+import os
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from airflow_provider_aliyunsms.campaign.ledger import AnyPath, MemoryStore, PathStore, Store
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_aliyunsms.campaign.ledger import MemoryStore, Occasion, PathStore, StoragePath, Store
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
 from airflow_provider_aliyunsms.hooks.storage import storage_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airflow.providers.common.compat.sdk import Context
 
 log = logging.getLogger(__name__)
+
+_FERNET: Final = "AIRFLOW__CORE__FERNET_KEY"
+
+
+class TaskStateStore:
+    """
+    Airflow's task state store (3.3 and later), with values that never expire by themselves.
+
+    Values expire 30 days after they were written, each for itself, unless a write says otherwise; a ledger with
+    some of its windows missing says nothing.
+
+    :param store: ``context["task_state_store"]``.
+    """
+
+    def __init__(self, store: Any) -> None:
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+        self._store = store
+        self._retention = NEVER_EXPIRE
+
+    def get(self, key: str) -> Any:
+        """Return the value, None when there is none."""
+        return self._store.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        """Write the value."""
+        self._store.set(key, value, retention=self._retention)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +59,17 @@ class StoreChoice:
     :param store: reads and writes the ledger's values.
     :param fenced: whether the ledger must protect itself against an earlier try whose process is still alive.
         Airflow's own store refuses the writes of such a process by itself.
+    :param keeps_all: the store loses nothing by itself, as long as nobody clears the task.
     """
 
     store: Store
     fenced: bool
+    keeps_all: bool = False
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether the store outlives the process."""
+        return not isinstance(self.store, MemoryStore)
 
 
 def choose_store(
@@ -55,7 +92,7 @@ def choose_store(
         return StoreChoice(store=MemoryStore(), fenced=False)
     if ledger_path:
         return StoreChoice(
-            store=PathStore(root=cast("AnyPath", storage_path(ledger_path)), campaign_id=campaign_id),
+            store=PathStore(root=cast("StoragePath", storage_path(ledger_path)), campaign_id=campaign_id),
             fenced=True,
         )
     store = cast("dict[str, Any]", context).get("task_state_store")
@@ -65,47 +102,85 @@ def choose_store(
             "to send. Set ledger_path to a storage that outlives the worker."
         )
         return StoreChoice(store=MemoryStore(), fenced=False)
-    return StoreChoice(store=store, fenced=False)
+    # A backend of the deployment's own takes the values out of Airflow's database, which alone refuses the writes
+    # of a process that was replaced, and may lose them by rules of its own.
+    offloaded = bool(conf.get("workers", "state_store_backend", fallback=""))
+    return StoreChoice(store=TaskStateStore(store), fenced=offloaded, keeps_all=not offloaded)
+
+
+def occasion_of(context: Context, *, retries: int, choice: StoreChoice) -> Occasion:
+    """
+    Return what Airflow knows of this try.
+
+    :param retries: the operator's own; the count of earlier versions rests on it.
+    """
+    ti = context["ti"]
+    # Airflow raises max_tries when a task is cleared and at no other time, not even when its retries are edited.
+    first_try = ti.try_number <= 1
+    return Occasion(
+        name=f"{ti.run_id}#{ti.max_tries}",
+        also=(f"{ti.run_id}:{ti.max_tries - retries}",),
+        first_try=first_try,
+        untouched=choice.keeps_all and ti.max_tries == retries and _was_never_cleared(context),
+    )
+
+
+def secrets_known(given: str | None) -> tuple[bytes, ...]:
+    """
+    Return the secrets for the hashes of recipients in the ledger, the one for new ledgers first.
+
+    A secret must be the same on every worker: that of the connection is, and so is a Fernet key that the deployment
+    gives by an environment variable. One that Airflow has made up for a machine of its own is not taken.
+
+    :param given: the connection's ``ledger_secret``.
+    """
+    found = [given] if given else []
+    if any(name in os.environ for name in (_FERNET, f"{_FERNET}_CMD", f"{_FERNET}_SECRET")):
+        keys = conf.get("core", "fernet_key", fallback="") or ""
+        found += [key.strip() for key in keys.split(",") if key.strip()]
+    return tuple(secret.encode() for secret in found)
+
+
+def check_resend(*, resend: bool, choice: StoreChoice, context: Context, retries: int) -> None:
+    """
+    Refuse a resend that would send again at each automatic retry, because nothing remembers that it was made.
+
+    :raises ConfigurationError: this is an automatic retry, and the ledger ended with the process of the try before.
+    """
+    ti = context["ti"]
+    first_of_occasion = ti.max_tries - retries + 1
+    if resend and not choice.is_durable and ti.try_number > first_of_occasion:
+        raise ConfigurationError(
+            "resend=True without a ledger would send to everybody again at each retry",
+            advice="Nothing was sent now. Set ledger_path to a storage that outlives the worker, or retries=0.",
+        )
 
 
 @contextlib.contextmanager
-def recorded(
-    *, context: Context, campaign_id: str, ledger_path: str | None, durable: bool, occasion: str
-) -> Iterator[None]:
+def recorded(*, open_ledger: Callable[[], Any]) -> Iterator[None]:
     """
     Run a block that comes before sending; if it fails, record in the ledger that nothing was sent.
 
-    The next try then finds a ledger and may send. If the record cannot be written, the next try refuses to send. The
-    error of the block is raised in either case.
+    The next try then finds a ledger and may send. If the record cannot be written, the next try refuses to send.
+    The error of the block is raised in either case.
 
-    :param occasion: the same for a try and its automatic retries, another one after a Clear.
+    :param open_ledger: opens the ledger of this try; None where there is none that outlives the process.
     """
     try:
         yield
     except Exception:
-        # The error of the block is the one to report. Without the record the next try refuses to send, which is safe.
+        # The error of the block is the one to report. Without the record the next try refuses to send, which is
+        # safe.
         with contextlib.suppress(AliyunSmsError):
-            _record(
-                context=context,
-                campaign_id=campaign_id,
-                ledger_path=ledger_path,
-                durable=durable,
-                occasion=occasion,
-            )
+            if (ledger := open_ledger()) is not None:
+                # Opening has written the head, which is the record. It is read to its end, so that the copy of a
+                # fenced ledger is complete, and closed, so that the next try need not wait for this process.
+                deque(ledger.windows(), maxlen=0)
+                ledger.close()
+                log.info("This try failed before it came to send; it is written down that nothing was sent.")
         raise
 
 
-def _record(
-    *, context: Context, campaign_id: str, ledger_path: str | None, durable: bool, occasion: str
-) -> None:
-    from airflow_provider_aliyunsms.campaign.ledger import Ledger
-
-    choice = choose_store(context=context, campaign_id=campaign_id, ledger_path=ledger_path, durable=durable)
-    # A record in a store that ends with the process would help no later try.
-    if isinstance(choice.store, MemoryStore):
-        return
-    ledger = Ledger(store=choice.store, campaign_id=campaign_id, fenced=choice.fenced, now=time.time)
-    ledger.open(first_try=context["ti"].try_number <= 1, occasion=occasion)
-    # Opening has written the head, which is the record. Closing spares the next try the wait for this process.
-    ledger.close()
-    log.info("This try failed before it came to send; it is written down that nothing was sent.")
+def _was_never_cleared(context: Context) -> bool:
+    """Return whether the run is known to have been left alone; False where this Airflow does not tell."""
+    return getattr(context.get("dag_run"), "clear_number", None) == 0

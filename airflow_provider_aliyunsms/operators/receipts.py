@@ -4,16 +4,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import re
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT, is_receipt_file, write_receipts
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.hooks.storage import storage_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_aliyunsms.campaign.receipts import Receipts
 
 
@@ -24,22 +30,31 @@ class ReceiptKeeper:
     """
     Put the receipts of a small campaign into its XCom, those of a larger one into a file.
 
-    Making an instance checks format and storage, so that a wrong ``receipts_path`` fails before anything is sent.
+    Making an instance checks format and storage and tries the place out, so that a wrong ``receipts_path`` fails
+    before anything is sent. A file on a remote storage, or of a mapped task, gets a small file beside it for that,
+    ``<name>.owner``, which says whose receipts it will hold.
 
     :param campaign_id: names the file in a folder.
     :param receipts_path: a folder, for one JSON-lines file per campaign, or a file whose ending names its format.
-        With None up to 100 receipts go into the XCom, more into a folder below ``AIRFLOW_HOME``, which other machines
-        cannot read.
-    :raises ConfigurationError: the format or the storage cannot be written; nothing was sent.
+        With None up to 100 receipts go into the XCom, more into a folder below ``AIRFLOW_HOME``, which other
+        machines cannot read.
+    :param run_id: the id of the DAG run.
+    :param map_index: the place of a mapped task among its inputs, -1 for a task that is not mapped.
+    :raises ConfigurationError: the format or the storage cannot be written, or two mapped tasks would write one
+        file; nothing was sent.
     """
 
-    def __init__(self, *, campaign_id: str, receipts_path: str | None) -> None:
+    def __init__(
+        self, *, campaign_id: str, receipts_path: str | None, run_id: str = "", map_index: int = -1
+    ) -> None:
         self._campaign_id = campaign_id
         self._receipts_path = receipts_path
+        self._owner = {"run_id": run_id, "map_index": map_index, "campaign_id": campaign_id}
         self._is_file = receipts_path is not None and is_receipt_file(receipts_path)
         if receipts_path is not None:
-            # Checked here and not when the receipts are written: by then the messages have been sent.
-            storage_path(receipts_path)
+            # Here and not when the receipts are written: by then the messages have been sent.
+            with _explained():
+                self._try_out()
 
     def __call__(self, receipts: Receipts, total: int) -> dict[str, Any]:
         """
@@ -56,6 +71,42 @@ class ReceiptKeeper:
         log.info("Receipts: %s", path)
         return {"receipts_path": path}
 
+    def _try_out(self) -> None:
+        path = self._file()
+        target = storage_path(path)
+        local = _local(target)
+        if local is None:
+            self._claim(target)
+            return
+        if local.is_dir():
+            raise ConfigurationError(
+                "receipts_path is the name of a file, and there is a folder of that name",
+                advice="Nothing was sent. Give another name, or the folder with a slash at its end.",
+            )
+        local.parent.mkdir(parents=True, exist_ok=True)
+        handle, probe = tempfile.mkstemp(prefix=f".{local.name}.", dir=local.parent)
+        os.close(handle)
+        Path(probe).unlink()
+        if self._owner["map_index"] != -1 and self._is_file:
+            self._claim(target)
+
+    def _claim(self, target: Any) -> None:
+        """Write down whose receipts the file will hold, unless another task of the same run has done so."""
+        beside = target.parent / f"{target.name}.owner"
+        try:
+            other = json.loads(beside.read_bytes())
+        except (FileNotFoundError, ValueError):
+            other = {}
+        same_run = isinstance(other, dict) and other.get("run_id") == self._owner["run_id"]
+        if same_run and other.get("map_index") != self._owner["map_index"]:
+            raise ConfigurationError(
+                "two mapped tasks of one run have the same file for their receipts, so one would overwrite "
+                "the other's",
+                advice="Nothing was sent by this one. Give receipts_path as a folder, or put {{ "
+                "ti.map_index }} into the name of the file.",
+            )
+        beside.write_bytes(json.dumps(self._owner).encode())
+
     def _file(self) -> str:
         folder = self._receipts_path
         if folder is None:
@@ -69,17 +120,37 @@ class ReceiptKeeper:
         return f"{folder.rstrip('/')}/{readable}-{digest}.jsonl"
 
 
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    # A storage's package may raise anything; here nothing was sent yet, so whatever it is ends the task.
+    except Exception as error:
+        problem = getattr(error, "strerror", None) or type(error).__name__
+        raise ConfigurationError(
+            f"receipts_path cannot be written: {problem}",
+            advice="Nothing was sent. Check that the folder exists, or can be made, and that this worker "
+            "may write there.",
+        ) from error
+
+
+def _local(target: Any) -> Path | None:
+    return Path(str(target.path)) if target.protocol in ("file", "local") else None
+
+
 def _write(*, path: str, receipts: Receipts) -> None:
     """Replace the file of the receipts; on a local disk as a whole, and readable by its owner alone."""
     target = storage_path(path)
-    if target.protocol not in ("file", "local"):
+    local = _local(target)
+    if local is None:
         with target.open("wb") as stream:
             write_receipts(receipts=receipts, path=path, stream=stream)
         return
-    local = Path(str(target.path))
     local.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside the file and renamed: a crash leaves the old file or the complete new one. The process id in the
-    # name keeps two processes from writing the same temporary file.
+    # Written beside the file and renamed: a crash leaves the old file or the complete new one. The process id in
+    # the name keeps two processes from writing the same temporary file.
     beside = local.with_name(f".{local.name}.{os.getpid()}")
     try:
         # The mode is set when the file is made: set later, others could open it in between.

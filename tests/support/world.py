@@ -13,22 +13,28 @@ import threading
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from inline_workers import InlineWorkers
 
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
+from airflow_provider_aliyunsms.campaign.ledger import Occasion
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
-from airflow_provider_aliyunsms.campaign.ports import Evidence
+from airflow_provider_aliyunsms.campaign.ports import Evidence, LookUp
 from airflow_provider_aliyunsms.campaign.run import Campaign
 from airflow_provider_aliyunsms.exceptions import CampaignDoomedError
 from airflow_provider_aliyunsms.products import CHINA
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SETTLE_TIME = 600.0
 NONCE_MEMORY = 900.0
+MOST_LAG_AFTER_REFUSAL = 50.0
 POISON = "99"
 """Numbers that end in this are refused, and their whole chunk with them."""
 
@@ -53,6 +59,36 @@ class HeldClock:
         self.seconds += max(seconds, 0.01)
 
 
+class MachineClock:
+    """The clock of one worker: its wall clock may be wrong, and may be set while a try runs."""
+
+    by_gateway = False
+
+    def __init__(self, *, held: HeldClock, skew: Callable[[], float]) -> None:
+        self._held = held
+        self._skew = skew
+
+    def now(self) -> float:
+        return self._held.now() + self._skew()
+
+    def monotonic(self) -> float:
+        return self._held.monotonic() - 1_700_000_000.0
+
+    def sleep(self, seconds: float) -> None:
+        self._held.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the gateway shows of one accepted message."""
+
+    visible_at: float
+    sent_at: float
+    number: str
+    out_id: str | None
+    account: str
+
+
 @dataclass
 class Gateway:
     """
@@ -61,6 +97,11 @@ class Gateway:
     :ivar faults: one word per submission, used up in order; empty means well.
     :ivar query_faults: one word per look-up.
     :ivar retry_after: the seconds it asks to wait for when it throttles.
+    :ivar signer: the AccessKey in use and, behind an @, the endpoint: ``first`` and ``second`` are of one account,
+        ``other`` is not. A nonce is known to the endpoint that has seen it under that key.
+    :ivar partial: a refused batch is accepted but for its bad numbers.
+    :ivar without_out_id: records do not carry the out id.
+    :ivar tells_time: responses have a Date header.
     """
 
     clock: HeldClock
@@ -68,12 +109,19 @@ class Gateway:
     faults: deque[str] = field(default_factory=deque)
     query_faults: deque[str] = field(default_factory=deque)
     accepted: Counter = field(default_factory=Counter)
-    records: list[tuple[float, str, str]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     nonces: dict[tuple[str, str], float] = field(default_factory=dict)
     submissions: int = 0
     submitted_at: list[float] = field(default_factory=list)
     retry_after: float | None = None
     signer: str = "first"
+    partial: bool = False
+    without_out_id: bool = False
+    tells_time: bool = True
+
+    @property
+    def account(self) -> str:
+        return "other" if self.signer.startswith("other") else "ours"
 
     def submit(self, chunk, envelope) -> tuple[str, str]:
         """Return kind and code of the answer, as the caller sees it."""
@@ -102,25 +150,43 @@ class Gateway:
         }
         if fault in answers:
             return answers[fault]
-        if any(recipient.number.endswith(POISON) for recipient in chunk.recipients):
-            answer = ("refused", "isv.MOBILE_NUMBER_ILLEGAL")
-        else:
-            for recipient in chunk.recipients:
-                self.accepted[recipient.number] += 1
-                self.records.append((now + self.record_lag, recipient.number, chunk.out_id))
-            answer = ("accepted", "")
+        bad = [recipient.number for recipient in chunk.recipients if recipient.number.endswith(POISON)]
+        if not bad:
+            self._accept(chunk.members.numbers, chunk.out_id, lag=self.record_lag)
+        elif self.partial:
+            # What a look-up shows after a refusal comes within the time that is documented for it.
+            good = [number for number in chunk.members.numbers if number not in bad]
+            self._accept(good, chunk.out_id, lag=min(self.record_lag, MOST_LAG_AFTER_REFUSAL))
+        answer = ("refused", "isv.MOBILE_NUMBER_ILLEGAL") if bad else ("accepted", "")
         return answer if fault == "ok" else ("ambiguous", "ConnectionLost")
 
-    def find(self, chunk) -> Evidence:
+    def _accept(self, numbers, out_id, *, lag) -> None:
+        now = self.clock.now()
+        for number in numbers:
+            self.accepted[number] += 1
+            label = None if self.without_out_id else out_id
+            self.records.append(Record(now + lag, now, number, label, self.account))
+
+    def find(self, chunk, *, since, until, turn, thorough) -> LookUp:
         fault = self.query_faults.popleft() if self.query_faults else "ok"
         if fault == "unreachable":
-            return Evidence.INCONCLUSIVE
-        numbers = {recipient.number for recipient in chunk.recipients}
-        now = self.clock.now()
-        for visible_at, number, out_id in self.records:
-            if number in numbers and out_id == chunk.out_id and visible_at <= now:
-                return Evidence.FOUND
-        return Evidence.INCONCLUSIVE if fault == "hidden" else Evidence.EMPTY
+            return LookUp(Evidence.INCONCLUSIVE, doubtful=True, code="ConnectTimeout")
+        now, size = self.clock.now(), len(chunk)
+        places = range(size) if thorough else {(turn + step) % size for step in range(min(size, 3))}
+        asked = {chunk.members.numbers[place]: place for place in places}
+        shown = [
+            record
+            for record in self.records
+            if record.number in asked and record.visible_at <= now and record.account == self.account
+        ]
+        found = frozenset(asked[record.number] for record in shown if record.out_id == chunk.out_id)
+        nameless = any(
+            record.out_id is None and since - 90 <= record.sent_at <= until + 900 + 90 for record in shown
+        )
+        doubtful = fault == "hidden" or nameless or now - since > 29 * 86_400
+        if found:
+            return LookUp(Evidence.FOUND, found=found, doubtful=doubtful)
+        return LookUp(Evidence.INCONCLUSIVE if doubtful else Evidence.EMPTY, doubtful=doubtful)
 
 
 class ScriptedChannel:
@@ -129,12 +195,31 @@ class ScriptedChannel:
     def __init__(self, *, gateway: Gateway, can_look_up: bool) -> None:
         self.product = replace(CHINA, can_look_up=can_look_up)
         self._gateway = gateway
+        self._offset: float | None = None
 
     def signer(self) -> str:
         return self._gateway.signer
 
+    def can_replay(self, *, nonce, signer) -> bool:
+        return signer == self._gateway.signer
+
+    def gateway_time(self, *, monotonic) -> float | None:
+        return None if self._offset is None else monotonic + self._offset
+
+    def sync_clock(self) -> None:
+        if not self._gateway.faults or self._gateway.faults[0] != "refused_connection":
+            self._learn_time()
+
+    def _learn_time(self) -> None:
+        if self._gateway.tells_time:
+            # A Date header has no fractions.
+            self._offset = (
+                float(int(self._gateway.clock.now())) - self._gateway.clock.monotonic() + 1_700_000_000.0
+            )
+
     def submit(self, *, chunk, envelope) -> Outcome:
         kind, code = self._gateway.submit(chunk, envelope)
+        self._learn_time()
         time = datetime.fromtimestamp(self._gateway.clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if kind == "doomed":
             return Outcome(
@@ -150,8 +235,9 @@ class ScriptedChannel:
         )
         return replace(outcome, biz_id=f"biz-{chunk.out_id}") if kind == "accepted" else outcome
 
-    def look_up(self, *, chunk, since) -> Evidence:
-        return self._gateway.find(chunk) if self.product.can_look_up else Evidence.IMPOSSIBLE
+    def look_up(self, *, chunk, since, until, turn, thorough) -> LookUp:
+        self._learn_time()
+        return self._gateway.find(chunk, since=since, until=until, turn=turn, thorough=thorough)
 
     def status(self, *, message):
         raise NotImplementedError("delivery is somebody else's test")
@@ -162,6 +248,7 @@ class CrashingStore:
     A durable store whose owner may die before or after a write; the values stay.
 
     :ivar meanwhile: what happens elsewhere while a key is written.
+    :ivar lies_in: after so many reads one says that there is nothing.
     """
 
     def __init__(self) -> None:
@@ -172,6 +259,7 @@ class CrashingStore:
         self._crash_after_write = False
         self._dead = False
         self.broken_in: int | None = None
+        self.lies_in: int | None = None
 
     def new_process(self, *, crash_in: int | None, crash_after_write: bool, broken_in: int | None) -> None:
         self._crash_in = crash_in
@@ -189,6 +277,12 @@ class CrashingStore:
         if self._dead:
             raise Crash
         text = self.values.get(key)
+        if self.lies_in is not None and text is not None:
+            # Once, and no more: a store that forgets for good is another matter.
+            self.lies_in -= 1
+            if self.lies_in < 0:
+                self.lies_in = None
+                return None
         return None if text is None else json.loads(text)
 
     def set(self, key, value) -> None:
@@ -219,6 +313,8 @@ class World:
     """
     Everything around one campaign, and a way to run a try of it.
 
+    :ivar skew: seconds by which the machine of the try is ahead of the true time.
+    :ivar step: seconds by which the machine's clock is set forward in the middle of the try.
     :ivar told_to_stop: the reason why sending shall stop now.
     :ivar workers: the pool of the last try.
     :ivar make_workers: makes another pool than the one without threads.
@@ -229,6 +325,8 @@ class World:
     store: CrashingStore = field(default_factory=CrashingStore)
     tries: int = 0
     clears: int = 0
+    skew: float = 0.0
+    step: float = 0.0
     workers: InlineWorkers | None = None
 
     def __post_init__(self) -> None:
@@ -253,10 +351,14 @@ class World:
                 raise Crash
             return "the test said so"
 
+        occasion = Occasion(
+            name=f"clear-{self.clears}",
+            first_try=changes.pop("first_try", self.tries == 1),
+            untouched=changes.pop("untouched", False),
+        )
         policy = {"chunk_size": 5, "max_concurrency": 2, "settle_time": SETTLE_TIME, "evidence_wait": 60.0}
         plan_fields = {
             "resend": False,
-            "first_try": self.tries == 1,
             "dry_run": False,
             "dedupe": "content",
             "positional": False,
@@ -274,10 +376,15 @@ class World:
             limits=plan_fields.pop("limits", AudienceLimits()),
             keep_receipts=self._keep,
             stop_reason=stop_reason,
-            occasion=f"clear-{self.clears}",
+            occasion=occasion,
             **plan_fields,
         )
-        return Campaign(plan=plan, clock=self.clock, make_workers=self.make_workers).run()
+        began = self.gateway.submissions
+        clock = MachineClock(
+            held=self.clock,
+            skew=lambda: self.skew + (self.step if self.gateway.submissions > began + 2 else 0.0),
+        )
+        return Campaign(plan=plan, clock=clock, make_workers=self.make_workers).run()
 
     def slow_store(self, *, seconds: float, calls: int) -> None:
         """Let every write take so long, and so many calls end in that time."""

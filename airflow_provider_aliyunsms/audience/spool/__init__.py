@@ -23,7 +23,8 @@ grows with the audience.
 
 from __future__ import annotations
 
+from airflow_provider_aliyunsms.audience.spool.number_index import NumberedRow, UnmatchedRecord
 from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun, Settlement, SpoolCounts
 from airflow_provider_aliyunsms.audience.spool.spool import Spool
 
-__all__ = ["ReceiptRun", "Settlement", "Spool", "SpoolCounts"]
+__all__ = ["NumberedRow", "ReceiptRun", "Settlement", "Spool", "SpoolCounts", "UnmatchedRecord"]

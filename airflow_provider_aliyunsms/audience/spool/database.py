@@ -29,7 +29,6 @@ CREATE TABLE page (
     given TEXT,             -- NULL: written as in numbers
     states BLOB, message_ids TEXT
 );
-CREATE TABLE shard (shard INTEGER NOT NULL, keys BLOB NOT NULL);
 CREATE TABLE response (id INTEGER PRIMARY KEY, out_id TEXT NOT NULL, biz_id TEXT, time TEXT NOT NULL);
 CREATE TABLE rejection (
     seq INTEGER PRIMARY KEY, row INTEGER NOT NULL,

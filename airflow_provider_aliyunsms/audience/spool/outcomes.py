@@ -12,6 +12,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.recipients import Members
+from airflow_provider_aliyunsms.audience.spool.number_index import NumberedRow
 from airflow_provider_aliyunsms.audience.spool.pages import MOST_ROWS, KeyPlaces
 from airflow_provider_aliyunsms.audience.spool.records import OUTCOMES, PENDING, UNKNOWN, ReceiptRun
 from airflow_provider_aliyunsms.audience.spool.states import RowState
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
-    from airflow_provider_aliyunsms.audience.recipients import Recipient
+    from airflow_provider_aliyunsms.audience.recipients import LedgerKeys, Recipient
     from airflow_provider_aliyunsms.audience.spool.pages import SpoolPages
     from airflow_provider_aliyunsms.audience.spool.records import Settlement
     from airflow_provider_aliyunsms.audience.spool.states import SpoolStates
@@ -49,6 +50,8 @@ class SpoolOutcomes:
         # that this dictionary does not grow with the audience.
         self._places: dict[int, int] = {}
         self._all_places = KeyPlaces(connection)
+        # Rows that were added for recipients who left the audience: the index of places does not have them.
+        self._absent: dict[int, int] = {}
         self._responses = 0
         self._waiting_responses: list[tuple[Any, ...]] = []
 
@@ -67,6 +70,35 @@ class SpoolOutcomes:
             places = compress(places, wanted)
         self._places.update(zip(members.keys, places, strict=True))
         return members
+
+    def remember(self, rows: Iterable[NumberedRow]) -> None:
+        """Keep the places of rows for the next :meth:`settle`."""
+        self._places.update((row.key, row.place) for row in rows)
+
+    def remember_page(self, page: int, keys: Sequence[int]) -> None:
+        """Keep the places of all rows of a page for the next :meth:`settle`, also after it."""
+        first = page * _PAGE
+        self._absent.update((key, first + position) for position, key in enumerate(keys))
+
+    def is_pending(self, place: int) -> bool:
+        """Return whether the row at a place has no outcome yet."""
+        page, position = divmod(place, _PAGE)
+        return not self._states.page(page).endings[position]
+
+    def numbered(self, keys: LedgerKeys) -> Iterator[NumberedRow]:
+        """Yield all rows that can be sent to, with the hashes by which a ledger knows them."""
+        for page in range(1, self._pages.count + 1):
+            members = self._pages.members(page, wanted=None)
+            # Local rows have no number; a twin has one, and is left out below.
+            good = [bool(content) for content in members.contents]
+            numbers = keys.numbers([*compress(members.numbers, good)])
+            some = [*compress(members.keys, good)]
+            tags = keys.tags(some) or (0,) * len(some)
+            places = compress(range(page * _PAGE, page * _PAGE + len(good)), good)
+            endings = self._states.page(page).endings
+            for number_key, tag, key, place in zip(numbers, tags, some, places, strict=True):
+                if not self._states.endings[endings[place % _PAGE]].local:
+                    yield NumberedRow(number_key, tag, key, place)
 
     def find(self, keys: Sequence[int]) -> Iterator[tuple[int, Recipient]]:
         """Yield the recipients with these keys, each with its key; a key that is not here is left out."""
@@ -155,6 +187,8 @@ class SpoolOutcomes:
 
     def _place(self, key: int) -> int | None:
         place = self._places.get(key)
+        if place is None:
+            place = self._absent.get(key)
         return self._all_places.find(key, places=self._sendable) if place is None else place
 
     def _sendable(self) -> Iterator[tuple[int, int]]:

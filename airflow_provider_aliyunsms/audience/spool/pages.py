@@ -40,10 +40,13 @@ class KeyShards:
     a time fits into memory. This costs less CPU than an index over all keys.
 
     :param connection: the connection to the spool's database.
+    :param table: the name of the table that the keys are in meanwhile.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, table: str = "shard") -> None:
         self._db = connection
+        self._table = table
+        self._db.execute(f"CREATE TABLE {table} (shard INTEGER NOT NULL, keys BLOB NOT NULL)")
         self._gathered: list[int] = []
 
     def add(self, keys: Iterable[int]) -> None:
@@ -60,7 +63,7 @@ class KeyShards:
         """
         # Keys that were gathered but not written yet would be missed below.
         self._spill()
-        self._db.execute("CREATE INDEX shard_number ON shard (shard)")
+        self._db.execute(f"CREATE INDEX {self._table}_number ON {self._table} (shard)")
         found: set[int] = set()
         for shard in range(_SHARDS):
             found |= self._twins_in(shard)
@@ -69,11 +72,12 @@ class KeyShards:
                 found = set()
         if found:
             yield found
-        self._db.execute("DROP TABLE shard")
+        self._db.execute(f"DROP TABLE {self._table}")
 
     def _twins_in(self, shard: int) -> set[int]:
         keys: list[int] = []
-        for (blob,) in self._db.execute("SELECT keys FROM shard WHERE shard = ?", (shard,)):
+        query = f"SELECT keys FROM {self._table} WHERE shard = ?"  # noqa: S608 - the name is one of ours
+        for (blob,) in self._db.execute(query, (shard,)):
             keys.extend(unpack_keys(blob))
         if len({*keys}) == len(keys):
             return set()
@@ -85,7 +89,7 @@ class KeyShards:
         cuts = [0, *(bisect_left(keys, bound) for bound in _BOUNDS), len(keys)]
         pieces = ((shard, keys[cuts[shard] : cuts[shard + 1]]) for shard in range(_SHARDS))
         self._db.executemany(
-            "INSERT INTO shard (shard, keys) VALUES (?, ?)",
+            f"INSERT INTO {self._table} (shard, keys) VALUES (?, ?)",  # noqa: S608 - the name is one of ours
             [(shard, pack_keys(piece)) for shard, piece in pieces if piece],
         )
 
@@ -121,6 +125,16 @@ class KeyPlaces:
         self._db.execute("CREATE INDEX place_key ON place (key, place)")
         self._db.execute("COMMIT")
         self._made = True
+
+
+_SPREAD = 0x9E3779B97F4A7C15
+_MASK, _HALF = (1 << 64) - 1, 1 << 63
+
+
+def spread(numbers: Iterable[str]) -> list[int]:
+    """Return a signed 64-bit integer for each number: a different one, somewhere in the whole range."""
+    # An odd factor maps the integers below 2**64 onto each other one to one.
+    return [((int(number) * _SPREAD) & _MASK) - _HALF for number in numbers]
 
 
 def pack_keys(keys: Collection[int]) -> bytes:

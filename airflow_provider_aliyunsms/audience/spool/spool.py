@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.disk import disk_before_sending, disk_while_sending
 from airflow_provider_aliyunsms.audience.recipients import Members
-from airflow_provider_aliyunsms.audience.rules import prepare_block
+from airflow_provider_aliyunsms.audience.rules import PreparedBlock, prepare_block
 from airflow_provider_aliyunsms.audience.spool.database import SpoolFile
+from airflow_provider_aliyunsms.audience.spool.number_index import NumberedRow, NumberIndex, UnmatchedRecords
 from airflow_provider_aliyunsms.audience.spool.outcomes import SpoolOutcomes
-from airflow_provider_aliyunsms.audience.spool.pages import KeyShards, SpoolPages, pack_keys
+from airflow_provider_aliyunsms.audience.spool.pages import KeyShards, SpoolPages, pack_keys, spread
 from airflow_provider_aliyunsms.audience.spool.records import (
     OUTCOMES,
     PENDING,
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from airflow_provider_aliyunsms.audience.recipients import Recipient
+    from airflow_provider_aliyunsms.audience.recipients import LedgerKeys, Recipient
     from airflow_provider_aliyunsms.audience.rows import Block
-    from airflow_provider_aliyunsms.audience.rules import PreparedBlock, RecipientRules
+    from airflow_provider_aliyunsms.audience.rules import RecipientRules
 
 __all__ = ["ReceiptRun", "Rejection", "Settlement", "Spool", "SpoolCounts"]
 
@@ -60,8 +61,12 @@ class Spool:
         self._pages = SpoolPages(self._db)
         self._states = SpoolStates(self._db)
         self._outcomes = SpoolOutcomes(self._db, pages=self._pages, states=self._states)
+        self._numbers = NumberIndex(self._db)
+        self.unmatched = UnmatchedRecords(self._db)
         self._total = 0
         self._ready = 0
+        self._repeated_numbers = 0
+        self._repeated_rows = 0
         self._digest: str | None = None
 
     def __enter__(self) -> Spool:
@@ -82,6 +87,7 @@ class Spool:
         *,
         rules: RecipientRules,
         keys_of: Callable[[Sequence[str], Sequence[str]], Sequence[int]],
+        by_content: bool = True,
     ) -> None:
         """
         Read, check and store the whole audience; call this once, before any other method.
@@ -92,6 +98,7 @@ class Spool:
         :param blocks: the rows; a generator is closed at the end.
         :param rules: the rules of the product.
         :param keys_of: makes the recipient keys from numbers and their contents.
+        :param by_content: the keys cover the content, so that one number may have several rows. They are counted.
         :raises AudienceError: when the source cannot be read, a row shows a mistake in the whole audience, or the
             disk is full; nothing was sent.
         :raises RuntimeError: when the spool was loaded before.
@@ -100,6 +107,7 @@ class Spool:
             msg = "a spool is loaded once"
             raise RuntimeError(msg)
         shards = KeyShards(self._db)
+        numbers = KeyShards(self._db, table="number_shard") if by_content else None
         # One transaction from here to the COMMIT below: without it SQLite would commit after each statement.
         with disk_before_sending():
             self._db.execute("BEGIN")
@@ -109,9 +117,12 @@ class Spool:
             for block in source:
                 prepared = prepare_block(block, rules=rules)
                 good = [*map(bool, prepared.contents)]
-                keys = keys_of([*compress(prepared.numbers, good)], [*compress(prepared.contents, good)])
+                good_numbers = [*compress(prepared.numbers, good)]
+                keys = keys_of(good_numbers, [*compress(prepared.contents, good)])
                 with disk_before_sending():
                     shards.add(keys)
+                    if numbers is not None:
+                        numbers.add(spread(good_numbers))
                     self._take_in(prepared, keys=keys, good=good)
         finally:
             # Otherwise the generator's file or database cursor would stay open for as long as the error is handled.
@@ -122,6 +133,9 @@ class Spool:
             # Both run before any outcome is recorded: they take a row with an outcome for one that cannot be sent to.
             for twins in shards.twins():
                 self._skip_twins(twins)
+            if numbers is not None:
+                for repeated in numbers.twins():
+                    self._count_repeated(repeated)
             self._db.execute("COMMIT")
             self._ready, self._digest = self._fingerprint()
 
@@ -129,6 +143,16 @@ class Spool:
     def total(self) -> int:
         """The number of rows."""
         return self._total
+
+    @property
+    def repeated_numbers(self) -> int:
+        """The number of phone numbers that have several rows with different contents."""
+        return self._repeated_numbers
+
+    @property
+    def repeated_rows(self) -> int:
+        """The number of rows that send to a number to which an earlier row sends another content."""
+        return self._repeated_rows
 
     @property
     def ready(self) -> int:
@@ -188,6 +212,45 @@ class Spool:
         """
         with disk_while_sending():
             return dict(self._outcomes.find(keys))
+
+    def index_numbers(self, keys: LedgerKeys) -> None:
+        """
+        Make the rows known by the hashes of a ledger, for :meth:`rows_of`; call this once.
+
+        It costs a pass over the audience, and some bytes of disk for each row.
+        """
+        with disk_while_sending():
+            self._numbers.make(self._outcomes.numbered(keys))
+
+    def rows_of(self, number_keys: Sequence[int]) -> dict[int, list[NumberedRow]]:
+        """Return the rows that can be sent to, by number key; a key that is not here is left out."""
+        found: dict[int, list[NumberedRow]] = {}
+        with disk_while_sending():
+            for row in self._numbers.find(number_keys):
+                found.setdefault(row.number_key, []).append(row)
+            self._outcomes.remember(row for rows in found.values() for row in rows)
+        return found
+
+    def is_pending(self, row: NumberedRow) -> bool:
+        """Return whether a row has no outcome yet."""
+        return self._outcomes.is_pending(row.place)
+
+    def add_absent(self, keys: Sequence[int]) -> None:
+        """
+        Add rows for recipients that an earlier try had and the audience does not have any more.
+
+        Their numbers are not known. Give each of them an outcome before anything is read: a pending one would be sent
+        to.
+
+        :param keys: one for each, unlike every other key.
+        """
+        size = len(keys)
+        empty = PreparedBlock(numbers=[""] * size, contents=[""] * size, given=None, refusals=[])
+        with disk_while_sending():
+            page = self._pages.append(empty, keys=keys)
+            self._states.add_page(page, size=size)
+            self._outcomes.remember_page(page, keys)
+        self._total += size
 
     def settle(self, *, out_id: str, biz_id: str | None, time: str, settlements: Iterable[Settlement]) -> int:
         """
@@ -290,6 +353,16 @@ class Spool:
                 if key in seen:
                     self._states.change(page, start=position, stop=position + 1, ending=_TWIN)
                 seen.add(key)
+
+    def _count_repeated(self, repeated: set[int]) -> None:
+        rows = Counter[int]()
+        for page in range(1, self._pages.count + 1):
+            endings = self._states.page(page).endings
+            numbers = compress(self._pages.numbers(page)[0], [not ending for ending in endings])
+            rows.update(one for one in spread(numbers) if one in repeated)
+        several = [count for count in rows.values() if count > 1]
+        self._repeated_numbers += len(several)
+        self._repeated_rows += sum(several) - len(several)
 
     def _fingerprint(self) -> tuple[int, str]:
         count = 0

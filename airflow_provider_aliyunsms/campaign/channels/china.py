@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aliyunsms.api.forms import JsonTexts
+from airflow_provider_aliyunsms.api.gateway_clock import monotonic
 from airflow_provider_aliyunsms.audience.content import shared_content
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
-from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
+from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, LookUp, Tracked
 from airflow_provider_aliyunsms.codes import CodeClass, look_up_code
 from airflow_provider_aliyunsms.exceptions import (
     ApiError,
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
     from airflow_provider_aliyunsms.api.models import SendDetail
     from airflow_provider_aliyunsms.api.signature import Envelope
-    from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
+    from airflow_provider_aliyunsms.audience.recipients import Members
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
 
 
@@ -33,6 +38,31 @@ CHINA_TIME = timezone(timedelta(hours=8))
 
 SAMPLE = 3
 """Recipients of a chunk that a look-up asks for: several, because a dead or filtered number may have no record."""
+
+
+AT_ONCE = 4
+"""Queries of one look-up that are made at the same time."""
+
+MOST_PAGES = 20
+"""Pages of 50 records that are read of one number and date; more make the result doubtful."""
+
+NONCE_MEMORY = 15 * 60.0
+"""Seconds after its date for which the gateway accepts a request."""
+
+RECORD_SLACK = 90.0
+"""Seconds by which the time in a record may differ from that of the request."""
+
+SHOWN_FOR = 29 * 86_400.0
+"""Seconds for which the API shows a record for certain; it says 30 days."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Answers:
+    found: bool = False
+    doubtful: bool = False
+    code: str | None = None
 
 
 class ChinaChannel:
@@ -56,9 +86,21 @@ class ChinaChannel:
         self._template_code = template_code
         self._now = now or (lambda: datetime.now(UTC))
 
+    def can_replay(self, *, nonce: str, signer: str) -> bool:
+        """Return whether the request with this nonce would be signed, and sent to, as its first copy was."""
+        return self._client.can_replay(nonce=nonce, signer=signer, product=self.product)
+
+    def gateway_time(self, *, monotonic: float) -> float | None:
+        """Return the gateway's time at a monotonic moment, None while no response has told it."""
+        return self._client.gateway_time(monotonic=monotonic, product=self.product)
+
+    def sync_clock(self) -> None:
+        """Learn the gateway's time from one free request."""
+        self._client.sync_clock(product=self.product)
+
     def signer(self) -> str:
         """Return a hash that stands for the AccessKey that would sign now."""
-        return self._client.signer()
+        return self._client.signer(product=self.product)
 
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
         """
@@ -86,32 +128,70 @@ class ChinaChannel:
             return outcome_of(error, time=self._time(), product=self.product)
         return Outcome(kind=OutcomeKind.ACCEPTED, time=self._time(), biz_id=response.biz_id)
 
-    def look_up(self, *, chunk: Chunk, since: float) -> Evidence:
+    def look_up(self, *, chunk: Chunk, since: float, until: float, turn: int, thorough: bool) -> LookUp:
         """
         Look for records of a chunk with free read calls; a call that fails raises nothing.
 
-        Asks for up to :data:`SAMPLE` numbers of the chunk, on every UTC+8 date under which the request may be filed,
-        and compares the out ids. https://help.aliyun.com/document_detail/419277.html
+        Asks for up to :data:`SAMPLE` numbers of the chunk, or for all, some side by side, on every UTC+8 date under
+        which the request may be filed, and compares the out ids. A record of such a number that carries no out id,
+        and may be of this request by its template and time, makes the result doubtful; so does a query that fails,
+        and a request older than the records that the API shows. https://help.aliyun.com/document_detail/419277.html
 
-        :param chunk: the recipients that were in the request.
-        :param since: when the request was signed, in seconds since the epoch.
-        :returns: ``FOUND`` at the first record with the chunk's out id; ``EMPTY`` if every response was complete and
-            none had one; else ``INCONCLUSIVE``.
+        :param chunk: the recipients to ask for.
+        :param since: the earliest moment at which the gateway can have received the request, in seconds since the
+            epoch.
+        :param until: the latest moment at which it left.
+        :param turn: the number of earlier look-ups: each asks for other recipients.
+        :param thorough: ask for every recipient, also when one was found.
+        :returns: ``FOUND`` if there is a record of the chunk; ``EMPTY`` if there is none and nothing was doubtful;
+            else ``INCONCLUSIVE``.
         """
-        doubtful = False
-        for recipient in _sample(chunk):
-            for date in send_dates(since=since, until=self._now().timestamp()):
-                try:
-                    rows, complete = self._records(number=recipient.number, date=date, biz_id=None)
-                except ApiError:
-                    # Another number or date may still prove that the chunk was accepted.
-                    doubtful = True
-                    continue
-                if any(row.out_id == chunk.out_id for row in rows):
-                    return Evidence.FOUND
-                doubtful = doubtful or not complete
+        places = range(len(chunk)) if thorough else _sample(len(chunk), turn)
+        now = self._moment()
+        # A copy that comes later than this is refused for its date, so no record can be filed under a later one.
+        latest = min(now, max(since, until) + NONCE_MEMORY)
+        dates = send_dates(since=since, until=latest)
+        period = (since - RECORD_SLACK, latest + RECORD_SLACK)
+
+        def ask(place: int) -> _Answers:
+            return self._ask(chunk, place, dates=dates, period=period)
+
+        answers = side_by_side(ask, places)
+        found = frozenset(place for place, one in zip(places, answers, strict=True) if one.found)
+        doubtful = any(one.doubtful for one in answers) or now - since > SHOWN_FOR
+        code = next((one.code for one in answers if one.code), None)
+        if found:
+            return LookUp(Evidence.FOUND, found=found, doubtful=doubtful, code=code)
         # EMPTY may lead to a second send: a failed or incomplete query must never end in it.
-        return Evidence.INCONCLUSIVE if doubtful else Evidence.EMPTY
+        return LookUp(Evidence.INCONCLUSIVE if doubtful else Evidence.EMPTY, doubtful=doubtful, code=code)
+
+    def _ask(
+        self, chunk: Chunk, place: int, *, dates: Sequence[str], period: tuple[float, float]
+    ) -> _Answers:
+        """Ask for one recipient of a chunk on some dates."""
+        answers = _Answers()
+        for date in dates:
+            try:
+                rows, complete = self._records(number=chunk.members.numbers[place], date=date, biz_id=None)
+            except ApiError as error:
+                # Another number or date may still prove that the chunk was accepted.
+                answers.doubtful, answers.code = True, error.code or type(error).__name__
+                continue
+            if any(row.out_id == chunk.out_id for row in rows):
+                answers.found = True
+                return answers
+            answers.doubtful |= not complete or any(self._may_be_ours(row, period) for row in rows)
+        return answers
+
+    def _may_be_ours(self, row: SendDetail, period: tuple[float, float]) -> bool:
+        """Return whether a record without an out id may be of a request that was received in a period."""
+        if row.out_id or row.template_code not in (None, "", self._template_code):
+            return False
+        try:
+            sent = datetime.strptime(row.send_date or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA_TIME)
+        except ValueError:
+            return True
+        return period[0] <= sent.timestamp() <= period[1]
 
     def status(self, *, message: Tracked) -> Delivery:
         """
@@ -134,18 +214,21 @@ class ChinaChannel:
     def _records(self, *, number: str, date: str, biz_id: str | None) -> tuple[list[SendDetail], bool]:
         """Return the records of a number on a date, and whether they are as many as the gateway counted."""
         rows: list[SendDetail] = []
-        page = 1
-        while True:
+        for page in range(1, MOST_PAGES + 1):
             response = self._client.query_send_details(
                 phone_number=number, send_date=date, page_size=50, current_page=page, biz_id=biz_id
             )
             rows.extend(response.details)
             if not response.details or len(rows) >= response.total_count:
                 return rows, len(rows) >= response.total_count
-            page += 1
+        return rows, False
+
+    def _moment(self) -> float:
+        theirs = self._client.gateway_time(monotonic=monotonic(), product=self.product)
+        return self._now().timestamp() if theirs is None else theirs
 
     def _time(self) -> str:
-        return utc_stamp(self._now().timestamp())
+        return utc_stamp(self._moment())
 
 
 def _china_lists(members: Members) -> dict[str, Any]:
@@ -186,9 +269,47 @@ def send_dates(*, since: float, until: float) -> list[str]:
     return [(last - timedelta(days=back)).strftime("%Y%m%d") for back in range(days, -1, -1)]
 
 
-def _sample(chunk: Chunk) -> Sequence[Recipient]:
-    step = max(1, len(chunk) // SAMPLE)
-    return chunk.recipients[::step][:SAMPLE]
+def side_by_side(ask: Callable[[int], T], items: Sequence[int]) -> list[T]:
+    """
+    Call a function for each item, up to :data:`AT_ONCE` at the same time, and return the results in order.
+
+    Threads are daemons: a query that hangs must not keep the process of a killed task alive.
+
+    :raises Exception: the first error of a call, when all have ended.
+    """
+    results: dict[int, T] = {}
+    errors: list[BaseException] = []
+    waiting = queue.SimpleQueue[int]()
+    for index in range(len(items)):
+        waiting.put(index)
+
+    def work() -> None:
+        with contextlib.suppress(queue.Empty):
+            while not errors:
+                index = waiting.get_nowait()
+                try:
+                    results[index] = ask(items[index])
+                except BaseException as error:  # noqa: BLE001 - it is raised again below, in the thread that asked
+                    errors.append(error)
+
+    threads = [
+        threading.Thread(target=work, name="aliyun-sms-look-up", daemon=True)
+        for _ in range(min(AT_ONCE, len(items)) - 1)
+    ]
+    for thread in threads:
+        thread.start()
+    work()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return [results[index] for index in range(len(items))]
+
+
+def _sample(size: int, turn: int) -> list[int]:
+    """Return places spread over a chunk, other ones at each turn."""
+    step = max(1, size // SAMPLE)
+    return sorted({(turn + number * step) % size for number in range(min(SAMPLE, size))})
 
 
 def _china_delivery(row: SendDetail) -> Delivery:

@@ -6,10 +6,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.api.gateway_clock import monotonic
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
-from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
+from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, LookUp, Tracked
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import (
     ApiError,
@@ -63,9 +64,21 @@ class GlobeChannel:
         self._channel_id = channel_id
         self._now = now or (lambda: datetime.now(UTC))
 
+    def can_replay(self, *, nonce: str, signer: str) -> bool:
+        """Return whether the request with this nonce would be signed, and sent to, as its first copy was."""
+        return self._client.can_replay(nonce=nonce, signer=signer, product=self.product)
+
+    def gateway_time(self, *, monotonic: float) -> float | None:
+        """Return the gateway's time at a monotonic moment, None while no response has told it."""
+        return self._client.gateway_time(monotonic=monotonic, product=self.product)
+
+    def sync_clock(self) -> None:
+        """Learn the gateway's time from one free request."""
+        self._client.sync_clock(product=self.product)
+
     def signer(self) -> str:
         """Return a hash that stands for the AccessKey that would sign now."""
-        return self._client.signer()
+        return self._client.signer(product=self.product)
 
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
         """
@@ -95,9 +108,9 @@ class GlobeChannel:
             return outcome_of(error, time=self._time(), product=self.product)
         return globe_outcome(numbers=numbers, response=response, time=self._time())
 
-    def look_up(self, *, chunk: Chunk, since: float) -> Evidence:  # noqa: ARG002 - the API has no such call
-        """Return ``IMPOSSIBLE``: the 2018-05-01 API has no query by task id, number or date."""
-        return Evidence.IMPOSSIBLE
+    def look_up(self, *, chunk: Chunk, since: float, until: float, turn: int, thorough: bool) -> LookUp:  # noqa: ARG002
+        """Return that no look-up exists: 2018-05-01 has no query by task id, number or date."""
+        return LookUp(Evidence.IMPOSSIBLE)
 
     def status(self, *, message: Tracked) -> Delivery:
         """
@@ -119,7 +132,8 @@ class GlobeChannel:
         return Delivery(fate=Fate.PENDING, code=response.error_code or "PENDING")
 
     def _time(self) -> str:
-        return utc_stamp(self._now().timestamp())
+        theirs = self._client.gateway_time(monotonic=monotonic(), product=self.product)
+        return utc_stamp(self._now().timestamp() if theirs is None else theirs)
 
 
 def globe_outcome(*, numbers: Sequence[str], response: GlobeResponse, time: str) -> Outcome:

@@ -27,18 +27,19 @@ or missing part counts as "nothing was sent". In every doubtful case ``LedgerErr
 
 from __future__ import annotations
 
-from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger, Opening
-from airflow_provider_aliyunsms.campaign.ledger.stores import AnyPath, MemoryStore, PathStore, Store
+from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger, Occasion, Opening
+from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore, PathStore, StoragePath, Store
 from airflow_provider_aliyunsms.campaign.ledger.windows import MAX_BYTES, Entry, Window, bytes_of
 
 __all__ = [
     "MAX_BYTES",
-    "AnyPath",
     "Entry",
     "Ledger",
     "MemoryStore",
+    "Occasion",
     "Opening",
     "PathStore",
+    "StoragePath",
     "Store",
     "Window",
     "bytes_of",

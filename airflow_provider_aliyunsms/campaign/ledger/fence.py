@@ -17,7 +17,8 @@ Only the main thread of a try uses this module.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_aliyunsms.campaign.ledger.stores import create_once
 from airflow_provider_aliyunsms.exceptions import LedgerError
@@ -26,15 +27,32 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.ledger.stores import Store
 
 _PREFIX = "aliyun_sms."
+_HEAD = "head"
+
+_PROBES: Final = 8
+"""Numbers after the last claim that are looked at for claims behind a hole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    What a try found when it claimed its epoch.
+
+    :param contested: a process of an earlier epoch may still be alive: one that has left no ``goodbye``.
+    :param first_try_was_here: the claims go back to the first try of a task, so that no earlier record was lost.
+    """
+
+    contested: bool
+    first_try_was_here: bool
 
 
 class Fence:
     """
     Confine one try to an epoch of its own in a store that it shares with earlier and later tries.
 
-    It has the methods of a store itself. The order of the calls is :meth:`look`, :meth:`claim`, reads,
-    :meth:`seal`, then the writes of the sending. Until :meth:`seal` it reads from the last complete epoch and
-    copies what it reads into its own. Each write costs two small reads more.
+    It has the methods of a store itself. The order of the calls is :meth:`claim`, reads, :meth:`seal`, then the
+    writes of the sending. Until :meth:`seal` it reads from the last complete epoch and copies what it reads into
+    its own. Each write costs two small reads more.
 
     :param store: the shared store.
     :param owner: a random text that distinguishes this process from every other.
@@ -43,43 +61,52 @@ class Fence:
     def __init__(self, *, store: Store, owner: str) -> None:
         self._store = store
         self._owner = owner
-        self._latest = 0
+        self._atomic = bool(getattr(store, "claims_are_atomic", False))
         self._base = 0
         self._epoch: int | None = None
         self._sealed = False
 
-    def look(self) -> bool:
-        """
-        Find the earlier epochs, and the last complete one among them; nothing is written.
+    @property
+    def epoch(self) -> int:
+        """The number of this try's epoch; 0 before :meth:`claim`."""
+        return self._epoch or 0
 
-        It costs one read for each earlier epoch, and one for each epoch after the last complete one.
+    @property
+    def has_base(self) -> bool:
+        """Whether an earlier epoch is complete, and the record is therefore read from it."""
+        return self._base > 0
 
-        :returns: True when an earlier try has claimed an epoch, even if it ended before it could send.
+    def claim(self, *, first_try: bool) -> Claim:
         """
-        while self._store.get(_key(self._latest + 1, "claim")) is not None:
-            self._latest += 1
-        complete = (epoch for epoch in range(self._latest, 0, -1) if self._store.get(_key(epoch, "ready")))
-        self._base = next(complete, 0)
-        return self._latest > 0
+        Begin a new epoch, which ends the one before, and choose the epoch to read from.
 
-    def claim(self) -> bool:
-        """
-        Begin a new epoch, which ends the one before.
+        It costs a read for each earlier epoch, some reads beyond the last one, and one write.
 
-        :returns: True when a process of an earlier epoch may still be alive: one that has left no ``goodbye``.
-        :raises LedgerError: another process has claimed the same epoch.
+        :param first_try: whether Airflow says that the task runs for the first time.
+        :raises LedgerError: another process has claimed the same epoch, or a part of the record is missing.
         """
-        # From the last complete epoch on. The try of that epoch waited for the processes before it, and completed
-        # its epoch only then.
-        later = range(max(self._base, 1), self._latest + 1)
-        contested = any(self._store.get(_key(epoch, "goodbye")) is None for epoch in later)
+        latest = self._find_latest()
         # create_once, not set: two processes that claimed the same epoch would overwrite each other's windows,
         # neither would ever find a newer claim, and both would send to the same recipients.
-        if not create_once(self._store, _key(self._latest + 1, "claim"), {"owner": self._owner}):
+        if not create_once(
+            self._store, _key(latest + 1, "claim"), {"owner": self._owner, "first": first_try}
+        ):
             raise _taken_over()
-        # Only now: while this is None, nothing can be written below the epoch (see _own).
-        self._epoch = self._latest + 1
-        return contested
+        self._epoch = latest + 1
+        # Only after the claim. A process that is alive can complete its epoch and write intents at any moment
+        # before it; chosen earlier, the base would be one that does not hold these intents, and their recipients
+        # would get a second message. After the claim that process finds it with the check behind its write, and
+        # does not send.
+        self._base = self._choose_base(latest)
+        first = self._sure(_key(1, "claim")) if latest else None
+        return Claim(
+            # From the last complete epoch on. The try of that epoch waited for the processes before it, and
+            # completed its epoch only then.
+            contested=any(
+                self._sure(_key(epoch, "goodbye")) is None for epoch in range(max(self._base, 1), latest + 1)
+            ),
+            first_try_was_here=isinstance(first, dict) and bool(first.get("first")),
+        )
 
     def get(self, key: str) -> Any:
         """
@@ -123,13 +150,19 @@ class Fence:
 
     def check(self) -> None:
         """
-        Check that no newer try has begun; costs one read.
+        Check that no newer try has begun; costs one read, or two where a claim is not atomic.
 
-        :raises LedgerError: a newer try has begun.
+        :raises LedgerError: a newer try has begun, or another process holds the claim of this epoch.
         """
-        # This try's epoch is latest + 1. Claims leave no holes, so one look at the next number is enough.
-        if self._store.get(_key(self._latest + 2, "claim")) is not None:
+        # Claims leave no holes, so one look at the next number is enough.
+        if self._store.get(_key(self.epoch + 1, "claim")) is not None:
             raise _taken_over()
+        if not self._atomic:
+            # Of two processes that wrote the same claim, the one whose write was slower holds it. The other may
+            # have read its own value back before that, and finds out here.
+            claim = self._store.get(_key(self.epoch, "claim"))
+            if not isinstance(claim, dict) or claim.get("owner") != self._owner:
+                raise _taken_over()
 
     def record_shutdown(self) -> None:
         """
@@ -138,6 +171,30 @@ class Fence:
         It needs no check for a newer try: that one reads it at most to decide whether it must wait.
         """
         self._store.set(self._own("goodbye"), {"owner": self._owner})
+
+    def _find_latest(self) -> int:
+        latest = 0
+        while self._sure(_key(latest + 1, "claim")) is not None:
+            latest += 1
+        for number in range(latest + 2, latest + 2 + _PROBES):
+            if self._store.get(_key(number, "claim")) is not None:
+                raise _incomplete(f"the claim of epoch {latest + 1}")
+        return latest
+
+    def _choose_base(self, latest: int) -> int:
+        for epoch in range(latest, 0, -1):
+            if self._sure(_key(epoch, "ready")):
+                return epoch
+            # The head of a try says that its epoch is complete as soon as it has windows of its own.
+            head = self._store.get(_key(epoch, _HEAD))
+            if isinstance(head, dict) and head.get("sealed") == epoch:
+                raise _incomplete(f"the mark that epoch {epoch} is complete")
+        return 0
+
+    def _sure(self, key: str) -> Any:
+        """Return a value; before it counts as missing, it is asked for a second time."""
+        value = self._store.get(key)
+        return self._store.get(key) if value is None else value
 
     def _own(self, key: str) -> str:
         if self._epoch is None:
@@ -153,4 +210,13 @@ def _taken_over() -> LedgerError:
     return LedgerError(
         "another process has taken this campaign over",
         advice="This one stopped before its next call; look at the newest try of the task.",
+    )
+
+
+def _incomplete(what: str) -> LedgerError:
+    return LedgerError(
+        f"a part of the ledger is missing: {what}",
+        advice="Nothing was sent now. Files of a ledger must not be removed one by one, by a life cycle rule or by "
+        "hand. Bring them back from a copy. If there is none, look in the SMS console for what was sent; another "
+        "campaign_id sends to everybody again.",
     )

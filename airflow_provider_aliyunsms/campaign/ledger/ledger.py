@@ -4,7 +4,7 @@ Write the intents and outcomes of a campaign to a store, and read those of earli
 
 Keys of the store, all below one campaign::
 
-    aliyun_sms.head             which process owns the campaign now, and which generation it is in
+    aliyun_sms.head             the campaign, its generation, how many windows that has, and which process owns it
     aliyun_sms.g<G>.w<NNNNNN>   one window of intents and outcomes, numbered without holes
     aliyun_sms.g<G>.summary     the result, written by a try that ran to its end
     aliyun_sms.progress         small counts that a user can watch
@@ -14,31 +14,68 @@ On a store that cannot refuse the writes of an older process, these keys stand b
 
 A resend starts the next generation, once for each occasion on which a user asked for it. The automatic retries of
 that occasion resume the new generation, as they would resume any other.
+
+Absence is no proof. The head counts the windows, and no call is made before the head has counted the window of its
+intent. A window that the head counts and the store does not have, or a head that is missing while windows are
+there, ends the try before its first call.
 """
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import secrets
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from airflow_provider_aliyunsms.audience.recipients import LedgerKeys
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
-from airflow_provider_aliyunsms.campaign.ledger.fence import Fence
+from airflow_provider_aliyunsms.campaign.ledger.fence import Claim, Fence
 from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window, open_window
 from airflow_provider_aliyunsms.codes import LocalCode
-from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
+from airflow_provider_aliyunsms.exceptions import LedgerConflictError, LedgerError, LedgerMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from airflow_provider_aliyunsms.audience.recipients import Dedupe
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
+    from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.ledger.stores import Store
 
 T = TypeVar("T")
 
-_HEAD = "aliyun_sms.head"
-_PROGRESS = "aliyun_sms.progress"
+log = logging.getLogger(__name__)
+
+_HEAD: Final = "aliyun_sms.head"
+_PROGRESS: Final = "aliyun_sms.progress"
+_PROBES: Final = 8
+"""Numbers after the last window that are looked at for windows behind a hole."""
+
+_MOST_OCCASIONS: Final = 100
+_RESTORE: Final = (
+    "Nothing was sent now. Bring the missing part back from a copy of the storage. If there is none, look in the SMS "
+    "console for what was sent; resend=True sends to everybody again."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """
+    What Airflow says of this try.
+
+    :param name: the same text for a try and its automatic retries, another one after a Clear.
+    :param also: further names that earlier versions gave the same occasion.
+    :param first_try: the task did not run before.
+    :param untouched: only automatic retries came between the first try and this one, and the store can lose nothing
+        by itself. Then a missing record proves that nothing was sent.
+    """
+
+    name: str = ""
+    also: tuple[str, ...] = ()
+    first_try: bool = True
+    untouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +109,37 @@ class Ledger:
     :param fenced: True when an orphan (a process of an earlier try that still runs) could write to the store. Every
         try then has a part of the store to itself, see :class:`.Fence`. Airflow's own store refuses the writes of
         orphans.
-    :param now: the wall clock, in seconds since the epoch.
+    :param clock: the time.
+    :param dedupe: what makes two rows the same recipient; remembered by the record.
+    :param secrets_known: secrets for the hashes of recipients, the one for new records first; empty for none.
     :ivar calls: calls that this generation has intents for, without those that were certainly never made. Main
         thread only.
-    :ivar written_at: when the store last took a write or passed a check of the ownership, in seconds since the
-        epoch. The main thread writes it; worker threads read it before they begin a call.
+    :ivar written_at: when the store last took a write or passed a check of the ownership, in monotonic seconds. The
+        main thread writes it; worker threads read it before they begin a call.
     """
 
-    def __init__(self, *, store: Store, campaign_id: str, fenced: bool, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        campaign_id: str,
+        fenced: bool,
+        clock: Clock,
+        dedupe: Dedupe = "content",
+        secrets_known: Sequence[bytes] = (),
+    ) -> None:
         self._owner = secrets.token_hex(8)
         self._fence = Fence(store=store, owner=self._owner) if fenced else None
         self._store: Store = self._fence or store
         self._campaign_id = campaign_id
-        self._now = now
+        self._clock = clock
+        self._dedupe = dedupe
+        self._secrets = [*secrets_known, b""]
         self._head: dict[str, Any] = {}
         self._windows = 0
+        self.keys = LedgerKeys(campaign_id=campaign_id, dedupe=dedupe)
         self.calls = 0
-        self.written_at = now()
+        self.written_at = clock.monotonic()
 
     @property
     def campaign(self) -> str:
@@ -96,57 +147,59 @@ class Ledger:
         generation = self._head["generation"]
         return self._campaign_id if generation == 1 else f"{self._campaign_id}#{generation}"
 
-    def open(self, *, first_try: bool, resend: bool = False, occasion: str = "") -> Opening:
+    @property
+    def has_windows(self) -> bool:
+        """Whether an earlier try has written intents in this generation; ask after :meth:`open`, before a write."""
+        counted = self._head.get("windows")
+        return bool(counted) or (counted is None and self._sure(self._window_key(1)) is not None)
+
+    def open(self, *, occasion: Occasion, resend: bool = False) -> Opening:
         """
         Take ownership of the campaign and return what an earlier try left.
 
         Read the windows (:meth:`windows`) before the first intent is written.
 
-        :param first_try: False when Airflow says that the task ran before.
+        :param occasion: what Airflow says of this try.
         :param resend: send to all recipients again: start a new generation, once for each occasion.
-        :param occasion: the same text for a try and its automatic retries, another one after a Clear.
-        :raises LedgerMissingError: on a second try without a record of the first; nothing is sent.
-        :raises LedgerError: when the record belongs to another campaign, cannot be read or written, or another
-            process takes the campaign over at the same moment; nothing is sent.
+        :raises LedgerMissingError: a later try found no record of the first; nothing is sent.
+        :raises LedgerConflictError: the record belongs to another campaign or another ``dedupe``; nothing is sent.
+        :raises LedgerError: the record is incomplete, cannot be read or written, or another process takes the
+            campaign over at the same moment; nothing is sent.
         """
-        # Only a read. If there are claims but no complete epoch (then no head is found), the earlier tries ended
-        # before they could send, and this one may. That is why this try's own claim must stay behind the two
-        # refusals: a refused try that left a claim would make the next one believe that nothing was ever sent, and
-        # all recipients of a lost ledger would get a second message.
-        known = self._fence is not None and self._guarded(self._fence.look, "read")
-        head = self._get(_HEAD)
+        # Before anything is read. An older process whose intents are written after this claim finds the claim and
+        # does not send. What was read before the claim could lack these intents, and this try would send to the
+        # same recipients again.
+        claim: Claim | None = None
+        if self._fence is not None:
+            claim = self._guarded(partial(self._fence.claim, first_try=occasion.first_try), "written")
+        head = self._read_head()
         if head is None:
-            if not first_try and not resend and not known:
-                raise LedgerMissingError(
-                    "this task has run before, but there is no ledger that says what it sent",
-                    advice="Nothing was sent now. Check the SMS console for this campaign; if nothing of it was "
-                    "sent, or if it shall be sent again, run the task once with resend=True.",
-                )
-            head = {"campaign_id": self._campaign_id, "generation": 0}
-        elif head.get("campaign_id") != self._campaign_id:
-            raise LedgerError(
-                "the ledger belongs to another campaign",
-                advice="Give this campaign its own ledger_path or campaign_id.",
+            self._check_that_nothing_was_sent(
+                occasion, resend=resend, seen_before=claim is not None and claim.first_try_was_here
             )
-        # Before any window is read. An older process whose intents are written after this claim finds the claim and
-        # does not send. If the claim came after windows(), that process could still send intents which this try has
-        # not seen, and this try would send to the same recipients again.
-        contested = self._fence is not None and self._guarded(self._fence.claim, "written")
-        resumed = head["generation"] > 0 and not (resend and head["occasion"] != occasion)
+            head = {"campaign_id": self._campaign_id, "generation": self._last_generation()}
+        else:
+            self._check_head(head, begins=resend and not _is_known(head, occasion))
+        resumed = head["generation"] > 0 and not (resend and not _is_known(head, occasion))
         if not resumed:
-            head |= {
-                "generation": head["generation"] + 1,
-                "occasion": occasion,
-                "started_at": utc_stamp(self._now()),
-            }
+            head = self._next_generation(head, occasion, resend=resend)
+        elif head.get("windows") == 0:
+            head |= {"dedupe": self._dedupe, "secret": _name_of(self._secrets[0])}
         self._head = {**head, "owner": self._owner}
+        self._head.pop("sealed", None)
+        self.keys = LedgerKeys(
+            campaign_id=self.campaign, dedupe=self._dedupe, secret=self._secret(head.get("secret", ""))
+        )
         # After the claim, because a fenced store copies into the new epoch what is read from now on.
-        summary = self._get(self._summary_key()) if resumed else None
+        summary = self._sure(self._summary_key()) if resumed else None
         # On Airflow's store this write is the proof of ownership: it fails for a try that was given up. It must be
         # done before open() returns, because sending begins with what open() returns.
         self._set(_HEAD, self._head)
         return Opening(
-            resumed=resumed, contested=contested, summary=summary, started_at=self._head["started_at"]
+            resumed=resumed,
+            contested=claim is not None and claim.contested,
+            summary=summary,
+            started_at=self._head["started_at"],
         )
 
     def windows(self) -> Iterator[Window]:
@@ -154,19 +207,21 @@ class Ledger:
         Yield the windows of this generation in the order in which they were written.
 
         Call it once, after :meth:`open`, and read it to its end before anything is written: the end of it also
-        makes this try's epoch complete. It costs one read of the store for each window and one more, and a write of
-        each window's copy when the ledger is fenced.
+        makes this try's epoch complete. It costs one read of the store for each window and a few more, and a write
+        of each window's copy when the ledger is fenced.
 
-        :raises LedgerError: a window cannot be read or copied; nothing is sent.
+        :raises LedgerError: a window is missing, is damaged, or cannot be read or copied; nothing is sent.
         """
-        # The first missing number is the end, so numbers must have no holes: windows behind a hole would not be
-        # read, and their recipients would get a second message. The order matters, too: a released recipient stands
-        # in a later window again, and that later outcome has to be applied last.
-        while (value := self._get(self._window_key(self._windows + 1))) is not None:
+        # A record of version 1 has no count. There the first missing number is the end.
+        counted = self._head.get("windows")
+        # The order matters: a released recipient stands in a later window again, and that later outcome has to be
+        # applied last.
+        while (value := self._window_value(self._windows + 1, counted=counted or 0)) is not None:
             self._windows += 1
-            window = Window.from_json(number=self._windows, value=value)
+            window = self._read_window(self._windows, value)
             self.calls += sum(not _never_made(entry) for entry in window.entries)
             yield window
+        self._look_behind_the_end()
         if self._fence is not None:
             # Only when every window was read, and with that copied. A try that finds this epoch complete reads no
             # older one, and would send again to the recipients of a window that was not copied.
@@ -176,25 +231,35 @@ class Ledger:
         """
         Write the intent to send these chunks durably, as one new window; they may be sent once this has returned.
 
-        It costs one write of the store.
+        It costs two writes of the store: the window, and the head that counts it.
 
-        :param signer: a hash that stands for the AccessKey that will sign the requests.
+        :param signer: a hash that stands for the AccessKey that will sign the requests, and for the endpoint.
         :returns: the window, with one entry for each chunk in the same order.
-        :raises LedgerError: when the store does not take the window; then none of the chunks may be sent.
+        :raises LedgerError: when the store does not take one of them; then none of the chunks may be sent.
         """
-        at = self._now()
+        # Whether it is the gateway's time is asked first: it may become known at any moment.
+        by_gateway = self._clock.by_gateway
+        at = self._clock.now()
         window = open_window(
             number=self._windows + 1,
             seed=secrets.token_hex(8),
             date=utc_stamp(at),
             at=round(at, 3),
-            chunks=chunks,
+            out_ids=[chunk.out_id for chunk in chunks],
+            keys=[(self.keys.numbers(chunk.members.numbers), self.keys.tags(chunk.keys)) for chunk in chunks],
             signer=signer,
+            by_gateway=by_gateway,
         )
-        # The number is used up only by a write that succeeded. Counted before, a failed write would leave a hole,
-        # and windows() of the next try would stop there and miss all later windows.
+        # The number is used up only by a write that succeeded. Counted before, a failed write would leave a hole
+        # that the head counts, and every later try would refuse to send.
         self.save(window)
         self._windows += 1
+        # After the window and before its calls. Counted after them, a window that the store loses would not be
+        # missed, and its recipients would get a second message.
+        self._head["windows"] = self._windows
+        if self._fence is not None:
+            self._head["sealed"] = self._fence.epoch
+        self._set(_HEAD, self._head)
         self.calls += len(chunks)
         return window
 
@@ -219,7 +284,7 @@ class Ledger:
         else:
             self._guarded(self._fence.check, "read")
             # Only after the check has passed: worker threads begin calls on the strength of this time.
-            self.written_at = self._now()
+            self.written_at = self._clock.monotonic()
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Write the result; a cleared task that has nothing left to send returns it again."""
@@ -238,11 +303,126 @@ class Ledger:
         """Write small counts to a key that Airflow's UI and REST API show."""
         self._set(_PROGRESS, dict(counts))
 
-    def _summary_key(self) -> str:
-        return f"aliyun_sms.g{self._head['generation']}.summary"
+    def _read_head(self) -> dict[str, Any] | None:
+        head = self._sure(_HEAD)
+        if head is None:
+            return None
+        good = (
+            isinstance(head, dict)
+            and isinstance(head.get("campaign_id"), str)
+            and isinstance(head.get("generation"), int)
+            and head["generation"] >= 0
+            and isinstance(head.get("started_at", ""), str)
+            and isinstance(head.get("windows", 0), int)
+        )
+        if not good:
+            raise LedgerError(f"the ledger's {_HEAD} is damaged", advice=_RESTORE)
+        return dict(head)
 
-    def _window_key(self, number: int) -> str:
-        return f"aliyun_sms.g{self._head['generation']}.w{number:06d}"
+    def _check_that_nothing_was_sent(self, occasion: Occasion, *, resend: bool, seen_before: bool) -> None:
+        """Refuse to begin anew where a record may have been lost."""
+        others = (self._window_key(1, generation=1), self._summary_key(generation=1))
+        found = next((key for key in others if self._sure(key) is not None), None)
+        if not resend and (found or (self._fence is not None and self._fence.has_base)):
+            raise LedgerError(
+                f"the ledger's {_HEAD} is missing, though other parts of it are there", advice=_RESTORE
+            )
+        if occasion.first_try or resend:
+            return
+        if seen_before or occasion.untouched:
+            # The head is written before anything can leave, so without one nothing has left.
+            log.warning(
+                "An earlier try ended before it wrote its first record, so it sent nothing: this try goes on."
+            )
+            return
+        raise _missing()
+
+    def _last_generation(self) -> int:
+        """Return the highest generation of which there is anything, 0 for none: its keys are not used again."""
+        generation = 0
+        while any(
+            self._sure(key) is not None
+            for key in (self._window_key(1, generation=generation + 1), self._summary_key(generation + 1))
+        ):
+            generation += 1
+        return generation
+
+    def _check_head(self, head: Mapping[str, Any], *, begins: bool) -> None:
+        if head["campaign_id"] != self._campaign_id:
+            raise LedgerConflictError(
+                "the ledger belongs to another campaign",
+                advice="Give this campaign its own ledger_path or campaign_id.",
+            )
+        before = head.get("dedupe", self._dedupe)
+        if head.get("windows") == 0:
+            # Nothing was sent yet, so nothing depends on it.
+            return
+        if before != self._dedupe and not begins:
+            raise LedgerConflictError(
+                f"this campaign was begun with dedupe={before!r}, and now has dedupe={self._dedupe!r}",
+                advice=f"Nothing was sent now. Go back to dedupe={before!r}, or give another campaign_id.",
+            )
+
+    def _next_generation(
+        self, head: Mapping[str, Any], occasion: Occasion, *, resend: bool
+    ) -> dict[str, Any]:
+        known = [*_occasions(head), *([occasion.name] if resend else [])]
+        return {
+            "campaign_id": self._campaign_id,
+            "generation": head["generation"] + 1,
+            "occasion": occasion.name,
+            "occasions": known[-_MOST_OCCASIONS:],
+            "started_at": utc_stamp(self._clock.now()),
+            "dedupe": self._dedupe,
+            "secret": _name_of(self._secrets[0]),
+            "windows": 0,
+        }
+
+    def _secret(self, name: str) -> bytes:
+        found = next((secret for secret in self._secrets if _name_of(secret) == name), None)
+        if found is None:
+            raise LedgerConflictError(
+                "the secret that this ledger's hashes were made with is not known any more",
+                advice="Nothing was sent now. Keep the old Fernet key behind the new one in [core] fernet_key, "
+                "separated by a comma, until the campaign is finished.",
+            )
+        return found
+
+    def _window_value(self, number: int, *, counted: int) -> Any:
+        value = self._sure(self._window_key(number))
+        if value is None and number <= counted:
+            raise LedgerError(
+                f"the ledger's {self._window_key(number)} is missing; the head counts {counted}",
+                advice=_RESTORE,
+            )
+        return value
+
+    def _look_behind_the_end(self) -> None:
+        for number in range(self._windows + 2, self._windows + 2 + _PROBES):
+            if self._get(self._window_key(number)) is not None:
+                raise LedgerError(
+                    f"the ledger's {self._window_key(self._windows + 1)} is missing, later ones are there",
+                    advice=_RESTORE,
+                )
+
+    def _read_window(self, number: int, value: Any) -> Window:
+        try:
+            return Window.from_json(number=number, value=value)
+        except ValueError as error:
+            raise LedgerError(
+                f"the ledger's {self._window_key(number)} is damaged", advice=_RESTORE
+            ) from error
+
+    def _summary_key(self, generation: int | None = None) -> str:
+        return f"aliyun_sms.g{generation or self._head['generation']}.summary"
+
+    def _window_key(self, number: int, *, generation: int | None = None) -> str:
+        return f"aliyun_sms.g{generation or self._head['generation']}.w{number:06d}"
+
+    def _sure(self, key: str) -> Any:
+        """Return a value; before it counts as missing, it is asked for a second time."""
+        value = self._get(key)
+        return self._get(key) if value is None else value
 
     def _get(self, key: str) -> Any:
         return self._guarded(partial(self._store.get, key), "read")
@@ -252,21 +432,44 @@ class Ledger:
         # Only the main thread writes this field; worker threads read it, see permits.py. It must be set after the
         # write: a process that was replaced, and whose write is refused, would otherwise make calls for the length
         # of another lease, to recipients whom the new try sends to as well.
-        self.written_at = self._now()
+        self.written_at = self._clock.monotonic()
 
     def _guarded(self, access: Callable[[], T], done: str) -> T:
         try:
             return access()
         except LedgerError:
             raise
-        except (
-            Exception
-        ) as error:  # a store may raise anything; after any error nothing is certain, so nothing may be sent
+        # A store may raise anything; after any error nothing is certain, so nothing may be sent.
+        except Exception as error:
             raise LedgerError(
                 f"the ledger could not be {done} ({type(error).__name__})",
                 advice="Sending stopped before the next call. Check Airflow's API server, then let the task retry.",
             ) from error
 
 
+def _occasions(head: Mapping[str, Any]) -> list[str]:
+    """Return the occasions on which a generation was begun; version 1 remembered the last one only."""
+    known = head.get("occasions")
+    return [*known] if isinstance(known, list) else [head["occasion"]] if "occasion" in head else []
+
+
+def _is_known(head: Mapping[str, Any], occasion: Occasion) -> bool:
+    return not {occasion.name, *occasion.also}.isdisjoint({*_occasions(head), head.get("occasion")})
+
+
+def _name_of(secret: bytes) -> str:
+    """Return a text that tells one secret from another and nothing else; empty for none."""
+    return hashlib.blake2b(b"aliyun_sms.ledger" + secret, digest_size=6).hexdigest() if secret else ""
+
+
 def _never_made(entry: Entry) -> bool:
     return entry.outcome is not None and entry.outcome.code == LocalCode.NOT_STARTED
+
+
+def _missing() -> LedgerMissingError:
+    return LedgerMissingError(
+        "this task has run before, and there is no ledger that says what it sent. Either the task was cleared and "
+        "Airflow dropped its state, or the storage has lost the ledger",
+        advice="Nothing was sent now. Look in the SMS console for messages of this campaign since its first try. If "
+        "there are none, or if all of it shall be sent again, run the task once with resend=True.",
+    )

@@ -8,16 +8,36 @@ durable place at all. Only the main thread of a try uses a store.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import secrets
+import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from airflow_provider_aliyunsms.exceptions import LedgerError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CLAIM_WAIT: Final = 3.0
+"""Seconds before a claim is read back, where a storage cannot create a file exclusively."""
+
 _ADVICE = "Check that the ledger's storage can be reached and written, then clear the task: it resumes."
+_ADVICE_DAMAGED = (
+    "Nothing was sent now. Bring the file back from a copy. If there is none, look in the SMS console for what was "
+    "sent; resend=True sends to everybody again."
+)
+_NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+_CREATE_MODE: Final = frozenset({"s3", "s3a", "gs", "gcs", "memory"})
+"""Protocols whose fsspec packages know ``pipe_file(mode="create")`` as one conditional write."""
+
+_FORBID_OVERWRITE: Final = frozenset({"oss"})
+"""Protocols that create exclusively when a header of the write asks for it."""
 
 
 class Store(Protocol):
@@ -32,18 +52,10 @@ class Store(Protocol):
         ...
 
 
-class AnyPath(Protocol):
-    """Describe the path methods that :class:`PathStore` uses; ``ObjectStoragePath`` and ``Path`` have them."""
+class StoragePath(Protocol):
+    """Describe what :class:`PathStore` uses of a path: ``ObjectStoragePath`` and ``Path`` have it."""
 
-    def __truediv__(self, name: str) -> AnyPath: ...
-
-    def open(self, mode: str) -> IO[Any]:
-        """Open the file at this path."""
-        ...
-
-    def mkdir(self, *, parents: bool, exist_ok: bool) -> None:
-        """Create the folder at this path."""
-        ...
+    def __truediv__(self, name: str) -> StoragePath: ...
 
 
 class MemoryStore:
@@ -64,102 +76,197 @@ class MemoryStore:
 
 class PathStore:
     """
-    Keep one JSON file per key in a folder of one campaign, on a local disk or any fsspec storage.
+    Keep one JSON file for each key, in a folder of one campaign on a local disk or any fsspec storage.
 
-    On a local disk a value is written to a file beside the final one, flushed to the disk and renamed, so that a
-    crash leaves either the old value or the new one. Object stores replace a whole object by themselves.
+    A value is written as a whole or not at all: on a local disk it is written beside its file, flushed to the disk
+    and renamed; an object storage replaces a whole object by itself. Values are read past fsspec's caches of folder
+    listings, because a cached listing hides what another process has written.
 
     :param root: the folder given as ``ledger_path``.
-    :param campaign_id: gives the sub-folder its name, as a hash, because the id may contain any character.
+    :param campaign_id: names the sub-folder. It is hashed, because it may hold any character.
+    :param claim_wait: seconds to wait before a claim is read back, on a storage that cannot create a file
+        exclusively.
     """
 
-    def __init__(self, *, root: AnyPath, campaign_id: str) -> None:
+    def __init__(self, *, root: StoragePath, campaign_id: str, claim_wait: float = CLAIM_WAIT) -> None:
         name = hashlib.blake2b(campaign_id.encode(), digest_size=12).hexdigest()
-        self._folder = root / name
-        self._local = _local_folder(self._folder)
+        folder = root / name
+        self._local = _local_folder(folder)
+        self._remote = None if self._local is not None else _RemoteFolder(folder)
+        self._claim_wait = claim_wait
         self._made = False
 
     def get(self, key: str) -> Any:
         """
         Return the value, None when there is none.
 
-        :raises LedgerError: when the storage cannot be read, or the file is no JSON; nothing may be sent then.
+        :raises LedgerError: the storage cannot be read, or the file is damaged; it does not count as missing.
         """
-        try:
-            with (self._local or self._folder).__truediv__(_file_name(key)).open("rb") as stream:
-                return json.loads(stream.read())
-        # Only a missing file means "no value". If a damaged file, or a storage out of reach, counted as that, the
-        # recipients of an existing window would get a second message.
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise LedgerError(
-                f"the ledger could not be read ({type(error).__name__})", advice=_ADVICE
-            ) from error
+        with _explained("read", key=key):
+            data = (
+                _read(self._local / _file_name(key))
+                if self._local
+                else self._remote_folder.read(_file_name(key))
+            )
+            return None if data is None else json.loads(data)
 
     def set(self, key: str, value: Any) -> None:
         """
-        Write the value; when this returns, the value is durable.
+        Write the value; when this returns, it is durable.
 
-        :raises LedgerError: when the storage does not take it; sending stops before the next call.
+        :raises LedgerError: the storage does not take it; then sending stops before the next call.
         """
         data = json.dumps(value, separators=(",", ":")).encode()
-        try:
-            if not self._made:
-                (self._local or self._folder).mkdir(parents=True, exist_ok=True)
-                self._made = True
+        with _explained("written", key=key):
+            self._make_folder()
             if self._local is not None:
                 _write_durably(path=self._local / _file_name(key), data=data)
             else:
-                with (self._folder / _file_name(key)).open("wb") as stream:
-                    stream.write(data)
-        except OSError as error:
-            raise LedgerError(
-                f"the ledger could not be written ({type(error).__name__})", advice=_ADVICE
-            ) from error
+                self._remote_folder.write(_file_name(key), data)
 
     def create(self, key: str, value: Any) -> bool:
         """
-        Write a value durably unless there is one already.
+        Write a value durably unless the key exists; return False when it exists.
 
-        On a local disk two processes cannot both succeed. Other storages have no such operation: they are read
-        before and after the write, and two processes can both succeed if one writes after the other has read its
-        value back.
+        Of two processes that create the same key at once, exactly one gets True: on a local disk by a hard link, on
+        S3, Google Cloud Storage and OSS by a conditional write. On another storage both write, wait and read back,
+        and the one whose value stayed gets True; a write that takes longer than the wait can make both get True, so
+        that the owner of a claim must be checked again later (see :class:`.Fence`).
 
-        :returns: False when there is a value already, or another process wrote one at the same moment.
-        :raises LedgerError: as :meth:`set` does.
+        :raises LedgerError: the storage does not take the value, or has no hard links.
         """
-        if self._local is None:
-            return _create_by_asking(self, key, value)
         data = json.dumps(value, separators=(",", ":")).encode()
-        try:
-            self._local.mkdir(parents=True, exist_ok=True)
-            return _write_durably(path=self._local / _file_name(key), data=data, only_new=True)
-        except OSError as error:
+        with _explained("written", key=key):
+            self._make_folder()
+            if self._local is not None:
+                return _write_durably(path=self._local / _file_name(key), data=data, only_new=True)
+            created = self._remote_folder.create(_file_name(key), data)
+        if created is None:
+            return _create_by_asking(self, key, value, wait=self._claim_wait)
+        return created
+
+    @property
+    def claims_are_atomic(self) -> bool:
+        """Whether :meth:`create` alone decides between two processes."""
+        return self._local is not None or self._remote_folder.can_create
+
+    @property
+    def _remote_folder(self) -> _RemoteFolder:
+        if self._remote is None:
+            raise RuntimeError("the folder is local")
+        return self._remote
+
+    def _make_folder(self) -> None:
+        if not self._made:
+            if self._local is not None:
+                self._local.mkdir(parents=True, exist_ok=True)
+            else:
+                self._remote_folder.make()
+            self._made = True
+
+
+class _RemoteFolder:
+    """
+    Read and write files of one folder through fsspec.
+
+    :param folder: an ``ObjectStoragePath``.
+    :raises LedgerError: the path is of another kind.
+    """
+
+    def __init__(self, folder: StoragePath) -> None:
+        self._fs: Any = getattr(folder, "fs", None)
+        self._path = str(getattr(folder, "path", "")).rstrip("/")
+        protocol = getattr(self._fs, "protocol", "")
+        self._protocols = {protocol} if isinstance(protocol, str) else {*protocol}
+        if self._fs is None or not self._path:
             raise LedgerError(
-                f"the ledger could not be written ({type(error).__name__})", advice=_ADVICE
-            ) from error
+                f"a ledger cannot be kept at a path of type {type(folder).__name__}",
+                advice="Give ledger_path a local folder or the URI of a storage that fsspec knows.",
+            )
+
+    @property
+    def can_create(self) -> bool:
+        """Whether the storage can create a file exclusively."""
+        return bool(self._protocols & (_CREATE_MODE | _FORBID_OVERWRITE))
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a file, None when there is none."""
+        try:
+            # Not open(): it asks for the size first, and may take that from a listing made before the file was.
+            return bytes(self._fs.cat_file(f"{self._path}/{name}"))
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a whole file."""
+        self._fs.pipe_file(f"{self._path}/{name}", data)
+
+    def create(self, name: str, data: bytes) -> bool | None:
+        """Write a file unless it exists; False when it exists, None when the storage cannot decide that."""
+        path = f"{self._path}/{name}"
+        if not self.can_create:
+            return None
+        try:
+            if self._protocols & _FORBID_OVERWRITE:
+                self._fs.pipe_file(path, data, headers={"x-oss-forbid-overwrite": "true"})
+            else:
+                self._fs.pipe_file(path, data, mode="create")
+        except FileExistsError:
+            return False
+        except Exception as error:
+            # The storages tell a lost race by errors of their own. Whether it was lost is decided by what is there.
+            found = self.read(name)
+            if found is None or found == data:
+                raise
+            if isinstance(error, TypeError):
+                raise
+            return False
+        # Read back, because a version of the storage's package that does not know the condition overwrites.
+        return self.read(name) == data
+
+    def make(self) -> None:
+        """Make the folder, where the storage has folders."""
+        self._fs.makedirs(self._path, exist_ok=True)
 
 
 def create_once(store: Store, key: str, value: Any) -> bool:
     """
-    Write a value unless there is one already, as safely as the store can, see :meth:`PathStore.create`.
+    Write a value unless the key exists, as exclusively as the store can.
 
-    :returns: False when there is a value already, or another process wrote one at the same moment.
+    :returns: False when the key exists.
     """
     return store.create(key, value) if isinstance(store, PathStore) else _create_by_asking(store, key, value)
 
 
-def _create_by_asking(store: Store, key: str, value: Any) -> bool:
+def _create_by_asking(store: Store, key: str, value: Any, *, wait: float = 0.0) -> bool:
     if store.get(key) is not None:
         return False
     store.set(key, value)
+    # Another process may have found the key missing at the same moment. Of two writes the later one stays; whoever
+    # reads back sooner than the other writes would believe that its own did.
+    time.sleep(wait)
     return bool(store.get(key) == value)
 
 
-def _local_folder(folder: AnyPath) -> Path | None:
-    # The protocol is looked at first: below Airflow 3 an fsspec path is an instance of Path, but os.open cannot use
-    # it.
+@contextmanager
+def _explained(done: str, *, key: str) -> Iterator[None]:
+    try:
+        yield
+    except LedgerError:
+        raise
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise LedgerError(
+            f"the ledger's {key} is damaged ({type(error).__name__})", advice=_ADVICE_DAMAGED
+        ) from error
+    # A storage's package may raise anything; whatever it is, nothing is certain after it, so nothing may be sent.
+    except Exception as error:
+        raise LedgerError(
+            f"the ledger could not be {done} ({type(error).__name__})", advice=_ADVICE
+        ) from error
+
+
+def _local_folder(folder: StoragePath) -> Path | None:
+    # The protocol first: below Airflow 3 an fsspec path is an instance of Path, and os.open cannot use it.
     protocol = getattr(folder, "protocol", None)
     if protocol in ("file", "local"):
         return Path(str(getattr(folder, "path")))  # noqa: B009 - only fsspec paths have it
@@ -170,39 +277,50 @@ def _file_name(key: str) -> str:
     return f"{key}.json"
 
 
-def _write_durably(*, path: Path, data: bytes, only_new: bool = False) -> bool:
-    """
-    Write a file so that it appears whole or not at all.
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
 
-    :param only_new: do not replace an existing file.
-    :returns: False when the file was there already and ``only_new`` is set.
-    """
-    # A random name, so that two processes never write into the same temporary file.
+
+def _write_durably(*, path: Path, data: bytes, only_new: bool = False) -> bool:
+    """Write a file that appears whole or not at all; return False when it exists and must not be replaced."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with beside.open("wb") as stream:
             stream.write(data)
             stream.flush()
-            # Before the file gets its final name. The other way round a power failure could leave an empty file
-            # under that name: the ledger could not be read, and no try could send until the file is repaired by
-            # hand.
+            # Before the name is given: after a power failure a name without content would be a damaged value.
             os.fsync(stream.fileno())
         if only_new:
-            # A rename would replace the file that another process made a moment ago; a link fails instead. With a
-            # rename two tries could claim the same epoch, and both would send to the same recipients.
-            os.link(beside, path)
+            # A rename would replace what another process made a moment ago; a link cannot.
+            _link(beside, path)
         else:
             beside.replace(path)
     except FileExistsError:
         return False
     finally:
         beside.unlink(missing_ok=True)
-    # The new name, too, has to reach the disk before this returns, because calls are made right after. Otherwise a
-    # power failure could undo the rename: the intents of messages that were sent would be gone, and their
-    # recipients would get a second message.
+    # After the rename: until the folder is flushed, a power failure can take the new name back, and a try after it
+    # would find no intent of a call that was made.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
     return True
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        raise LedgerError(
+            "the file system of ledger_path has no hard links, so two tries could not tell which of them goes on",
+            advice="Put ledger_path on a local disk, on NFS, or on an object storage.",
+        ) from error

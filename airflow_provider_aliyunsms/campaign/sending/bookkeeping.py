@@ -17,20 +17,19 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.audience.recipients import Members
 from airflow_provider_aliyunsms.audience.spool import Settlement
-from airflow_provider_aliyunsms.campaign.chunks import Chunk
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
-from airflow_provider_aliyunsms.campaign.sending.evidence import REPLAY_LIMIT
 from airflow_provider_aliyunsms.campaign.sending.jobs import Job
+from airflow_provider_aliyunsms.campaign.sending.restoring import divide
 from airflow_provider_aliyunsms.codes import LocalCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_aliyunsms.audience.spool import Spool
+    from airflow_provider_aliyunsms.campaign.chunks import Chunk
     from airflow_provider_aliyunsms.campaign.clock import Clock
-    from airflow_provider_aliyunsms.campaign.ledger import Entry, Ledger, Window
+    from airflow_provider_aliyunsms.campaign.ledger import Ledger, Window
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 
 WRITE_EVERY = 2.0
@@ -46,7 +45,6 @@ class Bookkeeper:
     :param clock: the time.
     :param policy: gives the lease, and for how long the time in an intent may stand for the time of its call.
     :param signer: returns a hash that stands for the AccessKey in use.
-    :ivar strangers: the ledger names recipients, but not one of them is in this audience.
     """
 
     def __init__(
@@ -68,44 +66,11 @@ class Bookkeeper:
         # Whether a released or split chunk is among the unwritten: it must be written before the next intents.
         self._released = False
         self._written_at = clock.monotonic()
-        self.strangers = False
 
     @property
     def windows_under_way(self) -> int:
         """Return the number of windows with calls of this try that were not made or have not ended yet."""
         return len(self._outstanding)
-
-    def restore(self, *, resend_unknown: bool) -> list[Job]:
-        """
-        Apply the ledger of earlier tries to the spool and return a job for each chunk whose outcome is unknown.
-
-        Call it once, before the first recipient is read from the spool to be sent to: until then the spool shows
-        every recipient as pending, also those that have got their message. It reads every window of the ledger and
-        writes nothing to it but a fenced ledger's copy.
-
-        :param resend_unknown: treat outcomes that were given up for want of evidence as open again.
-        :raises LedgerError: a window cannot be read; nothing is sent.
-        """
-        self.strangers = False
-        recorded = matched = 0
-        open_jobs: list[Job] = []
-        # In the order in which they were written: a released recipient stands in a later window again. In another
-        # order reopen() could come after that later outcome, and an accepted recipient would get a second message.
-        for window in self._ledger.windows():
-            for entry in window.entries:
-                recorded += len(entry.keys)
-                if resend_unknown and _given_up(entry.outcome):
-                    entry.outcome = None
-                if entry.outcome is None:
-                    open_jobs.append(job := self._reopen(window, entry))
-                    matched += len(job.chunk)
-                elif entry.outcome.kind in (OutcomeKind.SPLIT, OutcomeKind.RELEASED):
-                    matched += self._spool.reopen(entry.keys)
-                else:
-                    matched += self._to_spool(entry, entry.outcome)
-        self.strangers = recorded > 0 and matched == 0
-        # A chunk with no recipient left in this audience needs nothing now; its intent stays open in the ledger.
-        return [job for job in open_jobs if job.chunk.keys]
 
     def take_back(self, job: Job) -> None:
         """
@@ -143,29 +108,45 @@ class Bookkeeper:
         window = self._ledger.write_intents(chunks, signer=self._signer())
         self._outstanding[window.number] = len(window.entries)
         return [
-            Job(window=window, entry=entry, chunk=chunk, attempted_before=entry.attempted_at)
+            Job(
+                window=window,
+                entry=entry,
+                chunk=chunk,
+                rows=chunk.keys,
+                places=tuple(range(len(chunk))),
+                attempted_before=entry.attempted_at,
+            )
             for entry, chunk in zip(window.entries, chunks, strict=True)
         ]
 
-    def settle(self, job: Job, outcome: Outcome) -> None:
+    def settle(self, job: Job, outcome: Outcome) -> list[int]:
         """
         Record a final outcome in the job's entry and in the spool; the ledger gets it with the next write.
 
-        :raises LedgerError: the spool's disk fails.
+        :returns: for *accepted*, *refused* and *unknown*: positions in the entry that are to be sent to again.
+        :raises LedgerError: the spool's disk fails; the outcome is written to the ledger all the same.
         """
         job.entry.outcome = outcome
+        job.entry.refused = None
+        # Before the spool, whose disk may be full: an outcome that is known must reach the ledger. And before
+        # _ended(), which marks a window as due only if it finds it here. The other way round the outcome of a window
+        # of one chunk, as with one call at a time, would wait for WRITE_EVERY, and a crash could leave several calls
+        # open instead of one.
+        self._unwritten[job.window.number] = job.window
+        self._ended(job)
         if outcome.kind in (OutcomeKind.SPLIT, OutcomeKind.RELEASED):
             # Not to the spool: the sender puts these recipients into a new chunk at once. If the chunk is one of an
             # earlier try, the sender may not have read them from the spool yet. Marked as pending there, they would
             # be read and cut into a second chunk, and get two messages.
             self._released = True
-        else:
-            self._to_spool(job.entry, outcome)
-        # Before _answered(), which marks a window as due only if it finds it here. The other way round the outcome
-        # of a window of one chunk, as with one call at a time, would wait for WRITE_EVERY, and a crash could leave
-        # several calls open instead of one.
-        self._unwritten[job.window.number] = job.window
-        self._answered(job)
+            return []
+        settlements, again = divide(outcome, rows=job.rows, changed=job.changed, skip=job.skip)
+        if again:
+            self._released = True
+        self._spool.settle(
+            out_id=job.entry.out_id, biz_id=outcome.biz_id, time=outcome.time, settlements=settlements
+        )
+        return again
 
     def keep_open(self, job: Job, *, code: str | None) -> None:
         """
@@ -174,39 +155,39 @@ class Bookkeeper:
         :param code: why the outcome is unknown; ``local.NO_ANSWER`` when there is no code.
         :raises LedgerError: the spool's disk fails.
         """
+        if job.entry.seen or job.entry.refused:
+            # The worker thread has changed the entry: a replay was turned away, or the chunk was refused (jobs.py).
+            # Without this write the next try would count the replay as a copy that may have arrived, and retries that
+            # follow each other sooner than the settle time would begin to wait anew each time.
+            self._unwritten[job.window.number] = job.window
+        self._ended(job)
+        rows = [row for position, row in enumerate(job.rows) if position not in job.skip]
         self._spool.settle(
             out_id=job.entry.out_id,
             biz_id=None,
             time=job.entry.date,
-            settlements=[Settlement(job.entry.keys, "unknown", code or LocalCode.NO_ANSWER.value)],
+            settlements=[Settlement(rows, "unknown", code or LocalCode.NO_ANSWER.value)],
         )
-        if job.entry.seen:
-            # Jobs that seek evidence have changed the entry: a replay was turned away (jobs.py). Without this write
-            # the next try would count the replay as a copy that may have arrived, and retries that follow each
-            # other sooner than the settle time would begin to wait anew each time.
-            self._unwritten[job.window.number] = job.window
-        self._answered(job)
 
     def journal_replay(self, job: Job) -> None:
         """
         Write to the ledger that a replay of the request may leave from now on.
 
-        The main thread calls it before it gives the job to a worker thread. It costs one write if a replay is
-        possible, otherwise nothing.
+        The main thread calls it right before it gives the job to a worker thread. It costs one write.
 
         :raises LedgerError: the ledger takes no write any more; the replay must not be made.
         """
-        # Kept apart: if the gateway turns the replay away, the earlier copy is the last one that counts.
-        job.attempted_before = job.entry.attempted_at
-        now = self._clock.now()
-        # The conditions for a replay in evidence.py. Without one only a look-up is made, and a later time in the
-        # ledger would make the recipients wait longer for nothing.
-        if job.chunk.complete and not job.entry.seen and now - job.signed_at < REPLAY_LIMIT:
-            # Durable before the replay can leave. Written after it, a crash in between would leave the older time:
-            # the next try would take empty look-ups for proof too soon, release the chunk and send again to
-            # recipients whose replay was accepted.
-            job.entry.attempted_at = round(now, 3)
-            self._ledger.save(job.window)
+        if not job.replaying:
+            # Kept apart: if the gateway turns the replay away, the earlier copy is the last one that counts.
+            job.attempted_before = job.entry.attempted_at
+        # Durable before the replay can leave. Written after it, a crash in between would leave the older time: the
+        # next try would take empty look-ups for proof too soon, release the chunk and send again to recipients whose
+        # replay was accepted.
+        job.entry.attempted_at = round(self._clock.now() + job.lead, 3)
+        job.lead *= 2
+        self._ledger.save(job.window)
+        job.replaying = True
+        job.wants_replay = False
 
     @property
     def is_due(self) -> bool:
@@ -231,7 +212,7 @@ class Bookkeeper:
         # a crash the next try would count from the old time, release the chunk too soon, and send a second message.
         for job in ready:
             if job.window is first.window:
-                job.entry.attempted_at = round(now, 3)
+                job.entry.attempted_at = job.attempted_before = round(now, 3)
         self._ledger.save(first.window)
 
     def write_due(self) -> None:
@@ -267,27 +248,10 @@ class Bookkeeper:
 
         :raises LedgerError: another try owns the campaign, or the store cannot be reached; no call may be made.
         """
-        if self._clock.now() - self._ledger.written_at > self._lease:
+        if self._clock.monotonic() - self._ledger.written_at > self._lease:
             self._ledger.confirm()
 
-    def _reopen(self, window: Window, entry: Entry) -> Job:
-        found = self._spool.find(entry.keys)
-        members = Members.of([(key, found[key]) for key in entry.keys if key in found])
-        chunk = Chunk(
-            out_id=entry.out_id,
-            members=members,
-            # A chunk is replayed only when this is True. With a recipient missing, the request would be another
-            # one. Under another AccessKey the gateway may not know the nonce: it would accept the replay of a
-            # request that had arrived, and the recipients would get a second message.
-            complete=len(members) == len(entry.keys) and window.signer == self._signer(),
-        )
-        job = Job(window=window, entry=entry, chunk=chunk, settling=True, attempted_before=entry.attempted_at)
-        # Unknown in the spool before the sender reads from it: left pending, these recipients would be cut into a
-        # new chunk while their first one is still open, and could get two messages.
-        self.keep_open(job, code=LocalCode.NO_ANSWER.value)
-        return job
-
-    def _answered(self, job: Job) -> None:
+    def _ended(self, job: Job) -> None:
         """Count a call of a window as ended, once; after the last one the window is due to be written."""
         number = job.window.number
         # A settling job was counted when its chunk was first kept open, or belongs to a window of an earlier try.
@@ -306,41 +270,3 @@ class Bookkeeper:
             # could end as "unknown" although the outcome was known.
             self._ledger.save(self._unwritten[number])
             del self._unwritten[number]
-
-    def _to_spool(self, entry: Entry, outcome: Outcome) -> int:
-        return self._spool.settle(
-            out_id=entry.out_id,
-            biz_id=outcome.biz_id,
-            time=outcome.time,
-            settlements=_settlements(entry, outcome),
-        )
-
-
-def _settlements(entry: Entry, outcome: Outcome) -> Iterable[Settlement]:
-    if outcome.kind is not OutcomeKind.ACCEPTED:
-        word = "rejected" if outcome.kind is OutcomeKind.REFUSED else "unknown"
-        yield Settlement(entry.keys, word, outcome.code)
-    elif not outcome.failed:
-        yield Settlement(entry.keys, "accepted", None, outcome.message_ids or None)
-    else:
-        ids = outcome.message_ids or (None,) * len(entry.keys)
-        taken = [position for position in range(len(entry.keys)) if position not in outcome.failed]
-        yield Settlement(
-            [entry.keys[position] for position in sorted(outcome.failed)], "rejected", outcome.code
-        )
-        yield Settlement(
-            [entry.keys[position] for position in taken],
-            "accepted",
-            None,
-            [ids[position] for position in taken],
-        )
-
-
-def _given_up(outcome: Outcome | None) -> bool:
-    # A contradictory list of ids (MAPPING_UNKNOWN) is no want of evidence: the chunk was accepted. Sent again, all
-    # its recipients would get a second message.
-    return (
-        outcome is not None
-        and outcome.kind is OutcomeKind.UNKNOWN
-        and outcome.code != LocalCode.MAPPING_UNKNOWN
-    )

@@ -6,7 +6,16 @@ First the chunk is looked up by its out id, where the API has a look-up (China).
 the *identical* signed request is made again, with the nonce of the first copy. The gateway refuses a nonce it has
 seen, so a replay that is accepted proves that the first copy never arrived. A chunk whose nonce the gateway has
 seen, but of which it shows no record, stays open until look-ups have stayed empty for the settle time since the
-last attempt. Then it counts as not accepted.
+last attempt, and the last of them has asked for every recipient. Then it counts as not accepted.
+
+A chunk of several recipients that the gateway *refused* is treated alike, without the replay and with a shorter
+wait: the documentation says that one bad number can fail alone, so that the others may have been accepted in spite
+of the refusal. Recipients of whom there is a record were accepted; the others are sent to again in smaller chunks.
+
+What a look-up does not show proves something only if it could have shown it: under the same AccessKey and endpoint
+as the call, or under ones that do show another accepted call of the same signer. Times count by the gateway's
+clock; where they were noted by a machine's own, the longest error that the gateway tolerates is allowed for, and
+nothing is replayed.
 
 The functions here have no state, and any thread may call them.
 """
@@ -27,6 +36,12 @@ The gateway forgets a nonce, and refuses a timestamp, after 15 minutes. A replay
 were its timestamp accepted, its recipients could get a second message. One minute is left for the replay's own way.
 """
 
+CLOCK_ERROR = 15 * 60.0
+"""Seconds by which a machine's clock can be wrong at most: a request dated further off is refused."""
+
+EARLY = 60.0
+"""Seconds by which a date may lie ahead of the gateway's time when a replay is made: what rounding can explain."""
+
 NONCE_USED = "SignatureNonceUsed"
 """The gateway's code for a request whose nonce it has seen before."""
 
@@ -40,6 +55,9 @@ class Step(StrEnum):
     REPLAY = "replay"
     """Make the identical request again; the response may prove something."""
 
+    ASK_ALL = "ask all"
+    """Look up every recipient: if none is found, the chunk was not accepted."""
+
     RELEASE = "release"
     """It was not accepted; its recipients may be sent to in a new chunk."""
 
@@ -50,65 +68,77 @@ class Step(StrEnum):
     """No evidence can be had any more; its recipients end as unknown."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """
     The known facts of an open chunk.
 
     :param look_up: the result of the look-up that was just made.
-    :param complete: True when the identical request can still be built, and under the same AccessKey.
-    :param seen: True when the gateway has said that it knows the nonce.
-    :param signed_ago: seconds since the date in the signature; negative when the clock was set back.
-    :param attempted_ago: seconds since the last moment at which a copy that counts may have left.
+    :param thorough: the look-up asked for every recipient.
+    :param complete: the identical request can still be built, under the same AccessKey, for the same endpoint.
+    :param seen: the gateway has said that it knows the nonce.
+    :param refused: the gateway refused the chunk.
+    :param by_gateway: the two ages below were measured by the gateway's clock from end to end.
+    :param signed_ago: seconds since the date in the signature.
+    :param attempted_ago: seconds since the latest time at which a copy may have left.
     """
 
     look_up: Evidence
-    complete: bool
-    seen: bool
-    signed_ago: float
-    attempted_ago: float
+    thorough: bool = False
+    complete: bool = True
+    seen: bool = False
+    refused: bool = False
+    by_gateway: bool = True
+    signed_ago: float = 0.0
+    attempted_ago: float = 0.0
 
 
-def next_step(known: Findings, *, settle_time: float, resend_unknown: bool = False) -> Step:
+def next_step(
+    findings: Findings, *, settle_time: float, refusal_wait: float = 60.0, resend_unknown: bool = False
+) -> Step:
     """
-    Decide the next step for an open chunk; the whole policy of settling is in this function.
+    Return the next step for an open chunk.
 
-    :param known: the facts of the chunk.
-    :param settle_time: seconds since the last attempt after which an empty look-up proves that nothing was
-        accepted.
-    :param resend_unknown: release a chunk that no evidence can settle, so that it is sent again. True only because
-        the user asked for it: its recipients may get a second message.
+    :param findings: the known facts.
+    :param settle_time: seconds since the last attempt for which look-ups must have stayed empty.
+    :param refusal_wait: the same for a refused chunk; never longer than the settle time.
+    :param resend_unknown: release what no evidence can settle; only because a user asked for it, as the recipients
+        may get a second message.
     """
-    # First, because a record settles the chunk, and the replay below would be a needless call.
-    if known.look_up is Evidence.FOUND:
+    if findings.look_up is Evidence.FOUND and not findings.refused:
         return Step.ACCEPT
-    # A nonce that the gateway knows would be refused whatever happened to the first copy. With a negative time the
-    # clock was set back, and the age of the nonce is not known: the gateway may have forgotten it and send twice.
-    if known.complete and not known.seen and 0 <= known.signed_ago < REPLAY_LIMIT:
+    if _can_replay(findings):
         return Step.REPLAY
-    if known.look_up is Evidence.IMPOSSIBLE:
-        return Step.RELEASE if resend_unknown and known.attempted_ago >= settle_time else Step.GIVE_UP
-    # Not INCONCLUSIVE: a look-up that failed, or showed fewer records than it counted, proves nothing. And not
-    # before the settle time: the record of an accepted request may still be missing. Released then, the recipients
-    # would get a second message.
-    if known.look_up is Evidence.EMPTY and known.attempted_ago >= settle_time:
-        return Step.RELEASE
-    return Step.WAIT
+    waited = findings.attempted_ago - (0.0 if findings.by_gateway else CLOCK_ERROR)
+    if findings.look_up is Evidence.IMPOSSIBLE:
+        return Step.RELEASE if resend_unknown and waited >= settle_time else Step.GIVE_UP
+    enough = min(refusal_wait, settle_time) if findings.refused else settle_time
+    if findings.look_up is Evidence.INCONCLUSIVE or waited < enough:
+        return Step.WAIT
+    if not findings.thorough:
+        return Step.ASK_ALL
+    return Step.ACCEPT if findings.look_up is Evidence.FOUND else Step.RELEASE
 
 
 def judge_replay(outcome: Outcome) -> Outcome | None:
     """
-    Return the outcome of the chunk that a replay proves, None when it proves nothing.
+    Return the outcome that the response to a replay proves, None when it proves nothing.
 
-    A replay that was accepted proves that the first copy never arrived. A refusal for content or a number would
-    have met the first copy as well. Throttling, flow control and account trouble depend on the moment: the first
-    copy may have been accepted before. Taken for the outcome of the chunk, they would release it, and its
-    recipients would get a second message.
-
-    :param outcome: the outcome of the replay alone.
+    A refusal for content or a number would have met the first copy as well. Throttling, flow control and trouble
+    with the account depend on the moment: the first copy may have been accepted before.
     """
     if outcome.kind is OutcomeKind.REFUSED:
         return outcome if outcome.lasting else None
     if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.UNKNOWN):
         return outcome
     return None
+
+
+def _can_replay(findings: Findings) -> bool:
+    return (
+        findings.complete
+        and not findings.seen
+        and not findings.refused
+        and findings.by_gateway
+        and -EARLY <= findings.signed_ago < REPLAY_LIMIT
+    )

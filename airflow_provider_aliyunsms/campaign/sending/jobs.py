@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""
-Send one chunk once, or look for evidence of how its earlier call ended; all of it in a worker thread.
-
-Nothing here uses the ledger or the spool. A worker thread changes only the job that it holds.
-"""
+"""Do the work of a worker thread on one chunk: make its call, or find out how an earlier call ended."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.api.signature import Envelope
 from airflow_provider_aliyunsms.campaign.clock import parse_stamp, utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
-from airflow_provider_aliyunsms.campaign.ports import Channel, Evidence
+from airflow_provider_aliyunsms.campaign.ports import Channel, Evidence, LookUp
 from airflow_provider_aliyunsms.campaign.sending.evidence import (
     NONCE_USED,
     Findings,
@@ -21,7 +17,7 @@ from airflow_provider_aliyunsms.campaign.sending.evidence import (
     judge_replay,
     next_step,
 )
-from airflow_provider_aliyunsms.codes import LocalCode
+from airflow_provider_aliyunsms.codes import LocalCode, concerns
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
@@ -29,8 +25,12 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.ledger import Entry, Window
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 
-REPLAY_SLACK = 5.0
-"""Seconds after a replay was written to the ledger within which it may start; later it has to be written again."""
+REPLAY_LEAD = 10.0
+"""
+Seconds ahead that the ledger is told of a replay, so that it may leave until then.
+
+The time in between is for the write itself and for the way to a thread. It is doubled when it was not enough.
+"""
 
 
 @dataclass(slots=True)
@@ -45,24 +45,49 @@ class Job:
 
     :param window: the window of the ledger in which its intent stands.
     :param entry: its intent in that window.
-    :param chunk: its recipients.
+    :param chunk: the recipients that are known: all of them, unless an earlier try wrote the intent and some have
+        left the audience or have another content now.
+    :param rows: for each recipient of the entry, the key of its row in the spool.
+    :param places: for each recipient of the chunk, its position in the entry.
+    :param changed: positions in the entry whose recipients have another content now.
+    :param absent: positions whose recipients have left the audience.
+    :param skip: positions that were settled before; only the others are open.
+    :param resumed: an earlier try wrote its intent.
+    :param control: an accepted chunk of the same signer, where this try signs differently; None where there is
+        none.
     :param settling: True when the outcome of an earlier call has to be found out, False when the call is to be
         made.
-    :param looked: how often the sender has put it aside to look for evidence later.
+    :param replaying: the ledger holds the time of a replay, which may be made now.
+    :param wants_replay: the evidence asks for a replay.
+    :param lead: seconds ahead that the ledger is told of the next replay.
+    :param looked: how often evidence was looked for.
     :param due: when to look for evidence next, in monotonic seconds.
     :param ticket: the number of doubts that were settled when the job was handed over, see :class:`.StartPermits`.
     :param made_at: when the worker thread began it, in monotonic seconds.
     :param ended_at: when the worker thread was done with it, in monotonic seconds.
     :param attempted_before: the latest time at which a copy before the current replay may have left, in seconds
         since the epoch.
+    :param look_up: the result of the last look-up.
     """
 
     window: Window
     entry: Entry
     chunk: Chunk
+    rows: tuple[int, ...]
+    places: tuple[int, ...]
+    changed: frozenset[int] = frozenset()
+    absent: frozenset[int] = frozenset()
+    skip: frozenset[int] = frozenset()
+    resumed: bool = False
+    control: Chunk | None = None
     # Written by the main thread, read by the worker thread.
     settling: bool = False
-    # Main thread only, both.
+    replaying: bool = False
+    # Written by the worker thread, read by the main thread once it has the result.
+    wants_replay: bool = False
+    # Main thread only.
+    lead: float = REPLAY_LEAD
+    # Main thread only, both; the worker thread reads the number.
     looked: int = 0
     due: float = 0.0
     # Written by the main thread right before it gives the job to the workers; read by the worker thread.
@@ -72,6 +97,8 @@ class Job:
     ended_at: float = 0.0
     # Written by the main thread, read by the worker thread.
     attempted_before: float = 0.0
+    # Worker threads only: one after the other.
+    look_up: LookUp = field(default_factory=lambda: LookUp(Evidence.INCONCLUSIVE))
 
     @property
     def envelope(self) -> Envelope:
@@ -83,27 +110,34 @@ class Job:
         """Return the date in the signature, in seconds since the epoch."""
         return parse_stamp(self.entry.date)
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the gateway refused the chunk, and look-ups have to show that none of it was accepted."""
+        return self.entry.refused is not None
+
 
 class Attempts:
     """
-    Do the two kinds of work on a job: send its chunk, or look for evidence.
+    Do the kinds of work on a job: send its chunk, look for evidence, or make the replay.
 
-    One object serves all worker threads at once. So its fields are never written after the constructor, and what is
-    learned goes into the job.
+    One object serves all worker threads at once. What is learned goes into the job.
 
     :param channel: makes the API calls; any thread may use it.
     :param policy: gives the settle time, and whether chunks with an unknown outcome may be sent again.
     :param clock: the time.
+    :ivar accepted: the gateway has accepted a call of this campaign. The main thread sets it, once; worker threads
+        read it.
     """
 
     def __init__(self, *, channel: Channel, policy: SendPolicy, clock: Clock) -> None:
         self._channel = channel
         self._policy = policy
         self._clock = clock
+        self.accepted = False
 
     def run(self, job: Job) -> Outcome:
         """
-        Make the call of a job, or look for evidence if it is settling, and return the outcome.
+        Do what a job asks for, and return the outcome.
 
         A worker thread calls it. It costs one send call at most, and for China some free look-ups.
 
@@ -113,71 +147,159 @@ class Attempts:
         # queue is no part of it.
         job.made_at = self._clock.monotonic()
         try:
+            if job.replaying:
+                return self._replay(job)
             return self._settle(job) if job.settling else self._send(job)
         finally:
             job.ended_at = self._clock.monotonic()
 
     def _send(self, job: Job) -> Outcome:
+        # In memory only: should the call end without a clear response, evidence counts from here. The ledger says
+        # an earlier time, by what an intent may wait for its call; see SendPolicy.intent_lasts.
+        job.entry.attempted_at = job.attempted_before = round(self._clock.now(), 3)
         outcome = self._channel.submit(chunk=job.chunk, envelope=job.envelope)
-        return self._split_if_refused(job, outcome)
+        return self._doubt_refusal(job, self._own_fault(job, outcome))
 
-    def _split_if_refused(self, job: Job, outcome: Outcome) -> Outcome:
-        """Turn the refusal of a chunk of several recipients into a split, if none of it was accepted."""
-        if outcome.kind is not OutcomeKind.REFUSED or len(job.chunk) == 1:
+    def _own_fault(self, job: Job, outcome: Outcome) -> Outcome:
+        """
+        Turn the doom of a campaign into the refusal of one chunk, where it is the fault of some of its rows.
+
+        A signature that not all rows share is a row's own, and so is trouble with a template or signature with
+        which this campaign was accepted before.
+        """
+        if outcome.error is None or not (subject := concerns(outcome.code)):
             return outcome
-        # Before the split. The halves are sent as new requests with new nonces; if the gateway had accepted the
-        # chunk in spite of the refusal, all its recipients would get a second message.
-        look_up = self._channel.look_up(chunk=job.chunk, since=job.signed_at)
-        if look_up is Evidence.FOUND:
-            return replace(outcome, kind=OutcomeKind.ACCEPTED, code=None)
-        if look_up is Evidence.INCONCLUSIVE:
-            return replace(outcome, kind=OutcomeKind.AMBIGUOUS)
-        return replace(outcome, kind=OutcomeKind.SPLIT)
+        signs = subject == "signature" and (job.chunk.mixed or job.chunk.has_several_signatures)
+        if not signs and not self.accepted:
+            return outcome
+        return replace(outcome, kind=OutcomeKind.REFUSED, lasting=True, error=None)
+
+    def _doubt_refusal(self, job: Job, outcome: Outcome) -> Outcome:
+        """Keep a refused chunk of several recipients open, until look-ups have shown that none was accepted."""
+        if outcome.kind is not OutcomeKind.REFUSED or len(job.entry) == 1:
+            return outcome
+        if not self._channel.product.can_look_up:
+            return replace(outcome, kind=OutcomeKind.SPLIT)
+        # Not split at once. The smaller chunks are new requests with new nonces; if the gateway accepted some of
+        # these recipients in spite of the refusal, they would get a second message.
+        job.entry.refused = outcome.code or LocalCode.NO_ANSWER.value
+        job.entry.attempted_at = round(self._clock.now(), 3)
+        return replace(outcome, kind=OutcomeKind.AMBIGUOUS)
 
     def _settle(self, job: Job) -> Outcome:
         # The look-up comes before the replay: a chunk that is found needs no second call.
-        look_up = self._look_up(job)
-        step = self._next_step(job, look_up)
-        if step is Step.REPLAY:
-            outcome = self._channel.submit(chunk=job.chunk, envelope=job.envelope)
-            verdict = judge_replay(outcome)
-            if verdict is not None:
-                return self._split_if_refused(job, verdict)
-            if outcome.code != NONCE_USED:
-                return replace(outcome, kind=OutcomeKind.AMBIGUOUS)
-            # The gateway turned this copy away, so the last one that counts is the one before it. The main thread
-            # may write the window between these two lines; either state is true, and with the later time the next
-            # try only waits longer.
-            job.entry.seen = True
-            job.entry.attempted_at = job.attempted_before
-            step = self._next_step(job, look_up)
-        return Outcome(kind=_KINDS[step], time=utc_stamp(self._clock.now()), code=_CODES.get(step))
+        job.look_up = self._look_up(job, thorough=False)
+        step = self._next_step(job, thorough=False)
+        if step is Step.ASK_ALL:
+            job.look_up = self._look_up(job, thorough=True)
+            step = self._next_step(job, thorough=True)
+        # Not made here: the ledger must hold the time of a replay before it leaves, and only the main thread
+        # writes.
+        job.wants_replay = step is Step.REPLAY and self._channel.can_replay(
+            nonce=job.entry.nonce, signer=job.window.signer
+        )
+        return self._outcome(job, step)
 
-    def _look_up(self, job: Job) -> Evidence:
-        if not job.chunk.keys:
-            return Evidence.INCONCLUSIVE if self._channel.product.can_look_up else Evidence.IMPOSSIBLE
-        return self._channel.look_up(chunk=job.chunk, since=job.signed_at)
+    def _replay(self, job: Job) -> Outcome:
+        if self._clock.now() > job.entry.attempted_at:
+            # The time in the ledger is over: after a crash the next try would release the chunk too soon, and
+            # recipients whose replay was accepted would get a second message. It is written anew, and at once.
+            job.wants_replay = True
+            return self._outcome(job, Step.WAIT)
+        outcome = self._channel.submit(chunk=job.chunk, envelope=job.envelope)
+        verdict = judge_replay(outcome)
+        if verdict is not None:
+            return self._doubt_refusal(job, verdict)
+        if outcome.code != NONCE_USED:
+            # This copy may have been accepted, so evidence counts from here.
+            job.entry.attempted_at = job.attempted_before = round(self._clock.now(), 3)
+            return replace(outcome, kind=OutcomeKind.AMBIGUOUS)
+        # The gateway turned this copy away, so the last one that counts is the one before it. The main thread may
+        # write the window between these two lines; either state is true, and with the later time the next try only
+        # waits longer.
+        job.entry.seen = True
+        job.entry.attempted_at = job.attempted_before
+        step = self._next_step(job, thorough=False)
+        return self._outcome(job, Step.WAIT if step is Step.ASK_ALL else step)
 
-    def _next_step(self, job: Job, look_up: Evidence) -> Step:
+    def _look_up(self, job: Job, *, thorough: bool) -> LookUp:
+        if not self._channel.product.can_look_up:
+            return LookUp(Evidence.IMPOSSIBLE)
+        found = self._ask(job, job.chunk, thorough=thorough)
+        if found.evidence is Evidence.EMPTY and not self._could_have_seen(job):
+            return LookUp(Evidence.INCONCLUSIVE, code=found.code)
+        return found
+
+    def _ask(self, job: Job, chunk: Chunk, *, thorough: bool) -> LookUp:
+        return self._channel.look_up(
+            chunk=chunk,
+            since=job.signed_at,
+            until=max(job.entry.attempted_at, job.attempted_before),
+            turn=job.looked,
+            thorough=thorough,
+        )
+
+    def _could_have_seen(self, job: Job) -> bool:
+        """Return whether this AccessKey and endpoint show what the signer of the chunk has sent."""
+        if job.window.signer == self._channel.signer():
+            return True
+        return (
+            job.control is not None and self._ask(job, job.control, thorough=False).evidence is Evidence.FOUND
+        )
+
+    def _next_step(self, job: Job, *, thorough: bool) -> Step:
         now = self._clock.now()
-        step = next_step(
+        return next_step(
             Findings(
-                look_up=look_up,
+                look_up=self._evidence(job),
+                thorough=thorough,
                 complete=job.chunk.complete,
                 seen=job.entry.seen,
+                refused=job.is_refused,
+                by_gateway=job.window.by_gateway and self._clock.by_gateway,
                 signed_ago=now - job.signed_at,
-                attempted_ago=now - job.attempted_before,
+                attempted_ago=now
+                - max(job.attempted_before, job.entry.attempted_at if job.is_refused else 0.0),
             ),
             settle_time=self._policy.settle_time,
+            refusal_wait=self._policy.refusal_wait,
             resend_unknown=self._policy.resend_unknown,
         )
-        # The ledger must hold the time of a replay before it leaves. If journal_replay() wrote none, or the look-up
-        # took long, the time there is too old: after a crash the next try would release the chunk too soon, and
-        # recipients whose replay was accepted would get a second message. The main thread hands the job out again
-        # later.
-        if step is Step.REPLAY and now - job.entry.attempted_at > REPLAY_SLACK:
-            return Step.WAIT
-        return step
+
+    def _evidence(self, job: Job) -> Evidence:
+        """Return what the last look-up says; of a refused chunk every recipient must have been told without doubt."""
+        return Evidence.INCONCLUSIVE if job.is_refused and job.look_up.doubtful else job.look_up.evidence
+
+    def _outcome(self, job: Job, step: Step) -> Outcome:
+        if job.is_refused and step in (Step.ACCEPT, Step.RELEASE):
+            return self._refused_outcome(job, step)
+        if step is Step.RELEASE and (job.absent or job.skip):
+            return self._in_part(job, LocalCode.NO_EVIDENCE.value)
+        # An acceptance keeps the date of its intent: the gateway's records are filed under it.
+        time = job.entry.date if step is Step.ACCEPT else utc_stamp(self._clock.now())
+        code = _CODES.get(step, job.look_up.code if step in (Step.WAIT, Step.REPLAY) else None)
+        return Outcome(kind=_KINDS[step], time=time, code=code)
+
+    def _refused_outcome(self, job: Job, step: Step) -> Outcome:
+        code = job.entry.refused
+        if step is Step.RELEASE:
+            if job.absent or job.skip:
+                return self._in_part(job, code)
+            return Outcome(kind=OutcomeKind.SPLIT, time=utc_stamp(self._clock.now()), code=code)
+        found = {job.places[position] for position in job.look_up.found}
+        again = (frozenset(job.places) - found) | job.skip
+        return Outcome(
+            kind=OutcomeKind.ACCEPTED, time=job.entry.date, code=code, again=again, failed=job.absent
+        )
+
+    def _in_part(self, job: Job, code: str | None) -> Outcome:
+        """Release the recipients who were asked for; nothing can be found out about those who are not here."""
+        return Outcome(
+            kind=OutcomeKind.UNKNOWN,
+            time=utc_stamp(self._clock.now()),
+            code=code,
+            again=frozenset(job.places) | job.skip,
+        )
 
 
 _KINDS = {
@@ -185,6 +307,7 @@ _KINDS = {
     Step.RELEASE: OutcomeKind.RELEASED,
     Step.GIVE_UP: OutcomeKind.UNKNOWN,
     Step.WAIT: OutcomeKind.AMBIGUOUS,
+    Step.REPLAY: OutcomeKind.AMBIGUOUS,
 }
 
 _CODES = {Step.GIVE_UP: LocalCode.NO_EVIDENCE.value, Step.RELEASE: LocalCode.PROVED_NOT_SENT.value}

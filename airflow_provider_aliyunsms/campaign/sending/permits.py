@@ -100,7 +100,7 @@ class StartPermits:
             and job.ticket == self._raised
             # After a lease without a write another try may own the campaign and send to the same recipients. With a
             # fenced ledger that try waits for longer than a lease (takeover_wait) before its first call.
-            and now - self._ledger.written_at <= self._lease
+            and self._clock.monotonic() - self._ledger.written_at <= self._lease
             # An intent that says a much earlier time than the call lets a later try count empty look-ups as proof
             # too soon; it would send again what was accepted.
             and now - job.entry.attempted_at <= self._oldest_intent

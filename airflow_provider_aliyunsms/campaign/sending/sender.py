@@ -14,18 +14,19 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, halves, make_chunk
+from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, make_chunk, parts
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
 from airflow_provider_aliyunsms.campaign.policy import look_again_after, window_chunks
 from airflow_provider_aliyunsms.campaign.sending.bookkeeping import Bookkeeper
 from airflow_provider_aliyunsms.campaign.sending.jobs import Attempts, Job
 from airflow_provider_aliyunsms.campaign.sending.permits import StartPermits, is_clear
+from airflow_provider_aliyunsms.campaign.sending.restoring import Restoration
 from airflow_provider_aliyunsms.campaign.sending.stop_conditions import StopConditions
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerError
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_aliyunsms.audience.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
@@ -59,6 +60,8 @@ class Sender:
     :param on_progress: called after each step, by the main thread.
     :param make_workers: makes the pool of threads that make the calls.
     :param resumed: whether an earlier try may have made calls within the last second.
+    :ivar changed: recipients who get nothing because they were sent to, or may have been, under another content.
+    :ivar absent: recipients of the ledger who are not in the audience any more.
     """
 
     def __init__(
@@ -85,9 +88,9 @@ class Sender:
             starts_full=resumed,
             now=clock.monotonic(),
         )
-        attempts = Attempts(channel=plan.channel, policy=policy, clock=clock)
+        self._attempts = Attempts(channel=plan.channel, policy=policy, clock=clock)
         self._permits = StartPermits(
-            work=attempts.run,
+            work=self._attempts.run,
             ledger=ledger,
             lease=policy.lease,
             oldest_intent=policy.intent_lasts + policy.lease,
@@ -106,12 +109,17 @@ class Sender:
         # spool. Before that, the spool shows recipients of earlier tries as pending, and each of them would get a
         # second message.
         self._fresh = self._fresh_chunks()
+        self._fresh_left = True
         # New chunks of recipients whose last chunk was split or released; they have no intent yet.
         self._again: deque[Chunk] = deque()
         # Jobs whose intents are in the ledger and whose calls were certainly not begun.
         self._ready: deque[Job] = deque()
         # Jobs whose outcome is unknown, and that no worker thread has.
         self._open: list[Job] = []
+        # How many jobs that seek evidence the workers have.
+        self._settling = 0
+        self.changed = 0
+        self.absent = 0
 
     @property
     def idle(self) -> bool:
@@ -139,14 +147,7 @@ class Sender:
         :raises OutcomeUnknownError: too many calls without a clear response; the rest was not begun.
         """
         # Before the first chunk is cut, see _fresh.
-        self._open = self._books.restore(resend_unknown=self._policy.resend_unknown)
-        if self._books.strangers and self._plan.positional:
-            raise LedgerError(
-                "the ledger of this mapped task is about entirely different people",
-                advice="The order of the mapped inputs has changed: whoever stands at this place now may have been "
-                "sent to from another one. Nothing was sent. Give the mapped tasks a campaign_id that follows the "
-                "input instead of its place, and a ledger_path.",
-            )
+        self._restore()
         self._stops.begin()
         try:
             while self._step():
@@ -154,10 +155,41 @@ class Sender:
         finally:
             self._wind_down()
 
+    def _restore(self) -> None:
+        restored = Restoration(
+            ledger=self._ledger,
+            spool=self._spool,
+            signer=self._plan.channel.signer,
+            resend_unknown=self._policy.resend_unknown,
+        ).run()
+        self._open = restored.jobs
+        self.changed, self.absent = restored.changed, restored.absent
+        if restored.absent and self._plan.positional:
+            raise LedgerConflictError(
+                f"the ledger of this mapped task holds {restored.absent} recipients who are not in its "
+                "input now",
+                advice="The order of the mapped inputs has changed, so these recipients may stand in the "
+                "input of another task, which does not know that they were sent to. Nothing was sent. Give "
+                "the mapped tasks a campaign_id that follows the input instead of its place, and a "
+                "ledger_path.",
+            )
+        if restored.changed:
+            log.warning(
+                "%d recipients were sent to in this campaign, or may have been, under another content: "
+                "they get nothing more (local.CONTENT_CHANGED).",
+                restored.changed,
+            )
+        if restored.absent:
+            log.warning(
+                "%d recipients of earlier tries are not in the audience any more; the result counts them "
+                "all the same.",
+                restored.absent,
+            )
+
     def _step(self) -> bool:
         """Do one thing; return False when no recipient is pending and every open chunk is settled or given up."""
         # Before anything is handed out in this step: a doomed campaign, or a stop, must not cost another message.
-        self._stops.check(open_chunks=len(self._open))
+        self._stops.check(open_chunks=self._doubtful)
         if self._books.is_due:
             # Before the write, which may take long: the threads go on with these jobs meanwhile.
             self._hand_out_ahead()
@@ -183,6 +215,7 @@ class Sender:
         # undone.
         self._permits.issue(job)
         self._pace.start()
+        self._settling += job.settling
         self._workers.give(job)
 
     def _hand_out_ahead(self) -> None:
@@ -215,13 +248,28 @@ class Sender:
             return True
         if not self._open:
             return False
-        if self._stops.patience_is_over(waiting_alone=not self._held_back()):
+        if not self._refusals_wait() and self._stops.patience_is_over(waiting_alone=not self._held_back()):
             return False
         self._clock.sleep(min(NAP, max(0.0, min(job.due for job in self._open) - self._clock.monotonic())))
         return True
 
+    def _refusals_wait(self) -> bool:
+        """Return whether a refused chunk was not looked up yet: the time for that is known, and is waited for."""
+        return any(job.is_refused and job.looked <= 1 and not job.resumed for job in self._open)
+
+    @property
+    def _doubtful(self) -> int:
+        return sum(1 for job in self._open if not job.resumed and not job.is_refused)
+
     def _held_back(self) -> bool:
-        return len(self._open) >= self._policy.most_open_chunks
+        """
+        Return whether no new calls are to be made before some open chunks are settled.
+
+        Chunks of an earlier try do not count: they tell nothing of how the gateway is now, and may have to wait for
+        as long as a settle time. Neither do refused chunks, of which there may be more.
+        """
+        refused = sum(1 for job in self._open if job.is_refused)
+        return self._doubtful >= self._policy.most_open_chunks or refused >= self._policy.most_refused_chunks
 
     def _prepare_work(self) -> bool:
         """Return whether a job may start now; write a new window of intents if more ready jobs are needed."""
@@ -239,11 +287,12 @@ class Sender:
     def _next_job(self) -> Job | None:
         job = self._due_job()
         if job is not None:
+            if job.wants_replay:
+                # Before the job is handed out, and right before it: the ledger must hold the time of a replay
+                # before it leaves. Otherwise, after a crash, the next try could release the chunk too soon and send
+                # again to recipients whose replay was accepted.
+                self._books.journal_replay(job)
             self._open.remove(job)
-            # Before the job is handed out: the ledger must hold the time of a replay before it leaves. Otherwise,
-            # after a crash, the next try could release the chunk too soon and send again to recipients whose replay
-            # was accepted.
-            self._books.journal_replay(job)
             return job
         return self._next_ready() if self._ready else None
 
@@ -255,8 +304,17 @@ class Sender:
         return self._ready.popleft()
 
     def _due_job(self) -> Job | None:
+        if self._settling >= self._settling_limit():
+            return None
         now = self._clock.monotonic()
-        return next((job for job in self._open if job.due <= now), None)
+        # A replay first: its time in the ledger must not become too old.
+        due = [job for job in self._open if job.due <= now]
+        return next((job for job in due if job.wants_replay), due[0] if due else None)
+
+    def _settling_limit(self) -> int:
+        """Return how many calls may seek evidence at once: while there are new calls to make, half of all."""
+        most = self._policy.max_concurrency
+        return max(1, most // 2) if self._ready or self._again or self._fresh_left else most
 
     def _open_window(self) -> None:
         chunks: list[Chunk] = []
@@ -264,6 +322,7 @@ class Sender:
         while len(chunks) < self._window_chunks:
             chunk = self._again.popleft() if self._again else next(self._fresh, None)
             if chunk is None:
+                self._fresh_left = False
                 break
             chunks.append(chunk)
         if chunks:
@@ -284,6 +343,7 @@ class Sender:
         result = self._workers.take(timeout=timeout)
         while result is not None:
             job, outcome = result
+            self._settling -= job.settling
             if isinstance(outcome, BaseException):
                 # The call may have been made before the error. Its chunk stays open for evidence; taken for "not
                 # begun", it would be sent again, and its recipients could get two messages.
@@ -310,6 +370,7 @@ class Sender:
                 # Back to the idle thread that was about to take it. It does not belong into _ready: its first call
                 # was made, and _wind_down() would record it as not made, so that the next try would send a second
                 # message.
+                self._settling += 1
                 self._workers.give(job)
             else:
                 self._pace.cancel()
@@ -317,20 +378,31 @@ class Sender:
 
     def _apply(self, job: Job, outcome: Outcome) -> None:
         # Before _slow_down(), which takes the length of a pause from the failures counted here.
-        self._stops.count(outcome, recipients=len(job.chunk), settling=job.settling)
+        self._stops.count(outcome, recipients=len(job.chunk), settling=job.settling, refused=job.is_refused)
         self._pace.end(started=job.made_at, now=job.ended_at)
         self._slow_down(job, outcome)
         if outcome.kind is OutcomeKind.AMBIGUOUS:
             self._keep_open(job, outcome)
             return
+        job.replaying = False
         # Before the recipients go into _again. It notes the release, and the next window is written only after that
         # note is in the ledger. With the new intent first, a crash would leave two open intents for these
         # recipients, and both could end in a message.
-        self._books.settle(job, outcome)
+        again = self._books.settle(job, outcome)
+        campaign, members = self._ledger.campaign, job.chunk.members
         if outcome.kind is OutcomeKind.SPLIT:
-            self._again.extend(halves(campaign=self._ledger.campaign, chunk=job.chunk))
+            self._put_first(parts(campaign=campaign, members=members, mixed=_is_mixed(job)))
         elif outcome.kind is OutcomeKind.RELEASED:
-            self._again.append(make_chunk(campaign=self._ledger.campaign, members=job.chunk.members))
+            self._put_first([make_chunk(campaign=campaign, members=members)])
+        elif again:
+            some = members.at([index for index, place in enumerate(job.places) if place in {*again}])
+            self._put_first(parts(campaign=campaign, members=some, mixed=_is_mixed(job)))
+        elif outcome.kind is OutcomeKind.ACCEPTED:
+            self._attempts.accepted = True
+
+    def _put_first(self, chunks: Sequence[Chunk]) -> None:
+        """Send chunks of recipients that were released before anything new: they tell what is wrong soonest."""
+        self._again.extendleft(reversed([chunk for chunk in chunks if len(chunk)]))
 
     def _slow_down(self, job: Job, outcome: Outcome) -> None:
         if outcome.throttled:
@@ -343,7 +415,8 @@ class Sender:
     def _keep_open(self, job: Job, outcome: Outcome) -> None:
         if job.looked == 0 and not job.settling:
             log.warning(
-                "No clear answer for chunk %s (%s): looking for evidence before anything else is done with it.",
+                "%s for chunk %s (%s): looking for evidence before anything else is done with it.",
+                "A refusal" if job.is_refused else "No clear answer",
                 job.entry.out_id,
                 outcome.code,
             )
@@ -352,8 +425,17 @@ class Sender:
         # end with recipients still pending.
         self._books.keep_open(job, code=outcome.code)
         job.settling = True
-        job.due = self._clock.monotonic() + look_again_after(job.looked)
-        job.looked += 1
+        job.replaying = False
+        if job.wants_replay:
+            # At once: whatever the look-up took, the replay waits for nothing but its own entry in the ledger.
+            job.due = self._clock.monotonic()
+        else:
+            wait = look_again_after(job.looked)
+            if job.is_refused and job.looked == 0:
+                # Sooner, a look-up could not end anything.
+                wait = min(self._policy.refusal_wait, self._policy.settle_time) + 1.0
+            job.due = self._clock.monotonic() + wait
+            job.looked += 1
         self._open.append(job)
 
     def _wind_down(self) -> None:
@@ -368,20 +450,39 @@ class Sender:
         # Before the wait for calls in flight, because these may hang: waiting jobs are in _ready in any case.
         self._not_begun(self._workers.recall())
         deadline = self._clock.monotonic() + WIND_DOWN
-        while self._workers.busy and (left := deadline - self._clock.monotonic()) > 0:
-            self._collect(timeout=min(left, NAP))
-        # After the last give() and recall(): _collect() may call both, see Workers.stop().
-        self._workers.stop()
+        try:
+            while self._workers.busy and (left := deadline - self._clock.monotonic()) > 0:
+                self._collect(timeout=min(left, NAP))
+        finally:
+            # After the last give() and recall(): _collect() may call both, see Workers.stop().
+            self._workers.stop()
+            self._end_books()
+
+    def _end_books(self) -> None:
+        try:
+            self._give_back()
+        finally:
+            # Whatever happened before, such as a full disk: outcomes that are known must reach the ledger.
+            self._write_last_outcomes()
+
+    def _give_back(self) -> None:
+        """Take intents and chunks back whose calls were never made."""
         for chunk in self._again:
             self._books.give_back(chunk)
+        # Only jobs that were never handed out, were recalled, or came back undone are in _ready: no call of these
+        # was begun, so it is safe to record that.
+        while self._ready:
+            self._books.take_back(self._ready.popleft())
+
+    def _write_last_outcomes(self) -> None:
         try:
-            # Only jobs that were never handed out, were recalled, or came back undone are in _ready: no call of
-            # these was begun, so it is safe to record that.
-            while self._ready:
-                self._books.take_back(self._ready.popleft())
             # After take_back(), which changes windows. Written before, their intents would stay open, and the next
             # try would look for evidence of calls that were never made; on Globe it could find none.
             self._books.write_all()
         except AliyunSmsError as error:
             # The error that ended the sending is the one to report; the open intents are settled by the next try.
             log.warning("The last outcomes could not be written to the ledger: %s", error)
+
+
+def _is_mixed(job: Job) -> bool:
+    return job.chunk.mixed or job.chunk.has_several_signatures

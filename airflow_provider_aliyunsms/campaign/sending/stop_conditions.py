@@ -57,7 +57,7 @@ class StopConditions:
         """Start to measure for how long no clear response has come."""
         self._last_response_at = self._clock.monotonic()
 
-    def count(self, outcome: Outcome, *, recipients: int, settling: bool) -> None:
+    def count(self, outcome: Outcome, *, recipients: int, settling: bool, refused: bool = False) -> None:
         """
         Update the counts of failures and refusals with one outcome.
 
@@ -71,7 +71,7 @@ class StopConditions:
         if outcome.kind is OutcomeKind.RELEASED and not settling:
             self._failures += 1
             self._last_failure = outcome
-        elif outcome.kind is not OutcomeKind.AMBIGUOUS:
+        elif outcome.kind is not OutcomeKind.AMBIGUOUS or (refused and not settling):
             self._last_response_at = self._clock.monotonic()
             self._failures = 0
         if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):

@@ -19,7 +19,7 @@ from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
 from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
 from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
-from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore
+from airflow_provider_aliyunsms.campaign.ledger import MemoryStore, Occasion
 from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.run import Campaign
@@ -118,7 +118,7 @@ class SmallCampaign:
             limits=AudienceLimits(),
             keep_receipts=lambda receipts, _total: {"receipts": list(receipts)},
             stop_reason=lambda: None,
-            first_try=self._tries == 1,
+            occasion=Occasion(first_try=self._tries == 1),
         )
 
     def _client(self):

@@ -50,7 +50,8 @@ def test_a_cleared_campaign_returns_the_same_and_sends_nothing(world):
 def test_who_is_new_is_sent_to_and_who_was_settled_is_not(world):
     world.run(PEOPLE[:20])
     summary = retry(world, PEOPLE[10:30])
-    assert summary["accepted"] == 20
+    # Those who left the audience keep their outcome.
+    assert summary["accepted"] == summary["total"] == 30
     assert world.gateway.accepted == dict.fromkeys(PEOPLE[:30], 1)
 
 
@@ -89,8 +90,10 @@ def test_mapped_inputs_that_changed_places_are_not_sent_to(world):
     world.run(PEOPLE[:20], positional=True)
     with pytest.raises(LedgerError, match="mapped"):
         retry(world, PEOPLE[20:], positional=True)
+    with pytest.raises(LedgerError, match="mapped"):
+        retry(world, PEOPLE[10:30], positional=True)
     assert sum(world.gateway.accepted.values()) == 20
-    assert retry(world, PEOPLE[10:30], positional=True)["accepted"] == 20
+    assert retry(world, PEOPLE[:30], positional=True)["accepted"] == 30
 
 
 def test_a_second_try_without_a_ledger_sends_nothing(world):

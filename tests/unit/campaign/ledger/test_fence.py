@@ -7,7 +7,8 @@ import pytest
 
 from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
 from airflow_provider_aliyunsms.campaign.chunks import make_chunk
-from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger
+from airflow_provider_aliyunsms.campaign.clock import Clock
+from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger, Occasion
 from airflow_provider_aliyunsms.campaign.ledger.stores import PathStore
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
@@ -39,9 +40,10 @@ def begin(tmp_path):
             store=store or PathStore(root=tmp_path, campaign_id="spring"),
             campaign_id="spring",
             fenced=True,
-            now=lambda: 1_800_000_000.0,
+            clock=Clock(),
         )
-        opening = ledger.open(**({"first_try": False} | changes))
+        first_try = changes.pop("first_try", False)
+        opening = ledger.open(occasion=Occasion(first_try=first_try), **changes)
         return ledger, opening, list(ledger.windows())
 
     return open_ledger
@@ -123,9 +125,9 @@ def test_a_try_that_dies_while_it_takes_over_takes_nothing_along(begin, tmp_path
         store=PathStore(root=tmp_path, campaign_id="spring"),
         campaign_id="spring",
         fenced=True,
-        now=lambda: 0.0,
+        clock=Clock(),
     )
-    dying.open(first_try=False)
+    dying.open(occasion=Occasion(first_try=False))
     next(dying.windows())
     _, opening, windows = begin()
     assert opening.contested
@@ -148,9 +150,9 @@ def test_a_try_that_was_killed_before_it_could_send_leaves_a_ledger(begin, tmp_p
         store=PathStore(root=tmp_path, campaign_id="spring"),
         campaign_id="spring",
         fenced=True,
-        now=lambda: 0.0,
+        clock=Clock(),
     )
-    killed.open(first_try=True)
+    killed.open(occasion=Occasion(first_try=True))
     _, opening, windows = begin()
     assert not opening.resumed
     assert windows == []
