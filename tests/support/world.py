@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 SETTLE_TIME = 600.0
 NONCE_MEMORY = 900.0
 MOST_LAG_AFTER_REFUSAL = 50.0
+LONGEST_TRY = 2 * 86_400.0
 POISON = "99"
 """Numbers that end in this are refused, and their whole chunk with them."""
 
@@ -43,11 +44,16 @@ class Crash(BaseException):
     """The process dies here: nothing after it is written."""
 
 
+class EndlessError(BaseException):
+    """The try does not come to an end; no handler of the engine takes it for an error of its own."""
+
+
 class HeldClock:
     """Time that passes only when somebody waits."""
 
     def __init__(self) -> None:
         self.seconds = 1_800_000_000.0
+        self.ends_at = float("inf")
 
     def now(self) -> float:
         return self.seconds
@@ -57,6 +63,8 @@ class HeldClock:
 
     def sleep(self, seconds: float) -> None:
         self.seconds += max(seconds, 0.01)
+        if self.seconds > self.ends_at:
+            raise EndlessError
 
 
 class MachineClock:
@@ -100,6 +108,8 @@ class Gateway:
     :ivar signer: the AccessKey in use and, behind an @, the endpoint: ``first`` and ``second`` are of one account,
         ``other`` is not. A nonce is known to the endpoint that has seen it under that key.
     :ivar partial: a refused batch is accepted but for its bad numbers.
+    :ivar partly: the bad numbers of such batches.
+    :ivar unheard: those of them whose refusal the sender may not have heard.
     :ivar without_out_id: records do not carry the out id.
     :ivar tells_time: responses have a Date header.
     """
@@ -116,6 +126,8 @@ class Gateway:
     retry_after: float | None = None
     signer: str = "first"
     partial: bool = False
+    partly: set[str] = field(default_factory=set)
+    unheard: set[str] = field(default_factory=set)
     without_out_id: bool = False
     tells_time: bool = True
 
@@ -156,6 +168,9 @@ class Gateway:
         elif self.partial:
             # What a look-up shows after a refusal comes within the time that is documented for it.
             good = [number for number in chunk.members.numbers if number not in bad]
+            self.partly.update(bad)
+            if fault != "ok":
+                self.unheard.update(bad)
             self._accept(good, chunk.out_id, lag=min(self.record_lag, MOST_LAG_AFTER_REFUSAL))
         answer = ("refused", "isv.MOBILE_NUMBER_ILLEGAL") if bad else ("accepted", "")
         return answer if fault == "ok" else ("ambiguous", "ConnectionLost")
@@ -380,11 +395,15 @@ class World:
             **plan_fields,
         )
         began = self.gateway.submissions
+        self.clock.ends_at = self.clock.seconds + LONGEST_TRY
         clock = MachineClock(
             held=self.clock,
             skew=lambda: self.skew + (self.step if self.gateway.submissions > began + 2 else 0.0),
         )
-        return Campaign(plan=plan, clock=clock, make_workers=self.make_workers).run()
+        try:
+            return Campaign(plan=plan, clock=clock, make_workers=self.make_workers).run()
+        finally:
+            self.clock.ends_at = float("inf")
 
     def slow_store(self, *, seconds: float, calls: int) -> None:
         """Let every write take so long, and so many calls end in that time."""

@@ -155,10 +155,12 @@ class Bookkeeper:
         :param code: why the outcome is unknown; ``local.NO_ANSWER`` when there is no code.
         :raises LedgerError: the spool's disk fails.
         """
-        if job.entry.seen or job.entry.refused:
+        if (job.entry.seen or job.entry.refused) and not job.noted:
             # The worker thread has changed the entry: a replay was turned away, or the chunk was refused (jobs.py).
             # Without this write the next try would count the replay as a copy that may have arrived, and retries that
-            # follow each other sooner than the settle time would begin to wait anew each time.
+            # follow each other sooner than the settle time would begin to wait anew each time. Once is enough: with
+            # a slow ledger a write after each look-up would leave no time for anything else.
+            job.noted = True
             self._unwritten[job.window.number] = job.window
         self._ended(job)
         rows = [row for position, row in enumerate(job.rows) if position not in job.skip]

@@ -11,6 +11,7 @@ from airflow_provider_aliyunsms.campaign.clock import parse_stamp, utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Channel, Evidence, LookUp
 from airflow_provider_aliyunsms.campaign.sending.evidence import (
+    CLOCK_ERROR,
     NONCE_USED,
     Findings,
     Step,
@@ -59,6 +60,7 @@ class Job:
         made.
     :param replaying: the ledger holds the time of a replay, which may be made now.
     :param wants_replay: the evidence asks for a replay.
+    :param noted: the ledger gets, or has, what the gateway said of this entry.
     :param lead: seconds ahead that the ledger is told of the next replay.
     :param looked: how often evidence was looked for.
     :param due: when to look for evidence next, in monotonic seconds.
@@ -85,7 +87,8 @@ class Job:
     replaying: bool = False
     # Written by the worker thread, read by the main thread once it has the result.
     wants_replay: bool = False
-    # Main thread only.
+    # Main thread only, both.
+    noted: bool = False
     lead: float = REPLAY_LEAD
     # Main thread only, both; the worker thread reads the number.
     looked: int = 0
@@ -231,10 +234,12 @@ class Attempts:
         return found
 
     def _ask(self, job: Job, chunk: Chunk, *, thorough: bool) -> LookUp:
+        # The gateway dates its records by its own clock: with times of another one, a record could lie outside.
+        error = 0.0 if self._by_gateway(job) else CLOCK_ERROR
         return self._channel.look_up(
             chunk=chunk,
-            since=job.signed_at,
-            until=max(job.entry.attempted_at, job.attempted_before),
+            since=job.signed_at - error,
+            until=max(job.entry.attempted_at, job.attempted_before) + error,
             turn=job.looked,
             thorough=thorough,
         )
@@ -256,7 +261,7 @@ class Attempts:
                 complete=job.chunk.complete,
                 seen=job.entry.seen,
                 refused=job.is_refused,
-                by_gateway=job.window.by_gateway and self._clock.by_gateway,
+                by_gateway=self._by_gateway(job),
                 signed_ago=now - job.signed_at,
                 attempted_ago=now
                 - max(job.attempted_before, job.entry.attempted_at if job.is_refused else 0.0),
@@ -265,6 +270,9 @@ class Attempts:
             refusal_wait=self._policy.refusal_wait,
             resend_unknown=self._policy.resend_unknown,
         )
+
+    def _by_gateway(self, job: Job) -> bool:
+        return job.window.by_gateway and self._clock.by_gateway
 
     def _evidence(self, job: Job) -> Evidence:
         """Return what the last look-up says; of a refused chunk every recipient must have been told without doubt."""

@@ -285,6 +285,7 @@ class Restoration:
             absent=frozenset(opened.absent),
             skip=opened.skip,
             resumed=True,
+            noted=entry.seen or entry.refused is not None,
             control=None if same_signer else self._control(window.signer),
             settling=True,
             attempted_before=entry.attempted_at,

@@ -118,6 +118,8 @@ class Sender:
         self._open: list[Job] = []
         # How many jobs that seek evidence the workers have.
         self._settling = 0
+        # Whether a look-up was made after the last call of a new chunk.
+        self._looked_last = False
         self.changed = 0
         self.absent = 0
 
@@ -163,6 +165,7 @@ class Sender:
             resend_unknown=self._policy.resend_unknown,
         ).run()
         self._open = restored.jobs
+        self._fresh_left = self._spool.counts().pending > 0
         self.changed, self.absent = restored.changed, restored.absent
         if restored.absent and self._plan.positional:
             raise LedgerConflictError(
@@ -189,13 +192,18 @@ class Sender:
     def _step(self) -> bool:
         """Do one thing; return False when no recipient is pending and every open chunk is settled or given up."""
         # Before anything is handed out in this step: a doomed campaign, or a stop, must not cost another message.
-        self._stops.check(open_chunks=self._doubtful)
+        self._stops.check(open_chunks=self._doubtful, held_back=self._held_back() and not self._refusals_wait())
         if self._books.is_due:
             # Before the write, which may take long: the threads go on with these jobs meanwhile.
             self._hand_out_ahead()
             self._books.write_due()
         if not self._workers.free or not self._prepare_work():
             return self._wait_for_result()
+        if self._permits.in_doubt:
+            # A result is on its way, and until it is dealt with, no new call can start. Where every write is slow, a
+            # job that is handed out all the same could come back undone each time.
+            self._collect(timeout=NAP)
+            return True
         wait = self._pace.wait_time(now=self._clock.monotonic())
         if wait > 0:
             self._collect(timeout=min(wait, NAP))
@@ -216,6 +224,7 @@ class Sender:
         self._permits.issue(job)
         self._pace.start()
         self._settling += job.settling
+        self._looked_last = job.settling
         self._workers.give(job)
 
     def _hand_out_ahead(self) -> None:
@@ -246,12 +255,15 @@ class Sender:
         if self._workers.busy:
             self._collect(timeout=NAP)
             return True
-        if not self._open:
-            return False
-        if not self._refusals_wait() and self._stops.patience_is_over(waiting_alone=not self._held_back()):
+        if not self._open or self._is_over():
             return False
         self._clock.sleep(min(NAP, max(0.0, min(job.due for job in self._open) - self._clock.monotonic())))
         return True
+
+    def _is_over(self) -> bool:
+        """Return whether nothing but open chunks is left, and none of them was settled for long enough."""
+        waiting_alone = not (self._ready or self._again or self._fresh_left)
+        return not self._refusals_wait() and self._stops.patience_is_over(waiting_alone=waiting_alone)
 
     def _refusals_wait(self) -> bool:
         """Return whether a refused chunk was not looked up yet: the time for that is known, and is waited for."""
@@ -273,8 +285,9 @@ class Sender:
 
     def _prepare_work(self) -> bool:
         """Return whether a job may start now; write a new window of intents if more ready jobs are needed."""
-        if self._due_job() is not None:
-            return True
+        if not self._is_turn_of_new_chunk() and self._due_job() is not None:
+            # A look-up may be due at every moment, where each step takes long; the wait must end all the same.
+            return not self._is_over()
         if self._held_back():
             return False
         # The next window is written before the last one is used up, so that the threads have work meanwhile.
@@ -285,7 +298,7 @@ class Sender:
         return bool(self._ready) and self._workers.free
 
     def _next_job(self) -> Job | None:
-        job = self._due_job()
+        job = None if self._ready and self._is_turn_of_new_chunk() else self._due_job()
         if job is not None:
             if job.wants_replay:
                 # Before the job is handed out, and right before it: the ledger must hold the time of a replay
@@ -310,6 +323,17 @@ class Sender:
         # A replay first: its time in the ledger must not become too old.
         due = [job for job in self._open if job.due <= now]
         return next((job for job in due if job.wants_replay), due[0] if due else None)
+
+    def _is_turn_of_new_chunk(self) -> bool:
+        """Return whether a new chunk goes before a look-up: they take turns, so that neither waits for ever."""
+        may_open = self._books.windows_under_way < self._policy.open_windows
+        return (
+            self._looked_last
+            and bool(self._ready or (may_open and (self._again or self._fresh_left)))
+            and not self._held_back()
+            # Its time in the ledger must not become too old.
+            and not any(job.wants_replay for job in self._open)
+        )
 
     def _settling_limit(self) -> int:
         """Return how many calls may seek evidence at once: while there are new calls to make, half of all."""
@@ -375,6 +399,7 @@ class Sender:
             else:
                 self._pace.cancel()
                 self._ready.appendleft(job)
+                self._looked_last = True
 
     def _apply(self, job: Job, outcome: Outcome) -> None:
         # Before _slow_down(), which takes the length of a pause from the failures counted here.

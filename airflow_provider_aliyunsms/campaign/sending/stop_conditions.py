@@ -98,11 +98,12 @@ class StopConditions:
         sampled = not self._refused or self._judged >= THRESHOLD_SAMPLE
         return not self._failures and (sampled or self._policy.error_threshold is None)
 
-    def check(self, *, open_chunks: int) -> None:
+    def check(self, *, open_chunks: int, held_back: bool) -> None:
         """
         Raise the error that ends this try, if there is one; called before every step of the sender.
 
         :param open_chunks: chunks whose outcome is unknown.
+        :param held_back: no new call is made before some of them are settled.
         :raises SendInterruptedError: told to stop.
         :raises CampaignDoomedError: no further call would be accepted.
         :raises TooManyRefusedError: the error threshold was reached.
@@ -122,7 +123,7 @@ class StopConditions:
                 advice="Nothing is lost: a retry or a Clear of the task goes on where it stopped.",
             )
         self._check_threshold()
-        self._check_patience(open_chunks=open_chunks)
+        self._check_patience(open_chunks=open_chunks, held_back=held_back)
 
     def patience_is_over(self, *, waiting_alone: bool) -> bool:
         """
@@ -143,10 +144,10 @@ class StopConditions:
                 "the rest. error_threshold says what share is too large.",
             )
 
-    def _check_patience(self, *, open_chunks: int) -> None:
+    def _check_patience(self, *, open_chunks: int, held_back: bool) -> None:
         if self._failures and self._silence() > self._policy.network_patience:
             raise _given_up(self._last_failure)
-        if open_chunks >= self._policy.most_open_chunks and self._silence() > self._policy.evidence_wait:
+        if held_back and self._silence() > self._policy.evidence_wait:
             raise OutcomeUnknownError(
                 f"{open_chunks} calls ended without a clear answer, so no new ones were made",
                 advice="The gateway is not well. A retry of the task settles the open calls first and goes on.",

@@ -140,7 +140,8 @@ class CampaignMachine(RuleBasedStateMachine):
         before = self.world.gateway.submissions
         self.fresh_process()
         with pytest.raises(LedgerError):
-            self.run(first_try=first_try)
+            # Airflow's own store goes with its run, and there a resend is never the first try.
+            self.run(first_try=first_try and self.resends == 0)
         assert self.world.gateway.submissions == before
         self.world.store.values = kept
 
@@ -193,7 +194,10 @@ class CampaignMachine(RuleBasedStateMachine):
                 stop_after=moment * 3 if crash in ("between calls", "stop") else None,
                 crash_on_stop=crash == "between calls",
             )
-        except (Crash, AliyunSmsError):
+        except Crash:
+            # The refusal may be forgotten. What a few look-ups show then is an accepted chunk.
+            world.gateway.unheard |= world.gateway.partly
+        except AliyunSmsError:
             pass
         else:
             self.check_result(result.summary)
@@ -248,7 +252,7 @@ class CampaignMachine(RuleBasedStateMachine):
         for receipt in self.world.receipts:
             number = receipt["phone_number"].replace(" ", "").removeprefix("+86").removeprefix("0086")
             taken = self.world.gateway.accepted[number]
-            if receipt["outcome"] == "accepted" and number:
+            if receipt["outcome"] == "accepted" and number and number not in self.world.gateway.unheard:
                 told[number] += 1
                 assert taken >= told[number], "reported as accepted, but the gateway never took it"
             elif receipt["outcome"] == "rejected" and number and not self.resends:
@@ -291,9 +295,10 @@ class CampaignMachine(RuleBasedStateMachine):
             if receipt["outcome"] == "unknown":
                 # What another account, another endpoint or a nameless record hides is never sent again.
                 continue
-            if receipt["phone_number"].strip().endswith(POISON):
+            number = receipt["phone_number"].strip()
+            if number.endswith(POISON) and number[-11:] not in self.world.gateway.unheard:
                 assert receipt["outcome"] in ("rejected", "skipped")
-            elif receipt["phone_number"]:
+            elif number and not number.endswith(POISON):
                 assert receipt["outcome"] in ("accepted", "skipped")
 
 
