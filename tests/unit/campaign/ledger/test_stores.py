@@ -46,7 +46,7 @@ def test_a_broken_value_is_an_error_and_never_an_empty_ledger(tmp_path):
     store.set("k", {"a": 1})
     (file,) = tmp_path.rglob("k.json")
     file.write_text('{"a": ')
-    with pytest.raises(LedgerError, match="could not be read"):
+    with pytest.raises(LedgerError, match="k is damaged"):
         store.get("k")
 
 

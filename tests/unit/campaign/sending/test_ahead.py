@@ -249,7 +249,7 @@ def test_threads_go_on_while_the_main_thread_waits_for_the_store(world):
 
 def test_threads_give_back_what_may_not_begin_and_what_is_recalled():
     begun, go_on = threading.Event(), threading.Event()
-    jobs = [Job(window=None, entry=None, chunk=None, looked=number) for number in range(5)]
+    jobs = [a_job(looked=number) for number in range(5)]
     allowed = {0}
 
     def work(job):
@@ -274,7 +274,7 @@ def test_threads_give_back_what_may_not_begin_and_what_is_recalled():
 
 def a_job(**facts):
     entry = Entry(out_id="out", keys=(1,), nonce="n", date="2026-01-02T03:04:05Z", attempted_at=0.0)
-    return Job(window=None, entry=entry, chunk=None, **facts)
+    return Job(window=None, entry=entry, chunk=None, rows=(1,), places=(0,), **facts)
 
 
 class Written:
@@ -324,7 +324,7 @@ def test_a_doubt_stops_what_was_handed_over_before_its_verdict_for_good(world):
 
 def test_an_outcome_with_some_refused_is_not_clear_and_an_error_is_not_either(world):
     gate = make_gate(world, outcomes=[Outcome(kind=OutcomeKind.ACCEPTED, time="", failed=frozenset({1}))])
-    job = Job(window=None, entry=None, chunk=None)
+    job = a_job()
     gate.work(job)
     assert gate.in_doubt
     gate.settled()
@@ -335,7 +335,7 @@ def test_an_outcome_with_some_refused_is_not_clear_and_an_error_is_not_either(wo
 
 def test_a_job_that_seeks_evidence_is_not_held(world):
     gate = make_gate(world, outcomes=[Outcome(kind=OutcomeKind.AMBIGUOUS, time="")])
-    job = Job(window=None, entry=None, chunk=None, settling=True)
+    job = a_job(settling=True)
     gate.issue(job)
     gate.work(job)
     gate.close()

@@ -20,11 +20,12 @@ from airflow_provider_aliyunsms.campaign.sending.evidence import (
 SETTLE = 600.0
 
 
-def step(look_up, *, complete=True, seen=False, signed_ago=30.0, attempted_ago=30.0, resend_unknown=False):
-    known = Findings(
-        look_up=look_up, complete=complete, seen=seen, signed_ago=signed_ago, attempted_ago=attempted_ago
-    )
-    return next_step(known, settle_time=SETTLE, resend_unknown=resend_unknown)
+REFUSAL = 60.0
+
+
+def step(look_up, *, resend_unknown=False, **facts):
+    known = Findings(look_up=look_up, **{"signed_ago": 30.0, "attempted_ago": 30.0, **facts})
+    return next_step(known, settle_time=SETTLE, refusal_wait=REFUSAL, resend_unknown=resend_unknown)
 
 
 @pytest.mark.parametrize(
@@ -36,10 +37,15 @@ def step(look_up, *, complete=True, seen=False, signed_ago=30.0, attempted_ago=3
         (Step.REPLAY, {"look_up": Evidence.IMPOSSIBLE}),
         (Step.WAIT, {"look_up": Evidence.EMPTY, "seen": True}),
         (Step.WAIT, {"look_up": Evidence.EMPTY, "seen": True, "attempted_ago": SETTLE - 1}),
-        (Step.RELEASE, {"look_up": Evidence.EMPTY, "seen": True, "attempted_ago": SETTLE}),
+        # Some members were asked for; before a release it must be all.
+        (Step.ASK_ALL, {"look_up": Evidence.EMPTY, "seen": True, "attempted_ago": SETTLE}),
+        (Step.RELEASE, {"look_up": Evidence.EMPTY, "seen": True, "attempted_ago": SETTLE, "thorough": True}),
         (Step.WAIT, {"look_up": Evidence.INCONCLUSIVE, "seen": True, "attempted_ago": 10 * SETTLE}),
         (Step.WAIT, {"look_up": Evidence.EMPTY, "complete": False}),
-        (Step.RELEASE, {"look_up": Evidence.EMPTY, "signed_ago": 3600.0, "attempted_ago": 3600.0}),
+        (
+            Step.RELEASE,
+            {"look_up": Evidence.EMPTY, "signed_ago": 3600.0, "attempted_ago": 3600.0, "thorough": True},
+        ),
         (Step.WAIT, {"look_up": Evidence.EMPTY, "signed_ago": REPLAY_LIMIT, "attempted_ago": 30.0}),
         (Step.GIVE_UP, {"look_up": Evidence.IMPOSSIBLE, "seen": True}),
         (Step.GIVE_UP, {"look_up": Evidence.IMPOSSIBLE, "signed_ago": 3600.0, "attempted_ago": 3600.0}),
@@ -47,37 +53,83 @@ def step(look_up, *, complete=True, seen=False, signed_ago=30.0, attempted_ago=3
             Step.RELEASE,
             {"look_up": Evidence.IMPOSSIBLE, "seen": True, "attempted_ago": SETTLE, "resend_unknown": True},
         ),
-        (Step.WAIT, {"look_up": Evidence.EMPTY, "signed_ago": -5.0, "attempted_ago": -5.0}),
+        # Dates have no fractions, so one may lie a little ahead; what lies further ahead is another clock's.
+        (Step.REPLAY, {"look_up": Evidence.EMPTY, "signed_ago": -5.0, "attempted_ago": -5.0}),
+        (Step.WAIT, {"look_up": Evidence.EMPTY, "signed_ago": -90.0, "attempted_ago": -90.0}),
+        # Times that were noted by a machine's own clock: nothing is replayed, and its error is allowed for.
+        (Step.WAIT, {"look_up": Evidence.EMPTY, "by_gateway": False}),
+        (Step.WAIT, {"look_up": Evidence.EMPTY, "by_gateway": False, "attempted_ago": SETTLE + 899}),
+        (Step.ASK_ALL, {"look_up": Evidence.EMPTY, "by_gateway": False, "attempted_ago": SETTLE + 900}),
+        (
+            Step.GIVE_UP,
+            {
+                "look_up": Evidence.IMPOSSIBLE,
+                "by_gateway": False,
+                "attempted_ago": SETTLE + 899,
+                "resend_unknown": True,
+            },
+        ),
+        # A refused chunk: it is not replayed, one record does not settle it, and its wait is shorter.
+        (Step.WAIT, {"look_up": Evidence.EMPTY, "refused": True}),
+        (Step.WAIT, {"look_up": Evidence.FOUND, "refused": True, "attempted_ago": REFUSAL - 1}),
+        (Step.ASK_ALL, {"look_up": Evidence.FOUND, "refused": True, "attempted_ago": REFUSAL}),
+        (
+            Step.ACCEPT,
+            {"look_up": Evidence.FOUND, "refused": True, "attempted_ago": REFUSAL, "thorough": True},
+        ),
+        (
+            Step.RELEASE,
+            {"look_up": Evidence.EMPTY, "refused": True, "attempted_ago": REFUSAL, "thorough": True},
+        ),
+        (
+            Step.WAIT,
+            {"look_up": Evidence.INCONCLUSIVE, "refused": True, "attempted_ago": SETTLE, "thorough": True},
+        ),
     ],
 )
 def test_what_to_do_for_an_open_chunk(expected, case):
     assert step(**case) is expected
 
 
-@given(
-    look_up=st.sampled_from(Evidence),
-    complete=st.booleans(),
-    seen=st.booleans(),
-    signed_ago=st.floats(-100, 10_000),
-    attempted_ago=st.floats(-100, SETTLE - 0.1),
-)
-def test_nothing_is_released_before_the_settle_time(look_up, complete, seen, signed_ago, attempted_ago):
-    assert (
-        step(look_up, complete=complete, seen=seen, signed_ago=signed_ago, attempted_ago=attempted_ago)
-        is not Step.RELEASE
-    )
+FACTS = {
+    "look_up": st.sampled_from(Evidence),
+    "thorough": st.booleans(),
+    "complete": st.booleans(),
+    "seen": st.booleans(),
+    "by_gateway": st.booleans(),
+    "signed_ago": st.floats(-100, 10_000),
+    "attempted_ago": st.floats(-100, 10_000),
+}
 
 
-@given(
-    look_up=st.sampled_from(Evidence),
-    complete=st.booleans(),
-    seen=st.booleans(),
-    signed_ago=st.floats(REPLAY_LIMIT, 10_000),
-)
-def test_nothing_is_replayed_once_the_gateway_may_have_forgotten_the_nonce(
-    look_up, complete, seen, signed_ago
-):
-    assert step(look_up, complete=complete, seen=seen, signed_ago=signed_ago) is not Step.REPLAY
+@given(**{**FACTS, "attempted_ago": st.floats(-100, SETTLE - 0.1)})
+def test_nothing_is_released_before_the_settle_time(**facts):
+    assert step(**facts) is not Step.RELEASE
+
+
+@given(**{**FACTS, "attempted_ago": st.floats(-100, REFUSAL - 0.1)})
+def test_no_refused_chunk_is_split_before_its_wait_is_over(**facts):
+    assert step(**facts, refused=True) not in (Step.RELEASE, Step.ACCEPT, Step.REPLAY)
+
+
+@given(**{**FACTS, "by_gateway": st.just(False), "attempted_ago": st.floats(-100, SETTLE + 899)})
+def test_times_of_another_clock_are_trusted_only_as_far_as_it_can_be_wrong(**facts):
+    assert step(**facts) not in (Step.RELEASE, Step.REPLAY)
+
+
+@given(**{**FACTS, "thorough": st.just(False)}, refused=st.booleans())
+def test_nothing_is_released_before_every_member_was_asked_for(**facts):
+    assert step(**facts) is not Step.RELEASE
+
+
+@given(**{**FACTS, "look_up": st.just(Evidence.INCONCLUSIVE)}, refused=st.booleans())
+def test_what_a_look_up_could_not_show_releases_nothing(**facts):
+    assert step(**facts, resend_unknown=True) not in (Step.RELEASE, Step.ASK_ALL)
+
+
+@given(**{**FACTS, "signed_ago": st.floats(REPLAY_LIMIT, 10_000)})
+def test_nothing_is_replayed_once_the_gateway_may_have_forgotten_the_nonce(**facts):
+    assert step(**facts) is not Step.REPLAY
 
 
 def outcome(kind, **fields):
