@@ -131,7 +131,7 @@ bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md 
 .PHONY: lock
 lock: ## Write the newest versions that fit together to requirements.lock (needs uv)
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url \
-		--no-emit-find-links --custom-compile-command 'make lock' --extra simulator --group bench --group browser \
+		--no-emit-find-links --custom-compile-command 'make lock' --extra simulator --group bench --group browser --group mysql \
 		pyproject.toml --output-file $(LOCK)
 
 .PHONY: clean

@@ -227,6 +227,36 @@ def international_number(text: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
 
 
+def national_number(text: str, *, region: str) -> str | None:
+    """
+    Return the digits of a number of one region with its country code, or None when no such number can exist there.
+
+    :param text: the number as it is dialled in the region; its country code may come first, with or without a plus.
+    :param region: the ISO region, see :func:`is_region`.
+    """
+    compact = compact_number(text)
+    if compact.startswith("00"):
+        compact = f"+{compact.removeprefix('00')}"
+    if not _DIGITS.fullmatch(compact.removeprefix("+")):
+        return None
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(compact, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if number.country_code != phonenumbers.country_code_for_region(region):
+        return None
+    return international_number(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def is_region(text: str) -> bool:
+    """Return whether the text is the ISO code of a region that has phone numbers, such as ``SG``."""
+    import phonenumbers
+
+    return text in phonenumbers.SUPPORTED_REGIONS
+
+
 def region_of(number: str) -> str:
     """
     Return the ISO region of a number, such as ``CN``, ``US`` or ``CA``; ``ZZ`` when the text is no possible number.
