@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.audience.facts import SourceFacts
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Plan:
 
     :param campaign_id: the identity of the campaign; within it, no recipient is sent to twice.
     :param blocks: the rows of the audience, in blocks; read once.
+    :param facts: takes what the source turns out to be while it is read.
     :param rules: turn a row into a recipient or reject it.
     :param dedupe: ``content`` treats rows as duplicates if number and content are equal, ``phone`` if the number is.
     :param channel: makes the API calls.
@@ -63,6 +65,7 @@ class Plan:
     occasion: str = ""
     dry_run: bool = False
     positional: bool = False
+    facts: SourceFacts = field(default_factory=SourceFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

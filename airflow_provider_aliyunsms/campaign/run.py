@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
+from airflow_provider_aliyunsms.audience.report import AudienceReport
 from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
@@ -41,6 +42,7 @@ class Campaign:
         self._plan = plan
         self._clock = clock or Clock()
         self._make_workers = make_workers
+        self._report: AudienceReport | None = None
 
     def run(self) -> Result:
         """
@@ -95,13 +97,11 @@ class Campaign:
                 campaign_id=campaign, numbers=numbers, contents=contents, dedupe=dedupe
             ),
         )
-        log.info(
-            "Campaign %s: %d rows, %d to be served, local findings %s.",
-            ledger.campaign,
-            spool.total,
-            spool.ready,
-            spool.local_errors() or "none",
-        )
+        report = self._report = AudienceReport.of(spool, facts=self._plan.facts)
+        log.info("Campaign %s: %d rows, %d to be served.", ledger.campaign, spool.total, spool.ready)
+        level = logging.WARNING if report.needs_a_look else logging.INFO
+        for line in report.lines():
+            log.log(level, "Audience: %s", line)
 
     def _announce(self, opening: Opening) -> None:
         if self._plan.resend and not opening.resumed:
@@ -198,6 +198,7 @@ class Campaign:
             "requests": requests,
             "errors": spool.errors(),
             "digest": spool.digest,
+            "audience": self._report.figures() if self._report else {},
             "started_at": started_at,
             "finished_at": utc_stamp(self._clock.now()),
         }

@@ -31,10 +31,11 @@ from airflow_provider_aliyunsms.operators.parameters import (
     check_one_source,
 )
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
+from airflow_provider_aliyunsms.operators.rendering import renders, text_of
 from airflow_provider_aliyunsms.private import unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
 
 
+# Values that the database's driver binds, so that their type matters.
+_NATIVE_FIELDS = {"recipients_parameters"}
 _HIDDEN_FIELDS = {"recipients_parameters": hide_values, "template_param": hide_values, "message": hide_text}
 
 
@@ -57,13 +60,16 @@ class AliyunSmsSendOperator(BaseOperator):
     Not for use in a DAG: use the two operators in ``operators/aliyun_sms.py``, which document the parameters.
     """
 
-    template_ext = (".sql",)
+    # Empty, because Airflow would take every text that ends in .sql for a file; see _do_render_template_fields.
+    template_ext: Sequence[str] = ()
     # Airflow 2 uses these to lay out the fields; Airflow 3 goes by the value. "yaml" suits both a path and a list.
     template_fields_renderers: ClassVar = {
         "recipients": "yaml",
         "recipients_sql": "sql",
         "recipients_parameters": "json",
         "column_mapping": "json",
+        "columns": "json",
+        "null_values": "json",
         "template_param": "json",
         "message": "doc",
     }
@@ -78,7 +84,12 @@ class AliyunSmsSendOperator(BaseOperator):
         recipients_conn_id: str | None = None,
         recipients_parameters: Any = None,
         column_mapping: Mapping[str, str | None] | None = None,
+        columns: Collection[str] | None = None,
         encoding: str | None = None,
+        delimiter: str | None = None,
+        sheet: str | None = None,
+        null_values: Collection[str] | None = None,
+        phone_region: str | None = None,
         campaign_id: str | None = None,
         chunk_size: int,
         max_concurrency: int,
@@ -111,7 +122,12 @@ class AliyunSmsSendOperator(BaseOperator):
         self.recipients_conn_id = recipients_conn_id
         self.recipients_parameters = recipients_parameters
         self.column_mapping = column_mapping
+        self.columns = columns
         self.encoding = encoding
+        self.delimiter = delimiter
+        self.sheet = sheet
+        self.null_values = null_values
+        self.phone_region = phone_region
         self.campaign_id = campaign_id
         self.chunk_size = chunk_size
         self.max_concurrency = max_concurrency
@@ -133,6 +149,7 @@ class AliyunSmsSendOperator(BaseOperator):
         # The XCom key under which the links find the summary; empty while there is none.
         self.summary_key = ""
         self._killed = False
+        self._renders_text = True
 
     @cached_property
     def hook(self) -> AliyunSmsHook:
@@ -219,6 +236,7 @@ class AliyunSmsSendOperator(BaseOperator):
         raise unknown_error(result)
 
     def _plan(self, context: Context) -> Plan:
+        from airflow_provider_aliyunsms.audience.facts import SourceFacts
         from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
         from airflow_provider_aliyunsms.campaign.plan import Plan
         from airflow_provider_aliyunsms.operators.ledger_store import choose_store
@@ -230,9 +248,11 @@ class AliyunSmsSendOperator(BaseOperator):
         choice = choose_store(
             context=context, campaign_id=campaign_id, ledger_path=self.ledger_path, durable=self.durable
         )
+        facts = SourceFacts()
         return Plan(
             campaign_id=campaign_id,
-            blocks=read_without_retries(self._audience().blocks()),
+            blocks=read_without_retries(self._audience().blocks(facts)),
+            facts=facts,
             rules=self.make_rules(),
             dedupe=self.dedupe,
             channel=self.make_channel(),
@@ -256,7 +276,11 @@ class AliyunSmsSendOperator(BaseOperator):
             recipients_conn_id=self.recipients_conn_id,
             recipients_parameters=self.recipients_parameters,
             column_mapping=self.column_mapping,
+            columns=self.columns,
             encoding=self.encoding,
+            delimiter=self.delimiter,
+            sheet=self.sheet,
+            null_values=self.null_values,
             number_field=self.number_field,
         )
 
@@ -301,8 +325,22 @@ class AliyunSmsSendOperator(BaseOperator):
 
         return reason
 
-    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        super()._do_render_template_fields(*args, **kwargs)
+    def _render(self, template: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        rendered = super()._render(template, context, *args, **kwargs)
+        return text_of(rendered, template=template, context=context) if self._renders_text else rendered
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: Any,
+        seen_oids: set[int],
+    ) -> None:
+        for name in template_fields:
+            is_query = name == "recipients_sql"
+            with renders(self, files=(".sql",) if is_query else (), as_text=name not in _NATIVE_FIELDS):
+                super()._do_render_template_fields(parent, [name], context, jinja_env, seen_oids)
         # Hidden after the rendering, because Jinja needs the values, and before Airflow stores the fields: it shows
         # them under "Rendered Templates" to every user who may see the DAG.
         self.recipients = hide_recipients(

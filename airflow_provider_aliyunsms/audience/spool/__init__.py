@@ -23,7 +23,12 @@ grows with the audience.
 
 from __future__ import annotations
 
-from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun, Settlement, SpoolCounts
+from airflow_provider_aliyunsms.audience.spool.records import (
+    ReceiptRun,
+    RejectionGroup,
+    Settlement,
+    SpoolCounts,
+)
 from airflow_provider_aliyunsms.audience.spool.spool import Spool
 
-__all__ = ["ReceiptRun", "Settlement", "Spool", "SpoolCounts"]
+__all__ = ["ReceiptRun", "RejectionGroup", "Settlement", "Spool", "SpoolCounts"]

@@ -10,7 +10,7 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.disk import disk_before_sending, disk_while_sending
-from airflow_provider_aliyunsms.audience.recipients import Members
+from airflow_provider_aliyunsms.audience.recipients import Members, recipient_keys
 from airflow_provider_aliyunsms.audience.rules import prepare_block
 from airflow_provider_aliyunsms.audience.spool.database import SpoolFile
 from airflow_provider_aliyunsms.audience.spool.outcomes import SpoolOutcomes
@@ -22,6 +22,7 @@ from airflow_provider_aliyunsms.audience.spool.records import (
     SKIPPED,
     ReceiptRun,
     Rejection,
+    RejectionGroup,
     Settlement,
     SpoolCounts,
 )
@@ -149,9 +150,59 @@ class Spool:
 
     def first_rejections(self, limit: int) -> list[Rejection]:
         """Return the first rows that the rules rejected, at most ``limit``; duplicates are not among them."""
-        query = "SELECT row, code, field, reason FROM rejection ORDER BY seq LIMIT ?"
+        query = "SELECT row, code, field, reason, line FROM rejection ORDER BY seq LIMIT ?"
         with disk_while_sending():
             return [Rejection(*found) for found in self._db.execute(query, (limit,))]
+
+    def rejection_groups(self, *, groups: int, rows: int) -> list[RejectionGroup]:
+        """
+        Return the rejected rows by code and column, the largest groups first.
+
+        :param groups: how many groups to return at most.
+        :param rows: how many rows to name of each group at most.
+        """
+        sums = (
+            "SELECT code, field, COUNT(*) FROM rejection GROUP BY code, field ORDER BY 3 DESC, 1, 2 LIMIT ?"
+        )
+        query = "SELECT row, code, field, reason, line FROM rejection WHERE code = ? AND field = ? ORDER BY seq LIMIT ?"
+        with disk_while_sending():
+            found = self._db.execute(sums, (groups,)).fetchall()
+            return [
+                RejectionGroup(
+                    code,
+                    field,
+                    count,
+                    [Rejection(*row) for row in self._db.execute(query, (code, field, rows))],
+                )
+                for code, field, count in found
+            ]
+
+    def members(self) -> Iterator[Members]:
+        """Yield all recipients that can be sent to, in the order of their rows, one page at a time."""
+        for page in range(1, self._pages.count + 1):
+            with disk_while_sending():
+                wanted = [not ending for ending in self._states.page(page).endings]
+                yield self._pages.members(page, wanted=wanted)
+
+    def repeated_numbers(self) -> int:
+        """
+        Return how many numbers are to receive several messages that differ.
+
+        Costs a pass over all recipients. Call it before any outcome is recorded.
+        """
+        shards = KeyShards(self._db)
+        with disk_while_sending():
+            self._db.execute("CREATE TABLE shard (shard INTEGER NOT NULL, keys BLOB NOT NULL)")
+            for members in self.members():
+                shards.add(
+                    recipient_keys(
+                        campaign_id="numbers",
+                        numbers=members.numbers,
+                        contents=members.numbers,
+                        dedupe="phone",
+                    )
+                )
+            return sum(map(len, shards.twins()))
 
     def unsettled(self, *, batch: int) -> Iterator[Members]:
         """
@@ -262,11 +313,12 @@ class Spool:
                 page, start=place, stop=place + 1, ending=RowState(REJECTED, code, local=True)
             )
         self._db.executemany(
-            "INSERT INTO rejection (seq, row, code, field, reason) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO rejection (seq, row, line, code, field, reason) VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (
                     self._total + one.position,
                     one.row,
+                    one.line,
                     one.reason.code.value,
                     one.reason.field,
                     one.reason.reason,
