@@ -229,7 +229,9 @@ def international_number(text: str) -> str | None:
 
 def national_number(text: str, *, region: str) -> str | None:
     """
-    Return the digits of a number of one region with its country code, or None when no such number can exist there.
+    Return the digits of a number of one region with its country code, or None when no such number exists there.
+
+    Not only the length is checked: without a country code, other digits could be a number of any country.
 
     :param text: the number as it is dialled in the region; its country code may come first, with or without a plus.
     :param region: the ISO region, see :func:`is_region`.
@@ -246,6 +248,8 @@ def national_number(text: str, *, region: str) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     if number.country_code != phonenumbers.country_code_for_region(region):
+        return None
+    if not phonenumbers.is_valid_number(number):
         return None
     return international_number(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 

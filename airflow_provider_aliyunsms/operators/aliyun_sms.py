@@ -27,7 +27,7 @@ MESSAGE_TYPES = ("OTP", "NOTIFY", "MKT", "GENERAL")
 
 
 class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
-    """
+    r"""
     Send one campaign through ``SendBatchSms`` and return its outcomes.
 
     Costs one message, or more for a long text, for every recipient the carrier serves, and one call for every
@@ -71,7 +71,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param delimiter: the character between the cells of a text file; by default comma, semicolon, tab or ``|``, as
         found in the header. (templated)
     :param sheet: the sheet of a workbook; by default the only one that holds something. (templated)
-    :param null_values: the texts that stand for an empty cell; by default ``NaN``, ``None``, ``NULL``, ``\\N``,
+    :param null_values: the texts that stand for an empty cell; by default ``NaN``, ``None``, ``NULL``,
         ``<NA>`` and the like, ``[]`` for none. (templated)
     :param phone_region: the region of numbers that are no mainland mobile and have no ``+`` or ``00``, such as
         ``HK``; a row's own ``phone_region`` wins over it. (templated)

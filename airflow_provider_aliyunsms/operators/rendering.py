@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
-
 
 def text_of(rendered: Any, *, template: Any, context: Any) -> Any:
     """
@@ -29,7 +27,7 @@ def text_of(rendered: Any, *, template: Any, context: Any) -> Any:
 
 
 @contextmanager
-def renders(operator: AliyunSmsSendOperator, *, files: Sequence[str], as_text: bool) -> Iterator[None]:
+def renders(operator: Any, *, files: Sequence[str], as_text: bool) -> Iterator[None]:
     """
     Set how an operator renders its fields while the block runs.
 

@@ -8,8 +8,8 @@ their first lines, duplicates, and the parts that are billed if the text is know
 
 * ``report`` makes it, writes it as lines for a log or a screen, and gives its key figures for a result.
 * ``parts`` counts the parts of a text.
-* ``preview`` is the command ``python -m airflow_provider_aliyunsms.audience``: it reads a file as an operator would and
-  prints the report, and sends nothing.
+* ``preview`` is the command ``python -m airflow_provider_aliyunsms.audience``: it reads a file as an operator would
+  and prints the report, and sends nothing.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def china_parts(length: int) -> int:
 
 
 def globe_parts(text: str) -> int:
-    """Return the parts of a text outside China, where one character beside the GSM alphabet makes all of them wide."""
+    """Return the parts of a text outside China; one character beside the GSM alphabet makes all of them wide."""
     used = {*text}
     if used <= _GSM:
         return _parts(len(text), _GSM_SINGLE_PART, _GSM_PART)

@@ -7,7 +7,6 @@ import argparse
 import importlib
 import json
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -23,6 +22,8 @@ from airflow_provider_aliyunsms.audience.spool import Spool
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from airflow_provider_aliyunsms.audience.recipients import Dedupe
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ from airflow_provider_aliyunsms.audience.rows import field_label
 from airflow_provider_aliyunsms.codes import LocalCode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_aliyunsms.audience.facts import SourceFacts
     from airflow_provider_aliyunsms.audience.report.parts import PartsCount
     from airflow_provider_aliyunsms.audience.spool import RejectionGroup, Spool

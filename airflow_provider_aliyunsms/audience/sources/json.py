@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience.rows import TableBlock, in_blocks
+from airflow_provider_aliyunsms.audience.facts import ColumnFact
+from airflow_provider_aliyunsms.audience.rows import TableBlock, field_label, in_blocks
 from airflow_provider_aliyunsms.audience.sources.text import text_lines, text_pieces
 from airflow_provider_aliyunsms.audience.strict_json import ArrayReader, BrokenJsonError, parse_json
 from airflow_provider_aliyunsms.exceptions import AudienceError
@@ -62,12 +63,16 @@ class _JsonFile:
 
     def block(self, rows: list[tuple[int, Mapping[str, Any]]], first: int) -> Block:
         """Return the rows as a table with all keys that they and the rows before them have."""
+        known = len(self._keys)
         for _, values in rows:
             self._keys.update(dict.fromkeys(values))
         if len(self._keys) > _MOST_KEYS:
             msg = f"The rows have more than {_MOST_KEYS} different keys."
             raise AudienceError(msg, advice="make each row an object with the same few keys.")
         names = [*self._keys]
+        self._facts.columns += [
+            ColumnFact(field_label(name), self._columns.use(name, name)) for name in names[known:]
+        ]
         return TableBlock(
             names=names,
             records=[[values.get(name) for name in names] for _, values in rows],

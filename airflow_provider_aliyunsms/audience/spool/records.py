@@ -51,7 +51,7 @@ class Rejection:
 @dataclass(frozen=True, slots=True)
 class RejectionGroup:
     """
-    The rows that were rejected with the same code for the same column.
+    The rows that were rejected with the same code for the same column and reason.
 
     :param code: the reason as a code.
     :param field: the column or key at fault.

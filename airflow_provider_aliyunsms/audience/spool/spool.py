@@ -156,25 +156,29 @@ class Spool:
 
     def rejection_groups(self, *, groups: int, rows: int) -> list[RejectionGroup]:
         """
-        Return the rejected rows by code and column, the largest groups first.
+        Return the rejected rows by code, column and reason, the largest groups first.
 
         :param groups: how many groups to return at most.
         :param rows: how many rows to name of each group at most.
         """
         sums = (
-            "SELECT code, field, COUNT(*) FROM rejection GROUP BY code, field ORDER BY 3 DESC, 1, 2 LIMIT ?"
+            "SELECT code, field, reason, COUNT(*) FROM rejection "
+            "GROUP BY code, field, reason ORDER BY 4 DESC, MIN(seq) LIMIT ?"
         )
-        query = "SELECT row, code, field, reason, line FROM rejection WHERE code = ? AND field = ? ORDER BY seq LIMIT ?"
+        query = (
+            "SELECT row, code, field, reason, line FROM rejection "
+            "WHERE code = ? AND field = ? AND reason = ? ORDER BY seq LIMIT ?"
+        )
         with disk_while_sending():
             found = self._db.execute(sums, (groups,)).fetchall()
             return [
                 RejectionGroup(
-                    code,
-                    field,
-                    count,
-                    [Rejection(*row) for row in self._db.execute(query, (code, field, rows))],
+                    code=code,
+                    field=field,
+                    count=count,
+                    first=[Rejection(*row) for row in self._db.execute(query, (code, field, reason, rows))],
                 )
-                for code, field, count in found
+                for code, field, reason, count in found
             ]
 
     def members(self) -> Iterator[Members]:

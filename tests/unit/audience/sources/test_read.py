@@ -26,7 +26,7 @@ def open_file(path):
 
 def read_bytes(content, *, name="audience.csv", number_field="phone_number"):
     stream = content if isinstance(content, io.IOBase) else io.BytesIO(content)
-    return list(read_rows(name, number_field=number_field, open_binary=lambda _path: stream))
+    return list(read_rows(name, number_field=number_field, open_binary=lambda _path: stream, null_values=()))
 
 
 def read_text(text, **more):
