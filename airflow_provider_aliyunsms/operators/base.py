@@ -197,8 +197,9 @@ class AliyunSmsSendOperator(BaseOperator):
 
     @property
     def audience_is_given(self) -> bool:
-        """Whether every try has the same recipients, because they were passed as a list."""
-        return isinstance(unwrap(self.recipients), list | tuple)
+        """Whether every try has the same recipients, because they were passed as a list or a data frame."""
+        recipients = unwrap(self.recipients)
+        return isinstance(recipients, list | tuple) or hasattr(type(recipients), "__dataframe__")
 
     def recorded(self, context: Context) -> AbstractContextManager[None]:
         """
