@@ -7,8 +7,9 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.audience.fields import TO
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
-from airflow_provider_aliyunsms.audience.report import AudienceReport
+from airflow_provider_aliyunsms.audience.report import AudienceReport, PartsCount
 from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
@@ -97,7 +98,9 @@ class Campaign:
                 campaign_id=campaign, numbers=numbers, contents=contents, dedupe=dedupe
             ),
         )
-        report = self._report = AudienceReport.of(spool, facts=self._plan.facts)
+        # The texts of the China API are the template's, which nobody knows here.
+        parts = PartsCount() if self._plan.channel.product.number_field == TO else None
+        report = self._report = AudienceReport.of(spool, facts=self._plan.facts, parts=parts)
         log.info("Campaign %s: %d rows, %d to be served.", ledger.campaign, spool.total, spool.ready)
         level = logging.WARNING if report.needs_a_look else logging.INFO
         for line in report.lines():

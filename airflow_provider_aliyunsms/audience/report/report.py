@@ -122,6 +122,8 @@ class AudienceReport:
             found["notes"] = {what: places.count for what, places in self.facts.findings.items()}
         if self.several:
             found["several_contents"] = self.several
+        if self.parts is not None:
+            found["parts"] = self.parts.parts
         return found
 
     @property
