@@ -74,6 +74,9 @@ def heads_of(
     :param codes: the extension code cell of each row.
     :param head: makes that part from a signature and a code; called once for each different pair of them.
     """
+    # The usual case: the table has neither column, and both are the same cells of None.
+    if signs is codes:
+        return [head(None, None)] * len(signs)
     # Only text and None: as keys of the dictionary below, 1, 1.0 and True would be one and the same.
     if not {*map(type, signs), *map(type, codes)} <= {str, type(None)}:
         return [None] * len(signs)
