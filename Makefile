@@ -131,7 +131,7 @@ bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md 
 .PHONY: lock
 lock: ## Write the newest versions that fit together to requirements.lock (needs uv)
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url \
-		--no-emit-find-links --custom-compile-command 'make lock' --extra simulator --group bench --group browser \
+		--no-emit-find-links --custom-compile-command 'make lock' --extra simulator --group bench --group browser --group mysql \
 		pyproject.toml --output-file $(LOCK)
 
 .PHONY: clean
@@ -141,6 +141,9 @@ clean: ## Remove everything that is made here
 
 $(STAMP): $(LOCK) pyproject.toml
 	@.ci/make-venv "$(PYTHON)" $(VENV) --group test '.[simulator]'
+	# built from source, with the headers of MariaDB or MySQL: only the tests of such a server need it
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --constraint $(LOCK) --group mysql 2>/dev/null || \
+		echo "Without the client of MariaDB, which cannot be built here: its tests are skipped" >&2
 	touch $@
 
 $(DEMO_STAMP): $(LOCK) pyproject.toml

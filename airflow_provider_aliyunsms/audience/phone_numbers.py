@@ -4,47 +4,185 @@
 from __future__ import annotations
 
 import re
+import struct
+import unicodedata
 
 UNKNOWN_REGION = "ZZ"
 
 _MAINLAND = re.compile(r"(?:\+?86|0086)?(1[3-9][0-9]{9})")
 _BARE_MAINLAND = re.compile(r"1[3-9][0-9]{9}")
 _DIGITS = re.compile(r"[0-9]{5,17}")
-# "1380000123.0" is a number that a spreadsheet turned into a float. Without the dot it would have one digit more, and
-# might be the phone of another person. A last group of one digit is no usual way to write a number.
-_FLOAT_TAIL = re.compile(r"[0-9]\.[0-9]$")
 
-_FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {
-    0xFF0B: "+",
-    0xFF0D: "-",
-    0xFF0E: ".",
-    0xFF08: "(",
-    0xFF09: ")",
-    0x3000: " ",
-}
-# Spaces of all widths, tabs, line ends, dashes and brackets; and the invisible direction marks that are copied along
-# with a number from a contact sheet.
-_SEPARATORS = (
-    " \t\r\n\u00a0\u2002\u2003\u2007\u2009\u202f"
-    "-\u2010\u2011\u2012\u2013\u2014\u2212()."
-    "\u200b\u200e\u200f\u202a\u202c\u202d\ufeff"
-)
-_TO_COMPACT = {
-    code: None if ascii_form in " -.()" else ascii_form for code, ascii_form in _FULL_WIDTH.items()
-} | {ord(separator): None for separator in _SEPARATORS}
+# A number that a program stored as a float, or a spreadsheet shows with decimals: "13800001234.0".
+_DECIMAL = re.compile(r"(\+?)([0-9]+)[.,]([0-9]+)")
+_SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]+)?[eE][+-]?[0-9]+")
+_LEAST_DIGITS = 7
+_GROUPS = re.compile(r"[0-9]+")
+# A last group of one digit is no usual way to write a number.
+_FLOAT_TAIL = re.compile(r"[0-9]\.[0-9]")
+# What spreadsheets and exports put around a number so that it stays text: ="138...", '138..., `138..., "138...".
+_FORMULA = re.compile(r'="([^"]*)"')
+_TEXT_MARKS = "'`\u2018\u2019\u00b4"
+# Left at the end by a list that was cut at its commas.
+_LOOSE_END = ",;\u3001"
+_SPACE, _DASH, _BRACKET = " ", "-", "("
+_WRITTEN_LIKE_A_DASH = "\u2212"
+_INVISIBLE_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
+
+
+class _Plain(dict[int, str | None]):
+    """
+    Map each character of a number cell to ASCII, or to nothing if it is invisible, as ``str.translate`` needs it.
+
+    Decided by the Unicode class when a character is first met: a list of them would always lack some.
+    """
+
+    def __missing__(self, code: int) -> str | None:
+        plain = _plain(chr(code))
+        self[code] = plain
+        return plain
+
+
+def _plain(character: str) -> str | None:
+    kind = unicodedata.category(character)
+    if character.isspace() or kind in ("Zs", "Zl", "Zp"):
+        return _SPACE
+    # Format characters, and variation selectors, which are the marks of no letter here.
+    if kind == "Cf" or (kind == "Mn" and unicodedata.name(character, "").find("VARIATION SELECTOR") >= 0):
+        return None
+    if character in _INVISIBLE_LETTERS:
+        return None
+    if kind == "Pd" or character == _WRITTEN_LIKE_A_DASH:
+        return _DASH
+    if kind in ("Ps", "Pe"):
+        return _BRACKET
+    if "\uff01" <= character <= "\uff5e":  # the full-width forms of ASCII
+        return _plain(chr(ord(character) - 0xFEE0))
+    return character
+
+
+_TO_PLAIN = _Plain()
+_SEPARATORS = str.maketrans("", "", f"{_SPACE}{_DASH}{_BRACKET}._")
 
 
 def compact_number(text: str) -> str:
     """
-    Remove separators (spaces, dashes, dots, brackets) and write full-width digits and signs in ASCII.
+    Return the digits of a number, after a plus sign if it has one, without anything that only lays it out.
 
-    :returns: the text without separators, or ``""`` when it looks like a float such as ``1380000123.0``.
+    Removed are spaces and invisible characters of all kinds, dashes, dots, brackets and underscores, a decimal part
+    of zeros, and the marks with which spreadsheets keep a number text (``'138``, ``="138"``). Full-width characters
+    become ASCII.
+
+    :returns: the text without these, or ``""`` when the digits may not be those of the number: it has a decimal part
+        other than zeros, begins with a minus sign (the result of a formula), or lost digits as a 32-bit float. What
+        is no number at all comes back with its other characters in it.
     """
     if text.isdigit() and text.isascii():
         return text
-    if _FLOAT_TAIL.search(text.translate(_FULL_WIDTH).strip()):
+    plain = _unwrapped(text.translate(_TO_PLAIN))
+    if plain.startswith(_DASH):
         return ""
-    return text.translate(_TO_COMPACT)
+    found = _DECIMAL.fullmatch(plain)
+    if found is not None:
+        sign, whole, fraction = found.groups()
+        if len(whole) >= _LEAST_DIGITS:
+            lost = fraction.strip("0") != "" or lost_digits(int(whole))
+            return "" if lost else sign + whole
+        if len(fraction) == 1:
+            return ""
+    elif _ends_like_a_float(plain):
+        return ""
+    return plain.translate(_SEPARATORS)
+
+
+def _unwrapped(plain: str) -> str:
+    text = plain.strip()
+    found = _FORMULA.fullmatch(text)
+    if found is not None:
+        text = found.group(1).strip()
+    elif len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].strip()
+    if text[:1] and text[0] in _TEXT_MARKS:
+        text = text[1:].lstrip()
+    return text.rstrip(_LOOSE_END + _SPACE)
+
+
+def _ends_like_a_float(plain: str) -> bool:
+    head, dot, tail = plain.rpartition(".")
+    if not dot or not (tail.isascii() and tail.isdigit()):
+        return False
+    if len(tail) == 1 and head[-1:].isdigit():
+        return True
+    # "138 0000 1234.00" is a decimal part, "852 5123.0000" may be the last group: nobody can tell.
+    return not tail.strip("0") and "." not in head and sum(map(str.isdigit, head)) >= _LEAST_DIGITS
+
+
+def number_problem(text: str) -> str | None:
+    """Return in words why a text is no phone number, if it shows one of the usual faults; else None."""
+    plain = _unwrapped(text.translate(_TO_PLAIN))
+    compact = plain.translate(_SEPARATORS)
+    found = _DECIMAL.fullmatch(plain)
+    if _SCIENTIFIC.fullmatch(compact) or _SCIENTIFIC.fullmatch(plain):
+        return "the phone number is in scientific notation, so its last digits are lost"
+    if plain.startswith(_DASH):
+        return "the phone number begins with a minus sign, so it is the result of a formula"
+    if found is not None and not found.group(3).strip("0") and lost_digits(int(found.group(2))):
+        return LOST_DIGITS
+    if found is not None or _ends_like_a_float(plain):
+        return "the phone number has a decimal part"
+    if sum(len(group) >= _LEAST_DIGITS for group in _GROUPS.findall(plain)) > 1:
+        return "the cell holds several phone numbers"
+    return None
+
+
+LOST_DIGITS = (
+    "the phone number was stored as a 32-bit float, which cannot hold all its digits; it may be a stranger's"
+)
+
+# From here on not every whole number is a 32-bit float.
+_ALL_SINGLES = 1 << 24
+# From here on not every whole number is a 64-bit float.
+_ALL_DOUBLES = 1 << 53
+
+
+def lost_digits(number: float) -> bool:
+    """
+    Return whether a whole number that was a float may stand for other numbers.
+
+    That is a number that a 32-bit float holds exactly, unless it is so small that such a float holds all of its size;
+    and any number from 2**53 on. Of real numbers with eleven digits about one in a thousand is of this kind.
+    """
+    return number >= _ALL_DOUBLES or (number >= _ALL_SINGLES and as_single(number) == number)
+
+
+def like_single(number: float) -> bool:
+    """
+    Return whether a whole number is one of those that a column of 32-bit floats leaves, in full or as short text.
+
+    About one real number in 500 is, and more of the round ones, so it says something of many numbers together only.
+    """
+    if number < _ALL_SINGLES:
+        return False
+    single = as_single(number)
+    return number in (single, float(single_text(single)))
+
+
+def as_single(number: float) -> float:
+    """Return the number as it is after it was stored in a 32-bit float."""
+    try:
+        (single,) = struct.unpack("f", struct.pack("f", number))
+    except OverflowError:
+        return float("inf")
+    return float(single)
+
+
+def single_text(single: float) -> str:
+    """Return the shortest text for a value that was stored in a 32-bit float, such as ``12.1``."""
+    for digits in range(6, 9):
+        text = f"{single:.{digits}g}"
+        if as_single(float(text)) == single:
+            return text
+    return f"{single:.9g}"
 
 
 def mainland_number(text: str) -> str | None:
@@ -87,6 +225,40 @@ def international_number(text: str) -> str | None:
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+
+
+def national_number(text: str, *, region: str) -> str | None:
+    """
+    Return the digits of a number of one region with its country code, or None when no such number exists there.
+
+    Not only the length is checked: without a country code, other digits could be a number of any country.
+
+    :param text: the number as it is dialled in the region; its country code may come first, with or without a plus.
+    :param region: the ISO region, see :func:`is_region`.
+    """
+    compact = compact_number(text)
+    if compact.startswith("00"):
+        compact = f"+{compact.removeprefix('00')}"
+    if not _DIGITS.fullmatch(compact.removeprefix("+")):
+        return None
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(compact, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if number.country_code != phonenumbers.country_code_for_region(region):
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return international_number(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def is_region(text: str) -> bool:
+    """Return whether the text is the ISO code of a region that has phone numbers, such as ``SG``."""
+    import phonenumbers
+
+    return text in phonenumbers.SUPPORTED_REGIONS
 
 
 def region_of(number: str) -> str:

@@ -5,18 +5,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
+from airflow_provider_aliyunsms.audience.fields import PHONE_NUMBER
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-
-PHONE_NUMBER = "phone_number"
 
 OpenBinary = Callable[[str], BinaryIO]
 
@@ -37,15 +36,22 @@ class Row:
     :param values: the value of each column or key.
     :param flat: whether every column that the API does not know is a template variable, as in a file.
     :param number_field: the column that holds the phone number.
+    :param line: its line in the file, or its row in the sheet; None when the source has none.
     """
 
     number: int
     values: Mapping[str, Any]
     flat: bool
     number_field: str = PHONE_NUMBER
+    line: int | None = None
 
     def __repr__(self) -> str:
         return f"Row({self.number})"
+
+    @property
+    def number_cell(self) -> Any:
+        """The phone number as the source gave it, of whatever type; None when there is none."""
+        return first_given(self.values, (self.number_field, PHONE_NUMBER))
 
     @property
     def given_number(self) -> str:
@@ -53,10 +59,23 @@ class Row:
         value = self.values.get(self.number_field)
         if type(value) is str and value.strip():
             return value
-        value = first_given(self.values, (self.number_field, PHONE_NUMBER))
+        value = self.number_cell
+        if isinstance(value, bytes | bytearray | memoryview):
+            return bytes(value).decode("utf-8", "replace")
         if isinstance(value, int) and value.bit_length() > _MAX_BITS:
             return ""
         return str(value) if isinstance(value, str | int | float | Decimal) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class CellError:
+    """
+    The error that a formula of a workbook gave instead of a value.
+
+    :param text: as the sheet shows it, such as ``#REF!``.
+    """
+
+    text: str
 
 
 def first_given(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
@@ -126,12 +145,15 @@ class TableBlock:
     :param records: for each row, one cell for each name.
     :param first: the number of the first row, see :class:`Row`.
     :param number_field: the column that holds the phone number.
+    :param lines: the line of each row, see :class:`Row`; None when the source has none.
     """
 
     names: Sequence[str | None]
     records: Sequence[Sequence[Any]]
     first: int
     number_field: str
+    lines: Sequence[int] | None = None
+    _columns: dict[str, tuple[Any, ...]] = field(init=False, compare=False)  # cached, not set at first
 
     def __len__(self) -> int:
         return len(self.records)
@@ -140,12 +162,24 @@ class TableBlock:
         """Return the row at this position, counted from 0, with its cells by field name."""
         pairs = zip(self.names, self.records[position], strict=True)
         values = {name: cell for name, cell in pairs if name is not None}
-        return Row(number=self.first + position, values=values, flat=True, number_field=self.number_field)
+        return Row(
+            number=self.first + position,
+            values=values,
+            flat=True,
+            number_field=self.number_field,
+            line=None if self.lines is None else self.lines[position],
+        )
 
     def columns(self) -> dict[str, tuple[Any, ...]]:
         """Return the cells of all rows by field name, one tuple for each column."""
-        cells = zip(*self.records, strict=True)
-        return {name: column for name, column in zip(self.names, cells, strict=True) if name is not None}
+        # object.__setattr__ writes the cache, because the class is frozen.
+        try:
+            return self._columns
+        except AttributeError:
+            cells = zip(*self.records, strict=True)
+            found = {name: column for name, column in zip(self.names, cells, strict=True) if name is not None}
+            object.__setattr__(self, "_columns", found)
+            return found
 
 
 Block = RowBlock | TableBlock
@@ -182,10 +216,5 @@ def row_blocks(rows: Iterable[Row]) -> Iterator[Block]:
     return in_blocks(rows, _gathered)
 
 
-def _gathered(rows: list[Row], first: int) -> Block:
-    """Return a table if all rows have the same columns, as nearly all rows of a file do; else single rows."""
-    names, number_field = [*rows[0].values], rows[0].number_field
-    if not all(row.flat and [*row.values] == names for row in rows):
-        return RowBlock(rows)
-    records = [tuple(row.values.values()) for row in rows]
-    return TableBlock(names=names, records=records, first=first, number_field=number_field)
+def _gathered(rows: list[Row], _first: int) -> Block:
+    return RowBlock(rows)

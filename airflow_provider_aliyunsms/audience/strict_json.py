@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class BrokenJsonError(ValueError):
@@ -49,3 +52,88 @@ def _no_constant(_name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_no_constant)
+
+
+class ArrayReader:
+    """
+    Read the items of one JSON array that is given in pieces, without holding all of it.
+
+    :param pieces: the text of the array, cut anywhere.
+    """
+
+    def __init__(self, pieces: Iterator[str]) -> None:
+        self._pieces = pieces
+        self._text = ""
+        self._at = 0
+
+    def items(self) -> Iterator[Any]:
+        """
+        Yield the items of the array.
+
+        :raises BrokenJsonError: as :func:`parse_json`, and when the array does not end or something follows it.
+        """
+        mark = self._next_mark()
+        if mark != "[":
+            raise BrokenJsonError("not valid JSON: no array")
+        self._at += 1
+        if self._next_mark() == "]":
+            self._at += 1
+            mark = "]"
+        while mark != "]":
+            yield self._item()
+            mark = self._next_mark()
+            if mark not in ",]":
+                raise BrokenJsonError("not valid JSON: a comma is missing between two items")
+            self._at += 1
+            if mark == ",":
+                self._next_mark()
+        if self._text[self._at :].strip() or any(piece.strip() for piece in self._pieces):
+            raise BrokenJsonError("not valid JSON: something follows the array")
+
+    def _next_mark(self) -> str:
+        """Return the next character that is no blank, and stay before it."""
+        while True:
+            while self._at < len(self._text):
+                mark = self._text[self._at]
+                if mark not in " \t\r\n":
+                    return mark
+                self._at += 1
+            if not self._more():
+                raise BrokenJsonError("not valid JSON: the array does not end")
+
+    def _item(self) -> Any:
+        while True:
+            value, end, problem = _decoded(self._text, self._at)
+            # A number at the end of what was read may go on in the next piece.
+            complete = problem is None and (end < len(self._text) or isinstance(value, str | dict | list))
+            if not complete and len(self._text) - self._at <= _LONGEST_ITEM and self._more():
+                continue
+            if problem is not None:
+                raise problem
+            self._at = end
+            return value
+
+    def _more(self) -> bool:
+        piece = next(self._pieces, None)
+        if piece is None:
+            return False
+        self._text, self._at = self._text[self._at :] + piece, 0
+        return True
+
+
+_LONGEST_ITEM = 4 * 1024 * 1024
+
+
+def _decoded(text: str, at: int) -> tuple[Any, int, BrokenJsonError | None]:
+    try:
+        value, end = _DECODER.raw_decode(text, at)
+    except BrokenJsonError as error:
+        return None, 0, error
+    except json.JSONDecodeError as error:
+        # A new error, because the decoder's holds the whole text.
+        return None, 0, BrokenJsonError(f"not valid JSON: {error.msg}")
+    except RecursionError:
+        return None, 0, BrokenJsonError("not valid JSON: too deeply nested")
+    except ValueError:
+        return None, 0, BrokenJsonError("not valid JSON: a number with too many digits")
+    return value, end, None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.audience.facts import SourceFacts
 from airflow_provider_aliyunsms.campaign.ledger import Occasion
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
 
@@ -31,6 +32,7 @@ class Plan:
 
     :param campaign_id: the identity of the campaign; within it, no recipient is sent to twice.
     :param blocks: the rows of the audience, in blocks; read once.
+    :param facts: takes what the source turns out to be while it is read.
     :param rules: turn a row into a recipient or reject it.
     :param dedupe: ``content`` treats rows as duplicates if number and content are equal, ``phone`` if the number is.
     :param channel: makes the API calls.
@@ -64,6 +66,7 @@ class Plan:
     dry_run: bool = False
     positional: bool = False
     secrets_known: tuple[bytes, ...] = field(default=(), repr=False)
+    facts: SourceFacts = field(default_factory=SourceFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

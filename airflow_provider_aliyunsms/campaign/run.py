@@ -8,7 +8,9 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.audience.fields import TO
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
+from airflow_provider_aliyunsms.audience.report import AudienceReport, PartsCount
 from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
@@ -45,6 +47,7 @@ class Campaign:
         self._plan = plan
         self._clock = CampaignClock(clock=clock or Clock(), gateway_time=plan.channel.gateway_time)
         self._make_workers = make_workers
+        self._report: AudienceReport | None = None
 
     def run(self) -> Result:
         """
@@ -101,13 +104,15 @@ class Campaign:
             ),
             by_content=dedupe == "content",
         )
-        log.info(
-            "Campaign %s: %d rows, %d to be served, local findings %s.",
-            ledger.campaign,
-            spool.total,
-            spool.ready,
-            spool.local_errors() or "none",
+        # The texts of the China API are the template's, which nobody knows here.
+        parts = PartsCount() if self._plan.channel.product.number_field == TO else None
+        report = self._report = AudienceReport.of(
+            spool, facts=self._plan.facts, several=spool.repeated_numbers, parts=parts
         )
+        log.info("Campaign %s: %d rows, %d to be served.", ledger.campaign, spool.total, spool.ready)
+        level = logging.WARNING if report.needs_a_look else logging.INFO
+        for line in report.lines():
+            log.log(level, "Audience: %s", line)
         if spool.repeated_numbers:
             log.warning(
                 "%d numbers stand in several rows with different contents: each of them gets several "
@@ -229,6 +234,7 @@ class Campaign:
             "errors": spool.errors(),
             **({"repeated_numbers": spool.repeated_numbers} if spool.repeated_numbers else {}),
             "digest": spool.digest,
+            "audience": self._report.figures() if self._report else {},
             "started_at": started_at,
             "finished_at": utc_stamp(self._clock.now()),
         }

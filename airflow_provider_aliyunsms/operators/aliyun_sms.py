@@ -12,6 +12,7 @@ from airflow_provider_aliyunsms.links.aliyun_sms import (
     AliyunSmsReceiptsLink,
 )
 from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
+from airflow_provider_aliyunsms.operators.parameters import as_bool
 from airflow_provider_aliyunsms.private import unwrap
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ MESSAGE_TYPES = ("OTP", "NOTIFY", "MKT", "GENERAL")
 
 
 class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
-    """
+    r"""
     Send one campaign through ``SendBatchSms`` and return its outcomes.
 
     Costs one message, or more for a long text, for every recipient the carrier serves, and one call for every
@@ -48,12 +49,12 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     API: https://help.aliyun.com/document_detail/102364.html
 
     :param recipients: a list of numbers or of ``{"phone_number", "sign_name"?, "template_param"?,
-        "sms_up_extend_code"?}``, an XComArg of one (of a mapped task too, whose items may be such lists), or the
-        path or URI of a ``.csv``, ``.jsonl`` or ``.parquet`` file (the last needs the extra ``parquet``), each also
-        with ``.gz``. A URI such as ``s3://conn_id@bucket/key.csv`` names its Airflow connection. In a file the
-        column ``phone_number`` is required, ``sign_name`` and ``sms_up_extend_code`` are optional, every other
-        column is a template variable. Files are streamed; a file that changes while it is read is not sent to.
-        (templated)
+        "sms_up_extend_code"?, "phone_region"?}``, an XComArg of one (of a mapped task too, whose items may be such
+        lists), a data frame (pandas, polars, Arrow), or the path or URI of a file: ``.csv``, ``.tsv``, ``.txt``,
+        ``.jsonl``, ``.json``, ``.parquet`` (extra ``parquet``) or ``.xlsx`` (extra ``excel``), each also with
+        ``.gz``. A URI such as ``s3://conn_id@bucket/key.csv`` names its Airflow connection. In a table the column
+        ``phone_number`` is required, the others named above are optional, every other column is a template
+        variable. Files are streamed; a file that changes while it is read is not sent to. (templated)
     :param recipients_sql: instead of ``recipients``: one query, or the name of a ``.sql`` file. The query returns the
         same columns as a file. Rows are streamed, through a server-side cursor where the driver would otherwise hold
         all rows (PostgreSQL, MySQL); nothing is committed. A retry runs the query again, so it should return the same
@@ -62,8 +63,20 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param recipients_parameters: values that the driver binds to the query, in the driver's own style. (templated)
     :param column_mapping: maps the source's column names to the names above where they differ, such as
         ``{"mobile": "phone_number"}``; a column mapped to None is left out. (templated)
+    :param columns: the columns that are template variables; other columns are left out, except those named above.
+        By default all. (templated)
     :param encoding: the encoding of a text file that is not UTF-8, such as ``gb18030``. It is never guessed: a file
-        that is not UTF-8 is refused without it, and a UTF-8 file is refused with another one. (templated)
+        that is not UTF-8 is refused without it, except for UTF-16 with its mark, and a UTF-8 file is refused with
+        another one. (templated)
+    :param delimiter: the character between the cells of a text file; by default comma, semicolon, tab or ``|``, as
+        found in the header. (templated)
+    :param sheet: the sheet of a workbook; by default the only one that holds something. (templated)
+    :param null_values: the texts that stand for an empty cell; by default ``NaN``, ``None``, ``NULL``,
+        ``<NA>`` and the like, ``[]`` for none. (templated)
+    :param phone_region: the region of numbers that are no mainland mobile and have no ``+`` or ``00``, such as
+        ``HK``; a row's own ``phone_region`` wins over it. (templated)
+    :param international: take such numbers for ones with their country code first. By default they are rejected:
+        most are mistyped mainland numbers. (templated)
     :param template_code: the approved template, such as ``SMS_152550005``. (templated)
     :param sign_name: the signature, without brackets, of recipients that have none of their own; by default the
         connection's. (templated)
@@ -109,7 +122,13 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         "recipients_conn_id",
         "recipients_parameters",
         "column_mapping",
+        "columns",
         "encoding",
+        "delimiter",
+        "sheet",
+        "null_values",
+        "phone_region",
+        "international",
         "template_code",
         "sign_name",
         "template_param",
@@ -130,6 +149,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         template_code: str,
         sign_name: str | None = None,
         template_param: Mapping[str, Any] | None = None,
+        international: bool | str = False,
         chunk_size: int = 100,
         max_concurrency: int = 16,
         max_qps: float | None = None,
@@ -145,6 +165,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         self.template_code = template_code
         self.sign_name = sign_name
         self.template_param = template_param
+        self.international = international
 
     def make_channel(self) -> Channel:
         """Return the channel to ``SendBatchSms``, with the operator's template."""
@@ -159,7 +180,10 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         from airflow_provider_aliyunsms.audience.rules import ChinaRules
 
         return ChinaRules(
-            sign_name=self.sign_name or self.hook.sign_name, template_param=unwrap(self.template_param)
+            sign_name=self.sign_name or self.hook.sign_name,
+            template_param=unwrap(self.template_param),
+            international=as_bool(self.international, name="international"),
+            phone_region=self.phone_region,
         )
 
 
@@ -193,6 +217,8 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         the connection's. (templated)
     :param validity_period: seconds for which the carrier tries to deliver.
     :param channel_id: the API's ``ChannelId``. (templated)
+    :param phone_region: the region of numbers without ``+`` or ``00``, such as ``SG``; by default their country code
+        comes first. (templated)
     :param refused_regions: ISO region codes whose numbers are refused before sending.
     :param chunk_size: recipients of one call, 1 to 1,000.
     :param max_qps: calls a second; set more than one only if Alibaba Cloud raised the account's limit.
@@ -206,7 +232,12 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         "recipients_conn_id",
         "recipients_parameters",
         "column_mapping",
+        "columns",
         "encoding",
+        "delimiter",
+        "sheet",
+        "null_values",
+        "phone_region",
         "message",
         "template_param",
         "message_type",
@@ -275,4 +306,5 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
             message=unwrap(self.message),
             template_param=unwrap(self.template_param),
             refused_regions=self.refused_regions,
+            phone_region=self.phone_region,
         )

@@ -33,10 +33,11 @@ from airflow_provider_aliyunsms.operators.parameters import (
     check_one_source,
 )
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
+from airflow_provider_aliyunsms.operators.rendering import renders, text_of
 from airflow_provider_aliyunsms.private import unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
@@ -56,6 +57,8 @@ log = logging.getLogger(__name__)
 TEMPORARY_RUN = "__airflow_temporary_run_"
 """How the id of a run begins that ``airflow tasks test`` makes and removes again."""
 
+# Values that the database's driver binds, so that their type matters.
+_NATIVE_FIELDS = {"recipients_parameters"}
 _HIDDEN_FIELDS = {"recipients_parameters": hide_values, "template_param": hide_values, "message": hide_text}
 
 
@@ -66,13 +69,16 @@ class AliyunSmsSendOperator(BaseOperator):
     Not for use in a DAG: use the two operators in ``operators/aliyun_sms.py``, which document the parameters.
     """
 
-    template_ext = (".sql",)
+    # Empty, because Airflow would take every text that ends in .sql for a file; see _do_render_template_fields.
+    template_ext: Sequence[str] = ()
     # Airflow 2 uses these to lay out the fields; Airflow 3 goes by the value. "yaml" suits both a path and a list.
     template_fields_renderers: ClassVar = {
         "recipients": "yaml",
         "recipients_sql": "sql",
         "recipients_parameters": "json",
         "column_mapping": "json",
+        "columns": "json",
+        "null_values": "json",
         "template_param": "json",
         "message": "doc",
     }
@@ -87,7 +93,12 @@ class AliyunSmsSendOperator(BaseOperator):
         recipients_conn_id: str | None = None,
         recipients_parameters: Any = None,
         column_mapping: Mapping[str, str | None] | None = None,
+        columns: Collection[str] | None = None,
         encoding: str | None = None,
+        delimiter: str | None = None,
+        sheet: str | None = None,
+        null_values: Collection[str] | None = None,
+        phone_region: str | None = None,
         campaign_id: str | None = None,
         chunk_size: int,
         max_concurrency: int,
@@ -122,7 +133,12 @@ class AliyunSmsSendOperator(BaseOperator):
         self.recipients_conn_id = recipients_conn_id
         self.recipients_parameters = recipients_parameters
         self.column_mapping = column_mapping
+        self.columns = columns
         self.encoding = encoding
+        self.delimiter = delimiter
+        self.sheet = sheet
+        self.null_values = null_values
+        self.phone_region = phone_region
         self.campaign_id = campaign_id
         # Known before a template turns it into something else, or into nothing.
         self._names_campaign = campaign_id is not None
@@ -148,6 +164,7 @@ class AliyunSmsSendOperator(BaseOperator):
         # The XCom key under which the links find the summary; empty while there is none.
         self.summary_key = ""
         self._killed = False
+        self._renders_text = True
 
     @cached_property
     def hook(self) -> AliyunSmsHook:
@@ -196,8 +213,9 @@ class AliyunSmsSendOperator(BaseOperator):
 
     @property
     def audience_is_given(self) -> bool:
-        """Whether every try has the same recipients, because they were passed as a list."""
-        return isinstance(unwrap(self.recipients), list | tuple)
+        """Whether every try has the same recipients, because they were passed as a list or a data frame."""
+        recipients = unwrap(self.recipients)
+        return isinstance(recipients, list | tuple) or hasattr(type(recipients), "__dataframe__")
 
     def recorded(self, context: Context) -> AbstractContextManager[None]:
         """
@@ -244,6 +262,7 @@ class AliyunSmsSendOperator(BaseOperator):
         raise unknown_error(result)
 
     def _plan(self, context: Context) -> Plan:
+        from airflow_provider_aliyunsms.audience.facts import SourceFacts
         from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
         from airflow_provider_aliyunsms.campaign.plan import Plan
         from airflow_provider_aliyunsms.operators.ledger_store import (
@@ -258,9 +277,11 @@ class AliyunSmsSendOperator(BaseOperator):
         choice = self._store(context)
         retries = self.retries or 0
         check_resend(resend=resend, choice=choice, context=context, retries=retries)
+        facts = SourceFacts()
         return Plan(
             campaign_id=campaign_id,
-            blocks=read_without_retries(self._audience().blocks()),
+            blocks=read_without_retries(self._audience().blocks(facts)),
+            facts=facts,
             rules=self.make_rules(),
             dedupe=self.dedupe,
             channel=self.make_channel(),
@@ -294,7 +315,11 @@ class AliyunSmsSendOperator(BaseOperator):
             recipients_conn_id=self.recipients_conn_id,
             recipients_parameters=self.recipients_parameters,
             column_mapping=self.column_mapping,
+            columns=self.columns,
             encoding=self.encoding,
+            delimiter=self.delimiter,
+            sheet=self.sheet,
+            null_values=self.null_values,
             number_field=self.number_field,
         )
 
@@ -372,8 +397,22 @@ class AliyunSmsSendOperator(BaseOperator):
             map_index=_map_index(ti),
         )
 
-    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        super()._do_render_template_fields(*args, **kwargs)
+    def _render(self, template: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        rendered = super()._render(template, context, *args, **kwargs)
+        return text_of(rendered, template=template, context=context) if self._renders_text else rendered
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: Any,
+        seen_oids: set[int],
+    ) -> None:
+        for name in template_fields:
+            is_query = name == "recipients_sql"
+            with renders(self, files=(".sql",) if is_query else (), as_text=name not in _NATIVE_FIELDS):
+                super()._do_render_template_fields(parent, [name], context, jinja_env, seen_oids)
         # Hidden after the rendering, because Jinja needs the values, and before Airflow stores the fields: it shows
         # them under "Rendered Templates" to every user who may see the DAG.
         self.recipients = hide_recipients(

@@ -12,8 +12,9 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.private import unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
+    from airflow_provider_aliyunsms.audience.facts import SourceFacts
     from airflow_provider_aliyunsms.audience.rows import Block
 
 
@@ -32,24 +33,29 @@ class AudienceSource:
     recipients_conn_id: str | None
     recipients_parameters: Any
     column_mapping: Mapping[str, str | None] | None
+    columns: Collection[str] | None
     encoding: str | None
+    delimiter: str | None
+    sheet: str | None
+    null_values: Collection[str] | None
     number_field: str
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self, facts: SourceFacts) -> Iterator[Block]:
         """
         Return the rows of the audience in blocks.
 
         The parameters are checked at once. The rows are read while the caller iterates.
 
+        :param facts: takes what the source turned out to be.
         :raises ConfigurationError: the parameters contradict each other.
         :raises AudienceError: the source or one of its rows cannot be read; see ``read_blocks`` and ``read_sql``.
         """
         from airflow_provider_aliyunsms.audience.sources import Columns, read_blocks
         from airflow_provider_aliyunsms.hooks.storage import file_fingerprint, open_binary
 
-        columns = Columns(self.column_mapping)
+        columns = Columns(self.column_mapping, only=self.columns)
         if self.recipients_sql is not None:
-            return self._query(columns)
+            return self._query(columns, facts)
         return read_blocks(
             unwrap(self.recipients),
             number_field=self.number_field,
@@ -57,24 +63,35 @@ class AudienceSource:
             fingerprint=file_fingerprint,
             columns=columns,
             encoding=self.encoding,
+            delimiter=self.delimiter,
+            sheet=self.sheet,
+            null_values=self.null_values,
+            facts=facts,
         )
 
-    def _query(self, columns: Any) -> Iterator[Block]:
+    def _query(self, columns: Any, facts: SourceFacts) -> Iterator[Block]:
         from airflow_provider_aliyunsms.audience.sources import read_sql
         from airflow_provider_aliyunsms.hooks.sql_cursor import streaming_cursor
 
         sql = unwrap(self.recipients_sql)
         if not isinstance(sql, str) or not sql.strip():
             raise ConfigurationError("recipients_sql must be the text of one query")
-        if self.encoding is not None:
-            raise ConfigurationError("encoding means nothing for recipients_sql", advice="Leave it out.")
+        for name in ("encoding", "delimiter", "sheet"):
+            if getattr(self, name) is not None:
+                raise ConfigurationError(f"{name} means nothing for recipients_sql", advice="Leave it out.")
         open_cursor = partial(
             streaming_cursor,
             conn_id=str(self.recipients_conn_id),
             sql=sql,
             parameters=unwrap(self.recipients_parameters),
         )
-        return read_sql(open_cursor, number_field=self.number_field, columns=columns)
+        return read_sql(
+            open_cursor,
+            number_field=self.number_field,
+            columns=columns,
+            null_values=self.null_values,
+            facts=facts,
+        )
 
 
 def check_one_source(

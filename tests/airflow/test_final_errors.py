@@ -47,11 +47,11 @@ def failed(run_dag, simulator, aliyun_connection, set_connection, capsys):
     [
         ({"max_qps": -1}, CONFIGURATION, "max_qps"),
         ({"dry_run": "perhaps"}, CONFIGURATION, "dry_run"),
-        ({"recipients": "a.txt"}, CONFIGURATION, "Recipients given as text"),
+        ({"recipients": "a.bin"}, CONFIGURATION, "Recipients given as text"),
         ({"recipients": "nowhere://bucket/a.csv"}, CONFIGURATION, "nowhere://"),
         ({"sign_name": None}, CONFIGURATION, "there is no signature"),
         ({"aliyun_sms_conn_id": "empty"}, CREDENTIALS, "login"),
-        ({"recipients": ["13800000001", 7]}, AUDIENCE, "Row 2 is of type int"),
+        ({"recipients": ["13800000001", ("13800000002",)]}, AUDIENCE, "Row 2 is of type tuple"),
         ({"recipients": [], "on_empty": "fail"}, AUDIENCE, "the audience is empty"),
         ({"recipients": ["13800000001", "12"], "max_rejected": 0}, AUDIENCE, "1 of 2 rows were rejected"),
     ],

@@ -373,3 +373,123 @@ def test_an_audience_has_one_source_and_the_parser_of_the_dag_says_so(parameters
 
     with pytest.raises(ConfigurationError, match="recipients"):
         AliyunSendBatchSmsOperator(task_id="send", template_code="SMS_1", **parameters)
+
+
+FRAME_DAG = """
+@task(show_return_value_in_logs=False)
+def prepare():
+    import pandas as pd
+    return pd.DataFrame({{"phone_number": {numbers!r}, "name": ["a", "b", "c"]}})
+
+AliyunSendBatchSmsOperator(**ARGS, recipients=prepare())
+"""
+
+
+def test_a_data_frame_of_a_task_before_is_an_audience(run_task, simulator, aliyun_connection):
+    outcome = run_task("sources_frame", FRAME_DAG.format(numbers=[number for number, _ in PEOPLE]))
+    summary = outcome.xcom("send")
+    assert (summary["total"], summary["accepted"]) == (3, 3)
+    assert summary["audience"] == {"format": "pandas DataFrame", "variables": ["name"]}
+    assert sorted(simulator.counts()) == [number for number, _ in PEOPLE]
+
+
+def test_a_report_of_the_rejected_rows_stands_in_log_and_result(
+    run_task, simulator, aliyun_connection, tmp_path, caplog
+):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "phone_number,name,remark\n13800000001,a,\n13800000002,b,x\n13800000003,c,\n", encoding="utf-8"
+    )
+    outcome = run_task("sources_report", f"AliyunSendBatchSmsOperator(**ARGS, recipients={str(path)!r})")
+    (rejected,) = outcome.xcom("send")["audience"]["rejected"]
+    assert (rejected["field"], rejected["count"], rejected["lines"]) == ("remark", 2, [2, 4])
+    assert "rejected: 2 x local.EMPTY_VARIABLE in 'remark' (lines 2, 4)" in caplog.text
+
+
+def test_native_rendering_keeps_the_plus_of_a_number_and_a_text_stays_a_text(
+    run_dag, simulator, aliyun_connection
+):
+    from airflow.sdk import DAG
+
+    from airflow_provider_aliyunsms.operators.aliyun_sms import (
+        AliyunBatchSendMessageToGlobeOperator,
+        AliyunSendBatchSmsOperator,
+    )
+
+    params = {"plus": "+13105550123", "people": ["13800000001"], "day": "20261001"}
+    with DAG("sources_native", render_template_as_native_obj=True, params=params) as dag:
+        # The API would drop the plus, and the digits would be somebody in the mainland.
+        AliyunSendBatchSmsOperator(
+            task_id="china",
+            recipients=[
+                "+13105550123",
+                "{{ params.plus }}",
+                {"phone_number": "{{ params.plus }}"},
+                "13800000009",
+            ],
+            template_code="SMS_152550005",
+            sign_name="测试",
+            retries=0,
+        )
+        AliyunSendBatchSmsOperator(
+            task_id="whole",
+            recipients="{{ params.people }}",
+            template_code="SMS_152550005",
+            sign_name="测试",
+            campaign_id="{{ params.day }}",
+            retries=0,
+        )
+        AliyunBatchSendMessageToGlobeOperator(
+            task_id="text", recipients=["+6591230001"], message="See report.sql", retries=0
+        )
+    outcome = run_dag(dag)
+    china = outcome.xcom("china")
+    assert (china["accepted"], china["errors"]) == (1, {"local.INVALID_NUMBER": 3})
+    assert [receipt["phone_number"] for receipt in china["receipts"]][:3] == ["+13105550123"] * 3
+    assert outcome.xcom("whole")["campaign_id"] == "20261001"
+    assert outcome.xcom("text")["accepted"] == 1
+    assert simulator.counts() == {"13800000009": 1, "13800000001": 1, "6591230001": 1}
+
+
+SAID = {
+    "recipients=['13800000001'], delimiter=';'": "delimiter means something for CSV files only",
+    "recipients='{{ none }}'": "gave nothing",
+    "recipients=\"['13800000001']\"": "text of a list, not a list",
+    "recipients='people.xls'": "save it as .xlsx",
+    "recipients='13800000001'": "put a single phone number into a list",
+    "recipients=['13800000001'], phone_region='Xx'": "phone_region",
+    "recipients=['13800000001'], null_values='NULL'": "null_values must be a list",
+    "recipients=['13800000001'], columns='name'": "columns must be a list",
+    "recipients='a.csv', delimiter='ab'": "delimiter must be one character",
+}
+
+
+def test_a_wrong_source_says_the_next_step(run_task, simulator, aliyun_connection, capsys):
+    body = "".join(
+        f"AliyunSendBatchSmsOperator(**(ARGS | dict(task_id='t{place}')), {each})\n"
+        for place, each in enumerate(SAID)
+    )
+    states = run_task("sources_said", body).states
+    assert set(states.values()) == {"failed"}
+    output = capsys.readouterr().out
+    assert [each for each, said in SAID.items() if said not in output] == []
+    assert simulator.stats()["requests"] == {}
+
+
+def test_tojson_and_a_skipped_task_before(run_task, simulator, aliyun_connection, capsys):
+    body = """
+@task(show_return_value_in_logs=False)
+def people():
+    return ["13800000001"]
+
+@task
+def nothing():
+    return None
+
+AliyunSendBatchSmsOperator(**ARGS, recipients="{{ ti.xcom_pull(task_ids='people') | tojson }}").set_upstream(people())
+AliyunSendBatchSmsOperator(**(ARGS | dict(task_id='none')), recipients=nothing())
+"""
+    outcome = run_task("sources_tojson", body)
+    assert outcome.xcom("send")["accepted"] == 1
+    assert outcome.states["none"] == "failed"
+    assert "returned None, was skipped or failed" in capsys.readouterr().out

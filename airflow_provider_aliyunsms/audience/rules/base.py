@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aliyunsms.audience.rows import Block, TableBlock
+from airflow_provider_aliyunsms.audience.rules.float_numbers import FloatNumbers, refuse_single_floats
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
@@ -40,11 +41,13 @@ class RejectedRow:
 
     :param position: its place in the block, counted from 0.
     :param row: its number in the source, counted from 1.
+    :param line: its line in the file; None when the source has none.
     :param reason: the error that the rules raised for it.
     """
 
     position: int
     row: int
+    line: int | None
     reason: RowRejected
 
 
@@ -100,8 +103,10 @@ def prepare_block(block: Block, *, rules: RecipientRules) -> PreparedBlock:
     """
     Check all rows of a block and make their recipients.
 
-    :raises AudienceError: for a row that shows a mistake in the whole audience, such as an unknown key.
+    :raises AudienceError: for a row that shows a mistake in the whole audience, such as an unknown key, and for phone
+        numbers that all lost digits.
     """
+    refuse_single_floats(block)
     plain = rules.plain_rows(block) if isinstance(block, TableBlock) else None
     if plain is None:
         size = len(block)
@@ -110,15 +115,16 @@ def prepare_block(block: Block, *, rules: RecipientRules) -> PreparedBlock:
     contents = [content or "" for content in plain.contents]
     refusals: list[RejectedRow] = []
     if None in plain.contents:
+        floats = FloatNumbers(block)
         for position, content in enumerate(plain.contents):
             if content is not None:
                 continue
             row = block.row(position)
             given[position] = _storable(row.given_number)
             try:
-                recipient = _recipient_of(row, rules=rules)
+                recipient = _recipient_of(floats.made_whole(row), rules=rules)
             except RowRejected as error:
-                refusals.append(RejectedRow(position=position, row=row.number, reason=error))
+                refusals.append(RejectedRow(position=position, row=row.number, line=row.line, reason=error))
                 numbers[position] = ""
             else:
                 numbers[position], contents[position] = recipient.number, recipient.content

@@ -7,13 +7,23 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.content import content_head
+from airflow_provider_aliyunsms.audience.fields import (
+    CHINA_FIELDS,
+    PHONE_NUMBER,
+    PHONE_REGION,
+    SIGN_NAME,
+    SMS_UP_EXTEND_CODE,
+    TEMPLATE_PARAM,
+)
 from airflow_provider_aliyunsms.audience.phone_numbers import (
     compact_number,
     international_number,
+    is_bare_mainland,
     mainland_number,
+    national_number,
 )
 from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, field_label, is_missing
+from airflow_provider_aliyunsms.audience.rows import field_label, is_missing
 from airflow_provider_aliyunsms.audience.rules.base import PlainRows, RowRejected
 from airflow_provider_aliyunsms.audience.rules.china_columns import (
     contents_of,
@@ -22,11 +32,14 @@ from airflow_provider_aliyunsms.audience.rules.china_columns import (
     usual_texts,
 )
 from airflow_provider_aliyunsms.audience.rules.values import (
-    TEMPLATE_PARAM,
+    as_text,
+    broken_characters,
+    check_region,
     given_variables,
-    has_broken_characters,
     invalid_number,
     number_text,
+    region_given,
+    trimmed,
     variable_text,
 )
 from airflow_provider_aliyunsms.codes import LocalCode
@@ -37,9 +50,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.rows import TableBlock
 
-SIGN_NAME = "sign_name"
-SMS_UP_EXTEND_CODE = "sms_up_extend_code"
-CHINA_KEYS = frozenset({PHONE_NUMBER, SIGN_NAME, TEMPLATE_PARAM, SMS_UP_EXTEND_CODE})
+MAINLAND = "CN"
 
 # The whole number that a reply goes to has at most 20 digits. The vendor does not document how many of them are free.
 _EXTEND_CODE = re.compile(r"[0-9]{1,20}")
@@ -52,6 +63,10 @@ class ChinaRules:
     :param sign_name: the signature for rows that have none of their own.
     :param template_param: default values of variables; a row's own values win over them. An empty default declares
         a variable that every row must give.
+    :param international: whether digits without ``+`` or ``00`` that are no mainland mobile may be a number abroad
+        with its country code first. Otherwise they are rejected: most of them are mistyped mainland numbers.
+    :param phone_region: the ISO region of such digits instead, such as ``SG``; a row's own ``phone_region`` wins
+        over it.
     :param max_variable_length: the largest number of characters that one variable may have, at least 1.
     :raises ConfigurationError: when a default could not be sent.
 
@@ -63,12 +78,16 @@ class ChinaRules:
         *,
         sign_name: str | None,
         template_param: Mapping[str, Any] | None,
+        international: bool = False,
+        phone_region: str | None = None,
         max_variable_length: int = 35,
     ) -> None:
         if max_variable_length < 1:
             msg = "max_variable_length must be at least 1."
             raise ConfigurationError(msg)
         self._max_variable_length = max_variable_length
+        self._international = international
+        self._phone_region = check_region(phone_region)
         try:
             self._sign_name = _sign_name(sign_name)
             self._defaults, self._required = self._check_defaults(template_param)
@@ -87,7 +106,7 @@ class ChinaRules:
         """
         if isinstance(values, str):
             values = {PHONE_NUMBER: values}
-        number = _china_number(values)
+        number = self._number(values)
         sign_name = _sign_name(values.get(SIGN_NAME)) or self._sign_name
         if not sign_name:
             raise RowRejected(
@@ -100,10 +119,61 @@ class ChinaRules:
             sms_up_extend_code=_extend_code(values.get(SMS_UP_EXTEND_CODE)),
         )
 
+    def _number(self, values: Mapping[str, Any]) -> str:
+        text = number_text(values, PHONE_NUMBER)
+        own_region = region_given(values, None)
+        if own_region is not None and own_region != MAINLAND:
+            return _in_region(text, own_region)
+        mainland = mainland_number(text)
+        if mainland is not None:
+            if own_region is None and self._is_also_abroad(text):
+                raise invalid_number(
+                    PHONE_NUMBER,
+                    f"the digits are a mobile in the mainland and a number in {self._phone_region}; "
+                    "write the number with +86 or the plus of its country",
+                )
+            return mainland
+        if own_region is None:
+            return self._abroad(text)
+        raise invalid_number(PHONE_NUMBER, "the phone number is not a mainland mobile", text=text)
+
+    def _is_also_abroad(self, text: str) -> bool:
+        region = self._phone_region
+        if region is None or region == MAINLAND or not is_bare_mainland(text):
+            return False
+        return national_number(text, region=region) is not None
+
+    def _abroad(self, text: str) -> str:
+        has_plus = compact_number(text).startswith(("+", "00"))
+        if not has_plus and self._phone_region is not None:
+            return _in_region(text, self._phone_region)
+        number = international_number(text)
+        if number is None:
+            raise invalid_number(
+                PHONE_NUMBER,
+                "the phone number is neither a mainland mobile nor one with a country code",
+                text=text,
+            )
+        # A mistyped mainland mobile is often eleven digits that begin with 1. Taken for a +1 number, it would reach a
+        # phone in North America and be charged for. So a +1 number needs its plus sign, or 00 in front.
+        if number.startswith("1") and not has_plus:
+            raise invalid_number(
+                PHONE_NUMBER, "eleven digits that are no mainland mobile; +1 numbers need their plus"
+            )
+        # Of mainland landlines without their zero nearly half are numbers in some other country, and so are many
+        # mistyped mobiles.
+        if not has_plus and not self._international:
+            raise invalid_number(
+                PHONE_NUMBER,
+                "the digits are no mainland mobile; a number abroad needs its plus, or the task international=True "
+                "or a phone_region",
+            )
+        return _sendable(number)
+
     def _variables(self, values: Mapping[str, Any], *, flat: bool) -> dict[str, str]:
         merged = dict(self._defaults)
         empty = set(self._required)
-        for name, value in given_variables(values, known=CHINA_KEYS, flat=flat):
+        for name, value in given_variables(values, known=CHINA_FIELDS, flat=flat):
             text = self._checked(name, value)
             if text is None:
                 empty.add(name)
@@ -122,8 +192,10 @@ class ChinaRules:
         """Return the rows that :meth:`prepare` would accept, see :meth:`.RecipientRules.plain_rows`."""
         columns = block.columns()
         given = columns.get(PHONE_NUMBER)
-        variables = {name: cells for name, cells in columns.items() if name not in CHINA_KEYS}
+        variables = {name: cells for name, cells in columns.items() if name not in CHINA_FIELDS}
         if given is None or TEMPLATE_PARAM in columns or not self._are_usual(variables):
+            return None
+        if PHONE_REGION in columns or self._phone_region not in (None, MAINLAND):
             return None
         numbers = mainland_numbers(given)
         absent = (None,) * len(block)
@@ -169,30 +241,22 @@ class ChinaRules:
     ) -> tuple[dict[str, str], frozenset[str]]:
         checked = {
             name: self._checked(name, value)
-            for name, value in given_variables({TEMPLATE_PARAM: template_param}, known=CHINA_KEYS, flat=False)
+            for name, value in given_variables(
+                {TEMPLATE_PARAM: template_param}, known=CHINA_FIELDS, flat=False
+            )
         }
         defaults = {name: text for name, text in checked.items() if text is not None}
         return defaults, frozenset(checked.keys() - defaults.keys())
 
 
-def _china_number(values: Mapping[str, Any]) -> str:
-    text = values.get(PHONE_NUMBER)
-    if type(text) is not str or not text.strip():
-        text = number_text(values, PHONE_NUMBER)
-    mainland = mainland_number(text)
-    if mainland is not None:
-        return mainland
-    number = international_number(text)
+def _in_region(text: str, region: str) -> str:
+    number = national_number(text, region=region)
     if number is None:
-        raise invalid_number(
-            PHONE_NUMBER, "the phone number is neither a mainland mobile nor one with a country code"
-        )
-    # A mistyped mainland mobile is often eleven digits that begin with 1. Taken for a +1 number, it would reach a
-    # phone in North America and be charged for. So a +1 number needs its plus sign, or 00 in front.
-    if number.startswith("1") and not compact_number(text).startswith(("+", "00")):
-        raise invalid_number(
-            PHONE_NUMBER, "eleven digits that are no mainland mobile; +1 numbers need their plus"
-        )
+        raise invalid_number(PHONE_NUMBER, f"the phone number is none of the region {region}", text=text)
+    return _sendable(number)
+
+
+def _sendable(number: str) -> str:
     if number.startswith("86"):
         raise invalid_number(PHONE_NUMBER, "the phone number is in the mainland but is not a mobile")
     # The API ignores a plus sign and takes eleven digits that begin with 13 to 19 for a mainland mobile, so that most
@@ -202,24 +266,34 @@ def _china_number(values: Mapping[str, Any]) -> str:
     return number
 
 
+_BRACKETS = "【】[]［］"
+
+
 def _sign_name(value: Any) -> str:
+    value = as_text(value)
     if value is None or is_missing(value):
         return ""
-    if not isinstance(value, str) or has_broken_characters(value):
-        raise RowRejected(
-            code=LocalCode.INVALID_SIGNATURE, field=SIGN_NAME, reason="the signature is not proper text"
-        )
-    return value.strip()
+    problem = "is not proper text"
+    if isinstance(value, str):
+        text = trimmed(value)
+        problem = broken_characters(text) or ""
+        if any(bracket in text for bracket in _BRACKETS):
+            problem = "has brackets, which the gateway adds itself"
+        elif not problem and not text.isprintable():
+            problem = "holds an invisible character"
+        if not problem:
+            return text
+    raise RowRejected(code=LocalCode.INVALID_SIGNATURE, field=SIGN_NAME, reason=f"the signature {problem}")
 
 
 def _extend_code(value: Any) -> str:
     text = None if value is None else variable_text(SMS_UP_EXTEND_CODE, value)
     if text is None:
         return ""
-    if not _EXTEND_CODE.fullmatch(text.strip()):
+    if not _EXTEND_CODE.fullmatch(text):
         raise RowRejected(
             code=LocalCode.INVALID_EXTEND_CODE,
             field=SMS_UP_EXTEND_CODE,
             reason="the extension code is not made of 1 to 20 digits",
         )
-    return text.strip()
+    return text

@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.content import json_text
 from airflow_provider_aliyunsms.audience.phone_numbers import mainland_number
-from airflow_provider_aliyunsms.audience.rules.values import has_broken_characters
+from airflow_provider_aliyunsms.audience.rules.values import is_clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-_FIRST_MAINLAND, _LAST_MAINLAND, _MAINLAND_LENGTH = "13", "2", 11
+_MAINLAND_LENGTH = 11
 
 
 def mainland_numbers(cells: Sequence[Any]) -> list[str | None]:
     """Return the canonical number of each cell that is a mainland mobile number, None for every other cell."""
     texts = cells if _all_texts(cells) else ["" if type(cell) is not str else cell for cell in cells]
     joined = "".join(texts)
-    # One check for all: each is eleven ASCII digits, and all sort between 13 and 19, as mobile numbers begin.
+    # One check for all: each is eleven ASCII digits, the first of them 1 and the second 3 to 9.
     if (
         joined.isascii()
         and joined.isdigit()
         and {*map(len, texts)} == {_MAINLAND_LENGTH}
-        and min(texts) >= _FIRST_MAINLAND
-        and max(texts) < _LAST_MAINLAND
+        and {*joined[::_MAINLAND_LENGTH]} == {"1"}
+        and {*joined[1::_MAINLAND_LENGTH]}.isdisjoint("012")
     ):
         return list(texts)
     return [mainland_number(text) for text in texts]
@@ -41,19 +41,25 @@ def mainland_numbers(cells: Sequence[Any]) -> list[str | None]:
 
 def usual_texts(cells: Sequence[Any], *, longest: int) -> list[bool]:
     """
-    Return for each cell whether it is text that can be sent as it is: not blank, not too long, not broken.
+    Return for each cell whether it is text that can be sent as it is: not blank, not too long, no blanks around it.
 
     :param longest: the largest number of characters allowed.
     """
-    if (
-        _all_texts(cells)
-        and len(max(cells, key=len)) <= longest
-        and all(map(str.strip, cells))
-        and not has_broken_characters("".join(cells))
-    ):
-        return [True] * len(cells)
+    if _all_texts(cells):
+        stripped = tuple(map(str.strip, cells))
+        # Quick to compare: strip returns the text itself if there is nothing to strip.
+        if (
+            all(stripped)
+            and stripped == tuple(cells)
+            and max(map(len, cells)) <= longest
+            and is_clean("".join(cells))
+        ):
+            return [True] * len(cells)
     return [
-        type(cell) is str and len(cell) <= longest and bool(cell.strip()) and not has_broken_characters(cell)
+        type(cell) is str
+        and 0 < len(cell) <= longest
+        and is_clean(cell)
+        and not (cell[0].isspace() or cell[-1].isspace())
         for cell in cells
     ]
 
@@ -68,6 +74,9 @@ def heads_of(
     :param codes: the extension code cell of each row.
     :param head: makes that part from a signature and a code; called once for each different pair of them.
     """
+    # The usual case: the table has neither column, and both are the same cells of None.
+    if signs is codes:
+        return [head(None, None)] * len(signs)
     # Only text and None: as keys of the dictionary below, 1, 1.0 and True would be one and the same.
     if not {*map(type, signs), *map(type, codes)} <= {str, type(None)}:
         return [None] * len(signs)

@@ -6,20 +6,32 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.audience.fields import (
+    GLOBE_FIELDS,
+    MESSAGE,
+    PHONE_NUMBER,
+    TEMPLATE_PARAM,
+    TO,
+)
 from airflow_provider_aliyunsms.audience.phone_numbers import (
+    compact_number,
     international_number,
     is_bare_mainland,
+    national_number,
     region_of,
 )
 from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.audience.rows import PHONE_NUMBER, field_label, is_missing
+from airflow_provider_aliyunsms.audience.rows import field_label, is_missing
 from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.audience.rules.values import (
-    TEMPLATE_PARAM,
+    as_text,
+    broken_characters,
+    check_region,
     given_variables,
-    has_broken_characters,
     invalid_number,
     number_text,
+    region_given,
+    trimmed,
     variable_text,
 )
 from airflow_provider_aliyunsms.codes import LocalCode
@@ -48,9 +60,6 @@ def check_sender_id(text: str) -> None:
         raise ConfigurationError(msg)
 
 
-TO = "to"
-MESSAGE = "message"
-GLOBE_KEYS = frozenset({TO, PHONE_NUMBER, MESSAGE, TEMPLATE_PARAM})
 MAX_MESSAGE_LENGTH = 1500
 
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
@@ -65,6 +74,8 @@ class GlobeRules:
     :param template_param: default values of variables; a row's own values win over them.
     :param refused_regions: ISO regions that nothing is sent to; their rows are rejected. The API never reaches
         ``CN``, and its first documentation excluded ``US``.
+    :param phone_region: the ISO region of numbers that are digits without ``+`` or ``00``, such as ``SG``; a row's
+        own ``phone_region`` wins over it. Without one their country code comes first.
     :raises ConfigurationError: when the default text or a default variable could not be sent, or a region is not a
         two-letter code.
 
@@ -77,14 +88,16 @@ class GlobeRules:
         message: str | None,
         template_param: Mapping[str, Any] | None,
         refused_regions: Collection[str] = ("CN", "US"),
+        phone_region: str | None = None,
     ) -> None:
         self._refused_regions = _check_regions(refused_regions)
+        self._phone_region = check_region(phone_region)
         try:
             self._message = _message(message)
             # The values of placeholders are only known for a row, so only the text around them is measured here.
             _check_length(_PLACEHOLDER.sub("", self._message))
             self._defaults = _texts(
-                given_variables({TEMPLATE_PARAM: template_param}, known=GLOBE_KEYS, flat=False)
+                given_variables({TEMPLATE_PARAM: template_param}, known=GLOBE_FIELDS, flat=False)
             )
         except RowRejected as error:
             msg = f"The defaults cannot be sent: {error.reason}."
@@ -111,24 +124,33 @@ class GlobeRules:
             values = {TO: values}
         number = self._number(values)
         template = _message(values.get(MESSAGE)) or self._message
-        own = dict(given_variables(values, known=GLOBE_KEYS, flat=flat))
+        own = dict(given_variables(values, known=GLOBE_FIELDS, flat=flat))
         return Recipient(number=number, message=self._rendered(template, own))
 
     def _number(self, values: Mapping[str, Any]) -> str:
         text = number_text(values, TO, PHONE_NUMBER)
+        region = region_given(values, self._phone_region)
+        if region is not None and not compact_number(text).startswith(("+", "00")):
+            number = national_number(text, region=region)
+            problem = f"the phone number is none of the region {region}"
+        else:
+            number = self._with_country_code(text)
+            problem = "the phone number is not one with a country code"
+        if number is None:
+            raise invalid_number(TO, problem, text=text)
+        found = region_of("+" + number)
+        if found in self._refused_regions:
+            raise _refused(found, "")
+        return number
+
+    def _with_country_code(self, text: str) -> str | None:
         if is_bare_mainland(text):
             if "CN" in self._refused_regions:
                 raise _refused("CN", "; a number in North America needs its plus sign to be told apart")
             raise invalid_number(
                 TO, "the phone number reads as a mainland and as a +1 number; write it with a plus"
             )
-        number = international_number(text)
-        if number is None:
-            raise invalid_number(TO, "the phone number is not one with a country code")
-        region = region_of("+" + number)
-        if region in self._refused_regions:
-            raise _refused(region, "")
-        return number
+        return international_number(text)
 
     def _rendered(self, template: str, own: Mapping[str, Any]) -> str:
         def value_of(found: re.Match[str]) -> str:
@@ -155,11 +177,16 @@ def _texts(variables: Any) -> dict[str, str]:
 
 
 def _message(value: Any) -> str:
+    value = as_text(value)
     if is_missing(value):
         return ""
-    if not isinstance(value, str) or has_broken_characters(value):
-        raise RowRejected(code=LocalCode.INVALID_MESSAGE, field=MESSAGE, reason="the text is not proper text")
-    return value
+    problem = "is not proper text"
+    if isinstance(value, str):
+        text = trimmed(value)
+        problem = broken_characters(text) or ""
+        if not problem:
+            return text
+    raise RowRejected(code=LocalCode.INVALID_MESSAGE, field=MESSAGE, reason=f"the text {problem}")
 
 
 def _check_length(message: str) -> None:

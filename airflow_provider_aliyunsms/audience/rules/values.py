@@ -10,23 +10,68 @@ from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_aliyunsms.audience.rows import field_label, first_given, is_missing
+from airflow_provider_aliyunsms.audience.fields import PHONE_REGION, TEMPLATE_PARAM
+from airflow_provider_aliyunsms.audience.phone_numbers import (
+    LOST_DIGITS,
+    is_region,
+    lost_digits,
+    number_problem,
+    single_text,
+)
+from airflow_provider_aliyunsms.audience.rows import CellError, field_label, first_given, is_missing
 from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.audience.strict_json import BrokenJsonError, parse_json
 from airflow_provider_aliyunsms.codes import LocalCode
-from airflow_provider_aliyunsms.exceptions import AudienceError
-
-TEMPLATE_PARAM = "template_param"
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 # More digits than any limit allows. Such a number is rejected before it is written out, because a short JSON number
 # such as 1e999999999 would become a text that takes seconds to make and fills the memory.
 _MAX_DIGITS = 2000
-_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# Characters that make no sense to a reader, by what they tell of the text: half a character, which no request can
+# carry; a control character; the mark of a wrong decoding; a character without a meaning of its own.
+_BROKEN = (
+    (re.compile("[\ud800-\udfff]"), "holds half a character"),
+    (re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"), "holds a control character"),
+    (re.compile("\ufffd"), "holds a replacement character, so it was once decoded wrongly"),
+    (
+        re.compile("[\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\U000f0000-\U0010ffff]"),
+        "holds a private character, which phones show as a box",
+    ),
+)
+_REPLACEMENT = "\ufffd"
+# Invisible at either end of a cell that was copied from somewhere: byte order marks, zero-width and direction marks.
+_INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u00ad"
 
 
-def has_broken_characters(text: str) -> bool:
-    """Return whether the text holds a lone surrogate (half a character), which no request can carry."""
-    return not text.isascii() and _SURROGATE.search(text) is not None
+def is_clean(text: str) -> bool:
+    """Return whether every character of the text can be sent as it is; False means that it must be looked at."""
+    return text.isprintable() and _REPLACEMENT not in text
+
+
+def broken_characters(text: str) -> str | None:
+    """Return in words what makes the text unfit to be sent, or None."""
+    if is_clean(text):
+        return None
+    return next((problem for pattern, problem in _BROKEN if pattern.search(text)), None)
+
+
+def trimmed(text: str) -> str:
+    """Return the text without blanks and invisible characters around it."""
+    text = text.strip()
+    while text and (text[0] in _INVISIBLE or text[-1] in _INVISIBLE):
+        text = text.strip(_INVISIBLE).strip()
+    return text
+
+
+def as_text(value: Any) -> Any:
+    """Return bytes, as some databases give texts, as the text that they are in UTF-8; any other value as it is."""
+    if not isinstance(value, bytes | bytearray | memoryview):
+        return value
+    try:
+        return bytes(value).decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def given_variables(
@@ -56,30 +101,40 @@ def variable_text(name: object, value: Any) -> str | None:
     """
     Return a variable's value as the text the API asks for, or None when it is not given (None, NaN, blank).
 
-    Numbers are written out in full (``1e3`` becomes ``1000``), booleans in lower case, dates and times in ISO form
-    (with a space between date and time).
+    Texts are trimmed. Numbers are written in full and no longer than needed (``1e3`` and ``1000.0`` become ``1000``),
+    booleans in lower case, dates and times in ISO form (with a space between date and time).
 
     :param name: the variable's name, which is checked too.
     :raises RowRejected: for a nested value, a value of another type, a number that is infinite or has too many
-        digits, text with a lone surrogate, or a name that is not proper text.
+        digits, text with control, replacement or private characters, or a name that is not proper text.
     """
-    if not isinstance(name, str) or not name.strip() or has_broken_characters(name):
+    if not isinstance(name, str) or not name.strip() or broken_characters(name):
         raise RowRejected(
             code=LocalCode.INVALID_VARIABLE, field=TEMPLATE_PARAM, reason="a variable has no proper name"
         )
+    value = as_text(value)
     if is_missing(value):
         return None
-    text = value if isinstance(value, str) else _plain_text(name, value)
-    if has_broken_characters(text):
-        raise _invalid(name, "holds half a character")
-    return text
+    if not isinstance(value, str):
+        return _plain_text(name, value)
+    text = trimmed(value)
+    problem = broken_characters(text)
+    if problem is not None:
+        raise _invalid(name, problem)
+    return text or None
 
 
 def _plain_text(name: str, value: Any) -> str:
+    if isinstance(value, CellError):
+        raise _invalid(name, f"is the error {value.text} of a formula")
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
+    if type(value).__name__ in _SINGLE:
+        value = Decimal(single_text(float(value)))
+    elif isinstance(value, float):
         value = Decimal(repr(float(value)))
+        # "100.0" is how a float column writes a whole number.
+        value = value.to_integral_value() if value == value.to_integral_value() else value
     if isinstance(value, Decimal):
         return _decimal_text(name, value)
     if isinstance(value, datetime.datetime):
@@ -91,6 +146,10 @@ def _plain_text(name: str, value: Any) -> str:
     except TypeError:
         raise _invalid(name, "is not a plain value (text, number, date)") from None
     return _int_text(name, number)
+
+
+_SINGLE = {"float16", "float32"}
+"""The names of the types of NumPy for floats that hold fewer digits than Python's."""
 
 
 def _decimal_text(name: str, value: Decimal) -> str:
@@ -155,38 +214,86 @@ def number_text(values: Mapping[str, Any], *names: str) -> str:
     """
     Return the phone number of a row as the source wrote it, from the first of the named keys that has one.
 
-    An integer becomes its digits, and so does a float without a fraction, as data frames make them.
+    An integer becomes its digits, and so does a float without a fraction, as data frames make them, if it has all the
+    digits of the number.
 
     :param names: the keys in the order of preference; an error names the first one.
     :raises RowRejected: when there is no number, or when it is neither text nor a positive whole number
-        below 10**17.
+        below 10**17, or a float that may have lost digits.
     """
     field = names[0]
-    value = first_given(values, names)
-    if isinstance(value, str):
+    value = as_text(first_given(values, names))
+    if isinstance(value, str) and trimmed(value):
         return value
-    if value is None:
+    if value is None or isinstance(value, str):
         raise RowRejected(code=LocalCode.MISSING_NUMBER, field=field, reason="the row has no phone number")
-    digits = _whole_number(value)
-    if digits is None:
-        raise invalid_number(field, "the phone number is neither text nor a whole number")
-    return digits
+    return _whole_number(field, value)
 
 
-def invalid_number(field: str, reason: str) -> RowRejected:
-    """Return the error for a row whose phone number cannot be used."""
-    return RowRejected(code=LocalCode.INVALID_NUMBER, field=field, reason=reason)
+def invalid_number(field: str, reason: str, *, text: str = "") -> RowRejected:
+    """
+    Return the error for a row whose phone number cannot be used.
+
+    :param reason: why, in words.
+    :param text: the number as it was given; if it shows a usual fault, that is the reason.
+    """
+    return RowRejected(
+        code=LocalCode.INVALID_NUMBER, field=field, reason=(text and number_problem(text)) or reason
+    )
 
 
-def _whole_number(value: Any) -> str | None:
-    if isinstance(value, bool):
+def region_given(values: Mapping[str, Any], default: str | None) -> str | None:
+    """
+    Return the region of the row's phone number, such as ``SG``: its own, or else the default.
+
+    :raises RowRejected: when the row's own is no region.
+    """
+    value = as_text(values.get(PHONE_REGION))
+    if is_missing(value):
+        return default
+    region = value.strip().upper() if isinstance(value, str) else ""
+    if not is_region(region):
+        raise invalid_number(PHONE_REGION, "phone_region is not a two-letter region code such as SG")
+    return region
+
+
+def check_region(region: str | None) -> str | None:
+    """
+    Return a task's ``phone_region`` in capitals, or None when it has none.
+
+    :raises ConfigurationError: when it is no region.
+    """
+    if region is None or region == "":
         return None
+    upper = region.strip().upper() if isinstance(region, str) else ""
+    if not is_region(upper):
+        msg = "phone_region is not a two-letter region code"
+        raise ConfigurationError(msg, advice="Write it like SG or HK.")
+    return upper
+
+
+def _whole_number(field: str, value: Any) -> str:
+    if type(value).__name__ in _SINGLE:
+        raise invalid_number(field, LOST_DIGITS)
+    number: int | None = None
     if isinstance(value, float | Decimal):
-        if not 0 < value < _MAX_PHONE or value != int(value):
-            return None
-        return str(int(value))
-    try:
-        number = operator.index(value)
-    except TypeError:
-        return None
-    return str(number) if 0 < number < _MAX_PHONE else None
+        if 0 < value < _MAX_PHONE and value == int(value):
+            number = int(value)
+            if _was_float(value) and lost_digits(number):
+                raise invalid_number(field, LOST_DIGITS)
+    elif not isinstance(value, bool):
+        try:
+            number = operator.index(value)
+        except TypeError:
+            number = None
+    if number is None or not 0 < number < _MAX_PHONE:
+        raise invalid_number(field, "the phone number is neither text nor a whole number")
+    return str(number)
+
+
+def _was_float(value: float | Decimal) -> bool:
+    # A number in JSON and a NUMERIC column come as Decimal; with a decimal part it was, or may have been, a float.
+    if not isinstance(value, Decimal):
+        return True
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent < 0

@@ -1,100 +1,295 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read a CSV file with a header as blocks of rows."""
+"""Read a text file of cells with a header (CSV and its kin) as blocks of rows."""
 
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, BinaryIO
+import re
+from itertools import chain, islice
+from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.audience.rows import in_blocks
+from airflow_provider_aliyunsms.audience.fields import clean_name
+from airflow_provider_aliyunsms.audience.phone_numbers import compact_number, mainland_number
+from airflow_provider_aliyunsms.audience.rows import BLOCK
 from airflow_provider_aliyunsms.audience.sources.columns import Table
-from airflow_provider_aliyunsms.audience.sources.files import opened
 from airflow_provider_aliyunsms.audience.sources.text import text_lines
-from airflow_provider_aliyunsms.exceptions import AudienceError
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:
     from _csv import Reader
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from airflow_provider_aliyunsms.audience.rows import Block
-    from airflow_provider_aliyunsms.audience.sources.files import FileOptions
+    from airflow_provider_aliyunsms.audience.sources.columns import Columns
+    from airflow_provider_aliyunsms.audience.sources.files import FileOptions, OpenedFile
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+_HINT = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_FIVE_DIGITS = re.compile(r"(?:[0-9][^0-9]*){5}")
+_SEVEN_DIGITS = re.compile(r"\+?[0-9]{7,17}")
+_SHORT = "rows with fewer cells than the header, whose last cells are taken as empty"
+_LONG = "rows with more cells than the header, all of them empty"
+_BLANK = "rows with nothing but empty cells, left out"
 
 
-def read_csv(path: str, reading: FileOptions) -> Iterator[Block]:
+def check_delimiter(delimiter: str | None) -> str | None:
+    r"""
+    Return the delimiter; the word ``tab`` means a tab, and None that it is found in the header.
+
+    :raises ConfigurationError: when it is not one character, or one that cannot stand between cells.
     """
-    Yield the rows of a comma-separated text file in blocks; columns the API does not know are template variables.
+    if delimiter is None:
+        return None
+    one = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter) if isinstance(delimiter, str) else ""
+    if len(one) != 1 or one in '"\r\n' or one.isalnum():
+        msg = "delimiter must be one character, such as ';'"
+        raise ConfigurationError(msg, advice="Leave it out for comma, semicolon, tab and |: they are found.")
+    return one
 
-    Quoted cells may hold commas, quotes and line ends. Empty lines are skipped and not counted as rows.
 
-    :param path: a path or URI, ending in ``.gz`` when the file is packed with gzip.
-    :raises AudienceError: for a header without the column of the phone number, with a column twice or without a
-        name, a row with too few or too many cells, broken quoting, another encoding, or an unreadable file.
+def read_csv(file: OpenedFile, reading: FileOptions) -> Iterator[Block]:
     """
-    with opened(path, reading) as stream:
-        rows = _CsvRows(stream, encoding=reading.encoding)
-        table = _table(rows.header(), reading)
-        yield from in_blocks(rows.records(width=table.width), table.block)
+    Yield the rows of a text file of cells in blocks; columns the API does not know are template variables.
+
+    The delimiter is the one with which the header has the column of the phone number. Quoted cells may hold
+    delimiters, quotes and line ends. Lines that are empty, or hold only empty cells, are skipped and not counted as
+    rows. A row may lack its last cells, or have more cells if they are empty.
+
+    :raises AudienceError: for a header without the column of the phone number or with a column twice, a row with too
+        many cells, or so few that it lacks the phone number, broken quoting, a quoted cell that holds other rows,
+        another encoding, or an unreadable file.
+    """
+    reading.facts.format = "CSV"
+    reading.facts.by_line = True
+    yield from _CsvFile(file, reading).blocks()
 
 
-class _CsvRows:
-    """Read one file once, and keep the current position for error messages."""
+def read_txt(file: OpenedFile, reading: FileOptions) -> Iterator[Block]:
+    """Yield the rows of a text file like :func:`read_csv`; it may also be phone numbers alone, without a header."""
+    reading.facts.format = "text"
+    reading.facts.by_line = True
+    yield from _CsvFile(file, reading, header_needed=False).blocks()
 
-    def __init__(self, stream: BinaryIO, *, encoding: str | None) -> None:
+
+class _CsvFile:
+    """
+    Read one file once, and keep the current position for error messages.
+
+    :param header_needed: whether a first line that is a phone number is an error and not the first row.
+    """
+
+    def __init__(self, file: OpenedFile, reading: FileOptions, *, header_needed: bool = True) -> None:
         self._number = 0
-        self._in_header = True
-        lines = text_lines(stream, encoding=encoding, broken=self._broken)
-        self._reader: Reader = csv.reader(lines, strict=True)
+        self._line = 0  # the last line that belongs to the header or a whole row
+        # What is wrong with a line, told by the reader of lines before the rows before that line are counted.
+        self._problem: tuple[str, str | None] | None = None
+        # The last row that ends with its phone number before its last cells, so that it may be the cut end of a file.
+        self._cut: tuple[int, int] | None = None
+        lines = text_lines(file, encoding=reading.encoding, broken=self._broken, facts=reading.facts)
+        first = self._first_line(lines, reading)
+        header = self._header(first, lines, reading, header_needed=header_needed)
+        self._table = Table(header, columns=reading.columns, place="header row", facts=reading.facts)
+        self._facts = reading.facts
 
-    def header(self) -> list[str] | None:
-        cells = next(self._cells(), None)
-        self._in_header = False
-        return cells
+    def _first_line(self, lines: Iterator[str], reading: FileOptions) -> str:
+        self._delimiter = reading.delimiter
+        self._skipped = 0
+        for line in lines:
+            if not line.strip(" \t\r\n\ufeff,;|"):
+                self._skipped += 1
+                continue
+            hint = _HINT.fullmatch(line)
+            if hint is None or self._skipped:
+                return line
+            # The first line that tells Excel which delimiter follows.
+            self._skipped += 1
+            self._delimiter = self._delimiter or hint.group(1)
+        msg = "The audience file is empty: it has no header row."
+        raise AudienceError(msg)
 
-    def records(self, *, width: int) -> Iterator[list[str]]:
-        for cells in self._cells():
-            self._number += 1  # before the check, whose error names the row
-            if len(cells) != width:
-                raise self._ragged(len(cells), width)
-            yield cells
-
-    def _cells(self) -> Iterator[list[str]]:
+    def _header(
+        self, first: str, lines: Iterator[str], reading: FileOptions, *, header_needed: bool
+    ) -> list[str]:
+        if self._delimiter is None:
+            self._delimiter = _delimiter_of(first, reading.columns)
+        rest = chain([first], lines)
+        self._reader: Reader = csv.reader(rest, delimiter=self._delimiter, skipinitialspace=True, strict=True)
+        reading.facts.details["delimiter"] = DELIMITERS.get(self._delimiter, self._delimiter)
+        if not header_needed and _is_number(first):
+            reading.facts.details["header"] = "none: each line is a phone number"
+            self._line = self._skipped
+            return [reading.columns.number_field]
         try:
-            for cells in self._reader:
-                if len(cells) > 1 or (cells and cells[0].strip()):
-                    yield cells
+            cells = next(self._reader)
         except csv.Error as error:
             problem = _plain_words(str(error))
         else:
-            return
+            self._line = self._skipped + self._reader.line_num
+            return [clean_name(cell) for cell in cells]
         raise self._broken(f"is not valid CSV: {problem}")
 
-    def _broken(self, problem: str) -> AudienceError:
-        if self._in_header:
-            return AudienceError(f"The header row of the file {problem}.")
-        row = self._number + 1
-        return AudienceError(f"Row {row} ({self._place()}) {problem}.", row=row)
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rows in blocks; those before an error come before that error."""
+        while True:
+            batch: list[list[str]] = []
+            failure: csv.Error | AudienceError | None = None
+            try:
+                batch.extend(islice(self._reader, BLOCK))
+            except (csv.Error, AudienceError) as error:
+                failure = error
+            yield from self._checked(batch)
+            # Raised outside the handler, and only now that the rows before are counted.
+            if isinstance(failure, csv.Error):
+                raise self._not_csv(str(failure))
+            if failure is not None:
+                raise failure if self._problem is None else self._in_row(*self._problem)
+            if len(batch) < BLOCK:
+                break
+        self._check_end()
 
-    def _ragged(self, found: int, expected: int) -> AudienceError:
+    def _checked(self, batch: list[list[str]]) -> Iterator[Block]:
+        if not batch:
+            return
+        end = self._skipped + self._reader.line_num
+        # Each row is one line of as many cells as the header, so that nothing is left to find out about single ones.
+        if end - self._line == len(batch) and {*map(len, batch)} == {self._table.width}:
+            block = self._table.block(batch, self._number + 1, range(self._line + 1, end + 1))
+            if "" not in self._table.number_cells(block):
+                self._number += len(batch)
+                self._line = end
+                yield block
+                return
+        yield from self._one_by_one(batch)
+
+    def _one_by_one(self, batch: list[list[str]]) -> Iterator[Block]:
+        records: list[list[str]] = []
+        lines: list[int] = []
+        first = self._number + 1
+        failure: AudienceError | None = None
+        for cells in batch:
+            line = self._line + 1
+            self._line += 1 + sum(cell.count("\n") for cell in cells)
+            if not any(cell.strip() for cell in cells):
+                if len(cells) > 1:
+                    self._facts.found(_BLANK, line)
+                continue
+            self._number += 1  # before the checks, whose errors name the row
+            try:
+                self._check_swallowed(cells, line)
+                records.append(self._fitted(cells, line))
+            except AudienceError as error:
+                failure = error
+                break
+            lines.append(line)
+        if records:
+            yield self._table.block(records, first, lines)
+        if failure is not None:
+            raise failure
+
+    def _fitted(self, cells: list[str], line: int) -> list[str]:
+        width = self._table.width
+        if len(cells) == width:
+            return cells
+        if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+            self._facts.found(_LONG, line)
+            return cells[:width]
+        position = self._table.number_position
+        # Short, but with its number in it: programs leave out empty cells at the end. Without a number it is rather
+        # the rest of a text with a line end that was not quoted.
+        if position < len(cells) < width and _FIVE_DIGITS.search(cells[position]):
+            if position == len(cells) - 1 and mainland_number(cells[position]) is None:
+                self._cut = (self._number, line)
+            self._facts.found(_SHORT, line)
+            return cells + [""] * (width - len(cells))
+        raise self._ragged(len(cells), line)
+
+    def _check_end(self) -> None:
+        if self._facts.is_unfinished and self._cut is not None and self._cut[0] == self._number:
+            row, line = self._cut
+            msg = f"Row {row} (line {line} of the file) is cut: the file ends within its phone number."
+            raise AudienceError(msg, row=row, advice="copy the file again, and compare the sizes.")
+
+    def _check_swallowed(self, cells: list[str], line: int) -> None:
+        """Check that a cell with line ends in it does not hold other rows, which a stray quote would put there."""
+        last = self._line
+        if last == line:
+            return
+        width, position = self._table.width, self._table.number_position
+        delimiter = str(self._delimiter)
+        # Delimiters in a quoted cell of one line are text; in one of several lines they may be those of other rows.
+        text = delimiter.join(cell if "\n" in cell else cell.replace(delimiter, " ") for cell in cells)
+        rows = [
+            pieces
+            for piece in text.split("\n")
+            if _is_row(pieces := piece.strip("\r").split(delimiter), width=width, position=position)
+        ]
+        if len(rows) > 1:
+            msg = (
+                f"Row {self._number} (lines {line} to {last} of the file) is one row with a quoted cell that holds "
+                f"what look like other rows."
+            )
+            raise AudienceError(
+                msg,
+                row=self._number,
+                advice="look for a quote that is too much in these lines, and write a quote within a cell twice.",
+            )
+
+    def _not_csv(self, problem: str) -> AudienceError:
+        if problem.startswith(("unexpected end", "field larger")):
+            row, line = self._number + 1, self._line + 1
+            msg = f"Row {row} is not valid CSV: a quoted cell that opens in line {line} of the file is never closed."
+            return AudienceError(
+                msg, row=row, advice="remove that quote, or close it; write a quote within a cell twice."
+            )
+        return self._in_row(f"is not valid CSV: {_plain_words(problem)}", None)
+
+    def _broken(self, problem: str, advice: str | None = None) -> AudienceError:
+        self._problem = (problem, advice)
+        return AudienceError(f"The header row of the file {problem}.", advice=advice)
+
+    def _in_row(self, problem: str, advice: str | None) -> AudienceError:
+        row = self._number + 1
+        msg = f"Row {row} (line {self._line + 1} of the file) {problem}."
+        return AudienceError(msg, row=row, advice=advice)
+
+    def _ragged(self, found: int, line: int) -> AudienceError:
         return AudienceError(
-            f"Row {self._number} (ends {self._place()}) has {found} cells, the header has {expected}.",
+            f"Row {self._number} (line {line} of the file) has {found} cells, the header has {self._table.width}.",
             row=self._number,
-            advice="put a cell that holds a comma or a line end in double quotes.",
+            advice="put a cell that holds a delimiter or a line end in double quotes.",
         )
 
-    def _place(self) -> str:
-        return f"near line {self._reader.line_num} of the file"
+
+def _delimiter_of(header: str, columns: Columns) -> str:
+    """Return the delimiter with which a header has the column of the phone number; a comma if none has."""
+    for delimiter in DELIMITERS:
+        try:
+            cells = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
+        except csv.Error:
+            continue
+        names = [clean_name(cell) for cell in cells]
+        if len(names) > 1 and columns.finds_number(names):
+            return delimiter
+    return ","
+
+
+def _is_number(line: str) -> bool:
+    return _SEVEN_DIGITS.fullmatch(compact_number(line)) is not None
+
+
+def _is_row(cells: Sequence[str], *, width: int, position: int) -> bool:
+    """Return whether the cells of one line look like a row of the table, as its width and phone number show."""
+    number = cells[position] if position < len(cells) else ""
+    if _is_number(number):
+        return True
+    # With two columns, a comma in a text makes as many cells as a row has.
+    if len(cells) != width or width == 1:
+        return False
+    return _FIVE_DIGITS.search(number) is not None or (width > 2 and any(map(str.strip, cells)))
 
 
 def _plain_words(problem: str) -> str:
     # The text of Python's own error speaks of an argument of open(), which does not help the owner of the file.
     if problem.startswith("new-line"):
-        return "a line end in a cell without quotes, or line ends other than LF and CRLF"
+        return "a line end in a cell without quotes, or line ends of several kinds"
     return problem
-
-
-def _table(header: list[str] | None, reading: FileOptions) -> Table:
-    if header is None:
-        msg = "The audience file is empty: it has no header row."
-        raise AudienceError(msg)
-    names = [cell.strip() for cell in header]
-    return Table(names, columns=reading.columns, number_field=reading.number_field, place="header row")

@@ -6,42 +6,73 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.audience.facts import SourceFacts
 from airflow_provider_aliyunsms.audience.rows import Row
+from airflow_provider_aliyunsms.audience.sources.frames import is_frame, read_frame
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.sources.columns import Columns
 
 
-def read_list(items: Iterable[Any], *, number_field: str, columns: Columns) -> Iterator[Row]:
+def read_list(items: Iterable[Any], *, columns: Columns, facts: SourceFacts) -> Iterator[Row]:
     """
-    Yield one row for each item: a phone number as text, or a mapping with the documented keys.
+    Yield one row for each item: a phone number as text or whole number, or a mapping with the documented keys.
 
-    In a lazy sequence, such as the collected results of a mapped task, an item may itself be a list of such items.
-    Only one of these lists is held in memory at a time.
+    In a lazy sequence, such as the collected results of a mapped task, an item may itself be a list of such items, or
+    a data frame. Only one of these is held in memory at a time.
 
-    :param number_field: the key that holds the phone number, ``phone_number`` or ``to``.
-    :param columns: the mapping of the items' keys to field names.
+    :param columns: the mapping of the items' keys to field names. If it names the variables, these are keys of the
+        items beside the documented ones.
     :raises AudienceError: for an item of another type, such as the tuples of a query's result.
     """
-    for position, item in enumerate(_flat(items), start=1):
-        if isinstance(item, str):
-            values: Mapping[str, Any] = {number_field: item}
+    facts.format = "list"
+    for position, item in enumerate(_flat(items, columns), start=1):
+        flat = columns.are_chosen
+        if isinstance(item, Row):
+            values, flat = item.values, True
         elif isinstance(item, Mapping):
             values = _renamed(item, columns=columns, row=position)
+        elif _is_number(item):
+            values = {columns.number_field: item}
         else:
-            msg = f"Row {position} is of type {type(item).__name__}; it must be text or a mapping."
-            raise AudienceError(msg, row=position, advice="make each row a mapping with named keys.")
-        yield Row(number=position, values=values, flat=False, number_field=number_field)
+            raise _wrong_type(item, row=position)
+        yield Row(number=position, values=values, flat=flat, number_field=columns.number_field)
 
 
-def _flat(items: Iterable[Any]) -> Iterator[Any]:
+def _is_number(item: object) -> bool:
+    # Floats and their kin too: the rules refuse what is no whole number, and say why.
+    return isinstance(item, str | float) or (
+        not isinstance(item, bool) and (hasattr(item, "__index__") or hasattr(item, "__float__"))
+    )
+
+
+def _wrong_type(item: object, *, row: int) -> AudienceError:
+    if is_frame(item):
+        return AudienceError(
+            f"Row {row} is a {type(item).__name__}: a list of tables is no audience.",
+            row=row,
+            advice="give one table, or a list of mappings (pandas: .to_dict('records')).",
+        )
+    if item is None:
+        return AudienceError(f"Row {row} is None.", row=row, advice="leave such items out of the list.")
+    return AudienceError(
+        f"Row {row} is of type {type(item).__name__}; it must be text or a mapping.",
+        row=row,
+        advice="make each row a mapping with named keys.",
+    )
+
+
+def _flat(items: Iterable[Any], columns: Columns) -> Iterator[Any]:
     # A plain list of lists is mostly the result of a query. It is not flattened, because each of its cells would then
     # be taken for a recipient.
     lazy = isinstance(items, Sequence) and not isinstance(items, list | tuple)
     for item in items:
         if lazy and isinstance(item, list):
             yield from item
+        elif lazy and is_frame(item):
+            for block in read_frame(item, columns=columns, facts=SourceFacts()):
+                yield from (block.row(position) for position in range(len(block)))
         else:
             yield item
 

@@ -3,21 +3,18 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow_provider_aliyunsms.audience.disk import disk_before_sending
 from airflow_provider_aliyunsms.audience.rows import BLOCK
+from airflow_provider_aliyunsms.audience.sources.cells import check_number_type, is_single_type, short_single
 from airflow_provider_aliyunsms.audience.sources.columns import Table
-from airflow_provider_aliyunsms.audience.sources.files import is_packed, opened
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_aliyunsms.audience.rows import Block
-    from airflow_provider_aliyunsms.audience.sources.files import FileOptions
+    from airflow_provider_aliyunsms.audience.sources.files import FileOptions, OpenedFile
 
 
 def check_parquet() -> None:
@@ -37,20 +34,19 @@ BATCH = BLOCK
 _BLOCK = 1024 * 1024
 
 
-def read_parquet(path: str, reading: FileOptions) -> Iterator[Block]:
+def read_parquet(file: OpenedFile, reading: FileOptions) -> Iterator[Block]:
     """
     Yield the rows of a Parquet file in blocks; columns the API does not know are template variables.
 
     A small batch of a row group is held in memory at a time. A Parquet file is read from its end, so that one packed
     with gzip is first unpacked into a nameless file on local disk.
 
-    :param path: a path or URI, ending in ``.gz`` when the file is packed with gzip.
     :raises AudienceError: for a file that is not Parquet or is damaged, columns as in
-        :func:`~airflow_provider_aliyunsms.audience.sources.csv.read_csv`, a value that has no Python form, a full
-        local disk, or an unreadable file.
+        :func:`~airflow_provider_aliyunsms.audience.sources.csv.read_csv`, phone numbers in a column of 16 or 32-bit
+        floats, a value that has no Python form, or a full local disk.
     """
-    with opened(path, reading) as stream, _seekable(stream, packed=is_packed(path)) as file:
-        yield from _blocks(file, reading)
+    reading.facts.format = "Parquet"
+    yield from _blocks(file.seekable(), reading)
 
 
 def _blocks(file: BinaryIO, reading: FileOptions) -> Iterator[Block]:
@@ -61,16 +57,13 @@ def _blocks(file: BinaryIO, reading: FileOptions) -> Iterator[Block]:
     try:
         # Without pre_buffer=False and a buffer_size, whole column chunks of a row group would be in memory at once.
         source = ParquetFile(file, pre_buffer=False, buffer_size=_BLOCK)
-        table = Table(
-            source.schema_arrow.names,
-            columns=reading.columns,
-            number_field=reading.number_field,
-            place="Parquet file",
-        )
+        schema = source.schema_arrow
+        table = Table(schema.names, columns=reading.columns, place="Parquet file", facts=reading.facts)
+        check_number_type(str(schema.types[table.number_position]))
         for batch in source.iter_batches(batch_size=BATCH, use_threads=False):
-            records = [*zip(*(column.to_pylist() for column in batch.columns), strict=True)]
+            records = [*zip(*map(arrow_cells, batch.columns), strict=True)]
             if records:
-                yield table.block(records, number + 1)
+                yield table.block(records, number + 1, None)
             number += len(records)
     except (ArrowException, ValueError, OverflowError) as error:
         problem = type(error).__name__
@@ -86,18 +79,9 @@ def _blocks(file: BinaryIO, reading: FileOptions) -> Iterator[Block]:
     raise AudienceError(msg, row=number, advice="write the file again, or copy it again.")
 
 
-@contextmanager
-def _seekable(stream: BinaryIO, *, packed: bool) -> Iterator[BinaryIO]:
-    if not packed:
-        yield stream
-        return
-    with disk_before_sending():
-        scratch = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, the disk's errors are told apart here
-    with scratch:
-        # The source is read outside disk_before_sending: its errors must not be reported as a full disk.
-        while block := stream.read(_BLOCK):
-            with disk_before_sending():
-                scratch.write(block)
-        with disk_before_sending():
-            scratch.seek(0)
-        yield cast("BinaryIO", scratch)
+def arrow_cells(column: Any) -> list[Any]:
+    """Return the values of an Arrow column; those of a column of 32-bit floats as their shortest decimal."""
+    cells: list[Any] = column.to_pylist()
+    if not is_single_type(str(column.type)):
+        return cells
+    return [short_single(cell) for cell in cells]

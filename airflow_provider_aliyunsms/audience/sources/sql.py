@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_aliyunsms.audience.facts import SourceFacts
 from airflow_provider_aliyunsms.audience.rows import BLOCK
+from airflow_provider_aliyunsms.audience.sources.cells import check_null_values, without_nulls
 from airflow_provider_aliyunsms.audience.sources.columns import Columns, Table
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
@@ -78,7 +80,14 @@ class Cursor(Protocol):
 OpenCursor = Callable[[], AbstractContextManager[Cursor]]
 
 
-def read_sql(open_cursor: OpenCursor, *, number_field: str, columns: Columns) -> Iterator[Block]:
+def read_sql(
+    open_cursor: OpenCursor,
+    *,
+    number_field: str,
+    columns: Columns,
+    null_values: Collection[str] | None = None,
+    facts: SourceFacts | None = None,
+) -> Iterator[Block]:
     """
     Yield the rows of a query in its order, in blocks; columns the API does not know are template variables.
 
@@ -88,20 +97,29 @@ def read_sql(open_cursor: OpenCursor, *, number_field: str, columns: Columns) ->
     :param open_cursor: executes the query and returns its cursor as a context manager.
     :param number_field: the column that holds the phone number, ``phone_number`` or ``to``.
     :param columns: the mapping of the query's column names to field names.
+    :param null_values: the texts that stand for an empty cell; None for the usual ones.
+    :param facts: takes the columns and what is found in the rows.
     :raises AudienceError: when the database refuses or fails, at once or between two batches, for a statement that
         returns no rows, or for columns as in
         :func:`~airflow_provider_aliyunsms.audience.sources.csv.read_csv`. The error never holds a value of a row.
     """
+    facts = SourceFacts() if facts is None else facts
+    facts.format = "query"
+    rows = _rows(open_cursor, columns=columns.of(number_field), facts=facts)
+    return without_nulls(rows, nulls=check_null_values(null_values), facts=facts)
+
+
+def _rows(open_cursor: OpenCursor, *, columns: Columns, facts: SourceFacts) -> Iterator[Block]:
     number = 0
     with open_cursor() as cursor:
         batch = _fetch(cursor, done=number)
         # Only after the first fetch: a server-side cursor does not know its columns before.
-        table = _table(cursor, columns=columns, number_field=number_field)
+        table = _table(cursor, columns=columns, facts=facts)
         while batch:
             # Some drivers return more rows than they were asked for.
             for start in range(0, len(batch), BATCH):
                 records = [_cells(row) for row in batch[start : start + BATCH]]
-                yield table.block(records, number + 1)
+                yield table.block(records, number + 1, None)
                 number += len(records)
             batch = _fetch(cursor, done=number)
 
@@ -120,13 +138,15 @@ def _cells(row: Any) -> Sequence[Any]:
     return list(row.values()) if isinstance(row, Mapping) else row
 
 
-def _table(cursor: Cursor, *, columns: Columns, number_field: str) -> Table:
+def _table(cursor: Cursor, *, columns: Columns, facts: SourceFacts) -> Table:
     if cursor.description is None:
         msg = "recipients_sql is not a query: it returns no rows."
         raise AudienceError(msg, advice="make it a SELECT. Nothing was sent.")
     names = [str(column[0]) for column in cursor.description]
     try:
-        return Table(names, columns=columns, number_field=number_field, place="query")
+        return Table(names, columns=columns, place="query", facts=facts)
     except AudienceError as error:
-        error.advice = f'name the columns in the query, such as AS "{number_field}", or use column_mapping.'
+        error.advice = (
+            f'name the columns in the query, such as AS "{columns.number_field}", or use column_mapping.'
+        )
         raise

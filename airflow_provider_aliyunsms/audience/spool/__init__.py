@@ -24,7 +24,20 @@ grows with the audience.
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.audience.spool.number_index import NumberedRow, UnmatchedRecord
-from airflow_provider_aliyunsms.audience.spool.records import ReceiptRun, Settlement, SpoolCounts
+from airflow_provider_aliyunsms.audience.spool.records import (
+    ReceiptRun,
+    RejectionGroup,
+    Settlement,
+    SpoolCounts,
+)
 from airflow_provider_aliyunsms.audience.spool.spool import Spool
 
-__all__ = ["NumberedRow", "ReceiptRun", "Settlement", "Spool", "SpoolCounts", "UnmatchedRecord"]
+__all__ = [
+    "NumberedRow",
+    "ReceiptRun",
+    "RejectionGroup",
+    "Settlement",
+    "Spool",
+    "SpoolCounts",
+    "UnmatchedRecord",
+]

@@ -38,12 +38,31 @@ class Rejection:
     :param code: the reason as a code.
     :param field: the column or key at fault.
     :param reason: the reason in words, without the value of the cell.
+    :param line: its line in the file; None when the source has none.
     """
 
     row: int
     code: str
     field: str
     reason: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionGroup:
+    """
+    The rows that were rejected with the same code for the same column and reason.
+
+    :param code: the reason as a code.
+    :param field: the column or key at fault.
+    :param count: how many there are.
+    :param first: the first of them.
+    """
+
+    code: str
+    field: str
+    count: int
+    first: Sequence[Rejection]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -23,6 +23,7 @@ from airflow_provider_aliyunsms.audience.spool.records import (
     SKIPPED,
     ReceiptRun,
     Rejection,
+    RejectionGroup,
     Settlement,
     SpoolCounts,
 )
@@ -173,9 +174,43 @@ class Spool:
 
     def first_rejections(self, limit: int) -> list[Rejection]:
         """Return the first rows that the rules rejected, at most ``limit``; duplicates are not among them."""
-        query = "SELECT row, code, field, reason FROM rejection ORDER BY seq LIMIT ?"
+        query = "SELECT row, code, field, reason, line FROM rejection ORDER BY seq LIMIT ?"
         with disk_while_sending():
             return [Rejection(*found) for found in self._db.execute(query, (limit,))]
+
+    def rejection_groups(self, *, groups: int, rows: int) -> list[RejectionGroup]:
+        """
+        Return the rejected rows by code, column and reason, the largest groups first.
+
+        :param groups: how many groups to return at most.
+        :param rows: how many rows to name of each group at most.
+        """
+        sums = (
+            "SELECT code, field, reason, COUNT(*) FROM rejection "
+            "GROUP BY code, field, reason ORDER BY 4 DESC, MIN(seq) LIMIT ?"
+        )
+        query = (
+            "SELECT row, code, field, reason, line FROM rejection "
+            "WHERE code = ? AND field = ? AND reason = ? ORDER BY seq LIMIT ?"
+        )
+        with disk_while_sending():
+            found = self._db.execute(sums, (groups,)).fetchall()
+            return [
+                RejectionGroup(
+                    code=code,
+                    field=field,
+                    count=count,
+                    first=[Rejection(*row) for row in self._db.execute(query, (code, field, reason, rows))],
+                )
+                for code, field, reason, count in found
+            ]
+
+    def members(self) -> Iterator[Members]:
+        """Yield all recipients that can be sent to, in the order of their rows, one page at a time."""
+        for page in range(1, self._pages.count + 1):
+            with disk_while_sending():
+                wanted = [not ending for ending in self._states.page(page).endings]
+                yield self._pages.members(page, wanted=wanted)
 
     def unsettled(self, *, batch: int) -> Iterator[Members]:
         """
@@ -325,11 +360,12 @@ class Spool:
                 page, start=place, stop=place + 1, ending=RowState(REJECTED, code, local=True)
             )
         self._db.executemany(
-            "INSERT INTO rejection (seq, row, code, field, reason) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO rejection (seq, row, line, code, field, reason) VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (
                     self._total + one.position,
                     one.row,
+                    one.line,
                     one.reason.code.value,
                     one.reason.field,
                     one.reason.reason,

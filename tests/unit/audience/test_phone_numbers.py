@@ -10,15 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.phone_numbers import (
+    as_single,
     international_number,
     is_bare_mainland,
+    like_single,
+    lost_digits,
     mainland_number,
     mask_number,
+    number_problem,
     region_of,
+    single_text,
 )
 
 MAINLAND = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
-SEPARATORS = st.text(alphabet=" -().\u00a0\u3000\u2013\u200b\t", max_size=2)
+SEPARATORS = st.text(alphabet=" -()_\u00a0\u3000\u2013\u200b\t\u2068\u00ad\ufe0f", max_size=2)
+BEFORE = st.sampled_from(["", " ", "(", "\u200b", "'", "\t\u2019", "`"])
 
 
 def full_width(text):
@@ -29,11 +35,10 @@ def full_width(text):
 def spellings(draw):
     """A mainland number and one way of writing it."""
     number = draw(MAINLAND)
-    written = draw(st.sampled_from(["", "+86", "0086", "86"]))
-    for digit in number:
+    # A minus sign in front is what a formula leaves, and is refused on purpose.
+    written = draw(BEFORE) + draw(st.sampled_from(["", "+86", "0086", "86"])) + number[0]
+    for digit in number[1:]:
         written += draw(SEPARATORS) + digit
-    # A dot before the last digit is what a float looks like and is refused on purpose.
-    written = written[:-1].rstrip(".") + written[-1]
     return number, full_width(written) if draw(st.booleans()) else written
 
 
@@ -52,6 +57,20 @@ def spellings(draw):
         "＋８６　１３８－００００－１２３４",
         "\u202a13800001234\u202c",
         "\ufeff13800001234",
+        "\u2068138\u00ad0000\ufe0f1234\u2069",
+        "138\u3164\u180e\u20600000\u2028\u205f1234\U000e0101",
+        "13800001234.0",
+        "13800001234.00",
+        "13800001234,0",
+        "１３８００００１２３４．０",
+        "'13800001234",
+        "\u201813800001234",
+        "`13800001234",
+        '="13800001234"',
+        '"13800001234"',
+        "138_0000_1234",
+        "13800001234,",
+        "（138）0000—1234；",
     ],
 )
 def test_every_usual_spelling_gives_the_eleven_digits(text):
@@ -74,6 +93,19 @@ def test_every_usual_spelling_gives_the_eleven_digits(text):
         "1380000123.0",
         "１３８００００１２３．０",
         "1.3800001234E10",
+        "1.38E+10",
+        "13800001234.5",
+        "13800001234.01",
+        "138 0000 1234.00",
+        "13800001536.0",
+        "-13800001234",
+        "\u221213800001234",
+        "''13800001234",
+        "=13800001234+0",
+        "13800001234 13900001234",
+        "13800001234/13900001234",
+        "13800001234\n13900001234",
+        "13800001234;13900001234",
     ],
 )
 def test_what_is_no_mainland_mobile_is_none(text):
@@ -125,6 +157,61 @@ def test_a_local_only_length_is_not_dialable_abroad():
 def test_international_normalisation_is_idempotent(text):
     number = international_number(text)
     assert number is None or international_number(number) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("6591234567.00", "6591234567"),
+        ("+6591234567.0", "6591234567"),
+        ("00447911000000.0", "447911000000"),
+        ("+65 9123.4567", "6591234567"),
+        ("6591234567.50", None),
+        ("+659123456.7", None),
+        ("6591234560.0", None),
+    ],
+)
+def test_a_decimal_part_of_zeros_is_dropped_and_any_other_is_refused(text, number):
+    assert international_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("1.38E+10", "scientific"),
+        ("-13800001234", "formula"),
+        ("13800001234.5", "decimal"),
+        ("13800001536.0", "32-bit"),
+        ("13800001234 13900001234", "several"),
+        ("13800001234、13900001234", "several"),
+        ("13800001234", None),
+        ("abc", None),
+    ],
+)
+def test_the_usual_faults_of_a_number_are_said_in_words(text, says):
+    problem = number_problem(text)
+    assert problem is None if says is None else says in problem
+
+
+@given(st.integers(10**10, 2 * 10**10))
+def test_what_a_32_bit_float_made_of_a_number_is_told_from_the_number(number):
+    single = as_single(number)
+    assert lost_digits(single)
+    assert like_single(single)
+    assert like_single(float(single_text(single)))
+
+
+def test_of_the_real_numbers_hardly_any_looks_like_one():
+    numbers = range(13_800_000_000, 13_801_000_000, 7)
+    assert sum(map(lost_digits, numbers)) < len(numbers) / 900
+    assert sum(map(like_single, numbers)) < len(numbers) / 400
+    assert not lost_digits(13800138000)
+    assert not any(map(like_single, range(8_000_000, 16_000_000, 999)))
+
+
+@pytest.mark.parametrize(("value", "text"), [(12.1, "12.1"), (0.3, "0.3"), (1e10, "1e+10"), (100.0, "100")])
+def test_a_32_bit_float_is_written_in_its_shortest_form(value, text):
+    assert single_text(as_single(value)) == text
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ OURS = {
         "operators.failures",
         "operators.parameters",
         "operators.redaction",
+        "operators.rendering",
         "private",
     },
     "sensors": {

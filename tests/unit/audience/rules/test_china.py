@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import struct
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_aliyunsms.audience.phone_numbers import mainland_number
 from airflow_provider_aliyunsms.audience.recipients import Recipient
-from airflow_provider_aliyunsms.audience.rows import Row, RowBlock
+from airflow_provider_aliyunsms.audience.rows import Row, RowBlock, TableBlock
 from airflow_provider_aliyunsms.audience.rules import prepare_block
 from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
@@ -19,6 +21,8 @@ from airflow_provider_aliyunsms.codes.local import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 NUMBER = "13800001234"
+float32 = type("float32", (), {"__init__": lambda self, value: setattr(self, "value", value)})
+float32.__float__ = lambda self: struct.unpack("f", struct.pack("f", self.value))[0]
 NAType = type("NAType", (), {"__bool__": lambda _self: (_ for _ in ()).throw(TypeError("ambiguous"))})
 
 
@@ -118,7 +122,8 @@ def test_an_accepted_number_means_the_same_when_it_is_read_again(text):
         number = rules().prepare(text).number
     except RowRejected:
         return
-    assert rules().prepare(number).number == number
+    again = number if mainland_number(number) else f"+{number}"
+    assert rules().prepare(again).number == number
 
 
 @pytest.mark.parametrize("sign_name", [None, "", "  "])
@@ -136,7 +141,13 @@ def test_a_signature_that_is_no_text(sign_name):
     ("value", "text"),
     [
         ("0012", "0012"),
-        (" a\n", " a\n"),
+        (" a\n", "a"),
+        ("\ufeff a\u200b ", "a"),
+        ("a\nb", "a\nb"),
+        (1e3, "1000"),
+        (100.0, "100"),
+        (b"Zo\xc3\xab", "Zoë"),
+        (float32(12.1), "12.1"),
         (12, "12"),
         (12.5, "12.5"),
         (1e16, "10000000000000000"),
@@ -171,7 +182,7 @@ def test_an_empty_default_must_be_given_by_every_row():
 
 
 @pytest.mark.parametrize(
-    "value", [{"a": 1}, [1], ("x",), b"x", SimpleNamespace(), float("inf"), Decimal("-Infinity"), "\udfff"]
+    "value", [{"a": 1}, [1], ("x",), b"\xff", SimpleNamespace(), float("inf"), Decimal("-Infinity"), "\udfff"]
 )
 def test_a_value_that_is_not_plain(value):
     error = rejection({"phone_number": NUMBER, "template_param": {"code": value}})
@@ -291,3 +302,86 @@ def test_any_flat_row_becomes_a_recipient_or_a_rejection(values):
         made = rules().prepare(values, flat=True)
         assert made.sign_name
         assert all(isinstance(value, str) and 1 <= len(value) <= 35 for value in made.template_param.values())
+
+
+LANDLINES = ["75526712345", "37165012345", "41182345678"]
+
+
+@pytest.mark.parametrize("digits", [*LANDLINES, "1380000123", "85251234567", 85251234567])
+def test_digits_that_are_no_mainland_mobile_go_abroad_only_if_the_task_says_so(digits):
+    error = rejection({"phone_number": digits})
+    assert error.code == LocalCode.INVALID_NUMBER
+    assert rules().prepare({"phone_number": "+85251234567"}).number == "85251234567"
+    assert rules(international=True).prepare({"phone_number": "85251234567"}).number == "85251234567"
+
+
+def test_a_region_of_the_task_or_of_the_row_says_whose_digits_they_are():
+    hong_kong = rules(phone_region="hk")
+    assert hong_kong.prepare("51234567").number == "85251234567"
+    assert hong_kong.prepare(NUMBER).number == NUMBER
+    assert hong_kong.prepare("+6591234567").number == "6591234567"
+    row = {"phone_number": "91234567", "phone_region": "SG"}
+    assert hong_kong.prepare(row).number == "6591234567"
+    assert rules().prepare(row | {"phone_number": "6591234567"}).number == "6591234567"
+    for wrong in ("+85251234567", "1234", "abc"):
+        with pytest.raises(RowRejected):
+            rules().prepare(row | {"phone_number": wrong})
+    assert rules().prepare({"phone_number": NUMBER, "phone_region": "CN"}).number == NUMBER
+    with pytest.raises(RowRejected):
+        rules().prepare({"phone_number": "+85251234567", "phone_region": "CN"})
+
+
+def test_digits_that_are_two_peoples_numbers_are_refused():
+    assert rules().prepare("13105550123").number == "13105550123"
+    with pytest.raises(RowRejected, match="mobile in the mainland and a number in US"):
+        rules(phone_region="US").prepare("13105550123")
+    assert rules(phone_region="US").prepare("+8613105550123").number == "13105550123"
+
+
+@pytest.mark.parametrize("region", ["Hong Kong", "XX", 7])
+def test_a_region_that_is_none(region):
+    with pytest.raises(ConfigurationError, match="phone_region"):
+        rules(phone_region=region)
+    assert rejection({"phone_number": NUMBER, "phone_region": region}).field == "phone_region"
+
+
+def test_the_fast_way_gives_what_the_slow_way_gives_for_a_region():
+    names, records = ["phone_number", "name"], [["51234567", "a"], [NUMBER, " b "], [NUMBER, "c"]]
+    block = TableBlock(names=names, records=records, first=1, number_field="phone_number")
+    for made in (rules(phone_region="HK"), rules()):
+        prepared = prepare_block(block, rules=made)
+        for position, number in enumerate(prepared.numbers):
+            row = block.row(position)
+            if number:
+                recipient = made.prepare(row.values, flat=True)
+                assert (number, prepared.contents[position]) == (recipient.number, recipient.content)
+    assert prepared.numbers[0] == ""
+
+
+def test_floats_are_judged_by_their_company():
+    def numbers_of(*cells):
+        rows = [Row(number=n, values={"phone_number": cell}, flat=False) for n, cell in enumerate(cells, 1)]
+        return prepare_block(RowBlock(rows), rules=rules()).numbers
+
+    assert numbers_of(13800001536.0) == [""]
+    assert numbers_of("13800001536.0") == [""]
+    assert numbers_of(Decimal("13800001536.0")) == [""]
+    assert numbers_of(13800001536.0, 13800001234.0) == ["13800001536", "13800001234"]
+    assert numbers_of("13800001536.0", "13800001234.0") == ["13800001536", "13800001234"]
+    assert numbers_of(13800001536) == ["13800001536"]
+    with pytest.raises(AudienceError, match="32-bit floats"):
+        numbers_of(13800001536, 13800002560, None, 13800003584, 13800004608)
+
+
+@pytest.mark.parametrize("text", ["a\x07b", "a\ufffdb", "a\ue000b", "a\x85b", "a\uffffb"])
+def test_characters_that_make_no_sense_to_a_reader_are_refused(text):
+    error = rejection({"phone_number": NUMBER, "template_param": {"v": text}})
+    assert (error.code, error.field) == (LocalCode.INVALID_VARIABLE, "v")
+    assert text not in error.reason
+
+
+@pytest.mark.parametrize("sign_name", ["【阿里云】", "[阿里云]", "阿里\u200b云", "阿里\x07云"])
+def test_a_signature_that_the_gateway_would_refuse(sign_name):
+    assert rejection({"phone_number": NUMBER, "sign_name": sign_name}).code == LocalCode.INVALID_SIGNATURE
+    with pytest.raises(ConfigurationError):
+        rules(sign_name=sign_name)

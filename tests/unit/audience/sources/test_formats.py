@@ -143,7 +143,7 @@ def test_utf8_may_be_named(encoding):
     assert rows_of(TEXT.encode("utf-8-sig"), encoding=encoding) == rows_of(TEXT.encode())
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32-le", "klingon", "base64", "", 7])
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-32-le", "klingon", "base64", "", 7])
 def test_an_encoding_that_cannot_be_read_line_by_line_or_is_unknown(encoding):
     with pytest.raises(ConfigurationError):
         rows_of(b"", encoding=encoding)

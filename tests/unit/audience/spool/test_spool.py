@@ -147,7 +147,7 @@ def test_recipients_come_back_complete():
     item = {
         "phone_number": "13800001234",
         "sign_name": "签名",
-        "template_param": {"a": 'x"\n😀', "b": "\x00"},
+        "template_param": {"a": 'x"\n😀', "b": "x\ty"},
         "sms_up_extend_code": "0099",
     }
     with loaded([item]) as spool:
@@ -155,7 +155,7 @@ def test_recipients_come_back_complete():
         assert recipient == Recipient(
             number="13800001234",
             sign_name="签名",
-            template_param={"a": 'x"\n😀', "b": "\x00", "code": "1"},
+            template_param={"a": 'x"\n😀', "b": "x\ty", "code": "1"},
             sms_up_extend_code="0099",
         )
         assert key == key_of(recipient)
@@ -270,7 +270,9 @@ def test_an_error_of_the_source_passes_through_and_everything_is_deleted(tmp_pat
     with Spool(directory=tmp_path) as spool, pytest.raises(AudienceError, match="Row 3"):
         spool.load(
             read_blocks(
-                ["13800001234", "13900001234", 7], number_field="phone_number", open_binary=lambda _path: None
+                ["13800001234", "13900001234", None],
+                number_field="phone_number",
+                open_binary=lambda _path: None,
             ),
             rules=ChinaRules(sign_name="x", template_param=None),
             keys_of=keys_of,

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read a file of JSON values, one in each line or all in one array, as blocks of rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_aliyunsms.audience.facts import ColumnFact
+from airflow_provider_aliyunsms.audience.rows import TableBlock, field_label, in_blocks
+from airflow_provider_aliyunsms.audience.sources.text import text_lines, text_pieces
+from airflow_provider_aliyunsms.audience.strict_json import ArrayReader, BrokenJsonError, parse_json
+from airflow_provider_aliyunsms.exceptions import AudienceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_provider_aliyunsms.audience.rows import Block
+    from airflow_provider_aliyunsms.audience.sources.files import FileOptions, OpenedFile
+
+# More different keys are no columns: they are data, such as phone numbers as keys.
+_MOST_KEYS = 1000
+# What may stand before the bracket of an array: marks of UTF-8 and UTF-16, zero bytes of the latter, and blanks.
+_BEFORE_TEXT = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"
+
+
+def read_json(file: OpenedFile, reading: FileOptions) -> Iterator[Block]:
+    """
+    Yield the rows of a JSON file in blocks: one array of objects or strings, or one of these in each line.
+
+    Keys that the API does not know are template variables, as in a CSV file. A key that other rows have and a row
+    lacks is empty in it, if the others are among the rows before it or in the same block. Empty lines are skipped and
+    not counted as rows.
+
+    An array is read piece by piece, so that it may be of any size.
+
+    :raises AudienceError: for a value that is not JSON, is of another kind or has a key twice, for more than a
+        thousand different keys, another encoding, or an unreadable file.
+    """
+    reader = _JsonFile(file, reading)
+    yield from in_blocks(reader.rows(), reader.block)
+
+
+class _JsonFile:
+    """Read one file once, keep the current position for error messages, and the keys met so far."""
+
+    def __init__(self, file: OpenedFile, reading: FileOptions) -> None:
+        self._columns = reading.columns
+        self._facts = reading.facts
+        self._keys: dict[str, None] = {}
+        self._row = self._line = 0
+        self._is_array = file.start.lstrip(_BEFORE_TEXT).startswith(b"[")
+        reading.facts.format = "JSON array" if self._is_array else "JSON lines"
+        reading.facts.by_line = not self._is_array
+        read = text_pieces if self._is_array else text_lines
+        self._text = read(file, encoding=reading.encoding, broken=self._broken, facts=reading.facts)
+
+    def rows(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """Yield line and values of each row."""
+        for value in self._items() if self._is_array else self._values():
+            values = self._row_values(value)
+            self._row += 1
+            yield self._line, values
+
+    def block(self, rows: list[tuple[int, Mapping[str, Any]]], first: int) -> Block:
+        """Return the rows as a table with all keys that they and the rows before them have."""
+        known = len(self._keys)
+        for _, values in rows:
+            self._keys.update(dict.fromkeys(values))
+        if len(self._keys) > _MOST_KEYS:
+            msg = f"The rows have more than {_MOST_KEYS} different keys."
+            raise AudienceError(msg, advice="make each row an object with the same few keys.")
+        names = [*self._keys]
+        self._facts.columns += [
+            ColumnFact(field_label(name), self._columns.use(name, name)) for name in names[known:]
+        ]
+        return TableBlock(
+            names=names,
+            records=[[values.get(name) for name in names] for _, values in rows],
+            first=first,
+            number_field=self._columns.number_field,
+            lines=[line for line, _ in rows] if self._facts.by_line else None,
+        )
+
+    def _values(self) -> Iterator[Any]:
+        for line in self._text:
+            problem = ""
+            if line.strip():
+                try:
+                    value = parse_json(line)
+                except BrokenJsonError as error:
+                    problem = f"is {error}"
+                # Raised outside the handler, and before the line is counted.
+                if problem:
+                    raise self._broken(problem)
+                self._line += 1
+                yield value
+            else:
+                self._line += 1
+
+    def _items(self) -> Iterator[Any]:
+        problem = ""
+        try:
+            yield from ArrayReader(self._text).items()
+        except BrokenJsonError as error:
+            problem = f"is {error}"
+        if problem:
+            raise self._broken(problem)
+
+    def _row_values(self, value: Any) -> Mapping[str, Any]:
+        if isinstance(value, str) or type(value) is int:
+            return {self._columns.number_field: value}
+        if isinstance(value, dict):
+            try:
+                return self._columns.renamed(value)
+            except AudienceError as error:
+                problem = f"has '{error.field}' twice once the names of its keys are mapped"
+        else:
+            problem = "is neither an object nor a string or a whole number"
+        self._line -= self._facts.by_line
+        raise self._broken(problem)
+
+    def _broken(self, problem: str, advice: str | None = None) -> AudienceError:
+        row = self._row + 1
+        place = f" (line {self._line + 1} of the file)" if self._facts.by_line else ""
+        return AudienceError(f"Row {row}{place} {problem}.", row=row, advice=advice)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Real database servers, on a free port of loopback, in a folder that goes when the test ends.
+
+They come from Debian's packages. If the programs are not there and cannot be installed, NoServerError says so.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+LONGEST_START = 60
+
+
+class NoServerError(Exception):
+    """The programs of the server are not on this machine and cannot be installed."""
+
+
+@functools.cache
+def _install(*packages):
+    """Install Debian packages, once in a process; nothing where that is not possible."""
+    if os.geteuid() or not shutil.which("apt-get"):
+        return
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", "-qq", *packages]
+    for each in (["apt-get", "update", "-qq"], command):
+        subprocess.run(each, env=environment, capture_output=True, timeout=280, check=False)
+
+
+def _program(name, *, places, packages):
+    """Return the path of a program, which is installed if need be."""
+    for attempt in range(2):
+        if attempt:
+            _install(*packages)
+        found = shutil.which(name) or next(
+            (str(path) for place in places for path in sorted(Path("/").glob(place))), None
+        )
+        if found:
+            return found
+    raise NoServerError(f"{name} is not here and cannot be installed ({', '.join(packages)})")
+
+
+def _ordinary(folder, user):
+    """Return the start of a command that runs as an ordinary user: these servers refuse to run as root."""
+    if os.geteuid():
+        return []
+    account = pwd.getpwnam(user)
+    for path in (folder, *folder.parents):
+        if path == Path("/tmp"):
+            break
+        path.chmod(path.stat().st_mode | 0o011)
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+
+
+def _free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@contextmanager
+def _running(command, *, ready, folder):
+    """Run a server until the block ends; it is ready when it prints that it is."""
+    server = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", cwd=folder
+    )
+    printed, is_ready = [], threading.Event()
+
+    def read():
+        for line in server.stdout:
+            printed.append(line)
+            if ready in line:
+                is_ready.set()
+        is_ready.set()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        is_ready.wait(LONGEST_START)
+        if server.poll() is not None or not any(ready in line for line in printed):
+            raise AssertionError("".join(printed[-20:]))
+        yield
+    finally:
+        server.terminate()
+        server.wait(30)
+        reader.join(5)
+
+
+@contextmanager
+def postgres(folder):
+    """Run PostgreSQL; gives the address of a database as an Airflow connection."""
+    places = ("usr/lib/postgresql/*/bin/initdb",)
+    initdb = _program("initdb", places=places, packages=("postgresql",))
+    binaries = Path(initdb).resolve().parent
+    data, port = folder / "data", _free_port()
+    data.mkdir()
+    user = _ordinary(folder, "nobody") and _ordinary(data, "nobody")
+    subprocess.run(
+        [*user, initdb, "--pgdata", str(data), "--username=tester", "--auth=trust", "--no-sync"],
+        check=True,
+        capture_output=True,
+        cwd="/",
+        env=os.environ | {"LC_ALL": "C.UTF-8"},
+    )
+    options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data}", "-c", "fsync=off"]
+    command = [*user, str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
+    with _running(command, ready="ready to accept connections", folder="/"):
+        yield {
+            "conn_type": "postgres",
+            "host": "127.0.0.1",
+            "port": port,
+            "login": "tester",
+            "schema": "postgres",
+        }
+
+
+@contextmanager
+def mariadb(folder):
+    """Run MariaDB; gives the address of a database as an Airflow connection."""
+    server = _program("mariadbd", places=("usr/sbin/mariadbd",), packages=("mariadb-server",))
+    install = _program(
+        "mariadb-install-db", places=("usr/bin/mariadb-install-db",), packages=("mariadb-server",)
+    )
+    data, port = folder / "data", _free_port()
+    data.mkdir()
+    user = _ordinary(folder, "nobody") and _ordinary(data, "nobody")
+    own = ["--no-defaults", f"--datadir={data}"]
+    subprocess.run(
+        [*user, install, *own, "--auth-root-authentication-method=normal", "--skip-test-db"],
+        check=True,
+        capture_output=True,
+        cwd="/",
+    )
+    start = folder / "start.sql"
+    start.write_text(
+        "CREATE DATABASE people CHARACTER SET utf8mb4;\n"
+        "CREATE USER tester@'127.0.0.1' IDENTIFIED BY 'secret';\n"
+        "GRANT ALL ON people.* TO tester@'127.0.0.1';\n",
+        encoding="utf-8",
+    )
+    start.chmod(0o644)
+    options = [
+        *(f"--socket={data / 'socket'}", f"--pid-file={data / 'pid'}", "--bind-address=127.0.0.1"),
+        *(
+            f"--port={port}",
+            f"--init-file={start}",
+            "--skip-name-resolve",
+            "--innodb-flush-log-at-trx-commit=0",
+        ),
+    ]
+    with _running([*user, server, *own, *options], ready="ready for connections", folder="/"):
+        yield {
+            "conn_type": "mysql",
+            "host": "127.0.0.1",
+            "port": port,
+            "login": "tester",
+            "password": "secret",
+            "schema": "people",
+            "extra": {"charset": "utf8mb4"},
+        }
