@@ -24,7 +24,11 @@ from airflow_provider_aliyunsms.api.models import (
 from airflow_provider_aliyunsms.api.responses import (
     UNREADABLE,
     accepted_fields,
+    code_of,
+    id_of,
+    ids_of,
     is_no_record,
+    label_of,
     number_of,
     request_id_of,
     rows_of,
@@ -224,7 +228,7 @@ class AliyunSmsClient:
             request_id=request_id_of(fields),
             success_count=number_of(fields, "SuccessCount"),
             failed=texts_of(fields, "FailedList"),
-            message_ids=texts_of(fields, "MessageIdList"),
+            message_ids=ids_of(fields, "MessageIdList"),
             ids_given=fields.get("MessageIdList") not in (None, ""),
         )
 
@@ -332,7 +336,7 @@ class AliyunSmsClient:
             raise
         rows = rows_of(fields, "SmsSendDetailDTOs", "SmsSendDetailDTO")
         total = number_of(fields, "TotalCount")
-        if rows is None or total is None:
+        if rows is None or total is None or total < 0 or len(rows) > int(form["PageSize"]):
             # Returning an empty page instead would mean "nothing was sent", and a message could be sent twice.
             raise AmbiguousOutcomeError(
                 "QuerySendDetails: the records cannot be read.",
@@ -357,23 +361,23 @@ class AliyunSmsClient:
             raise
         return MessageStatus(
             status=number_of(fields, "Status"),
-            error_code=text_of(fields, "ErrorCode"),
+            error_code=code_of(fields, "ErrorCode"),
             message_id=message_id,
             request_id=request_id_of(fields),
         )
 
 
 def _send_response(fields: ResponseFields) -> SendResponse:
-    return SendResponse(biz_id=text_of(fields, "BizId"), request_id=request_id_of(fields))
+    return SendResponse(biz_id=id_of(fields, "BizId"), request_id=request_id_of(fields))
 
 
 def _send_detail(row: ResponseFields) -> SendDetail:
     return SendDetail(
         phone_number=text_of(row, "PhoneNum") or "",
         send_status=number_of(row, "SendStatus") or 0,
-        err_code=text_of(row, "ErrCode"),
-        out_id=text_of(row, "OutId"),
-        send_date=text_of(row, "SendDate"),
-        receive_date=text_of(row, "ReceiveDate"),
-        template_code=text_of(row, "TemplateCode"),
+        err_code=code_of(row, "ErrCode"),
+        out_id=label_of(row, "OutId"),
+        send_date=label_of(row, "SendDate"),
+        receive_date=label_of(row, "ReceiveDate"),
+        template_code=label_of(row, "TemplateCode"),
     )
