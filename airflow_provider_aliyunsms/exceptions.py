@@ -19,6 +19,7 @@ Define the errors that this package raises.
     ├── LedgerError                    the durable record cannot be read or written; sending stopped
     │   └── LedgerMissingError         a later try found no record of an earlier one
     ├── SendInterruptedError           stopped on request before the next call; a later try resumes
+    ├── WatchInterruptedError          the sensor stopped on request; a later try asks again
     ├── TooManyRefusedError            the error threshold was reached; a later try resumes
     ├── OutcomeUnknownError            the outcome of some calls is still unknown
     └── DeliveryError                  too few messages were delivered
@@ -175,6 +176,10 @@ class LedgerMissingError(LedgerError):
 
 class SendInterruptedError(AliyunSmsError):
     """Sending stopped on request before the next call; a later try resumes where it stopped."""
+
+
+class WatchInterruptedError(AliyunSmsError):
+    """Asking for deliveries stopped on request; a later try asks again, and nothing is sent by either."""
 
 
 class TooManyRefusedError(AliyunSmsError):

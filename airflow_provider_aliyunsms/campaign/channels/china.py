@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.api.forms import JsonTexts
 from airflow_provider_aliyunsms.audience.content import shared_content
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
+from airflow_provider_aliyunsms.campaign.channels.ids import without_numbers
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, Tracked
@@ -19,10 +21,10 @@ from airflow_provider_aliyunsms.exceptions import (
 from airflow_provider_aliyunsms.products import CHINA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
-    from airflow_provider_aliyunsms.api.models import SendDetail
+    from airflow_provider_aliyunsms.api.models import SendDetail, SendDetailsPage
     from airflow_provider_aliyunsms.api.signature import Envelope
     from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
@@ -33,6 +35,19 @@ CHINA_TIME = timezone(timedelta(hours=8))
 
 SAMPLE = 3
 """Recipients of a chunk that a look-up asks for: several, because a dead or filtered number may have no record."""
+
+PAGE_SIZE = 50
+"""Records on a page of ``QuerySendDetails``; the API gives no more."""
+
+MOST_PAGES = 20
+"""
+Pages of records that are read for one number and date: 1,000 messages, where ten a day are usual.
+
+Without a bound, a gateway that always counts more records than it shows would be asked for ever.
+"""
+
+LOOK_UP_TIME = 60.0
+"""Seconds after which a look-up begins no further query, and proves nothing."""
 
 
 class ChinaChannel:
@@ -45,15 +60,26 @@ class ChinaChannel:
     :param client: makes the calls.
     :param template_code: one approved template; only :meth:`submit` needs it.
     :param now: returns the current time with its time zone; the machine's clock by default.
+    :param should_stop: asked before each query of a look-up, by any thread; when it returns True, no further one is
+        made.
+    :param monotonic: returns the seconds by which a look-up's time is measured.
     """
 
     product = CHINA
 
     def __init__(
-        self, *, client: AliyunSmsClient, template_code: str = "", now: Callable[[], datetime] | None = None
+        self,
+        *,
+        client: AliyunSmsClient,
+        template_code: str = "",
+        now: Callable[[], datetime] | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._template_code = template_code
+        self._should_stop = should_stop
+        self._monotonic = monotonic
         self._now = now or (lambda: datetime.now(UTC))
 
     def signer(self) -> str:
@@ -84,34 +110,52 @@ class ChinaChannel:
             )
         except ApiError as error:
             return outcome_of(error, time=self._time(), product=self.product)
-        return Outcome(kind=OutcomeKind.ACCEPTED, time=self._time(), biz_id=response.biz_id)
+        (biz_id,) = without_numbers([response.biz_id], numbers=members.numbers)
+        return Outcome(kind=OutcomeKind.ACCEPTED, time=self._time(), biz_id=biz_id)
 
     def look_up(self, *, chunk: Chunk, since: float) -> Evidence:
         """
         Look for records of a chunk with free read calls; a call that fails raises nothing.
 
         Asks for up to :data:`SAMPLE` numbers of the chunk, on every UTC+8 date under which the request may be filed,
-        and compares the out ids. https://help.aliyun.com/document_detail/419277.html
+        and compares the out ids. Ends after :data:`LOOK_UP_TIME`, or when it is told to stop.
+        https://help.aliyun.com/document_detail/419277.html
 
         :param chunk: the recipients that were in the request.
         :param since: when the request was signed, in seconds since the epoch.
         :returns: ``FOUND`` at the first record with the chunk's out id; ``EMPTY`` if every response was complete and
             none had one; else ``INCONCLUSIVE``.
         """
-        doubtful = False
+        until = self._monotonic() + LOOK_UP_TIME
+        evidence = Evidence.EMPTY
         for recipient in _sample(chunk):
             for date in send_dates(since=since, until=self._now().timestamp()):
-                try:
-                    rows, complete = self._records(number=recipient.number, date=date, biz_id=None)
-                except ApiError:
-                    # Another number or date may still prove that the chunk was accepted.
-                    doubtful = True
-                    continue
-                if any(row.out_id == chunk.out_id for row in rows):
+                found = self._look_up_one(
+                    number=recipient.number, date=date, out_id=chunk.out_id, until=until
+                )
+                if found is Evidence.FOUND:
+                    return found
+                # EMPTY may lead to a second send: a failed or incomplete query must never end in it. Another number
+                # or date may still prove that the chunk was accepted.
+                if found is Evidence.INCONCLUSIVE:
+                    evidence = found
+        return evidence
+
+    def _look_up_one(self, *, number: str, date: str, out_id: str, until: float) -> Evidence:
+        shown = counted = 0
+        pages = self._pages(number=number, date=date, biz_id=None)
+        try:
+            # Before each page: a look-up on endless pages must end within its time, and a killed task at once.
+            while not self._should_stop() and self._monotonic() < until:
+                page = next(pages, None)
+                if page is None:
+                    return Evidence.EMPTY if shown == counted else Evidence.INCONCLUSIVE
+                if any(row.out_id == out_id for row in page.details):
                     return Evidence.FOUND
-                doubtful = doubtful or not complete
-        # EMPTY may lead to a second send: a failed or incomplete query must never end in it.
-        return Evidence.INCONCLUSIVE if doubtful else Evidence.EMPTY
+                shown, counted = shown + len(page.details), page.total_count
+        except ApiError:
+            return Evidence.INCONCLUSIVE
+        return Evidence.INCONCLUSIVE
 
     def status(self, *, message: Tracked) -> Delivery:
         """
@@ -125,24 +169,27 @@ class ChinaChannel:
         :raises ApiError: the query failed; the client repeats it on passing errors.
         """
         for date in send_dates(since=message.accepted_at, until=message.accepted_at):
-            rows, _ = self._records(number=message.number, date=date, biz_id=message.biz_id)
-            for row in rows:
-                if row.out_id == message.out_id:
-                    return _china_delivery(row)
+            for page in self._pages(number=message.number, date=date, biz_id=message.biz_id):
+                for row in page.details:
+                    if row.out_id == message.out_id:
+                        return _china_delivery(row)
         return Delivery(fate=Fate.PENDING, code="NO_RECORD")
 
-    def _records(self, *, number: str, date: str, biz_id: str | None) -> tuple[list[SendDetail], bool]:
-        """Return the records of a number on a date, and whether they are as many as the gateway counted."""
-        rows: list[SendDetail] = []
-        page = 1
-        while True:
-            response = self._client.query_send_details(
-                phone_number=number, send_date=date, page_size=50, current_page=page, biz_id=biz_id
+    def _pages(self, *, number: str, date: str, biz_id: str | None) -> Iterator[SendDetailsPage]:
+        """Yield the pages of records of a number on a date, up to :data:`MOST_PAGES`."""
+        shown = 0
+        for current_page in range(1, MOST_PAGES + 1):
+            page = self._client.query_send_details(
+                phone_number=number,
+                send_date=date,
+                page_size=PAGE_SIZE,
+                current_page=current_page,
+                biz_id=biz_id,
             )
-            rows.extend(response.details)
-            if not response.details or len(rows) >= response.total_count:
-                return rows, len(rows) >= response.total_count
-            page += 1
+            yield page
+            shown += len(page.details)
+            if not page.details or shown >= page.total_count:
+                return
 
     def _time(self) -> str:
         return utc_stamp(self._now().timestamp())
