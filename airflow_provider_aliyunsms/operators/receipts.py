@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT, is_receipt_file, write_receipts
 from airflow_provider_aliyunsms.hooks.storage import storage_path
+from airflow_provider_aliyunsms.private_files import file_beside, make_private_folder
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.receipts import Receipts
@@ -77,15 +78,11 @@ def _write(*, path: str, receipts: Receipts) -> None:
             write_receipts(receipts=receipts, path=path, stream=stream)
         return
     local = Path(str(target.path))
-    local.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside the file and renamed: a crash leaves the old file or the complete new one. The process id in the
-    # name keeps two processes from writing the same temporary file.
-    beside = local.with_name(f".{local.name}.{os.getpid()}")
-    try:
-        # The mode is set when the file is made: set later, others could open it in between.
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-            write_receipts(receipts=receipts, path=path, stream=stream)
+    make_private_folder(local.parent)
+    # Written beside the file and renamed: a crash leaves the old file or the complete new one. A link at the place of
+    # the receipts is replaced, not followed.
+    with file_beside(local) as (beside, stream):
+        write_receipts(receipts=receipts, path=path, stream=stream)
         # Only after the stream is closed: a rename before that would publish half a file.
+        stream.close()
         beside.replace(local)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from airflow_provider_aliyunsms.exceptions import LedgerError
+from airflow_provider_aliyunsms.private_files import file_beside, make_private_folder
 
 _ADVICE = "Check that the ledger's storage can be reached and written, then clear the task: it resumes."
 
@@ -106,7 +106,10 @@ class PathStore:
         data = json.dumps(value, separators=(",", ":")).encode()
         try:
             if not self._made:
-                (self._local or self._folder).mkdir(parents=True, exist_ok=True)
+                if self._local is not None:
+                    make_private_folder(self._local)
+                else:
+                    self._folder.mkdir(parents=True, exist_ok=True)
                 self._made = True
             if self._local is not None:
                 _write_durably(path=self._local / _file_name(key), data=data)
@@ -133,7 +136,7 @@ class PathStore:
             return _create_by_asking(self, key, value)
         data = json.dumps(value, separators=(",", ":")).encode()
         try:
-            self._local.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._local)
             return _write_durably(path=self._local / _file_name(key), data=data, only_new=True)
         except OSError as error:
             raise LedgerError(
@@ -178,25 +181,21 @@ def _write_durably(*, path: Path, data: bytes, only_new: bool = False) -> bool:
     :returns: False when the file was there already and ``only_new`` is set.
     """
     # A random name, so that two processes never write into the same temporary file.
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with beside.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            # Before the file gets its final name. The other way round a power failure could leave an empty file
-            # under that name: the ledger could not be read, and no try could send until the file is repaired by
-            # hand.
-            os.fsync(stream.fileno())
+    with file_beside(path) as (beside, stream):
+        stream.write(data)
+        stream.flush()
+        # Before the file gets its final name. The other way round a power failure could leave an empty file under
+        # that name: the ledger could not be read, and no try could send until the file is repaired by hand.
+        os.fsync(stream.fileno())
         if only_new:
             # A rename would replace the file that another process made a moment ago; a link fails instead. With a
             # rename two tries could claim the same epoch, and both would send to the same recipients.
-            os.link(beside, path)
+            try:
+                os.link(beside, path)
+            except FileExistsError:
+                return False
         else:
             beside.replace(path)
-    except FileExistsError:
-        return False
-    finally:
-        beside.unlink(missing_ok=True)
     # The new name, too, has to reach the disk before this returns, because calls are made right after. Otherwise a
     # power failure could undo the rename: the intents of messages that were sent would be gone, and their
     # recipients would get a second message.
