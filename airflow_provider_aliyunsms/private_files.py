@@ -2,8 +2,8 @@
 """
 Write local files that only their owner can read, whole or not at all.
 
-Other users of the machine may be able to write to the folder, such as ``/tmp``. So no name can be known in advance, no
-file is opened that was there before, and no link is followed.
+Other users of the machine may be able to write to the folder, such as ``/tmp``. So no name can be known in advance,
+no file is opened that was there before, and no link is followed.
 """
 
 from __future__ import annotations

@@ -247,6 +247,17 @@ def test_the_hour_slides_and_a_clock_set_back_frees_nothing(tmp_path):
     assert cap.take() is None
 
 
+def test_the_count_is_never_kept_through_a_link(tmp_path):
+    cap = HourlyCap(folder=tmp_path / "new", identity="x", limit=3)
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    cap.path.parent.mkdir()
+    cap.path.symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic"):
+        cap.take()
+    assert victim.read_text() == "mine"
+
+
 @pytest.mark.parametrize("rubbish", ["[17", "{}x", '["a"]', "null", "7"])
 def test_half_a_file_counts_as_full_for_an_hour(tmp_path, rubbish):
     now = time.time()
