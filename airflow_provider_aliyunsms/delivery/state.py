@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate
-from airflow_provider_aliyunsms.codes import MOST_CODES, LocalCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -70,8 +69,14 @@ class DeliveryState:
             self._delivered += 1
         else:
             self._failed += 1
-            known = delivery.code in self._errors or len(self._errors) < MOST_CODES
-            self._errors[delivery.code if known else LocalCode.OTHER_CODE.value] += 1
+            known = delivery.code in self._errors
+            self._errors[delivery.code if known else self._new_code(delivery.code)] += 1
+
+    def _new_code(self, code: str) -> str:
+        # Imported here, because a DAG file that imports the sensor must not load the tables of codes.
+        from airflow_provider_aliyunsms.codes import MOST_CODES, LocalCode
+
+        return code if len(self._errors) < MOST_CODES else LocalCode.OTHER_CODE.value
 
     def only(self, *, ranks: Sequence[int]) -> DeliveryState:
         """

@@ -22,6 +22,7 @@ from airflow_provider_aliyunsms.hooks.connection_test import (
     run_connection_test,
 )
 from airflow_provider_aliyunsms.hooks.settings import read_settings
+from airflow_provider_aliyunsms.private import without_locals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,6 +122,7 @@ class AliyunSmsHook(BaseHook):
         """The default sender ID of this connection, for the Globe API."""
         return self.settings.sender_id
 
+    @without_locals
     def get_conn(self) -> AliyunSmsClient:
         """
         Return the API client; made at the first call, kept, and safe to share between threads.
@@ -149,6 +151,7 @@ class AliyunSmsHook(BaseHook):
             raise CredentialsRefusedError(error.message, code=error.code, advice=error.advice) from None
         return client_for(settings, credentials=provider)
 
+    @without_locals
     def send_sms(
         self,
         *,
@@ -190,6 +193,7 @@ class AliyunSmsHook(BaseHook):
             out_id=out_id,
         )
 
+    @without_locals
     def query_send_details(
         self,
         *,
@@ -221,6 +225,7 @@ class AliyunSmsHook(BaseHook):
             biz_id=biz_id,
         )
 
+    @without_locals
     def query_message(self, *, message_id: str) -> MessageStatus:
         """
         Look up the delivery of one message of the Globe API; free, and safe to repeat.

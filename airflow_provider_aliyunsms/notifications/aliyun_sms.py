@@ -103,7 +103,23 @@ class AliyunSmsNotifier(BaseNotifier):
             self._unrenderable = False
         except Exception as error:  # noqa: BLE001 - an error of a template must not fail the callback
             self._unrenderable = True
-            log.error("The alert is not sent: a template cannot be rendered (%s).", type(error).__name__)
+            why = error.message if isinstance(error, ConfigurationError) else type(error).__name__
+            log.error("The alert is not sent: %s.", why)
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
+        from airflow_provider_aliyunsms.rendering import render_fields
+
+        # Airflow's own rendering would log the numbers and variables when it fails.
+        render_fields(
+            self,
+            parent=parent,
+            fields=template_fields,
+            context=context,
+            jinja_env=jinja_env,
+            seen_oids=seen_oids,
+        )
 
     def notify(self, context: Context) -> None:  # noqa: ARG002 - the fields are rendered already
         """Send the alert; an error is logged and not raised."""

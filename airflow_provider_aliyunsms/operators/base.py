@@ -31,7 +31,7 @@ from airflow_provider_aliyunsms.operators.parameters import (
     check_one_source,
 )
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
-from airflow_provider_aliyunsms.private import unwrap
+from airflow_provider_aliyunsms.private import unwrap, without_locals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +57,9 @@ class AliyunSmsSendOperator(BaseOperator):
     Not for use in a DAG: use the two operators in ``operators/aliyun_sms.py``, which document the parameters.
     """
 
-    template_ext = (".sql",)
+    # No field is looked up as a file but recipients_sql, by _do_render_template_fields: with an ending here, Airflow
+    # would do so with every field, and log a text that happens to end so.
+    template_ext = ()
     # Airflow 2 uses these to lay out the fields; Airflow 3 goes by the value. "yaml" suits both a path and a list.
     template_fields_renderers: ClassVar = {
         "recipients": "yaml",
@@ -149,6 +151,7 @@ class AliyunSmsSendOperator(BaseOperator):
     def make_rules(self) -> RecipientRules:
         """Return the rules that turn a row into a recipient or reject it."""
 
+    @without_locals
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to all recipients that no earlier try of the campaign has sent to, and return the summary."""
         from airflow_provider_aliyunsms.campaign.run import Campaign
@@ -301,8 +304,26 @@ class AliyunSmsSendOperator(BaseOperator):
 
         return reason
 
-    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
-        super()._do_render_template_fields(*args, **kwargs)
+    def resolve_template_files(self) -> None:
+        """Do nothing when the DAG file is parsed; :meth:`_do_render_template_fields` reads the file of a query."""
+        self.prepare_template()
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
+        from airflow_provider_aliyunsms.rendering import render_fields
+
+        render_fields(
+            self,
+            parent=parent,
+            fields=template_fields,
+            context=context,
+            jinja_env=jinja_env,
+            seen_oids=seen_oids,
+            query_field="recipients_sql",
+        )
+        if parent is not self:
+            return
         # Hidden after the rendering, because Jinja needs the values, and before Airflow stores the fields: it shows
         # them under "Rendered Templates" to every user who may see the DAG.
         self.recipients = hide_recipients(

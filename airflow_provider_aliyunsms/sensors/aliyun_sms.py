@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 from airflow_provider_aliyunsms.delivery.checkpoint import CheckpointStore
 from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
-from airflow_provider_aliyunsms.private import Private, unwrap
+from airflow_provider_aliyunsms.private import Private, unwrap, without_locals
 from airflow_provider_aliyunsms.sensors.deferral import describe, result_of, softly, time_for, trigger_for
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         check_count(name="sample_size", value=sample_size)
         self._limits()
 
+    @without_locals
     def execute(self, context: Context) -> Any:
         """
         Wait until the verdict is final, and return the counts; in deferrable mode make the first round and defer.
@@ -174,6 +175,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         # Airflow calls this from a signal handler, which may interrupt anything: only a flag may be set here.
         self._killed = True
 
+    @without_locals
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """
         Ask once for every pending message, and return the counts when the verdict is final.
@@ -207,6 +209,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         checkpoints.clear()
         return PokeReturnValue(is_done=True, xcom_value=result)
 
+    @without_locals
     def execute_complete(self, context: Context, event: Any) -> dict[str, Any]:
         """
         Take over the event of the trigger: keep its progress and defer anew, or return the counts.
@@ -354,7 +357,20 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             return super()._get_next_poke_interval(*args, **kwargs)
         return self._watch.wait(now=time.time())
 
-    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
         """Render, then wrap the campaign: Airflow would show its receipts under "Rendered Templates"."""
-        super()._do_render_template_fields(*args, **kwargs)
+        from airflow_provider_aliyunsms.rendering import render_fields
+
+        render_fields(
+            self,
+            parent=parent,
+            fields=template_fields,
+            context=context,
+            jinja_env=jinja_env,
+            seen_oids=seen_oids,
+        )
+        if parent is not self:
+            return
         self.campaign = Private(self.campaign, description=describe(self.campaign))
