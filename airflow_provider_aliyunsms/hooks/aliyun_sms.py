@@ -47,8 +47,9 @@ class AliyunSmsHook(BaseHook):
     * **Host**: an endpoint to use for both APIs, ``https://...``; plain ``http`` only to a loopback address.
       **Port**: used with the host if set.
     * **Extra**: ``region_id`` and ``globe_region_id`` choose the endpoints of the China and the Globe API;
-      ``sign_name`` and ``sender_id`` are defaults for recipients without their own; ``connect_timeout`` and
-      ``read_timeout`` are seconds (5 and 10). Other names are ignored.
+      ``sign_name`` and ``sender_id`` are defaults for recipients without their own; ``alert_phone_numbers`` are the
+      numbers of alerts that name none, with commas between them; ``connect_timeout`` and ``read_timeout`` are seconds
+      (5 and 10). Other names are ignored.
     * **Extra, credentials**: ``credential_type`` says where they come from. ``access_key``, the default: login and
       password, with a ``security_token`` if there is one. ``sts``: the same, token required. The other types are
       fetched and renewed by the package ``alibabacloud-credentials`` (extra ``credentials``). ``ram_role_arn`` and
