@@ -59,7 +59,7 @@ def _make(scratch: Path) -> None:
     _check_wheel(wheel)
     _run(sys.executable, "-m", "twine", "check", "--strict", str(source), str(wheel))
     clean = _environment(
-        "clean", "--constraint", str(ROOT / "noxfile.py", "requirements.lock"), f"{wheel}[simulator]"
+        "clean", "--constraint", str(ROOT / "requirements.lock"), f"{wheel}[simulator]"
     )
     _check_installed(clean, away=scratch)
     _run(str(clean), str(unpacked / "dags_examples" / "demo" / "run.py"), cwd=scratch)

@@ -107,7 +107,9 @@ def _failure(name: str, error: Exception) -> ConfigurationError:
     line = getattr(error, "lineno", None)
     undefined = _UNDEFINED.search(str(error)) if kind == "UndefinedError" else None
     details = ""
-    if isinstance(line, int):
+    if kind == "TemplateNotFound":
+        details = ": there is no such file in the folder of the DAG"
+    elif isinstance(line, int):
         details = f" in line {line}"
     elif undefined is not None and not _DIGITS.search(undefined[1]):
         details = f": {undefined[1]} is undefined"

@@ -6,6 +6,9 @@ from __future__ import annotations
 import re
 
 UNKNOWN_REGION = "ZZ"
+LONGEST_NUMBER = 15
+"""Digits of the longest number with its country code, by ITU-T E.164."""
+
 
 _MAINLAND = re.compile(r"(?:\+?86|0086)?(1[3-9][0-9]{9})")
 _BARE_MAINLAND = re.compile(r"1[3-9][0-9]{9}")
@@ -86,7 +89,9 @@ def international_number(text: str) -> str | None:
     # is_possible_number() also accepts lengths that only work locally and cannot be dialled with a country code.
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+    found = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+    # Some numbers within one country are longer; from another country they cannot be dialled.
+    return found if len(found) <= LONGEST_NUMBER else None
 
 
 def region_of(number: str) -> str:

@@ -207,7 +207,7 @@ def _watched_one(campaign: Any) -> WatchedCampaign:
             f"campaign holds {type(campaign).__name__} where a send task's result belongs", advice=ADVICE
         )
     api, accepted = campaign.get("api"), campaign.get("accepted")
-    if api not in PRODUCTS:
+    if not isinstance(api, str) or api not in PRODUCTS:
         raise ConfigurationError(f"campaign needs api, one of {' and '.join(PRODUCTS)}", advice=ADVICE)
     if isinstance(accepted, bool) or not isinstance(accepted, int) or accepted < 0:
         raise ConfigurationError("campaign needs accepted, the number of accepted messages", advice=ADVICE)
