@@ -58,9 +58,7 @@ def _make(scratch: Path) -> None:
     _check_source(unpacked)
     _check_wheel(wheel)
     _run(sys.executable, "-m", "twine", "check", "--strict", str(source), str(wheel))
-    clean = _environment(
-        "clean", "--constraint", str(ROOT / "requirements.lock"), f"{wheel}[simulator]"
-    )
+    clean = _environment("clean", "--constraint", str(ROOT / "requirements.lock"), f"{wheel}[simulator]")
     _check_installed(clean, away=scratch)
     _run(str(clean), str(unpacked / "dags_examples" / "demo" / "run.py"), cwd=scratch)
     _say(f"Fit to be released: {source.name}, {wheel.name}")
