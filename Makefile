@@ -124,6 +124,7 @@ demo: $(DEMO_STAMP) ## Watch a campaign go out, against a simulator on this mach
 .PHONY: docs
 docs: $(STAMP) ## Build the documentation into build/docs
 	@$(BIN)/python docs/build_errors.py
+	$(BIN)/python docs/build_security.py
 	$(BIN)/python docs/build_pictures.py
 	home=$$(mktemp -d)
 	trap 'rm -rf "$$home"' EXIT

@@ -24,7 +24,8 @@ ENVIRONMENTS = ROOT / ".venv-dist"
 PACKAGE = "airflow_provider_aliyunsms"
 IN_SOURCE = {
     "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "PKG-INFO", "README.md", "README.zh-CN.md",
-    "pyproject.toml", "dags_examples", "docs", "tests", "noxfile.py", "requirements.lock", ".ci", PACKAGE,
+    "SECURITY.md", "pyproject.toml", "dags_examples", "docs", "tests", "noxfile.py", "requirements.lock", ".ci",
+    PACKAGE,
 }  # fmt: skip
 ENTRY_POINTS = {
     "apache_airflow_provider": {"provider_info": f"{PACKAGE}.get_provider_info:get_provider_info"},

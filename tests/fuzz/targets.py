@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import io
 import json
+import socket
 import struct
+import threading
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,7 +24,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.api.client import _globe_response_of, _message_status_of, _page_of
 from airflow_provider_aliyunsms.api.responses import accepted_fields, id_of, ids_of, parse_body, texts_of
-from airflow_provider_aliyunsms.api.transport import HttpResponse
+from airflow_provider_aliyunsms.api.signature import SignedRequest
+from airflow_provider_aliyunsms.api.transport import LARGEST_BODY, HttpResponse, Transport
 from airflow_provider_aliyunsms.audience.phone_numbers import (
     international_number,
     mainland_number,
@@ -40,6 +44,7 @@ from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
 from airflow_provider_aliyunsms.delivery.state import DeliveryState
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
+    AmbiguousOutcomeError,
     ApiError,
     AudienceError,
     ConfigurationError,
@@ -131,6 +136,43 @@ def feed_response(data: bytes) -> None:
                     expect(one is None or (one.isascii() and one.isprintable() and len(one) <= 128))
                     ids_of(fields, name)
                     texts_of(fields, name)
+
+
+class Wire:
+    """A server on loopback that says what it is told, byte for byte, and a transport that asks it."""
+
+    def __init__(self) -> None:
+        self.said = b""
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        threading.Thread(target=self._serve, daemon=True).start()
+        port = self._listener.getsockname()[1]
+        self._transport = Transport(connect_timeout=2.0, read_timeout=2.0)
+        self._request = SignedRequest(
+            url=f"http://127.0.0.1:{port}", headers={"content-length": "1"}, body=b"x"
+        )
+
+    def ask(self, said: bytes) -> None:
+        self.said = said
+        with contextlib.suppress(AmbiguousOutcomeError):
+            expect(len(self._transport.send(self._request).body) <= LARGEST_BODY)
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with connection, contextlib.suppress(OSError):
+                # The request is one packet on loopback. It has to be read, or closing would reset the connection.
+                connection.recv(65536)
+                connection.sendall(self.said)
+
+
+@functools.cache
+def wire() -> Wire:
+    """Make the one server of this process when it is needed."""
+    return Wire()
+
+
+def feed_wire(data: bytes) -> None:
+    wire().ask(data)
 
 
 def feed_globe(data: bytes) -> None:
@@ -286,6 +328,23 @@ def _csv(rows: Sequence[Sequence[str]]) -> bytes:
     return "\n".join(lines).encode("utf-8", "replace")
 
 
+HEADS = st.sampled_from(
+    [
+        b"200 OK",
+        b"100 Continue",
+        b"204 None",
+        b"999",
+        b"Content-Length: 2",
+        b"Content-Length: -1",
+        b"Content-Length: 99999999999999999999",
+        b"Transfer-Encoding: chunked",
+        b"Content-Encoding: gzip",
+        b"Content-Encoding: deflate",
+        b"Connection: close",
+        b" folded",
+        b"x",
+    ]
+) | st.binary(max_size=20)
 CODES = st.sampled_from(
     ["OK", "isv.AMOUNT_NOT_ENOUGH", "Throttling.User", "isp.SYSTEM_ERROR", "\ud800", "x" * 100]
 )
@@ -307,6 +366,22 @@ TARGETS = {
             _text(_GLOBE),
             b'{"Code":"OK","BizId":"9^0","RequestId":"A-1"}',
             b"<a><Code>OK</Code></a>",
+        ),
+    ),
+    "wire": Target(
+        "HTTP, byte for byte",
+        feed_wire,
+        spoiled(
+            st.builds(
+                lambda head, body: b"HTTP/1.1 " + b"\r\n".join(head) + b"\r\n\r\n" + body,
+                st.lists(HEADS, min_size=1, max_size=4),
+                st.binary(max_size=60),
+            )
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + zlib.compress(b"{}", wbits=31),
         ),
     ),
     "globe": Target(
