@@ -340,3 +340,21 @@ def test_a_wrong_parameter_breaks_the_dag_file_not_the_run(wrong):
 
     with pytest.raises(ConfigurationError):
         AliyunSmsDeliverySensor(task_id="w", campaign=None, **wrong)
+
+
+def test_a_killed_send_task_makes_no_further_look_up(sent, simulator):
+    from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
+    from airflow_provider_aliyunsms.campaign.chunks import make_chunk
+    from airflow_provider_aliyunsms.campaign.ports import Evidence
+    from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
+
+    sending = AliyunSendBatchSmsOperator(
+        task_id="send", recipients=GOOD, template_code="SMS_1", sign_name="x"
+    )
+    channel = sending.make_channel()
+    chunk = make_chunk(campaign="c", members=Members.of([(1, Recipient(number=GOOD[0], sign_name="x"))]))
+    assert channel.look_up(chunk=chunk, since=time.time()) is Evidence.EMPTY
+    asked = queries(simulator)
+    sending.on_kill()
+    assert channel.look_up(chunk=chunk, since=time.time()) is Evidence.INCONCLUSIVE
+    assert queries(simulator) == asked

@@ -35,6 +35,7 @@ Wanted = Callable[[int], bool]
 
 RECEIPT_ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 _GZIP = ".gz"
+_TYPES = frozenset({str, type(None)})
 _LONGEST_LINE = 32 * 1024 * 1024
 _LARGEST_ROW_GROUP = 256 * 1024 * 1024
 
@@ -144,7 +145,7 @@ def _checked(receipt: Any, position: int) -> Receipt:
 
     :raises AudienceError: it is anything else; what was edited by hand is not guessed at.
     """
-    if isinstance(receipt, dict) and all(isinstance(value, str | None) for value in receipt.values()):
+    if isinstance(receipt, dict) and {*map(type, receipt.values())} <= _TYPES:
         return receipt
     raise _no_receipt(position)
 
@@ -161,7 +162,9 @@ def _read_csv(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]
         if len(cells) != len(names):
             raise _no_receipt(position)
         if wanted(position):
-            yield position, {name: as_given(cell) or None for name, cell in zip(names, cells, strict=True)}
+            if "'" in "".join(cells):
+                cells = [as_given(cell) for cell in cells]
+            yield position, {name: cell or None for name, cell in zip(names, cells, strict=True)}
         position += 1
 
 
