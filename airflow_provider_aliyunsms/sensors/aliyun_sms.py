@@ -226,12 +226,14 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             if learned is not None:
                 campaigns = self._campaigns()
                 known = Checkpoint.from_json(learned, fingerprint=self._fingerprint(campaigns))
+                if any(each.receipts for each in campaigns):
+                    # The trigger has only waited, for it holds no numbers to ask for. What it was given is no newer
+                    # than the store, and may lack the progress.
+                    known = checkpoints.load(fingerprint=self._fingerprint(campaigns)) or known
+                    return self._look_and_defer(campaigns=campaigns, known=known, checkpoints=checkpoints)
                 # Before _hand_over, which never returns: it ends this run by raising the signal to defer.
                 if known is not None:
                     checkpoints.save(known)
-                if any(each.receipts for each in campaigns):
-                    # The trigger has only waited: it holds no numbers to ask for.
-                    return self._look_and_defer(campaigns=campaigns, known=known, checkpoints=checkpoints)
                 self._hand_over(campaigns=campaigns, known=known)
             result = self._end(read_event(event))
         # Only now that there is a result: after an error a retry goes on from the last checkpoint.
@@ -252,7 +254,10 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         from airflow_provider_aliyunsms.delivery.verdict import Verdict
 
         watch = self._make_watch(campaigns=campaigns, known=known)
-        verdict = self._look(watch, until=time.monotonic() + FIRST_LOOK)
+        # Not cut short where the progress of the last look is lost: the same messages would be asked for each time,
+        # and the others never.
+        lost = known is not None and known.progress is None
+        verdict = self._look(watch, until=math.inf if lost else time.monotonic() + FIRST_LOOK)
         if verdict is Verdict.WAIT:
             known = watch.known(now=time.time())
             # Before _hand_over, which never returns: it ends this run by raising the signal to defer.

@@ -122,7 +122,7 @@ def everything_unpacked(value):
 
 
 def test_with_inline_receipts_the_trigger_waits_and_the_task_asks(sent, simulator):
-    simulator.options(delivery_delay=1.5)
+    simulator.options(delivery_delay=3600)
     campaign = sent([*GOOD, DEAD], inline=True)
     sensor = AliyunSmsDeliverySensor(
         task_id="wait", campaign=campaign, deferrable=True, poke_interval=0.2, max_wait=0.2
@@ -136,15 +136,50 @@ def test_with_inline_receipts_the_trigger_waits_and_the_task_asks(sent, simulato
         assert queries(simulator) == asked
         assert event["status"] == "progress"
         rounds += 1
+        if rounds == 2:
+            simulator.options(delivery_delay=0)
         try:
             result = sensor.execute_complete({}, event)
         except TaskDeferred as deferred:
             trigger = deferred.trigger
         else:
             break
-    assert rounds > 1
+    assert rounds == 2
     assert (result["delivered"], result["failed"], result["pending"]) == (6, 1, 0)
     assert result["calls"] == queries(simulator)
+
+
+def test_many_small_campaigns_are_asked_for_although_their_progress_travels_nowhere(
+    sent, simulator, monkeypatch
+):
+    """As from a mapped send task, on an Airflow without a store: no look may be cut short for ever."""
+    from airflow_provider_aliyunsms.delivery import checkpoint
+    from airflow_provider_aliyunsms.sensors import aliyun_sms as sensors
+
+    monkeypatch.setattr(checkpoint, "HANDED_OVER", 200)
+    monkeypatch.setattr(sensors, "FIRST_LOOK", 0.05)
+    simulator.misbehave("delay_before", action="QuerySendDetails", times=None, seconds=0.02)
+    campaigns = [sent([number], inline=True) | {"campaign_id": number} for number in (*GOOD, SILENT)]
+    sensor = AliyunSmsDeliverySensor(
+        task_id="wait", campaign=campaigns, deferrable=True, poke_interval=0.3, max_wait=0.3, max_concurrency=1,
+        max_qps=None, timeout=3,
+    )  # fmt: skip
+    with pytest.raises(TaskDeferred) as caught:
+        sensor.execute({})
+    trigger, waits = caught.value.trigger, []
+    for _ in range(20):
+        assert trigger.known["progress"] is None
+        event = event_of(reborn(trigger))
+        try:
+            result = sensor.execute_complete({}, event)
+        except TaskDeferred as deferred:
+            trigger, now = deferred.trigger, time.time()
+            waits.append(trigger.known["next_at"] - now)
+        else:
+            break
+    assert (result["delivered"], result["pending"]) == (len(GOOD), 1)
+    assert waits
+    assert min(waits) > 0
 
 
 def test_a_trigger_of_an_earlier_release_still_asks(sent, simulator):

@@ -216,7 +216,7 @@ def feed_numbers(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     china, globe = mainland_number(text), international_number(text)
     expect(china is None or (len(china) == 11 and china.isascii() and china.isdigit()))
-    expect(globe is None or (7 <= len(globe) <= 15 and globe.isascii() and globe.isdigit()))
+    expect(globe is None or (5 <= len(globe) <= 15 and globe.isascii() and globe.isdigit()))
     digits = "".join(character for character in mask_number(text) if character.isdigit())
     expect(len(digits) <= 7)
 
