@@ -16,6 +16,9 @@ COVERAGE_FLOOR ?= 85
 COMPAT ?=
 # the Pythons it looks at, such as COMPAT_PYTHONS="python3.11 /opt/python3.12/bin/python"; empty: those it finds
 COMPAT_PYTHONS ?=
+# how long "make fuzz" runs; FUZZ_WRITE=1 writes the figures into docs/security.md
+FUZZ_SECONDS ?= 600
+FUZZ_WRITE ?=
 # anything: "make browser-test" replaces the screenshots of the docs
 SCREENSHOTS ?=
 
@@ -30,6 +33,13 @@ BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.built-for-$(PYTHON_VERSION)
 BROWSER_VENV := .venv-browser
 BROWSER_STAMP := $(BROWSER_VENV)/.built-for-$(PYTHON_VERSION)
+FUZZ_VENV := .venv-fuzz
+FUZZ_STAMP := $(FUZZ_VENV)/.built-for-$(PYTHON_VERSION)
+# the tools of "make audit", and what they look at: what a user gets with every extra
+AUDIT_VENV := .venv-audit
+AUDIT_STAMP := $(AUDIT_VENV)/.built-for-$(PYTHON_VERSION)
+RUNTIME_VENV := .venv-runtime
+RUNTIME_STAMP := $(RUNTIME_VENV)/.built-for-$(PYTHON_VERSION)
 LOCK := requirements.lock
 
 # caches of the tools live and die with the environment
@@ -114,6 +124,7 @@ demo: $(DEMO_STAMP) ## Watch a campaign go out, against a simulator on this mach
 .PHONY: docs
 docs: $(STAMP) ## Build the documentation into build/docs
 	@$(BIN)/python docs/build_errors.py
+	$(BIN)/python docs/build_security.py
 	$(BIN)/python docs/build_pictures.py
 	home=$$(mktemp -d)
 	trap 'rm -rf "$$home"' EXIT
@@ -128,15 +139,23 @@ crash-test: $(STAMP) ## Kill real Airflow processes dozens of times and write do
 bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md (25 minutes; BENCH_QUICK=1: some)
 	@$(BENCH_VENV)/bin/python tests/benchmarks/run.py
 
+.PHONY: fuzz
+fuzz: $(FUZZ_STAMP) ## Feed nonsense to everything that reads what others wrote (10 minutes; FUZZ_SECONDS=60)
+	@$(FUZZ_VENV)/bin/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS) $(if $(FUZZ_WRITE),--write)
+
+.PHONY: audit
+audit: $(STAMP) $(AUDIT_STAMP) $(RUNTIME_STAMP) ## Look for known weaknesses, check licences and the build, write the SBOM
+	@$(AUDIT_VENV)/bin/python .ci/audit.py --runtime $(RUNTIME_VENV)/bin/python --build $(BIN)/python
+
 .PHONY: lock
 lock: ## Write the newest versions that fit together to requirements.lock (needs uv)
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url \
-		--no-emit-find-links --custom-compile-command 'make lock' --extra simulator --group bench --group browser --group mysql \
-		pyproject.toml --output-file $(LOCK)
+		--no-emit-find-links --generate-hashes --custom-compile-command 'make lock' --extra simulator --group bench \
+		--group browser --group mysql --group fuzz --group audit pyproject.toml --output-file $(LOCK)
 
 .PHONY: clean
 clean: ## Remove everything that is made here
-	@rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(BROWSER_VENV) .scratch-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	@rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(FUZZ_VENV) $(AUDIT_VENV) $(RUNTIME_VENV) .scratch-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 	find . -name .git -prune -o -path './.venv*' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
 
 $(STAMP): $(LOCK) pyproject.toml
@@ -156,4 +175,16 @@ $(BROWSER_STAMP): $(LOCK) pyproject.toml
 
 $(BENCH_STAMP): $(LOCK) pyproject.toml
 	@.ci/make-venv "$(PYTHON)" $(BENCH_VENV) --group bench '.[simulator]'
+	touch $@
+
+$(FUZZ_STAMP): $(LOCK) pyproject.toml
+	@.ci/make-venv "$(PYTHON)" $(FUZZ_VENV) --group fuzz '.[simulator]'
+	touch $@
+
+$(AUDIT_STAMP): $(LOCK) pyproject.toml
+	@.ci/make-venv "$(PYTHON)" $(AUDIT_VENV) --group audit
+	touch $@
+
+$(RUNTIME_STAMP): $(LOCK) pyproject.toml
+	@.ci/make-venv "$(PYTHON)" $(RUNTIME_VENV) '.[credentials,excel,parquet,sql,simulator]'
 	touch $@

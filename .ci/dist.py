@@ -24,7 +24,8 @@ ENVIRONMENTS = ROOT / ".venv-dist"
 PACKAGE = "airflow_provider_aliyunsms"
 IN_SOURCE = {
     "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "PKG-INFO", "README.md", "README.zh-CN.md",
-    "pyproject.toml", "dags_examples", "docs", "tests", "noxfile.py", "requirements.lock", ".ci", PACKAGE,
+    "SECURITY.md", "pyproject.toml", "dags_examples", "docs", "tests", "noxfile.py", "requirements.lock", ".ci",
+    PACKAGE,
 }  # fmt: skip
 ENTRY_POINTS = {
     "apache_airflow_provider": {"provider_info": f"{PACKAGE}.get_provider_info:get_provider_info"},
@@ -58,9 +59,7 @@ def _make(scratch: Path) -> None:
     _check_source(unpacked)
     _check_wheel(wheel)
     _run(sys.executable, "-m", "twine", "check", "--strict", str(source), str(wheel))
-    clean = _environment(
-        "clean", "--constraint", str(ROOT / "noxfile.py", "requirements.lock"), f"{wheel}[simulator]"
-    )
+    clean = _environment("clean", "--constraint", str(ROOT / "requirements.lock"), f"{wheel}[simulator]")
     _check_installed(clean, away=scratch)
     _run(str(clean), str(unpacked / "dags_examples" / "demo" / "run.py"), cwd=scratch)
     _say(f"Fit to be released: {source.name}, {wheel.name}")

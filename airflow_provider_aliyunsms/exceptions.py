@@ -20,6 +20,7 @@ Define the errors that this package raises.
     │   ├── LedgerMissingError         a later try found no record of an earlier one
     │   └── LedgerConflictError        the record contradicts this try; a retry changes nothing
     ├── SendInterruptedError           stopped on request before the next call; a later try resumes
+    ├── WatchInterruptedError          the sensor stopped on request; a later try asks again
     ├── TooManyRefusedError            the error threshold was reached; a later try resumes
     ├── OutcomeUnknownError            the outcome of some calls is still unknown
     └── DeliveryError                  too few messages were delivered
@@ -180,6 +181,10 @@ class LedgerConflictError(LedgerError):
 
 class SendInterruptedError(AliyunSmsError):
     """Sending stopped on request before the next call; a later try resumes where it stopped."""
+
+
+class WatchInterruptedError(AliyunSmsError):
+    """Asking for deliveries stopped on request; a later try asks again, and nothing is sent by either."""
 
 
 class TooManyRefusedError(AliyunSmsError):

@@ -88,6 +88,10 @@ def _extra_fields() -> dict[str, object]:
         "sender_id": _text(
             "Default sender ID", "For Globe campaigns: the sender ID where the task names none."
         ),
+        "alert_phone_numbers": _text(
+            "Alert numbers",
+            "For AliyunSmsNotifier: up to 10 phone numbers with commas between them, where the notifier names none.",
+        ),
         "region_id": _text(
             "Region", "Region of the China API, such as cn-hangzhou. Empty: the default endpoint."
         ),

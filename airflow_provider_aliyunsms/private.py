@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wrap a value that holds personal data, so that it stays out of rendered templates, logs and representations."""
+"""Keep personal data out of rendered templates, logs, representations and the local variables of tracebacks."""
 
 from __future__ import annotations
 
+import functools
 import json
-from typing import Any
+import traceback
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Private:
@@ -45,3 +53,40 @@ class Private:
 def unwrap(value: Any) -> Any:
     """Return the value that a :class:`Private` wraps; return any other value as it is."""
     return value.value if isinstance(value, Private) else value
+
+
+def forget_locals(error: BaseException) -> None:
+    """
+    Empty the local variables of all frames of an error, of its causes and its contexts; lines and names stay.
+
+    Airflow in development mode and many error trackers print the variables of every frame of a traceback. Those of
+    this package and of the libraries below it hold numbers, texts and the bodies of requests. Frames that still run
+    keep theirs.
+    """
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        traceback.clear_frames(each.__traceback__)
+        waiting += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions
+
+
+def without_locals(function: Callable[P, T]) -> Callable[P, T]:
+    """Make a function whose errors have no local variables in their tracebacks, see :func:`forget_locals`."""
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            forget_locals(error)
+            # This frame still runs, and its arguments may be numbers.
+            del args, kwargs
+            raise
+
+    return guarded

@@ -3,7 +3,8 @@
 An SMS to whoever is on call when a run takes too long, while it is still running.
 
 ``SMS_123456789`` is a template such as ``流程${dag}超时，运行${run}，请检查。``. The triggerer sends it, so one must
-be running. Needs Airflow 3.1 or later (older ones find no DAG here) and a connection ``aliyun_sms_default``.
+be running. Needs Airflow 3.1 or later (older ones find no DAG here) and a connection ``aliyun_sms_default`` with the
+numbers of those on call in its field "Alert numbers".
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if HAS_DEADLINES:
             callback=AsyncCallback(
                 AliyunSmsNotifier,
                 kwargs={
-                    "phone_numbers": ["13800001001"],
+                    # no phone_numbers: Airflow would store them in clear, so they are in the connection
                     "template_code": "SMS_123456789",
                     "sign_name": "阿里云",
                     # all that a template can see here is dag_run and deadline

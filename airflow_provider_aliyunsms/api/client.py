@@ -26,7 +26,11 @@ from airflow_provider_aliyunsms.api.models import (
 from airflow_provider_aliyunsms.api.responses import (
     UNREADABLE,
     accepted_fields,
+    code_of,
+    id_of,
+    ids_of,
     is_no_record,
+    label_of,
     number_of,
     request_id_of,
     rows_of,
@@ -260,13 +264,7 @@ class AliyunSmsClient:
             channel_id=channel_id,
         )
         fields = self._call(GLOBE.action, form, product=GLOBE, envelope=envelope)
-        return GlobeResponse(
-            request_id=request_id_of(fields),
-            success_count=number_of(fields, "SuccessCount"),
-            failed=texts_of(fields, "FailedList"),
-            message_ids=texts_of(fields, "MessageIdList"),
-            ids_given=fields.get("MessageIdList") not in (None, ""),
-        )
+        return _globe_response_of(fields)
 
     def query_send_details(
         self,
@@ -382,21 +380,7 @@ class AliyunSmsClient:
             if is_no_record(error, product=CHINA):
                 return SendDetailsPage(total_count=0, details=(), request_id=error.request_id)
             raise
-        rows = rows_of(fields, "SmsSendDetailDTOs", "SmsSendDetailDTO")
-        total = number_of(fields, "TotalCount")
-        if rows is None or total is None:
-            # Returning an empty page instead would mean "nothing was sent", and a message could be sent twice.
-            raise AmbiguousOutcomeError(
-                "QuerySendDetails: the records cannot be read.",
-                code=UNREADABLE,
-                request_id=request_id_of(fields),
-                advice="Look in the console.",
-            )
-        return SendDetailsPage(
-            total_count=total,
-            details=tuple(_send_detail(row) for row in rows),
-            request_id=request_id_of(fields),
-        )
+        return _page_of(fields, page_size=int(form["PageSize"]))
 
     def _message_status(self, message_id: str) -> MessageStatus:
         try:
@@ -407,25 +391,62 @@ class AliyunSmsClient:
                     status=None, error_code=None, message_id=message_id, request_id=error.request_id
                 )
             raise
-        return MessageStatus(
-            status=number_of(fields, "Status"),
-            error_code=text_of(fields, "ErrorCode"),
-            message_id=message_id,
-            request_id=request_id_of(fields),
-        )
+        return _message_status_of(fields, message_id=message_id)
 
 
 def _send_response(fields: ResponseFields) -> SendResponse:
-    return SendResponse(biz_id=text_of(fields, "BizId"), request_id=request_id_of(fields))
+    return SendResponse(biz_id=id_of(fields, "BizId"), request_id=request_id_of(fields))
+
+
+def _globe_response_of(fields: ResponseFields) -> GlobeResponse:
+    return GlobeResponse(
+        request_id=request_id_of(fields),
+        success_count=number_of(fields, "SuccessCount"),
+        failed=texts_of(fields, "FailedList"),
+        message_ids=ids_of(fields, "MessageIdList"),
+        ids_given=fields.get("MessageIdList") not in (None, ""),
+    )
+
+
+def _page_of(fields: ResponseFields, *, page_size: int) -> SendDetailsPage:
+    """
+    Return the page of records in a response.
+
+    :raises AmbiguousOutcomeError: it cannot be read, or contradicts itself.
+    """
+    rows = rows_of(fields, "SmsSendDetailDTOs", "SmsSendDetailDTO")
+    total = number_of(fields, "TotalCount")
+    if rows is None or total is None or total < 0 or len(rows) > page_size:
+        # Returning an empty page instead would mean "nothing was sent", and a message could be sent twice.
+        raise AmbiguousOutcomeError(
+            "QuerySendDetails: the records cannot be read.",
+            code=UNREADABLE,
+            request_id=request_id_of(fields),
+            advice="Look in the console.",
+        )
+    return SendDetailsPage(
+        total_count=total,
+        details=tuple(_send_detail(row) for row in rows),
+        request_id=request_id_of(fields),
+    )
+
+
+def _message_status_of(fields: ResponseFields, *, message_id: str) -> MessageStatus:
+    return MessageStatus(
+        status=number_of(fields, "Status"),
+        error_code=code_of(fields, "ErrorCode"),
+        message_id=message_id,
+        request_id=request_id_of(fields),
+    )
 
 
 def _send_detail(row: ResponseFields) -> SendDetail:
     return SendDetail(
         phone_number=text_of(row, "PhoneNum") or "",
         send_status=number_of(row, "SendStatus") or 0,
-        err_code=text_of(row, "ErrCode"),
-        out_id=text_of(row, "OutId"),
-        send_date=text_of(row, "SendDate"),
-        receive_date=text_of(row, "ReceiveDate"),
-        template_code=text_of(row, "TemplateCode"),
+        err_code=code_of(row, "ErrCode"),
+        out_id=label_of(row, "OutId"),
+        send_date=label_of(row, "SendDate"),
+        receive_date=label_of(row, "ReceiveDate"),
+        template_code=label_of(row, "TemplateCode"),
     )

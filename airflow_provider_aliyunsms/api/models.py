@@ -27,14 +27,15 @@ class GlobeResponse:
     :param request_id: for a support ticket.
     :param success_count: how many messages were accepted; None when absent or unreadable.
     :param failed: the numbers that were not accepted, without a reason; None when unreadable.
-    :param message_ids: ids of the accepted messages; None when unreadable. Their order is not documented.
+    :param message_ids: ids of the accepted messages, None for one that cannot be kept; None when there is no list of
+        them. Their order is not documented.
     :param ids_given: whether the response had a list of ids at all.
     """
 
     request_id: str | None
     success_count: int | None
     failed: tuple[str, ...] | None = field(repr=False)
-    message_ids: tuple[str, ...] | None
+    message_ids: tuple[str | None, ...] | None
     ids_given: bool = True
 
 

@@ -2,19 +2,20 @@
 """
 Parse the body of a response into fields, and raise the error that its code stands for.
 
-The gateway sends JSON, and XML for some of its error pages. Lists arrive as lists or as JSON in a string, numbers as
-numbers or as strings, the code as ``Code`` or as ``ResponseCode``. Nothing in a response is trusted: a field that
-cannot be read is None.
+The gateway sends JSON, as every request asks it to. Lists arrive as lists or as JSON in a string, numbers as numbers
+or as strings, the code as ``Code`` or as ``ResponseCode``. Nothing in a response is trusted: a body that is not one
+unambiguous JSON object within the bounds below is unreadable as a whole, and a field that cannot be read is None.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
+from airflow_provider_aliyunsms.api.transport import LARGEST_BODY
 from airflow_provider_aliyunsms.codes import CodeClass, CodeInfo, look_up_code, tidy_code
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,
@@ -34,25 +35,78 @@ if TYPE_CHECKING:
 ResponseFields: TypeAlias = Mapping[str, Any]
 """The fields of a response by name, as they were parsed and not checked yet."""
 
+MOST_NESTED: Final = 16
+"""How deep objects and lists may stand in each other; known responses use three levels."""
+
+_ID: Final = re.compile(r"[A-Za-z0-9^_.:@/+=-]{1,128}")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_LONGEST_LABEL: Final = 255
+_MANY_DIGITS: Final = re.compile(r"[0-9]{7}")
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
-# Any declaration, such as DOCTYPE or ENTITY; comments and CDATA sections are harmless.
-_DECLARATION: Final = re.compile(r"<!(?!--|\[CDATA\[)")
+_NESTING: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
 
 
 def parse_body(body: bytes) -> ResponseFields | None:
     """
-    Parse a response body, a JSON object or an XML document, into a mapping.
+    Parse a response body, a JSON object, into a mapping.
 
     :param body: the whole body.
-    :returns: its fields by name; None when it is neither, or is XML with a DOCTYPE or an ENTITY.
+    :returns: its fields by name; None when it is no JSON object, is larger than
+        :data:`~airflow_provider_aliyunsms.api.transport.LARGEST_BODY`, is nested deeper than :data:`MOST_NESTED`, or
+        has a key twice, which different readers would read differently.
     """
+    if len(body) > LARGEST_BODY:
+        return None
     try:
-        text = body.decode("utf-8-sig").strip()
-        found = _from_xml(text) if text.startswith("<") else json.loads(text)
-    except (ValueError, RecursionError, ElementTree.ParseError):
+        found = _parse(body.decode("utf-8-sig"))
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def _parse(text: str) -> Any:
+    """
+    Return the value of one JSON text.
+
+    :raises ValueError: it is no JSON, or not within the bounds.
+    """
+    # The depth comes first: Python's own parser recurses, and where it gives up depends on the version and the stack.
+    if text.count("[") + text.count("{") > MOST_NESTED and _depth(text) > MOST_NESTED:
+        raise ValueError("nested too deeply")
+    return _DECODER.decode(text)
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for found in _NESTING.finditer(text):
+        if found[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif found[0] in "]}":
+            depth -= 1
+    return deepest
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return made
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("no JSON number")
+    return number
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no JSON number")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_number, parse_constant=_no_number)
 
 
 def response_code(fields: ResponseFields, *, product: Product = CHINA) -> str | None:
@@ -75,9 +129,32 @@ def response_message(fields: ResponseFields) -> str:
 
 
 def request_id_of(fields: ResponseFields) -> str | None:
-    """Return the request id; None unless it looks like one, because it is going to be logged."""
+    """Return the request id; None unless it looks like one, and like no phone number: it is going to be logged."""
     found = text_of(fields, "RequestId") or ""
-    return found if _REQUEST_ID.fullmatch(found) else None
+    if not _REQUEST_ID.fullmatch(found):
+        return None
+    return found if _UUID.fullmatch(found) or not _MANY_DIGITS.search(found) else None
+
+
+def id_of(fields: ResponseFields, name: str) -> str | None:
+    """
+    Return a field as an id that can be stored anywhere, one line of up to 128 plain characters, else None.
+
+    An id that cannot be kept is no reason to doubt a response: the message was accepted, and has no id.
+    """
+    found = text_of(fields, name)
+    return found if found is not None and _ID.fullmatch(found) else None
+
+
+def ids_of(fields: ResponseFields, name: str) -> tuple[str | None, ...] | None:
+    """
+    Return a field as ids; it may arrive as a list or as JSON in a text.
+
+    :returns: empty when the field is absent or blank; None when it is no list. An entry that :func:`id_of` would not
+        return is None, so that the others keep their places.
+    """
+    entries = _list_of(fields, name)
+    return None if entries is None else tuple(id_of({name: one}, name) for one in entries)
 
 
 def text_of(fields: ResponseFields, name: str) -> str | None:
@@ -94,38 +171,53 @@ def number_of(fields: ResponseFields, name: str) -> int | None:
     return int(found) if found is not None and _WHOLE_NUMBER.fullmatch(found) else None
 
 
+def label_of(fields: ResponseFields, name: str) -> str | None:
+    """Return a field as one line of up to 255 printable characters, such as a date or a label, else None."""
+    found = text_of(fields, name)
+    return found if found is not None and len(found) <= _LONGEST_LABEL and found.isprintable() else None
+
+
+def code_of(fields: ResponseFields, name: str) -> str | None:
+    """Return a field as a code that is fit for logs and errors, as :func:`~.codes.tidy_code` makes it, or None."""
+    found = text_of(fields, name)
+    return None if found is None else tidy_code(found)
+
+
 def texts_of(fields: ResponseFields, name: str) -> tuple[str, ...] | None:
     """
     Return a field as texts; it may arrive as a list or as JSON in a text.
 
     :returns: empty when the field is absent or blank; None when it, or one of its entries, cannot be read.
     """
-    value = fields.get(name)
-    if isinstance(value, str) and value.strip():
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return None
-    if value is None or value == "":
-        return ()
-    if not isinstance(value, list):
-        return () if isinstance(value, str) and not value.strip() else None
-    texts = tuple(text_of({name: one}, name) for one in value)
+    entries = _list_of(fields, name)
+    if entries is None:
+        return None
+    texts = tuple(text_of({name: one}, name) for one in entries)
     readable = tuple(one for one in texts if one is not None)
     return readable if len(readable) == len(texts) else None
 
 
+def _list_of(fields: ResponseFields, name: str) -> list[Any] | None:
+    value = fields.get(name)
+    if isinstance(value, str) and value.strip():
+        try:
+            value = _parse(value)
+        except ValueError:
+            return None
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return []
+    return value if isinstance(value, list) else None
+
+
 def rows_of(fields: ResponseFields, outer: str, inner: str) -> tuple[ResponseFields, ...] | None:
     """
-    Return the rows of ``{outer: {inner: [...]}}``.
-
-    In XML a single row arrives as the row itself, without a list around it.
+    Return the rows of ``{outer: {inner: [...]}}``; a single row may stand there without a list around it.
 
     :returns: empty when there are no rows; None when they cannot be read.
     """
     holder = fields.get(outer)
     if isinstance(holder, str) and holder.strip():
-        holder = parse_body(holder.encode())
+        holder = parse_body(holder.encode(errors="replace"))
         if holder is None:
             return None
     if not holder:
@@ -138,29 +230,6 @@ def rows_of(fields: ResponseFields, outer: str, inner: str) -> tuple[ResponseFie
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return None
     return tuple(rows)
-
-
-def _from_xml(text: str) -> Any:
-    # Entities can make a small document huge, or have the parser read files. No response of this API has any.
-    if _DECLARATION.search(text):
-        return None
-    return _fields(ElementTree.fromstring(text))  # noqa: S314 - no document type, so no entities
-
-
-def _fields(element: ElementTree.Element) -> Any:
-    if not len(element):
-        return (element.text or "").strip()
-    fields: dict[str, Any] = {}
-    for child in element:
-        name = child.tag.rpartition("}")[2]
-        value = _fields(child)
-        if name not in fields:
-            fields[name] = value
-        elif isinstance(fields[name], list):
-            fields[name].append(value)
-        else:
-            fields[name] = [fields[name], value]
-    return fields
 
 
 NONCE_USED: Final = "SignatureNonceUsed"

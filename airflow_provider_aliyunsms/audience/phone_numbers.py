@@ -8,6 +8,9 @@ import struct
 import unicodedata
 
 UNKNOWN_REGION = "ZZ"
+LONGEST_NUMBER = 15
+"""Digits of the longest number with its country code, by ITU-T E.164."""
+
 
 _MAINLAND = re.compile(r"(?:\+?86|0086)?(1[3-9][0-9]{9})")
 _BARE_MAINLAND = re.compile(r"1[3-9][0-9]{9}")
@@ -224,7 +227,9 @@ def international_number(text: str) -> str | None:
     # is_possible_number() also accepts lengths that only work locally and cannot be dialled with a country code.
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+    found = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+    # Some numbers within one country are longer; from another country they cannot be dialled.
+    return found if len(found) <= LONGEST_NUMBER else None
 
 
 def national_number(text: str, *, region: str) -> str | None:

@@ -36,7 +36,11 @@ class LocalCode(StrEnum):
     NOT_STARTED = "local.NOT_STARTED"
     CONTENT_CHANGED = "local.CONTENT_CHANGED"
     NOT_IN_AUDIENCE = "local.NOT_IN_AUDIENCE"
+    OTHER_CODE = "local.OTHER_CODE"
 
+
+MOST_CODES: Final = 500
+"""Different codes that are told apart in the counts of one campaign; more would only fill memory and XCom."""
 
 _RETRY: Final = "Let the task retry: it looks for evidence again and sends nothing twice."
 _RETRY_ZH: Final = "让任务重试：它会再次查证，不会重复发送。"
@@ -265,6 +269,14 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         "Check the network and the connection's endpoint, then let the task retry.",
         "无法连接网关，请求没有发出。",
         "请检查网络和连接中的地址，然后让任务重试。",
+    ),
+    CodeInfo(
+        LocalCode.OTHER_CODE.value,
+        CodeClass.AMBIGUOUS,
+        "One of many codes: the gateway gave more than 500 different ones, and the rest is counted together.",
+        "Look the number up in the SMS console.",
+        "网关返回了 500 个以上的不同代码，其余代码合并统计。",
+        "请在短信控制台查询该号码。",
     ),
     CodeInfo(
         "PENDING",

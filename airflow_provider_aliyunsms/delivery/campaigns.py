@@ -7,17 +7,22 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_aliyunsms.audience.strict_json import parse_json
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.products import PRODUCTS
 
 KEPT_FIELDS = ("phone_number", "to", "outcome", "biz_id", "message_id", "out_id", "time")
 """The fields of an inline receipt that a query needs; the others are dropped."""
+
+LARGEST_UNPACKED = 64 * 1024 * 1024
+"""Bytes of the largest list of inline receipts that is unpacked from the arguments of an old trigger."""
 
 ADVICE = "Pass the output of a send operator, such as campaign=send.output, or a list of several."
 
@@ -33,8 +38,8 @@ class WatchedCampaign:
     :param finished_at: when sending ended, seconds since the epoch.
     :param digest: fingerprint of the audience; empty when the result holds none.
     :param receipts_path: path or URI of the receipts file; None when the receipts are inline.
-    :param receipts: the accepted receipts of a small campaign; None when they are in a file. They hold phone numbers,
-        so the repr leaves them out.
+    :param receipts: the accepted receipts of a small campaign; None when they are in a file, or were left behind in
+        the XCom (:meth:`to_json`). They hold phone numbers, so the repr leaves them out.
     """
 
     campaign_id: str
@@ -48,48 +53,81 @@ class WatchedCampaign:
     def __repr__(self) -> str:
         return f"WatchedCampaign({self.campaign_id!r}, accepted={self.accepted})"
 
+    @property
+    def can_be_asked_for(self) -> bool:
+        """Whether the receipts are at hand, or there is nothing to ask for."""
+        return not self.accepted or self.receipts is not None or self.receipts_path is not None
+
     def to_json(self) -> dict[str, Any]:
         """
         Return a JSON form for the arguments of a trigger; :meth:`from_json` reads it.
 
-        Inline receipts are compressed. That keeps them small, and unreadable at a glance where Airflow shows the
-        arguments of a trigger.
+        Inline receipts stay where they are, in the XCom of the send task: Airflow keeps the arguments of a trigger in
+        its database, and they would be one more place with phone numbers.
         """
-        kept: dict[str, Any] = {
+        return {
             "campaign_id": self.campaign_id,
             "api": self.api,
             "accepted": self.accepted,
             "finished_at": self.finished_at,
             "digest": self.digest,
+            "receipts_path": self.receipts_path,
         }
-        if self.receipts is None:
-            return kept | {"receipts_path": self.receipts_path}
-        text = json.dumps(self.receipts, separators=(",", ":"))
-        return kept | {"packed": base64.b64encode(zlib.compress(text.encode(), 9)).decode()}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> WatchedCampaign:
         """
         Return the campaign that :meth:`to_json` wrote.
 
+        Earlier releases wrote inline receipts as well, under ``packed``. Triggers of that time may still be in
+        Airflow's database, so they are read.
+
         :raises ConfigurationError: ``kept`` is damaged or something else.
         """
         try:
             packed = kept.get("packed")
-            receipts = None
-            if packed is not None:
-                receipts = tuple(json.loads(zlib.decompress(base64.b64decode(packed))))
-            return cls(
+            made = cls(
                 campaign_id=kept["campaign_id"],
                 api=kept["api"],
                 accepted=kept["accepted"],
                 finished_at=kept["finished_at"],
                 digest=kept["digest"],
                 receipts_path=kept.get("receipts_path"),
-                receipts=receipts,
+                receipts=None if packed is None else _unpacked(packed),
             )
         except (KeyError, TypeError, AttributeError, ValueError, zlib.error, binascii.Error):
-            raise ConfigurationError("the trigger's campaign is unreadable", advice=ADVICE) from None
+            raise _unreadable() from None
+        if not made.is_sound():
+            raise _unreadable()
+        return made
+
+    def is_sound(self) -> bool:
+        """Return whether every field has a value that it can have; what was stored outside may have changed there."""
+        return (
+            all(isinstance(text, str) for text in (self.campaign_id, self.api, self.digest))
+            and self.api in PRODUCTS
+            and isinstance(self.accepted, int)
+            and not isinstance(self.accepted, bool)
+            and self.accepted >= 0
+            and isinstance(self.finished_at, int | float)
+            and math.isfinite(self.finished_at)
+            and isinstance(self.receipts_path, str | None)
+        )
+
+
+def _unreadable() -> ConfigurationError:
+    return ConfigurationError("the trigger's campaign is unreadable", advice=ADVICE)
+
+
+def _unpacked(packed: str) -> tuple[Mapping[str, Any], ...]:
+    unpacking = zlib.decompressobj()
+    text = unpacking.decompress(base64.b64decode(packed, validate=True), LARGEST_UNPACKED)
+    if not unpacking.eof:
+        raise ValueError("cut, or larger than any that was written")
+    receipts = parse_json(text.decode())
+    if not isinstance(receipts, list) or not all(isinstance(each, dict) for each in receipts):
+        raise TypeError("no list of receipts")
+    return tuple(receipts)
 
 
 def watched(campaign: Any) -> tuple[WatchedCampaign, ...]:
@@ -169,7 +207,7 @@ def _watched_one(campaign: Any) -> WatchedCampaign:
             f"campaign holds {type(campaign).__name__} where a send task's result belongs", advice=ADVICE
         )
     api, accepted = campaign.get("api"), campaign.get("accepted")
-    if api not in PRODUCTS:
+    if not isinstance(api, str) or api not in PRODUCTS:
         raise ConfigurationError(f"campaign needs api, one of {' and '.join(PRODUCTS)}", advice=ADVICE)
     if isinstance(accepted, bool) or not isinstance(accepted, int) or accepted < 0:
         raise ConfigurationError("campaign needs accepted, the number of accepted messages", advice=ADVICE)

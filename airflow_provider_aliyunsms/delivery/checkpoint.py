@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import zlib
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -92,7 +93,7 @@ class Checkpoint:
         try:
             progress = kept["progress"]
             part, position = kept["cursor"]
-            return cls(
+            found = cls(
                 fingerprint=fingerprint,
                 progress=None
                 if progress is None
@@ -104,8 +105,15 @@ class Checkpoint:
                 recent=int(kept["recent"]),
                 noted_at=float(kept["noted_at"]),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
+        return found if found.is_sound() else None
+
+    def is_sound(self) -> bool:
+        """Return whether every number can be what it says it is; what was stored outside may have changed there."""
+        counts = (self.failures, self.calls, self.recent, *self.cursor)
+        times = (self.next_at, self.noted_at)
+        return all(count >= 0 for count in counts) and all(math.isfinite(one) for one in times)
 
 
 PREFIX = "aliyun_sms.delivery."

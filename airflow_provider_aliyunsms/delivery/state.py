@@ -15,6 +15,9 @@ from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+LARGEST_UNPACKED = 16 * 1024 * 1024
+"""Bytes of the largest state that is unpacked: more than a hundred million messages."""
+
 
 class DeliveryState:
     """
@@ -66,7 +69,14 @@ class DeliveryState:
             self._delivered += 1
         else:
             self._failed += 1
-            self._errors[delivery.code] += 1
+            known = delivery.code in self._errors
+            self._errors[delivery.code if known else self._new_code(delivery.code)] += 1
+
+    def _new_code(self, code: str) -> str:
+        # Imported here, because a DAG file that imports the sensor must not load the tables of codes.
+        from airflow_provider_aliyunsms.codes import MOST_CODES, LocalCode
+
+        return code if len(self._errors) < MOST_CODES else LocalCode.OTHER_CODE.value
 
     def only(self, *, ranks: Sequence[int]) -> DeliveryState:
         """
@@ -112,13 +122,29 @@ class DeliveryState:
         """
         progress = cls()
         try:
-            progress._bits = bytearray(zlib.decompress(base64.b64decode(kept["bits"], validate=True)))
-            progress._delivered, progress._failed = int(kept["delivered"]), int(kept["failed"])
-            progress._errors = Counter({str(code): int(count) for code, count in kept["errors"].items()})
+            progress._bits = _unpacked(kept["bits"])
+            progress._delivered, progress._failed = _count(kept["delivered"]), _count(kept["failed"])
+            progress._errors = Counter({str(code): _count(count) for code, count in kept["errors"].items()})
         except (KeyError, TypeError, AttributeError, zlib.error, binascii.Error) as error:
             raise ValueError("not the progress of a delivery") from error
+        if progress._errors.total() != progress._failed:
+            raise ValueError("the codes of a delivery do not add up")
         progress._pending = int.from_bytes(progress._bits, "little").bit_count()
         return progress
+
+
+def _unpacked(packed: str) -> bytearray:
+    unpacking = zlib.decompressobj()
+    bits = unpacking.decompress(base64.b64decode(packed, validate=True), LARGEST_UNPACKED)
+    if not unpacking.eof:
+        raise ValueError("cut, or of more messages than one campaign has")
+    return bytearray(bits)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError("not a count")
+    return value
 
 
 @dataclass(frozen=True, slots=True)

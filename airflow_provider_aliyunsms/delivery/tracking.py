@@ -11,8 +11,12 @@ from airflow_provider_aliyunsms.campaign.ports import Tracked
 from airflow_provider_aliyunsms.campaign.receipts import read_receipts
 from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, parse_time
 from airflow_provider_aliyunsms.delivery.state import DeliveryState
-from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 from airflow_provider_aliyunsms.products import CHINA
+
+ACCEPTED = "accepted"
+OUTCOMES = frozenset({ACCEPTED, "rejected", "skipped", "unknown", "pending"})
+"""Every outcome that a receipt can have."""
 
 OpenReceipts = Callable[[str], AbstractContextManager[IO[bytes]]]
 """Opens a receipts path or URI for reading in binary."""
@@ -26,10 +30,21 @@ def scan(*, campaign: WatchedCampaign, open_receipts: OpenReceipts) -> DeliveryS
     :raises AudienceError: a row is not a receipt; the text names the row, never its content.
     """
     progress = DeliveryState()
+    first_strange: int | None = None
     with _receipts(campaign=campaign, open_receipts=open_receipts, wanted=lambda _: True) as receipts:
         for position, receipt in receipts:
-            if receipt.get("outcome") == "accepted":
+            outcome = receipt.get("outcome")
+            if outcome == ACCEPTED:
                 progress.expect(position)
+            elif outcome not in OUTCOMES and first_strange is None:
+                first_strange = position
+    if first_strange is not None:
+        raise AudienceError(
+            "the receipts hold an outcome that no campaign has",
+            row=first_strange + 1,
+            field="outcome",
+            advice="The file was damaged or edited: clear the send task, it rebuilds the receipts without sending.",
+        )
     found = progress.tally.pending
     if found != campaign.accepted:
         raise ConfigurationError(

@@ -36,6 +36,9 @@ Seconds of watching after which a checkpoint is saved.
 A worker or triggerer that dies loses no more than that.
 """
 
+OVERTIME = 300.0
+"""Seconds past the deadline, beside three times its usual length, after which a round is cut short for good."""
+
 
 @dataclass(frozen=True, slots=True)
 class WatchPolicy:
@@ -68,6 +71,7 @@ class Watch:
 
     A round that has begun is finished even when the deadline passes meanwhile. The verdict at the deadline therefore
     rests on a query for every pending message, unless queries failed. A round takes ``pending / max_qps`` seconds.
+    One that takes three times as long and :data:`OVERTIME` seconds more is cut short, and the watch ends.
 
     Threads: one thread at a time, without a lock. The sensor uses a watch in the task's thread. The trigger calls
     :meth:`look` in a thread of its own and awaits it; its event loop touches the watch between two looks only. The
@@ -155,8 +159,9 @@ class Watch:
         """
         if self._judge(expired=False) is not Verdict.WAIT:
             return self._judge(expired=False)
+        latest = self._latest(now=now())
         # Returns when its worker threads have ended. Nothing below needs a lock because of that.
-        report = self._poller.round(should_stop=should_stop)
+        report = self._poller.round(should_stop=lambda: should_stop() or now() >= latest)
         # Both before _count, which may raise: a checkpoint made after the error reads cut, and the log must hold the
         # counts of the last round as well.
         self.cut = report.stopped
@@ -170,7 +175,9 @@ class Watch:
         # Nothing is left that can be asked for: no further round can change the counts.
         hopeless = report.whole and not report.asked and report.error is None
         # now() is called after the round, so that a round during which the deadline passed is the last one.
-        return self._judge(expired=not report.stopped and (hopeless or now() >= self.rules.deadline))
+        ended = now()
+        expired = not report.stopped and (hopeless or ended >= self.rules.deadline)
+        return self._judge(expired=expired or ended >= latest)
 
     def wait(self, *, now: float) -> float:
         """Return the seconds until the next look is due; zero when the last one was cut short."""
@@ -182,6 +189,11 @@ class Watch:
             longest=self.rules.longest,
             remaining=self.rules.deadline - now,
         )
+
+    def _latest(self, *, now: float) -> float:
+        """Return when a round that begins now is cut short for good, whatever the gateway makes of it."""
+        usual = self._poller.gate.limits.round_time(messages=self.tally.pending)
+        return max(now, self.rules.deadline) + OVERTIME + 3 * usual
 
     def _judge(self, *, expired: bool) -> Verdict:
         return judge(

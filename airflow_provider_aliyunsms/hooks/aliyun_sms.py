@@ -22,6 +22,7 @@ from airflow_provider_aliyunsms.hooks.connection_test import (
     run_connection_test,
 )
 from airflow_provider_aliyunsms.hooks.settings import read_settings
+from airflow_provider_aliyunsms.private import without_locals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,8 +47,9 @@ class AliyunSmsHook(BaseHook):
     * **Host**: an endpoint to use for both APIs, ``https://...``; plain ``http`` only to a loopback address.
       **Port**: used with the host if set.
     * **Extra**: ``region_id`` and ``globe_region_id`` choose the endpoints of the China and the Globe API;
-      ``sign_name`` and ``sender_id`` are defaults for recipients without their own; ``connect_timeout`` and
-      ``read_timeout`` are seconds (5 and 10). Other names are ignored.
+      ``sign_name`` and ``sender_id`` are defaults for recipients without their own; ``alert_phone_numbers`` are the
+      numbers of alerts that name none, with commas between them; ``connect_timeout`` and ``read_timeout`` are seconds
+      (5 and 10). Other names are ignored.
     * **Extra, credentials**: ``credential_type`` says where they come from. ``access_key``, the default: login and
       password, with a ``security_token`` if there is one. ``sts``: the same, token required. The other types are
       fetched and renewed by the package ``alibabacloud-credentials`` (extra ``credentials``). ``ram_role_arn`` and
@@ -123,6 +125,7 @@ class AliyunSmsHook(BaseHook):
         """The default sender ID of this connection, for the Globe API."""
         return self.settings.sender_id
 
+    @without_locals
     def get_conn(self) -> AliyunSmsClient:
         """
         Return the API client; made at the first call, kept, and safe to share between threads.
@@ -151,6 +154,7 @@ class AliyunSmsHook(BaseHook):
             raise CredentialsRefusedError(error.message, code=error.code, advice=error.advice) from None
         return client_for(settings, credentials=provider)
 
+    @without_locals
     def send_sms(
         self,
         *,
@@ -192,6 +196,7 @@ class AliyunSmsHook(BaseHook):
             out_id=out_id,
         )
 
+    @without_locals
     def query_send_details(
         self,
         *,
@@ -223,6 +228,7 @@ class AliyunSmsHook(BaseHook):
             biz_id=biz_id,
         )
 
+    @without_locals
     def query_message(self, *, message_id: str) -> MessageStatus:
         """
         Look up the delivery of one message of the Globe API; free, and safe to repeat.

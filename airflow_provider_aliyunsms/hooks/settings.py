@@ -298,6 +298,7 @@ EXTRA_FIELDS: Final = CREDENTIAL_FIELDS | {
     "globe_region_id",
     "sign_name",
     "sender_id",
+    "alert_phone_numbers",
     "connect_timeout",
     "read_timeout",
     "ledger_secret",
@@ -316,6 +317,7 @@ class ConnectionSettings:
     :param globe_region_id: chooses the endpoint of the Globe API; None for the default.
     :param sign_name: the default SMS signature, for the China API.
     :param sender_id: the default sender ID, for the Globe API.
+    :param alert_phone_numbers: the numbers of alerts that name none, with commas between them.
     :param connect_timeout: seconds, 0 < x <= 300.
     :param read_timeout: seconds, 0 < x <= 300.
     :param ledger_secret: mixed into the hashes by which a ledger knows recipients; None for none.
@@ -328,6 +330,7 @@ class ConnectionSettings:
     globe_region_id: str | None = None
     sign_name: str | None = None
     sender_id: str | None = None
+    alert_phone_numbers: str | None = field(default=None, repr=False)
     connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
     read_timeout: float = DEFAULT_READ_TIMEOUT
     ledger_secret: str | None = field(default=None, repr=False)
@@ -355,6 +358,7 @@ def read_settings(connection: Connection) -> ConnectionSettings:
         globe_region_id=text(extra, "globe_region_id"),
         sign_name=text(extra, "sign_name"),
         sender_id=text(extra, "sender_id"),
+        alert_phone_numbers=text(extra, "alert_phone_numbers"),
         connect_timeout=seconds(extra, "connect_timeout", default=DEFAULT_CONNECT_TIMEOUT),
         read_timeout=seconds(extra, "read_timeout", default=DEFAULT_READ_TIMEOUT),
         ledger_secret=text(extra, "ledger_secret"),

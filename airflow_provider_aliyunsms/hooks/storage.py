@@ -3,31 +3,70 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 
+def check_place(path: str) -> None:
+    """
+    Refuse a path or URI that may lead somewhere else than its author meant; looks at the text alone.
+
+    A part of it may come from outside, such as a run id. So no part may be ``..``. fsspec would follow chained URIs
+    (``zip://a::https://...``), and a password in a URI would be shown wherever the path is.
+
+    :raises ConfigurationError: it is such a path.
+    """
+    problem = next((problem for problem, found in _PROBLEMS if found.search(path)), None)
+    if problem is not None:
+        raise ConfigurationError(
+            f"a path {problem}",
+            advice="Write an absolute path, or a URI such as s3://conn_id@bucket/key.csv whose connection has the "
+            "credentials.",
+        )
+
+
+_PROBLEMS = (
+    ("has a part that is ..", re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")),
+    ("has a control character in it", re.compile(r"[\x00-\x1f\x7f]")),
+    ("chains several storages with ::", re.compile(r"^[A-Za-z0-9+.-]*::|://.*::")),
+    ("has a password in it", re.compile(r"^[A-Za-z0-9+.-]+://[^/@]*:[^/@]*@")),
+)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,19}")
+
+
 def storage_path(path: str) -> Any:
     """
     Return a path object for a local path or a URI of any fsspec storage, with the connection the URI names.
 
-    Makes no network call, as a rule.
+    Makes no network call, as a rule. Storages are those that Airflow knows: local files, and what its installed
+    providers bring. So ``http:`` and ``ftp:`` are none, although fsspec could read from them.
 
-    :raises ConfigurationError: no installed package knows the storage.
+    :raises ConfigurationError: no installed package knows the storage, or :func:`check_place` refuses the path.
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    uri = path if "://" in path else f"file://{Path(path).expanduser().resolve()}"
+    check_place(path)
+    # Made absolute without following links: a link at the place of a file is to be replaced, not written through.
+    uri = path if "://" in path else f"file://{Path(path).expanduser().absolute()}"
     try:
         target = ObjectStoragePath(uri)
         _ = target.fs
     except (ValueError, ImportError):
+        unknown = True
+    else:
+        unknown = False
+    # Outside the except clause: the error of the library repeats the whole URI.
+    if unknown:
+        scheme = path.partition("://")[0]
+        shown = f"{scheme}://" if _SCHEME.fullmatch(scheme) else "that the path names"
         raise ConfigurationError(
-            f"nothing that is installed here knows the storage {path.partition('://')[0]}://",
-            advice="Install the Airflow provider that brings it, such as apache-airflow-providers-amazon for s3://.",
-        ) from None
+            f"nothing that is installed here knows the storage {shown}",
+            advice="Install the Airflow provider that brings it, such as apache-airflow-providers-amazon for s3://. "
+            "A file on a web server has to be copied to a storage first.",
+        )
     return target
 
 
@@ -35,8 +74,9 @@ def open_binary(path: str) -> BinaryIO:
     """
     Open a local path or a URI for reading in binary.
 
-    :raises ConfigurationError: no installed package knows the storage.
+    :raises ConfigurationError: no installed package knows the storage, or :func:`check_place` refuses the path.
     """
+    check_place(path)
     if "://" not in path:
         return Path(path).expanduser().open("rb")
     return cast("BinaryIO", storage_path(path).open("rb"))
@@ -47,8 +87,9 @@ def file_fingerprint(path: str) -> object:
     Return a value that differs when a file has changed, made of its size, time and identity.
 
     :returns: as much of these as the storage knows; None when it cannot be asked.
-    :raises ConfigurationError: no installed package knows the storage.
+    :raises ConfigurationError: no installed package knows the storage, or :func:`check_place` refuses the path.
     """
+    check_place(path)
     try:
         if "://" not in path:
             facts = Path(path).expanduser().stat()
@@ -83,15 +124,10 @@ def open_receipts(path: str) -> IO[bytes]:
     """
     Open a receipts file on a local disk or any fsspec storage for reading in binary.
 
-    :raises ConfigurationError: the file cannot be found from this machine.
+    :raises ConfigurationError: the file cannot be found from this machine, or nothing installed knows the storage.
     """
     try:
-        if "://" not in path:
-            return Path(path).expanduser().open("rb")
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-        storage: Any = ObjectStoragePath
-        return cast("IO[bytes]", storage(path).open("rb"))
+        return open_binary(path)
     except FileNotFoundError:
         raise ConfigurationError(
             "the receipts file of the campaign is not there",

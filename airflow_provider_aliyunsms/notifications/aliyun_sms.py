@@ -45,7 +45,9 @@ class AliyunSmsNotifier(BaseNotifier):
 
     API: https://help.aliyun.com/document_detail/419273.html
 
-    :param phone_numbers: up to 10 numbers, as a list or as one text with commas. (templated)
+    :param phone_numbers: up to 10 numbers, as a list or as one text with commas; by default the connection's
+        ``alert_phone_numbers``. Airflow stores the arguments of a deadline alert in its database, unencrypted, so
+        that numbers named here are readable there; those of the connection are encrypted. (templated)
     :param template_code: the approved template, such as ``SMS_152550005``. (templated)
     :param sign_name: the signature; by default the connection's. (templated)
     :param template_param: the template's variables, such as ``{"dag": "{{ dag.dag_id }}"}``. (templated)
@@ -65,7 +67,7 @@ class AliyunSmsNotifier(BaseNotifier):
     def __init__(
         self,
         *,
-        phone_numbers: str | Sequence[str],
+        phone_numbers: str | Sequence[str] | None = None,
         template_code: str,
         sign_name: str | None = None,
         template_param: Mapping[str, Any] | None = None,
@@ -103,7 +105,23 @@ class AliyunSmsNotifier(BaseNotifier):
             self._unrenderable = False
         except Exception as error:  # noqa: BLE001 - an error of a template must not fail the callback
             self._unrenderable = True
-            log.error("The alert is not sent: a template cannot be rendered (%s).", type(error).__name__)
+            why = error.message if isinstance(error, ConfigurationError) else type(error).__name__
+            log.error("The alert is not sent: %s.", why)
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
+        from airflow_provider_aliyunsms.rendering import render_fields
+
+        # Airflow's own rendering would log the numbers and variables when it fails.
+        render_fields(
+            self,
+            parent=parent,
+            fields=template_fields,
+            context=context,
+            jinja_env=jinja_env,
+            seen_oids=seen_oids,
+        )
 
     def notify(self, context: Context) -> None:  # noqa: ARG002 - the fields are rendered already
         """Send the alert; an error is logged and not raised."""
@@ -135,7 +153,9 @@ class AliyunSmsNotifier(BaseNotifier):
         from airflow_provider_aliyunsms.notifications.hourly_cap import HourlyCap
 
         settings = read_settings(connection)
-        alert = self._alert(Alert, default_sign_name=settings.sign_name)
+        alert = self._alert(
+            Alert, default_sign_name=settings.sign_name, default_phone_numbers=settings.alert_phone_numbers
+        )
         cap = HourlyCap(
             folder=self._folder(),
             identity=f"{self.aliyun_sms_conn_id} {alert.template_code} {alert.sign_name}",
@@ -147,7 +167,7 @@ class AliyunSmsNotifier(BaseNotifier):
         finally:
             client.close()
 
-    def _alert(self, make: Any, *, default_sign_name: str | None) -> Any:
+    def _alert(self, make: Any, *, default_sign_name: str | None, default_phone_numbers: str | None) -> Any:
         limit: object = self.max_per_hour
         if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST_PER_HOUR:
             raise ConfigurationError(f"max_per_hour must be a whole number from 1 to {MOST_PER_HOUR}")
@@ -159,8 +179,14 @@ class AliyunSmsNotifier(BaseNotifier):
             )
         if not self.template_code:
             raise ConfigurationError("template_code is missing")
+        phone_numbers = default_phone_numbers if self.phone_numbers is None else self.phone_numbers
+        if phone_numbers is None:
+            raise ConfigurationError(
+                "There are no phone numbers.",
+                advice="Pass phone_numbers, or set alert_phone_numbers in the extra of the connection.",
+            )
         return make(
-            phone_numbers=self.phone_numbers,
+            phone_numbers=phone_numbers,
             template_code=self.template_code,
             sign_name=sign_name,
             template_param=self.template_param,

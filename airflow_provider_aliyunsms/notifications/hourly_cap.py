@@ -17,6 +17,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
 
+from airflow_provider_aliyunsms.private_files import make_private_folder
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -77,9 +79,9 @@ class HourlyCap:
 
     @contextmanager
     def _locked(self) -> Iterator[TextIO]:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Without O_TRUNC: the count of other processes must survive the opening.
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        make_private_folder(self.path.parent)
+        # Without O_TRUNC: the count of other processes must survive the opening. Never through a link.
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
             # Held until the file is closed. Without it two processes could read the same count, and both would send.
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -173,7 +173,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
 
         if not self.template_code or self.template_code != self.template_code.strip():
             raise ConfigurationError("template_code is missing or has blanks around it")
-        return ChinaChannel(client=self.hook.get_conn(), template_code=self.template_code)
+        return ChinaChannel(
+            client=self.hook.get_conn(), template_code=self.template_code, should_stop=lambda: self._killed
+        )
 
     def make_rules(self) -> RecipientRules:
         """Return the rules that turn a row into a recipient of ``SendBatchSms`` or reject it."""

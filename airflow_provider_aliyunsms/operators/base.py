@@ -33,8 +33,8 @@ from airflow_provider_aliyunsms.operators.parameters import (
     check_one_source,
 )
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
-from airflow_provider_aliyunsms.operators.rendering import renders, text_of
-from airflow_provider_aliyunsms.private import unwrap
+from airflow_provider_aliyunsms.operators.rendering import text_of
+from airflow_provider_aliyunsms.private import unwrap, without_locals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -69,7 +69,8 @@ class AliyunSmsSendOperator(BaseOperator):
     Not for use in a DAG: use the two operators in ``operators/aliyun_sms.py``, which document the parameters.
     """
 
-    # Empty, because Airflow would take every text that ends in .sql for a file; see _do_render_template_fields.
+    # No field is looked up as a file but recipients_sql, by _do_render_template_fields: with an ending here, Airflow
+    # would do so with every field, and log a text that happens to end so.
     template_ext: Sequence[str] = ()
     # Airflow 2 uses these to lay out the fields; Airflow 3 goes by the value. "yaml" suits both a path and a list.
     template_fields_renderers: ClassVar = {
@@ -181,6 +182,7 @@ class AliyunSmsSendOperator(BaseOperator):
     def make_rules(self) -> RecipientRules:
         """Return the rules that turn a row into a recipient or reject it."""
 
+    @without_locals
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to all recipients that no earlier try of the campaign has sent to, and return the summary."""
         from airflow_provider_aliyunsms.campaign.run import Campaign
@@ -397,6 +399,10 @@ class AliyunSmsSendOperator(BaseOperator):
             map_index=_map_index(ti),
         )
 
+    def resolve_template_files(self) -> None:
+        """Do nothing when the DAG file is parsed; :meth:`_do_render_template_fields` reads the file of a query."""
+        self.prepare_template()
+
     def _render(self, template: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
         rendered = super()._render(template, context, *args, **kwargs)
         return text_of(rendered, template=template, context=context) if self._renders_text else rendered
@@ -409,10 +415,24 @@ class AliyunSmsSendOperator(BaseOperator):
         jinja_env: Any,
         seen_oids: set[int],
     ) -> None:
+        from airflow_provider_aliyunsms.rendering import render_fields
+
         for name in template_fields:
-            is_query = name == "recipients_sql"
-            with renders(self, files=(".sql",) if is_query else (), as_text=name not in _NATIVE_FIELDS):
-                super()._do_render_template_fields(parent, [name], context, jinja_env, seen_oids)
+            self._renders_text = name not in _NATIVE_FIELDS
+            try:
+                render_fields(
+                    self,
+                    parent=parent,
+                    fields=[name],
+                    context=context,
+                    jinja_env=jinja_env,
+                    seen_oids=seen_oids,
+                    query_field="recipients_sql",
+                )
+            finally:
+                self._renders_text = True
+        if parent is not self:
+            return
         # Hidden after the rendering, because Jinja needs the values, and before Airflow stores the fields: it shows
         # them under "Rendered Templates" to every user who may see the DAG.
         self.recipients = hide_recipients(

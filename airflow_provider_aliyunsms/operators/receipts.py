@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import re
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT, is_receipt_file, write_receipts
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.hooks.storage import storage_path
+from airflow_provider_aliyunsms.private_files import file_beside, make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,10 +83,9 @@ class ReceiptKeeper:
                 "receipts_path is the name of a file, and there is a folder of that name",
                 advice="Nothing was sent. Give another name, or the folder with a slash at its end.",
             )
-        local.parent.mkdir(parents=True, exist_ok=True)
-        handle, probe = tempfile.mkstemp(prefix=f".{local.name}.", dir=local.parent)
-        os.close(handle)
-        Path(probe).unlink()
+        make_private_folder(local.parent)
+        with file_beside(local):
+            pass
         if self._owner["map_index"] != -1 and self._is_file:
             self._claim(target)
 
@@ -105,7 +104,14 @@ class ReceiptKeeper:
                 advice="Nothing was sent by this one. Give receipts_path as a folder, or put {{ "
                 "ti.map_index }} into the name of the file.",
             )
-        beside.write_bytes(json.dumps(self._owner).encode())
+        owner = json.dumps(self._owner).encode()
+        if (local := _local(beside)) is None:
+            beside.write_bytes(owner)
+            return
+        with file_beside(local) as (new, stream):
+            stream.write(owner)
+            stream.close()
+            new.replace(local)
 
     def _file(self) -> str:
         folder = self._receipts_path
@@ -148,15 +154,11 @@ def _write(*, path: str, receipts: Receipts) -> None:
         with target.open("wb") as stream:
             write_receipts(receipts=receipts, path=path, stream=stream)
         return
-    local.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside the file and renamed: a crash leaves the old file or the complete new one. The process id in
-    # the name keeps two processes from writing the same temporary file.
-    beside = local.with_name(f".{local.name}.{os.getpid()}")
-    try:
-        # The mode is set when the file is made: set later, others could open it in between.
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-            write_receipts(receipts=receipts, path=path, stream=stream)
+    make_private_folder(local.parent)
+    # Written beside the file and renamed: a crash leaves the old file or the complete new one. A link at the place of
+    # the receipts is replaced, not followed.
+    with file_beside(local) as (beside, stream):
+        write_receipts(receipts=receipts, path=path, stream=stream)
         # Only after the stream is closed: a rename before that would publish half a file.
+        stream.close()
         beside.replace(local)
-    finally:
-        beside.unlink(missing_ok=True)

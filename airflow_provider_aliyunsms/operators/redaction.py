@@ -21,7 +21,6 @@ SHOWN_NUMBERS = 3
 SHOWN_NAMES = 50
 HIDDEN = "not shown"
 
-_LONG_NUMBER = re.compile(r"\d{9}")
 _DIGITS = re.compile(r"\d{5}")
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
@@ -66,11 +65,58 @@ def hide_text(value: Any) -> Any:
 
 
 def hide_query(value: Any) -> Any:
-    """Return a query as it is, or wrapped like a text if it holds a number of nine or more digits."""
+    """Return a query wrapped so that its literals, its comments and its long numbers are not shown."""
     inner = unwrap(value)
-    if isinstance(inner, str) and not _LONG_NUMBER.search(inner):
+    if not isinstance(inner, str):
+        return hide_text(inner)
+    shown = _without_literals(inner)
+    if shown == inner:
         return inner
-    return hide_text(inner)
+    return hide_text(inner) if shown is None else Private(inner, description=shown)
+
+
+def _without_literals(query: str) -> str | None:
+    """Return a query with ``***`` for each literal and long number; None when it is not clear where literals end."""
+    # Databases differ in whether a backslash escapes a quote.
+    if "\\'" in query or '\\"' in query:
+        return None
+    shown, between, at = [], [], 0
+    for part in _SQL_PARTS.finditer(query):
+        between.append(query[at : part.start()])
+        shown += [between[-1], _shown_part(part)]
+        at = part.end()
+    between.append(query[at:])
+    return None if _QUOTE.search("".join(between)) else "".join([*shown, between[-1]])
+
+
+def _shown_part(part: re.Match[str]) -> str:
+    text = part[0]
+    match part.lastgroup:
+        case "comment":
+            return " "
+        case "number":
+            return text if len(_DIGIT.findall(text)) < _MANY_DIGITS else "***"
+        case "name":
+            # MySQL takes double quotes for texts, too: only what stands where no text can is shown.
+            before = part.string[: part.start()].rstrip().lower()
+            is_name = _is_name(text[1:-1]) and (
+                before.endswith((" as", "from", "join", ".")) or text[0] == "`"
+            )
+            return text if is_name else f"{text[0]}***{text[0]}"
+        case _:
+            return "'***'" if len(text) > len("''") else text
+
+
+_SQL_PARTS = re.compile(
+    r"""(?P<comment>--[^\n]*|/\*.*?\*/|\#[^\n]*)
+    |(?P<text>'(?:[^']|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    |(?P<name>"(?:[^"]|"")*"|`[^`]*`)
+    |(?P<number>\+?\d[\d\s().\-]*\d)""",
+    re.VERBOSE | re.DOTALL,
+)
+_QUOTE = re.compile(r"""['"`]|\$\w*\$""")
+_DIGIT = re.compile(r"\d")
+_MANY_DIGITS = 5
 
 
 def _is_path(value: str) -> bool:

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keep the text of templates that Airflow would turn into numbers or files."""
+"""Keep the text of templates that Airflow would turn into numbers."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from typing import Any
 
 
 def text_of(rendered: Any, *, template: Any, context: Any) -> Any:
@@ -24,19 +20,3 @@ def text_of(rendered: Any, *, template: Any, context: Any) -> Any:
         return rendered
     variables = template.new_context(dict(context))
     return "".join(map(str, template.root_render_func(variables)))
-
-
-@contextmanager
-def renders(operator: Any, *, files: Sequence[str], as_text: bool) -> Iterator[None]:
-    """
-    Set how an operator renders its fields while the block runs.
-
-    :param files: the endings of texts that are names of files.
-    :param as_text: whether numbers stay the text that they were in the template, see :func:`text_of`.
-    """
-    before = operator.template_ext, operator._renders_text
-    operator.template_ext, operator._renders_text = files, as_text
-    try:
-        yield
-    finally:
-        operator.template_ext, operator._renders_text = before

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 from airflow_provider_aliyunsms.delivery.checkpoint import CheckpointStore
 from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
-from airflow_provider_aliyunsms.private import Private, unwrap
+from airflow_provider_aliyunsms.private import Private, unwrap, without_locals
 from airflow_provider_aliyunsms.sensors.deferral import describe, result_of, softly, time_for, trigger_for
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
     from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
     from airflow_provider_aliyunsms.delivery.events import DeliveryResult
+    from airflow_provider_aliyunsms.delivery.verdict import Verdict
     from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
 
 BACKSTOP = timedelta(days=1).total_seconds()
@@ -80,6 +81,8 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
       and keeps its progress in the task state store; the next one goes on from there and asks only for the messages
       still pending. On older versions every poke asks for all messages, failed pokes are not counted, and
       ``max_calls`` holds for each poke.
+    * The receipts of small campaigns stay in the XCom. The trigger then only waits, and the sensor comes back for
+      each poke, which takes a worker slot for a few seconds. With a ``receipts_path`` the triggerer asks itself.
     * A deferrable sensor comes back from the triggerer every five minutes to keep what was learned, so that a
       restarted triggerer does not begin anew (see
       :class:`~airflow_provider_aliyunsms.triggers.aliyun_sms.AliyunSmsDeliveryTrigger`). On Airflow 3.3 and later a
@@ -146,10 +149,12 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         self.delivery_timeout = self.timeout
         self.timeout = self.delivery_timeout + BACKSTOP
         self._watch: Watch | None = None
+        self._killed = False
         check_ratio(min_delivered_ratio, stop_when_reached=stop_when_reached)
         check_count(name="sample_size", value=sample_size)
         self._limits()
 
+    @without_locals
     def execute(self, context: Context) -> Any:
         """
         Wait until the verdict is final, and return the counts; in deferrable mode make the first round and defer.
@@ -163,8 +168,14 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         if not self.deferrable:
             return super().execute(context)
         with self._softly():
-            return self._look_and_defer(context)
+            return self._begin_and_defer(context)
 
+    def on_kill(self) -> None:
+        """Ask the sensor to stop before its next query; the queries in flight end with their own timeouts."""
+        # Airflow calls this from a signal handler, which may interrupt anything: only a flag may be set here.
+        self._killed = True
+
+    @without_locals
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """
         Ask once for every pending message, and return the counts when the verdict is final.
@@ -184,7 +195,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         # never reach the others.
         until = time.monotonic() + LEG if checkpoints.exists else math.inf
         try:
-            verdict = watch.look(now=time.time, should_stop=lambda: time.monotonic() > until)
+            verdict = self._look(watch, until=until)
             with self._softly():
                 result = None if verdict is Verdict.WAIT else self._end(watch.ending(verdict))
         except Exception:
@@ -198,6 +209,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         checkpoints.clear()
         return PokeReturnValue(is_done=True, xcom_value=result)
 
+    @without_locals
     def execute_complete(self, context: Context, event: Any) -> dict[str, Any]:
         """
         Take over the event of the trigger: keep its progress and defer anew, or return the counts.
@@ -214,6 +226,11 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             if learned is not None:
                 campaigns = self._campaigns()
                 known = Checkpoint.from_json(learned, fingerprint=self._fingerprint(campaigns))
+                if any(each.receipts for each in campaigns):
+                    # The trigger has only waited, for it holds no numbers to ask for. What it was given is no newer
+                    # than the store, and may lack the progress.
+                    known = checkpoints.load(fingerprint=self._fingerprint(campaigns)) or known
+                    return self._look_and_defer(campaigns=campaigns, known=known, checkpoints=checkpoints)
                 # Before _hand_over, which never returns: it ends this run by raising the signal to defer.
                 if known is not None:
                     checkpoints.save(known)
@@ -223,16 +240,24 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         checkpoints.clear()
         return result
 
-    def _look_and_defer(self, context: Context) -> dict[str, Any]:
-        from airflow_provider_aliyunsms.delivery.verdict import Verdict
-
+    def _begin_and_defer(self, context: Context) -> dict[str, Any]:
         checkpoints = self._checkpoints(context)
         campaigns = self._campaigns()
         known = checkpoints.load(fingerprint=self._fingerprint(campaigns))
         # Only a new try of a deferrable sensor comes here: its calls and failures are counted anew.
-        watch = self._make_watch(campaigns=campaigns, known=known and known.for_new_try())
-        until = time.monotonic() + FIRST_LOOK
-        verdict = watch.look(now=time.time, should_stop=lambda: time.monotonic() > until)
+        known = known and known.for_new_try()
+        return self._look_and_defer(campaigns=campaigns, known=known, checkpoints=checkpoints)
+
+    def _look_and_defer(
+        self, *, campaigns: Sequence[WatchedCampaign], known: Checkpoint | None, checkpoints: CheckpointStore
+    ) -> dict[str, Any]:
+        from airflow_provider_aliyunsms.delivery.verdict import Verdict
+
+        watch = self._make_watch(campaigns=campaigns, known=known)
+        # Not cut short where the progress of the last look is lost: the same messages would be asked for each time,
+        # and the others never.
+        lost = known is not None and known.progress is None
+        verdict = self._look(watch, until=math.inf if lost else time.monotonic() + FIRST_LOOK)
         if verdict is Verdict.WAIT:
             known = watch.known(now=time.time())
             # Before _hand_over, which never returns: it ends this run by raising the signal to defer.
@@ -241,6 +266,22 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         result = self._end(watch.ending(verdict))
         checkpoints.clear()
         return result
+
+    def _look(self, watch: Watch, *, until: float) -> Verdict:
+        """
+        Make one round, which ends at ``until`` (monotonic seconds) or when the task is killed.
+
+        :raises WatchInterruptedError: the task was killed meanwhile.
+        """
+        from airflow_provider_aliyunsms.exceptions import WatchInterruptedError
+
+        verdict = watch.look(now=time.time, should_stop=lambda: self._killed or time.monotonic() > until)
+        if self._killed:
+            raise WatchInterruptedError(
+                "the task was killed while it asked for deliveries",
+                advice="Clear the task to ask again: nothing is sent by it.",
+            )
+        return verdict
 
     def _hand_over(self, *, campaigns: Sequence[WatchedCampaign], known: Checkpoint | None) -> None:
         rules, limits = self._rules(campaigns), self._limits()
@@ -321,7 +362,20 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             return super()._get_next_poke_interval(*args, **kwargs)
         return self._watch.wait(now=time.time())
 
-    def _do_render_template_fields(self, *args: Any, **kwargs: Any) -> None:
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
         """Render, then wrap the campaign: Airflow would show its receipts under "Rendered Templates"."""
-        super()._do_render_template_fields(*args, **kwargs)
+        from airflow_provider_aliyunsms.rendering import render_fields
+
+        render_fields(
+            self,
+            parent=parent,
+            fields=template_fields,
+            context=context,
+            jinja_env=jinja_env,
+            seen_oids=seen_oids,
+        )
+        if parent is not self:
+            return
         self.campaign = Private(self.campaign, description=describe(self.campaign))

@@ -45,6 +45,12 @@ def trigger_for(
     """
     from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
 
+    handed_over = None
+    if known is not None:
+        handed_over, whole = known.to_small_json()
+        if not whole and any(each.receipts for each in campaigns):
+            # This trigger only waits. Without the time it would come back at once.
+            handed_over |= {"next_at": known.next_at}
     return AliyunSmsDeliveryTrigger(
         campaigns=[each.to_json() for each in campaigns],
         end_time=rules.deadline,
@@ -58,7 +64,7 @@ def trigger_for(
         max_wait=rules.longest,
         max_failed_rounds=rules.max_failed_rounds,
         aliyun_sms_conn_id=aliyun_sms_conn_id,
-        known=None if known is None else known.to_small_json()[0],
+        known=handed_over,
     )
 
 

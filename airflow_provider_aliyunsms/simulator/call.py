@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl
 
 Pairs = Sequence[tuple[str, str]]
 
+MOST_PARAMETERS = 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Call:
@@ -69,6 +71,7 @@ def read_call(*, method: str, query: str, headers: Mapping[str, str], body: byte
     :param query: the raw query string, where ``+`` and ``%20`` both mean a space.
     :param headers: values by lower-case name.
     :param body: the bytes as received; a form is decoded, any other content type is not.
+    :raises ValueError: there are more than :data:`MOST_PARAMETERS` pairs in one of them.
     """
     is_form = (
         headers.get("content-type", "").split(";")[0].strip().lower() == "application/x-www-form-urlencoded"
@@ -76,8 +79,8 @@ def read_call(*, method: str, query: str, headers: Mapping[str, str], body: byte
     form = body.decode("utf-8", errors="replace") if is_form else ""
     return Call(
         method=method,
-        query=parse_qsl(query, keep_blank_values=True),
-        form=parse_qsl(form, keep_blank_values=True),
+        query=parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS),
+        form=parse_qsl(form, keep_blank_values=True, max_num_fields=MOST_PARAMETERS),
         headers=headers,
         body=body,
     )

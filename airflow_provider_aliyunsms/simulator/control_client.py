@@ -67,7 +67,7 @@ class SimulatorClient:
 
     def reset(self) -> None:
         """Return the simulator to its state at the start and empty its journal."""
-        self._call("POST", "/reset")
+        self._call("POST", "/reset", json={})
 
     def close(self) -> None:
         """Close the connections to the simulator."""

@@ -55,6 +55,8 @@ def _server(arguments: argparse.Namespace) -> SimulatorServer:
         globe_qps=arguments.globe_qps,
         china_qps=arguments.china_qps,
         journal=arguments.journal,
+        memory_limit=arguments.memory_limit,
+        allowed_hosts=tuple(arguments.allow_host),
     )
     return prepare(options, host=arguments.host, port=arguments.port)
 
@@ -81,6 +83,16 @@ def _parser() -> argparse.ArgumentParser:
         "--china-qps", type=int, default=5000, help="calls per second and 2017-05-25 action, 0: no limit"
     )
     parser.add_argument("--journal", type=Path, help="file that keeps messages and nonces across restarts")
+    parser.add_argument(
+        "--memory-limit", type=int, default=2048, help="megabytes of messages, then sends are refused"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name that leads to it; repeatable",
+    )
     return parser
 
 

@@ -27,7 +27,9 @@ class Options:
     :param china_qps: calls per sliding second of each 2017-05-25 action; 0 means no limit.
     :param journal: a file that keeps messages and nonces across restarts; it holds numbers and texts, so it is made
         readable by its owner alone.
-    :raises ConfigurationError: a duration or a rate is negative.
+    :param memory_limit: megabytes, estimated, that messages and nonces may take; then sends are refused. At least 1.
+    :param allowed_hosts: names by which clients may address the simulator, beside ``localhost`` and IP addresses.
+    :raises ConfigurationError: a duration or a rate is negative, or there is no memory.
     """
 
     access_key_id: str = "testid"
@@ -38,11 +40,15 @@ class Options:
     globe_qps: int = 1
     china_qps: int = 5000
     journal: Path | None = None
+    memory_limit: int = 2048
+    allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("delivery_delay", "record_lag", "globe_qps", "china_qps"):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} must not be negative")
+        if self.memory_limit < 1:
+            raise ConfigurationError("memory_limit must be at least 1 megabyte")
 
 
 def is_loopback(host: str) -> bool:

@@ -20,6 +20,7 @@ from airflow_provider_aliyunsms.simulator.control_client import SimulatorClient
 from airflow_provider_aliyunsms.simulator.gateway import Gateway, Wire
 from airflow_provider_aliyunsms.simulator.memory import State
 from airflow_provider_aliyunsms.simulator.options import Options
+from airflow_provider_aliyunsms.simulator.visitors import VisitorCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,7 @@ def make_app(state: State, *, connections: Connections, stopping: asyncio.Event)
         routes=[Route("/", gateway.answer, methods=["GET", "POST"])],
     )
     app.include_router(control_routes(state))
+    app.add_middleware(VisitorCheck, allowed_hosts=state.options.allowed_hosts)
     return app
 
 

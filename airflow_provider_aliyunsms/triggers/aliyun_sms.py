@@ -37,8 +37,9 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
     hand-over, when the progress is too large for the arguments of a trigger (above 240,000 messages, while neither
     nearly all nor nearly none are pending), or when the leg learned nothing.
 
-    The arguments are stored in Airflow's database, encrypted. They hold no secrets, and no phone numbers when the
-    receipts are in a file; the receipts of a small campaign travel in them, compressed.
+    Airflow stores the arguments in its database. They hold neither secrets nor phone numbers nor message ids: the
+    receipts of a small campaign stay in the XCom, and then the trigger only waits until the next poke is due, which
+    the task makes itself. Arguments that an earlier release stored, with the receipts in them, are understood.
 
     :param campaigns: results of :meth:`~airflow_provider_aliyunsms.delivery.campaigns.WatchedCampaign.to_json`.
     :param end_time: the deadline, seconds since the epoch; wall-clock time, because a trigger may move to another
@@ -132,8 +133,11 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's is not annotated
 
     async def _watched(self, stop: threading.Event) -> dict[str, Any]:
+        from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
         from airflow_provider_aliyunsms.delivery.verdict import Verdict
 
+        if not all(WatchedCampaign.from_json(each).can_be_asked_for for each in self.campaigns):
+            return await self._waited()
         watch = await self._patiently_made_watch()
         leg = _Leg(watch=watch, stop=stop)
         await asyncio.sleep(max(0.0, min(watch.next_at, self.end_time) - time.time()))
@@ -146,6 +150,16 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
             if leg.is_over() and (event := await _in_own_thread(leg.event)) is not None:
                 return event
             await asyncio.sleep(watch.wait(now=time.time()))
+
+    async def _waited(self) -> dict[str, Any]:
+        """Wait until the next poke is due, and return the event with which the task makes it."""
+        from airflow_provider_aliyunsms.delivery.events import progress_event
+
+        known = self.known or {}
+        next_at = known.get("next_at")
+        due = float(next_at) if isinstance(next_at, int | float) else 0.0
+        await asyncio.sleep(max(0.0, min(due, self.end_time) - time.time()))
+        return progress_event(known)
 
     async def _patiently_made_watch(self) -> Watch:
         """

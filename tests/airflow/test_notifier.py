@@ -247,6 +247,31 @@ def test_the_hour_slides_and_a_clock_set_back_frees_nothing(tmp_path):
     assert cap.take() is None
 
 
+def test_the_numbers_may_be_in_the_connection(alert, simulator, set_connection, errors):
+    extra = {"alert_phone_numbers": f"{FIRST}, +86{SECOND}", "sign_name": "测试"}
+    set_connection(login="testid", password="testsecret", host=simulator.url, extra=extra)
+    alert(phone_numbers=None)({})
+    assert simulator.counts() == {FIRST: 1, SECOND: 1}
+    alert(phone_numbers=[THIRD])({})
+    assert simulator.counts()[FIRST] == 1
+    alert(phone_numbers=[])({})
+    assert simulator.counts() == {FIRST: 1, SECOND: 1, THIRD: 1}
+    set_connection(login="testid", password="testsecret", host=simulator.url)
+    alert(phone_numbers=None)({})
+    assert "There are no phone numbers" in errors()[-1]
+
+
+def test_the_count_is_never_kept_through_a_link(tmp_path):
+    cap = HourlyCap(folder=tmp_path / "new", identity="x", limit=3)
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    cap.path.parent.mkdir()
+    cap.path.symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic"):
+        cap.take()
+    assert victim.read_text() == "mine"
+
+
 @pytest.mark.parametrize("rubbish", ["[17", "{}x", '["a"]', "null", "7"])
 def test_half_a_file_counts_as_full_for_an_hour(tmp_path, rubbish):
     now = time.time()

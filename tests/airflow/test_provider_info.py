@@ -147,6 +147,7 @@ def test_the_connection_form_is_drawn_without_importing_the_hook(installed):
         "security_token",
         "sign_name",
         "sender_id",
+        "alert_phone_numbers",
         "connect_timeout",
         "read_timeout",
         "credential_type",

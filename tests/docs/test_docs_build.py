@@ -192,3 +192,20 @@ def test_every_kind_of_credentials_has_its_row():
     info = (ROOT / "airflow_provider_aliyunsms" / "get_provider_info.py").read_text(encoding="utf-8")
     (kinds,) = re.findall(r"kinds = \[(.*?)\]", info, flags=re.DOTALL)
     assert rows == set(re.findall(r'"(\w+)"', kinds))
+
+
+def test_the_table_of_places_is_that_of_the_privacy_test():
+    spec = importlib.util.spec_from_file_location("build_security", DOCS / "build_security.py")
+    build_security = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build_security)
+    page = (DOCS / "security.md").read_text(encoding="utf-8")
+    assert build_security.written(page) == page, "run make docs"
+
+
+def test_the_figures_of_fuzzing_are_there_for_every_target():
+    sys.path.insert(0, str(ROOT / "tests" / "fuzz"))
+    from targets import TARGETS
+
+    page = (DOCS / "security.md").read_text(encoding="utf-8")
+    rows = page.partition("<!-- fuzz: begin -->")[2].partition("<!-- fuzz: end -->")[0]
+    assert [target.what for target in TARGETS.values() if f"| {target.what} |" not in rows] == []

@@ -18,25 +18,49 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.rows import Block
 
 
-_DIGITS = re.compile(r"\d{5,}")
-_MAX_TEXT = 200
-# Errors of these classes are about the statement, the schema or the server. Other classes may quote values of rows.
-_ABOUT_THE_STATEMENT = {"ProgrammingError", "OperationalError", "InterfaceError"}
+# The words are ours, never the driver's: its text may quote values of rows and literals of the statement.
+_MEANINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), meaning)
+    for pattern, meaning in (
+        (
+            r"no such (table|view)|(relation|table) .*(does not|doesn't) exist|unknown table",
+            "a table is missing",
+        ),
+        (r"no such column|column .* does not exist|unknown column|invalid column", "a column is missing"),
+        (r"no such function|function .* does not exist", "a function is missing"),
+        (
+            r"permission|access denied|not authorized|command denied",
+            "the user of the connection may not do this",
+        ),
+        (r"password|authentication|login failed", "the login of the connection is refused"),
+        (
+            r"bindings|placeholder|not all arguments|not enough arguments|parameter",
+            "the parameters do not fit",
+        ),
+        (r"syntax|incomplete input|unrecognized token", "the statement is not valid SQL"),
+        (r"time[d ]*out", "it took too long"),
+        (r"locked", "the database is locked"),
+        (r"connect|unable to open|gone away|closed|refused|unreachable", "the database cannot be reached"),
+    )
+)
+_LONGEST_KIND = 60
+_LONGEST_TEXT = 1000
+_NOT_A_KIND = re.compile(r"[^A-Za-z0-9_]+|\d{6,}")
 
 
 def query_failed(error: Exception, *, done: int | None) -> AudienceError:
     """
     Return the error for a query that failed, without any value of a row.
 
-    The driver's text is shown only when the query did not begin and the error is about the statement, the schema or
-    the server: its first line, at most 200 characters, with every run of five or more digits masked.
+    Shows the class of the driver's error, its code, and for the common ones what they mean. The driver's own text is
+    never shown: it may quote the statement or a row.
 
     :param error: the driver's exception.
     :param done: the number of rows read before; None when the query did not begin.
     """
     kind = _kind(error)
     if done is None:
-        msg = f"recipients_sql cannot be run: {kind}{_text(error)}. Nothing was sent."
+        msg = f"recipients_sql cannot be run: {kind}{_meaning(error)}. Nothing was sent."
         return AudienceError(msg, advice="run the query by hand with the same connection.")
     msg = f"recipients_sql failed after {done} rows: {kind}. Nothing was sent."
     return AudienceError(
@@ -50,15 +74,13 @@ def _kind(error: Exception) -> str:
     if code is None and error.args and isinstance(error.args[0], int):
         code = error.args[0]
     name = type(error).__name__
-    return name if code is None else f"{name} ({code})"
+    return name if code is None else f"{name} ({_NOT_A_KIND.sub('_', str(code))[:_LONGEST_KIND]})"
 
 
-def _text(error: Exception) -> str:
-    if not any(each.__name__ in _ABOUT_THE_STATEMENT for each in type(error).__mro__):
-        return ""
-    # The first line only: later lines quote the statement, which can hold numbers and texts.
-    first = str(error).strip().partition("\n")[0]
-    return ": " + _DIGITS.sub("***", first)[:_MAX_TEXT].rstrip(".") if first else ""
+def _meaning(error: Exception) -> str:
+    text = str(error)[:_LONGEST_TEXT]
+    meaning = next((meaning for pattern, meaning in _MEANINGS if pattern.search(text)), None)
+    return "" if meaning is None else f", which means that {meaning}"
 
 
 BATCH = BLOCK

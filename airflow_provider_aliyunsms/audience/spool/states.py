@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.disk import disk_while_sending
 from airflow_provider_aliyunsms.audience.spool.records import PENDING
+from airflow_provider_aliyunsms.codes import MOST_CODES, LocalCode
 
 if TYPE_CHECKING:
     import sqlite3
@@ -143,6 +144,10 @@ class SpoolStates:
 
     def _number_of(self, ending: RowState) -> int:
         number = self._numbers.get(ending)
+        if number is None and len(self.endings) > MOST_CODES and ending.code and not ending.local:
+            # The gateway chooses the codes, and there is room for a limited number of states.
+            ending = RowState(ending.outcome, LocalCode.OTHER_CODE.value)
+            number = self._numbers.get(ending)
         if number is None:
             # States are only appended, never moved: the rows of all pages refer to them by number.
             number = self._numbers[ending] = len(self.endings)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,7 @@ from airflow_provider_aliyunsms.api.forms import JsonTexts
 from airflow_provider_aliyunsms.api.gateway_clock import monotonic
 from airflow_provider_aliyunsms.audience.content import shared_content
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
+from airflow_provider_aliyunsms.campaign.channels.ids import without_numbers
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, LookUp, Tracked
@@ -24,10 +26,10 @@ from airflow_provider_aliyunsms.exceptions import (
 from airflow_provider_aliyunsms.products import CHINA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
-    from airflow_provider_aliyunsms.api.models import SendDetail
+    from airflow_provider_aliyunsms.api.models import SendDetail, SendDetailsPage
     from airflow_provider_aliyunsms.api.signature import Envelope
     from airflow_provider_aliyunsms.audience.recipients import Members
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
@@ -39,12 +41,22 @@ CHINA_TIME = timezone(timedelta(hours=8))
 SAMPLE = 3
 """Recipients of a chunk that a look-up asks for: several, because a dead or filtered number may have no record."""
 
+PAGE_SIZE = 50
+"""Records on a page of ``QuerySendDetails``; the API gives no more."""
+
+MOST_PAGES = 20
+"""
+Pages of records that are read for one number and date: 1,000 messages, where ten a day are usual.
+
+Without a bound, a gateway that always counts more records than it shows would be asked for ever.
+"""
+
+LOOK_UP_TIME = 60.0
+"""Seconds after which a look-up of one recipient begins no further query, and proves nothing."""
+
 
 AT_ONCE = 4
 """Queries of one look-up that are made at the same time."""
-
-MOST_PAGES = 20
-"""Pages of 50 records that are read of one number and date; more make the result doubtful."""
 
 NONCE_MEMORY = 15 * 60.0
 """Seconds after its date for which the gateway accepts a request."""
@@ -75,15 +87,26 @@ class ChinaChannel:
     :param client: makes the calls.
     :param template_code: one approved template; only :meth:`submit` needs it.
     :param now: returns the current time with its time zone; the machine's clock by default.
+    :param should_stop: asked before each query of a look-up, by any thread; when it returns True, no further one is
+        made.
+    :param monotonic: returns the seconds by which a look-up's time is measured.
     """
 
     product = CHINA
 
     def __init__(
-        self, *, client: AliyunSmsClient, template_code: str = "", now: Callable[[], datetime] | None = None
+        self,
+        *,
+        client: AliyunSmsClient,
+        template_code: str = "",
+        now: Callable[[], datetime] | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._template_code = template_code
+        self._should_stop = should_stop
+        self._monotonic = monotonic
         self._now = now or (lambda: datetime.now(UTC))
 
     def can_replay(self, *, nonce: str, signer: str) -> bool:
@@ -126,7 +149,8 @@ class ChinaChannel:
             )
         except ApiError as error:
             return outcome_of(error, time=self._time(), product=self.product)
-        return Outcome(kind=OutcomeKind.ACCEPTED, time=self._time(), biz_id=response.biz_id)
+        (biz_id,) = without_numbers([response.biz_id], numbers=members.numbers)
+        return Outcome(kind=OutcomeKind.ACCEPTED, time=self._time(), biz_id=biz_id)
 
     def look_up(self, *, chunk: Chunk, since: float, until: float, turn: int, thorough: bool) -> LookUp:
         """
@@ -134,8 +158,9 @@ class ChinaChannel:
 
         Asks for up to :data:`SAMPLE` numbers of the chunk, or for all, some side by side, on every UTC+8 date under
         which the request may be filed, and compares the out ids. A record of such a number that carries no out id,
-        and may be of this request by its template and time, makes the result doubtful; so does a query that fails,
-        and a request older than the records that the API shows. https://help.aliyun.com/document_detail/419277.html
+        and may be of this request by its template and time, makes the result doubtful; so does a query that fails or
+        takes longer than :data:`LOOK_UP_TIME`, and a request older than the records that the API shows. Begins no
+        further query when it is told to stop. https://help.aliyun.com/document_detail/419277.html
 
         :param chunk: the recipients to ask for.
         :param since: the earliest moment at which the gateway can have received the request, in seconds since the
@@ -170,17 +195,27 @@ class ChinaChannel:
     ) -> _Answers:
         """Ask for one recipient of a chunk on some dates."""
         answers = _Answers()
+        ends_at = self._monotonic() + LOOK_UP_TIME
         for date in dates:
+            shown = counted = 0
+            complete = False
+            pages = self._pages(number=chunk.members.numbers[place], date=date, biz_id=None)
             try:
-                rows, complete = self._records(number=chunk.members.numbers[place], date=date, biz_id=None)
+                # Before each page: a look-up on endless pages must end within its time, and a killed task at once.
+                while not self._should_stop() and self._monotonic() < ends_at:
+                    page = next(pages, None)
+                    if page is None:
+                        complete = shown == counted
+                        break
+                    if any(row.out_id == chunk.out_id for row in page.details):
+                        answers.found = True
+                        return answers
+                    shown, counted = shown + len(page.details), page.total_count
+                    answers.doubtful |= any(self._may_be_ours(row, period) for row in page.details)
             except ApiError as error:
                 # Another number or date may still prove that the chunk was accepted.
-                answers.doubtful, answers.code = True, error.code or type(error).__name__
-                continue
-            if any(row.out_id == chunk.out_id for row in rows):
-                answers.found = True
-                return answers
-            answers.doubtful |= not complete or any(self._may_be_ours(row, period) for row in rows)
+                answers.code = error.code or type(error).__name__
+            answers.doubtful |= not complete
         return answers
 
     def _may_be_ours(self, row: SendDetail, period: tuple[float, float]) -> bool:
@@ -205,23 +240,27 @@ class ChinaChannel:
         :raises ApiError: the query failed; the client repeats it on passing errors.
         """
         for date in send_dates(since=message.accepted_at, until=message.accepted_at):
-            rows, _ = self._records(number=message.number, date=date, biz_id=message.biz_id)
-            for row in rows:
-                if row.out_id == message.out_id:
-                    return _china_delivery(row)
+            for page in self._pages(number=message.number, date=date, biz_id=message.biz_id):
+                for row in page.details:
+                    if row.out_id == message.out_id:
+                        return _china_delivery(row)
         return Delivery(fate=Fate.PENDING, code="NO_RECORD")
 
-    def _records(self, *, number: str, date: str, biz_id: str | None) -> tuple[list[SendDetail], bool]:
-        """Return the records of a number on a date, and whether they are as many as the gateway counted."""
-        rows: list[SendDetail] = []
-        for page in range(1, MOST_PAGES + 1):
-            response = self._client.query_send_details(
-                phone_number=number, send_date=date, page_size=50, current_page=page, biz_id=biz_id
+    def _pages(self, *, number: str, date: str, biz_id: str | None) -> Iterator[SendDetailsPage]:
+        """Yield the pages of records of a number on a date, up to :data:`MOST_PAGES`."""
+        shown = 0
+        for current_page in range(1, MOST_PAGES + 1):
+            page = self._client.query_send_details(
+                phone_number=number,
+                send_date=date,
+                page_size=PAGE_SIZE,
+                current_page=current_page,
+                biz_id=biz_id,
             )
-            rows.extend(response.details)
-            if not response.details or len(rows) >= response.total_count:
-                return rows, len(rows) >= response.total_count
-        return rows, False
+            yield page
+            shown += len(page.details)
+            if not page.details or shown >= page.total_count:
+                return
 
     def _moment(self) -> float:
         theirs = self._client.gateway_time(monotonic=monotonic(), product=self.product)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.api.gateway_clock import monotonic
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
+from airflow_provider_aliyunsms.campaign.channels.ids import without_numbers
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, LookUp, Tracked
@@ -164,7 +165,7 @@ def globe_outcome(*, numbers: Sequence[str], response: GlobeResponse, time: str)
     if response.ids_given:
         if response.message_ids is None or len(response.message_ids) != taken:
             return unknown
-        remaining = iter(response.message_ids)
+        remaining = iter(without_numbers(response.message_ids, numbers=numbers))
         ids = [None if index in indexes else next(remaining) for index in range(len(numbers))]
     return Outcome(
         kind=OutcomeKind.ACCEPTED,

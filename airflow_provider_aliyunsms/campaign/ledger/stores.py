@@ -12,13 +12,13 @@ import errno
 import hashlib
 import json
 import os
-import secrets
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from airflow_provider_aliyunsms.exceptions import LedgerError
+from airflow_provider_aliyunsms.private_files import file_beside, make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,7 +159,7 @@ class PathStore:
     def _make_folder(self) -> None:
         if not self._made:
             if self._local is not None:
-                self._local.mkdir(parents=True, exist_ok=True)
+                make_private_folder(self._local)
             else:
                 self._remote_folder.make()
             self._made = True
@@ -286,24 +286,25 @@ def _read(path: Path) -> bytes | None:
 
 def _write_durably(*, path: Path, data: bytes, only_new: bool = False) -> bool:
     """Write a file that appears whole or not at all; return False when it exists and must not be replaced."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with beside.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            # Before the name is given: after a power failure a name without content would be a damaged value.
-            os.fsync(stream.fileno())
+    # A random name, so that two processes never write into the same temporary file.
+    with file_beside(path) as (beside, stream):
+        stream.write(data)
+        stream.flush()
+        # Before the file gets its final name. The other way round a power failure could leave an empty file under
+        # that name: the ledger could not be read, and no try could send until the file is repaired by hand.
+        os.fsync(stream.fileno())
         if only_new:
-            # A rename would replace what another process made a moment ago; a link cannot.
-            _link(beside, path)
+            # A rename would replace the file that another process made a moment ago; a link fails instead. With a
+            # rename two tries could claim the same epoch, and both would send to the same recipients.
+            try:
+                _link(beside, path)
+            except FileExistsError:
+                return False
         else:
             beside.replace(path)
-    except FileExistsError:
-        return False
-    finally:
-        beside.unlink(missing_ok=True)
-    # After the rename: until the folder is flushed, a power failure can take the new name back, and a try after it
-    # would find no intent of a call that was made.
+    # The new name, too, has to reach the disk before this returns, because calls are made right after. Otherwise a
+    # power failure could undo the rename: the intents of messages that were sent would be gone, and their
+    # recipients would get a second message.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -40,7 +40,8 @@ def write_csv(receipts: Receipts, stream: IO[bytes]) -> None:
     """
     Write receipts as CSV in UTF-8: a header, then one record per receipt, with CRLF line ends.
 
-    None becomes an empty cell. Without receipts not even the header is written. The stream is left open.
+    None becomes an empty cell. A cell that a spreadsheet would run as a formula gets an apostrophe in front
+    (:func:`inert`). Without receipts not even the header is written. The stream is left open.
     """
     header = _csv_lines([receipts.fields])
     texts = _CsvTexts()
@@ -140,8 +141,25 @@ def _csv_lines(rows: Iterable[Iterable[str | None]]) -> str:
     text = io.StringIO(newline="")
     # CRLF, because the writer quotes the characters of its own line end only: with one of the two, it would leave a
     # cell unquoted that holds the other, and a reader would end the record there.
-    csv.writer(text, lineterminator=_CRLF).writerows(rows)
+    csv.writer(text, lineterminator=_CRLF).writerows(
+        [None if cell is None else inert(cell) for cell in row] for row in rows
+    )
     return text.getvalue()
+
+
+_RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
+"""The beginnings of a cell that a spreadsheet takes for a formula, some of them in East Asian editions only, and the
+apostrophe, so that taking it away again gives the same text."""
+
+
+def inert(cell: str) -> str:
+    """Return a cell with an apostrophe in front if a spreadsheet would run it; :func:`as_given` takes it away."""
+    return f"'{cell}" if cell.startswith(_RUN_BY_SPREADSHEETS) else cell
+
+
+def as_given(cell: str) -> str:
+    """Return a cell as it was before :func:`inert`."""
+    return cell[1:] if cell.startswith("'") else cell
 
 
 def _is_plain(texts: Sequence[str]) -> bool:

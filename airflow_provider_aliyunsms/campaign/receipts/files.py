@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from airflow_provider_aliyunsms.audience.sources import check_parquet
-from airflow_provider_aliyunsms.campaign.receipts.encoders import write_csv, write_json_lines, write_parquet
+from airflow_provider_aliyunsms.audience.strict_json import BrokenJsonError, parse_json
+from airflow_provider_aliyunsms.campaign.receipts.encoders import (
+    as_given,
+    write_csv,
+    write_json_lines,
+    write_parquet,
+)
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,6 +35,9 @@ Wanted = Callable[[int], bool]
 
 RECEIPT_ENDINGS = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".parquet")
 _GZIP = ".gz"
+_TYPES = frozenset({str, type(None)})
+_LONGEST_LINE = 32 * 1024 * 1024
+_LARGEST_ROW_GROUP = 256 * 1024 * 1024
 
 
 def is_receipt_file(path: str) -> bool:
@@ -58,7 +66,8 @@ def write_receipts(*, receipts: Receipts, path: str, stream: IO[bytes]) -> None:
     Write receipts in the format that the path ends with.
 
     Equal receipts give equal bytes, however their runs are cut. The fields are the same in every format, and all of
-    them are text; in CSV an empty cell stands for None.
+    them are text. In CSV an empty cell stands for None, and an apostrophe in front of a cell is no part of it: it
+    keeps a spreadsheet from running the cell.
 
     :param receipts: the receipts; they are used up.
     :param path: decides on the format; JSON lines if its ending is not one of :data:`RECEIPT_ENDINGS`.
@@ -105,37 +114,73 @@ def _ending(path: str) -> str | None:
     return next((ending for ending in RECEIPT_ENDINGS if lower.endswith(ending)), None)
 
 
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """
+    Yield the lines of a file, each with its line end.
+
+    :raises AudienceError: a line is longer than that of any receipt; it is not read to its end.
+    """
+    position = 0
+    while line := stream.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise _no_receipt(position)
+        yield line
+        position += 1
+
+
 def _read_json_lines(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]]:
-    for position, line in enumerate(stream):
+    for position, line in enumerate(_lines(stream)):
         if not wanted(position):
             continue
         try:
-            receipt = json.loads(line)
-        except ValueError:
+            receipt = parse_json(line.decode())
+        except (BrokenJsonError, UnicodeDecodeError):
             receipt = None
-        if not isinstance(receipt, dict):
-            raise _no_receipt(position)
-        yield position, receipt
+        yield position, _checked(receipt, position)
+
+
+def _checked(receipt: Any, position: int) -> Receipt:
+    """
+    Return a receipt if it is one: texts and None by field name.
+
+    :raises AudienceError: it is anything else; what was edited by hand is not guessed at.
+    """
+    if isinstance(receipt, dict) and {*map(type, receipt.values())} <= _TYPES:
+        return receipt
+    raise _no_receipt(position)
 
 
 def _read_csv(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]]:
-    records = csv.reader((line.decode() for line in stream), strict=True)
-    position = -1  # the position of the header
-    names: list[str] = []
-    while True:
-        try:
-            cells = next(records)
-        except StopIteration:
-            return
-        except (csv.Error, UnicodeDecodeError):
-            cells = []
-        if position < 0:
-            names = cells
-        elif len(cells) != len(names):
+    records = csv.reader((line.decode() for line in _lines(stream)), strict=True)
+    names: list[str] | None = None
+    position = 0
+    while (cells := _next_record(records, position)) is not None:
+        if names is None:
+            # Checked as strictly as a record: with a header that cannot be read, nobody would know what is missing.
+            names = _header(cells)
+            continue
+        if len(cells) != len(names):
             raise _no_receipt(position)
-        elif wanted(position):
+        if wanted(position):
+            if "'" in "".join(cells):
+                cells = [as_given(cell) for cell in cells]
             yield position, {name: cell or None for name, cell in zip(names, cells, strict=True)}
         position += 1
+
+
+def _next_record(records: Iterator[list[str]], position: int) -> list[str] | None:
+    try:
+        return next(records, None)
+    except (csv.Error, UnicodeDecodeError):
+        broken = _no_receipt(position)
+    # Outside the except clause: the error of the decoder holds the bytes of the line.
+    raise broken
+
+
+def _header(cells: list[str]) -> list[str]:
+    if "outcome" not in cells or len(set(cells)) != len(cells):
+        raise AudienceError("the receipts file has a header that is not one of receipts", advice=_ADVICE)
+    return cells
 
 
 def _read_parquet(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]]:
@@ -145,11 +190,13 @@ def _read_parquet(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Rece
     position = 0
     try:
         source = ParquetFile(stream, pre_buffer=False, buffer_size=1024 * 1024)
+        if any(size > _LARGEST_ROW_GROUP for size in _unpacked_sizes(source)):
+            raise ValueError("a row group that no campaign wrote")
         for batch in source.iter_batches(batch_size=4096, use_threads=False):
             names = batch.schema.names
             for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 if wanted(position):
-                    yield position, dict(zip(names, cells, strict=True))
+                    yield position, _checked(dict(zip(names, cells, strict=True)), position)
                 position += 1
     except (ArrowException, ValueError):
         broken = True
@@ -163,6 +210,11 @@ def _read_parquet(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Rece
     # Outside the except clauses: pyarrow's error must not be chained to this one, because it may quote a receipt.
     if broken:
         raise _no_receipt(position)
+
+
+def _unpacked_sizes(source: Any) -> Iterator[int]:
+    metadata = source.metadata
+    return (metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
 
 
 @contextmanager

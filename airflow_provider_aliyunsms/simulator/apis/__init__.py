@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from airflow_provider_aliyunsms.simulator.apis.actions import (
     ACTIONS,
+    SENDS,
     Action,
     check_rate,
     find_action,
@@ -27,4 +28,4 @@ from airflow_provider_aliyunsms.simulator.apis.actions import (
 )
 from airflow_provider_aliyunsms.simulator.apis.china import beijing_time
 
-__all__ = ["ACTIONS", "Action", "beijing_time", "check_rate", "find_action", "throttled"]
+__all__ = ["ACTIONS", "SENDS", "Action", "beijing_time", "check_rate", "find_action", "throttled"]

@@ -55,6 +55,10 @@ ACTIONS = {
 }
 
 
+SENDS = frozenset({"SendBatchSms", "SendSms", GLOBE_BATCH, "SendMessageToGlobe"})
+"""The operations that leave messages."""
+
+
 def find_action(call: Call) -> Action | Refusal:
     """Return the operation that a request names, or a refusal if there is no such version or operation."""
     api = VERSIONS.get(call.version)

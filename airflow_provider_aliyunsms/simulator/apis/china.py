@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.simulator.apis.fields import missing, read_number, read_texts, read_variables
-from airflow_provider_aliyunsms.simulator.memory import Draft, Submission
+from airflow_provider_aliyunsms.simulator.memory import LONGEST_TEXT, Draft, Submission
 from airflow_provider_aliyunsms.simulator.numbers import canonical_number, china_refusal
 from airflow_provider_aliyunsms.simulator.replies import Refusal, Reply, china_reply
 
@@ -112,7 +112,7 @@ def _comma_rows(values: Mapping[str, str]) -> _Rows | Refusal:
 def _parse(raw: str) -> object:
     try:
         parsed: object = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return parsed
 
@@ -173,6 +173,10 @@ def _drafts(state: State, rows: _Rows, *, template_code: str) -> list[Draft] | R
         content = state.templates.render(code=template_code, sign_name=sign_name, values=variables)
         if content is None:
             return Refusal("isv.TEMPLATE_MISSING_PARAMETERS", "模板变量缺少对应参数值")
+        if len(content) > LONGEST_TEXT:
+            return Refusal(
+                "isv.PARAM_LENGTH_LIMIT", f"A message must have at most {LONGEST_TEXT} characters."
+            )
         drafts.append(Draft(number, content))
     return drafts
 

@@ -31,9 +31,9 @@ def read_texts(raw: str, *, code: str) -> list[str] | Refusal:
     """
     try:
         items = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         items = None
-    if isinstance(items, list) and items and all(isinstance(item, str) for item in items):
+    if isinstance(items, list) and items and all(map(_is_sound, items)):
         return items
     return Refusal(code, "The parameter is not a JSON array of strings.")
 
@@ -47,7 +47,7 @@ def read_variables(item: object) -> dict[str, str] | Refusal:
             return Refusal("isv.PARAM_LENGTH_LIMIT", "A template variable must have 1 to 35 characters.")
         if "http://" in value or "https://" in value:
             return Refusal("isv.PARAM_NOT_SUPPORT_URL", "A template variable must not contain a URL.")
-        if not value.isascii() and _has_unsendable(value):
+        if not value.isascii() and (_has_unsendable(value) or not _is_sound(value)):
             return Refusal(
                 "isv.UNSUPPORTED_CONTENT", "A template variable has characters that cannot be sent."
             )
@@ -60,6 +60,13 @@ def read_number(raw: str, *, least: int, most: int) -> int | None:
         return None
     number = int(raw)
     return number if least <= number <= most else None
+
+
+def _is_sound(item: object) -> bool:
+    # JSON can write half of a surrogate pair, UTF-8 cannot.
+    return isinstance(item, str) and (
+        item.isascii() or not any("\ud800" <= char <= "\udfff" for char in item)
+    )
 
 
 def _has_unsendable(value: str) -> bool:

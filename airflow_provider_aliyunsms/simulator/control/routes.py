@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_aliyunsms.simulator.apis import ACTIONS, beijing_time
 from airflow_provider_aliyunsms.simulator.control.page import inbox_page
-from airflow_provider_aliyunsms.simulator.memory import Fault, Kind
+from airflow_provider_aliyunsms.simulator.memory import LONGEST_TEXT, MOST_TEMPLATES, Fault, Kind
 from airflow_provider_aliyunsms.simulator.numbers import canonical_number
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 PREFIX = "/_simulator"
 _ACTION_PATTERN = "|".join(sorted({name for _, name in ACTIONS}))
+
+
+_MOST_SHOWN = 100_000
 
 
 class Misbehaviour(BaseModel):
@@ -36,6 +39,10 @@ class Misbehaviour(BaseModel):
     skip: Annotated[int, Field(ge=0)] = 0
     seconds: Annotated[float, Field(ge=0)] = 0.0
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+_Code = Annotated[str, Field(max_length=64)]
+_Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 
 
 class OptionChanges(BaseModel):
@@ -71,7 +78,7 @@ def _add_views(router: APIRouter, state: State) -> None:
 
     @router.get("/messages")
     async def messages(
-        number: str | None = None, limit: Annotated[int, Query(ge=1)] = 100
+        number: str | None = None, limit: Annotated[int, Query(ge=1, le=_MOST_SHOWN)] = 100
     ) -> list[dict[str, Any]]:
         """Return the accepted messages, newest first."""
         wanted = None if number is None else canonical_number(number) or number
@@ -93,7 +100,10 @@ def _add_switches(router: APIRouter, state: State) -> None:
     async def misbehave(wish: Misbehaviour) -> list[dict[str, Any]]:
         """Plan a fault and return the open ones."""
         settings = wish.model_dump(exclude={"fault"})
-        state.faults.add(Fault(kind=wish.fault, **settings))
+        try:
+            state.faults.add(Fault(kind=wish.fault, **settings))
+        except OverflowError as error:
+            raise HTTPException(status_code=409, detail=str(error)) from error
         return state.faults.describe()
 
     @router.delete("/misbehave")
@@ -110,8 +120,10 @@ def _add_switches(router: APIRouter, state: State) -> None:
         return {name: getattr(state.options, name) for name in OptionChanges.model_fields}
 
     @router.post("/templates")
-    async def templates(texts: dict[str, str]) -> dict[str, str]:
+    async def templates(texts: dict[_Code, _Text]) -> dict[str, str]:
         """Set the texts of template codes and return all texts."""
+        if len(texts.keys() | state.templates.all().keys()) > MOST_TEMPLATES:
+            raise HTTPException(status_code=422, detail=f"At most {MOST_TEMPLATES} templates.")
         state.templates.add(texts)
         return state.templates.all()
 

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from airflow_provider_aliyunsms.simulator.apis import Action, check_rate, find_action
+from airflow_provider_aliyunsms.simulator.apis import SENDS, Action, check_rate, find_action, throttled
 from airflow_provider_aliyunsms.simulator.call import Call, read_call
 from airflow_provider_aliyunsms.simulator.gateway import misbehave
 from airflow_provider_aliyunsms.simulator.gateway.authentication import check, identify, nonce_used
@@ -38,6 +39,8 @@ class Gateway:
         self._state = state
         self._wire = wire
         self._stopping = stopping
+        # Whether it was said on stderr that the memory is full: once is enough.
+        self._told = False
 
     async def answer(self, request: Request) -> Response:
         """Return the response to one request: its reply, a refusal, or the fault that is planned for it."""
@@ -45,12 +48,15 @@ class Gateway:
             body = await request.body()
         except ClientDisconnect:
             return Response(status_code=400)
-        call = read_call(
-            method=request.method,
-            query=request.url.query,
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=body,
-        )
+        try:
+            call = read_call(
+                method=request.method,
+                query=request.url.query,
+                headers={name.lower(): value for name, value in request.headers.items()},
+                body=body,
+            )
+        except ValueError:
+            return Response("Too many parameters.", status_code=400)
         action = find_action(call)
         if isinstance(action, Refusal):
             self._state.refused[action.code] += 1
@@ -94,11 +100,25 @@ class Gateway:
         if fault is not None and fault.kind is Kind.SKEWED_CLOCK:
             return planned
         refusal = check(call, identity, options=state.options, now=time.time())
+        if refusal is None and state.has_too_many_nonces:
+            return throttled(seconds=60.0)
         # A right signature uses the nonce up, whether the request is refused afterwards or not. Checked after the
         # signature, so that a forged request cannot use up a nonce.
         if refusal is None and not state.use_nonce(key_id=identity.key_id, nonce=identity.nonce):
             refusal = nonce_used()
+        if refusal is None and planned is None and state.is_full and action.name in SENDS:
+            return self._full(action)
         return refusal or planned or check_rate(state, action, now=time.monotonic())
+
+    def _full(self, action: Action) -> Refusal:
+        limit = self._state.options.memory_limit
+        text = f"The simulator is full ({limit} MB): POST /_simulator/reset, or start with a larger --memory-limit."
+        if not self._told:
+            self._told = True
+            sys.stderr.write(f"aliyunsms-simulator: {text}\n")
+            sys.stderr.flush()
+        code = "OUT_OF_SERVICE"
+        return Refusal(f"isv.{code}" if action.api == "china" else code, text)
 
     def _spoiled(self, call: Call, action: Action, fault: Fault, reply: Reply) -> Response:
         match fault.kind:

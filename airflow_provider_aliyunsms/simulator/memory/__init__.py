@@ -25,5 +25,16 @@ from airflow_provider_aliyunsms.simulator.memory.faults import Fault, Kind
 from airflow_provider_aliyunsms.simulator.memory.inbox import Draft, Message, Submission
 from airflow_provider_aliyunsms.simulator.memory.nonces import FRESHNESS_S
 from airflow_provider_aliyunsms.simulator.memory.state import State
+from airflow_provider_aliyunsms.simulator.memory.templates import LONGEST_TEXT, MOST_TEMPLATES
 
-__all__ = ["FRESHNESS_S", "Draft", "Fault", "Kind", "Message", "State", "Submission"]
+__all__ = [
+    "FRESHNESS_S",
+    "LONGEST_TEXT",
+    "MOST_TEMPLATES",
+    "Draft",
+    "Fault",
+    "Kind",
+    "Message",
+    "State",
+    "Submission",
+]

@@ -33,6 +33,9 @@ class Kind(StrEnum):
     LENGTHS = "lengths"
 
 
+MOST_FAULTS = 1000
+"""Open faults at a time; a request goes through all of them."""
+
 ONLY_FOR = {
     Kind.HIDE_RECORDS: "QuerySendDetails",
     Kind.NO_RECORDS: "QuerySendDetails",
@@ -69,7 +72,13 @@ class Faults:
         self.played: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> None:
-        """Plan a fault; a kind that exists for one action only waits for that action, whatever the fault names."""
+        """
+        Plan a fault; a kind that exists for one action only waits for that action, whatever the fault names.
+
+        :raises OverflowError: there are :data:`MOST_FAULTS` open faults already.
+        """
+        if len(self._open) >= MOST_FAULTS:
+            raise OverflowError(f"There are {MOST_FAULTS} open faults already.")
         fault.action = ONLY_FOR.get(fault.kind, fault.action)
         self._open.append(fault)
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.simulator.replies import Api
 
 
+_BYTES_PER_MESSAGE = 600
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """
@@ -66,7 +69,7 @@ class Inbox:
     Hold all accepted messages.
 
     A message takes about half a kilobyte. A look-up by number or by message id is O(1). ``surplus`` counts the
-    messages to numbers that had one before.
+    messages to numbers that had one before, ``size`` estimates the bytes of all.
     """
 
     def __init__(self) -> None:
@@ -74,6 +77,7 @@ class Inbox:
         self._newest: dict[str, Message] = {}
         self._by_id: dict[str, Message] = {}
         self.surplus = 0
+        self.size = 0
 
     def accept(self, submission: Submission, drafts: Iterable[Draft]) -> None:
         """Add the messages of one request."""
@@ -84,6 +88,7 @@ class Inbox:
             self._messages.append(message)
             self._newest[draft.number] = message
             self.surplus += nth > 1
+            self.size += _BYTES_PER_MESSAGE + 2 * len(draft.content)
             if draft.message_id is not None:
                 self._by_id[draft.message_id] = message
 
@@ -122,3 +127,4 @@ class Inbox:
         self._newest.clear()
         self._by_id.clear()
         self.surplus = 0
+        self.size = 0

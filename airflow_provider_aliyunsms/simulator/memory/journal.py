@@ -35,9 +35,10 @@ class Journal:
     def __init__(self, path: Path, *, inbox: Inbox, nonces: Nonces) -> None:
         self._path = path
         # Loaded before the file is opened for appending: loading removes half a line at its end.
-        if path.exists():
+        if path.exists() and not path.is_symlink():
             _load(path, inbox=inbox, nonces=nonces)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        # Never through a link, which could lead anywhere.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         self._file: IO[str] = os.fdopen(descriptor, "a", encoding="utf-8")
 
     def accepted(self, submission: Submission, drafts: Sequence[Draft]) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 FRESHNESS_S = 15 * 60
+_BYTES_PER_NONCE = 300
 
 
 class Nonces:
@@ -30,6 +31,11 @@ class Nonces:
                 break
             del self._seen[oldest]
         return (key_id, nonce) in self._seen
+
+    @property
+    def size(self) -> int:
+        """The bytes that the nonces take, estimated."""
+        return len(self._seen) * _BYTES_PER_NONCE
 
     def clear(self) -> None:
         """Remove all nonces."""

@@ -72,6 +72,16 @@ class State:
         self.nonces.add(key_id=key_id, nonce=nonce, at=now)
         return True
 
+    @property
+    def is_full(self) -> bool:
+        """Whether messages and nonces take all the memory they may."""
+        return self.inbox.size + self.nonces.size >= self.options.memory_limit * 1024 * 1024
+
+    @property
+    def has_too_many_nonces(self) -> bool:
+        """Whether the nonces alone take all the memory; the oldest are forgotten after 15 minutes."""
+        return self.nonces.size >= self.options.memory_limit * 1024 * 1024
+
     def outcome(self, message: Message) -> MessageState:
         """Return the delivery of a message as it is now, with the present delivery delay."""
         return state_at(

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MOST_TEMPLATES = 1000
+LONGEST_TEXT = 2000
+"""Characters of a template's text, and of a message."""
+
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 

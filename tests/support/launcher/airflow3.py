@@ -26,9 +26,10 @@ class Airflow3:
     :param dag_ids: the DAGs that must be there before :meth:`start` returns.
     :param connections: connection id -> address of a simulator.
     :param settings: environment variables beside, or instead of, the usual ones.
+    :param further: further commands to run, such as ``triggerer``.
     """
 
-    def __init__(self, *, folder, dags, dag_ids, connections=None, settings=None):
+    def __init__(self, *, folder, dags, dag_ids, connections=None, settings=None, further=()):
         (port,) = free_ports(1)
         self.folder = Path(folder)
         self.url = f"http://127.0.0.1:{port}"
@@ -43,7 +44,7 @@ class Airflow3:
         for conn_id, url in (connections or {}).items():
             self.environment |= connection(url, conn_id=conn_id)
         self.environment |= settings or {}
-        names = ("api-server", "scheduler", "dag-processor")
+        names = ("api-server", "scheduler", "dag-processor", *further)
         self.components = {name: self._component(name, port) for name in names}
 
     def start(self):

@@ -224,7 +224,7 @@ def test_an_endless_answer_is_given_up(transport, request_to, serve):
             connection.sendall(b" " * 1_000_000)
 
     server = serve(flood)
-    fails(transport, request_to(server.endpoint), AmbiguousOutcomeError, "NoAnswer")
+    fails(transport, request_to(server.endpoint), AmbiguousOutcomeError, "AnswerTooLarge")
 
 
 def test_a_kept_alive_connection_that_dies_is_ambiguous_and_not_tried_again(

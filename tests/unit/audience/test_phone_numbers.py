@@ -284,3 +284,8 @@ def test_fifty_thousand_numbers_take_well_under_half_a_second():
     for _ in range(50_000):
         mainland_number("+86 138 0000 1234")
     assert time.process_time() - started < 0.5
+
+
+def test_no_number_is_longer_than_one_that_can_be_dialled_from_abroad():
+    assert international_number("+81 20610034523434") is None
+    assert international_number("+81 9012345678") == "819012345678"

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 
 import pytest
 
@@ -90,20 +92,65 @@ def test_a_broken_line_is_named_but_not_shown(kit, line):
 
 
 def test_a_campaign_survives_the_way_to_the_triggerer(kit):
-    (campaign,) = watched(kit.xcom([kit.receipt(NUMBER)]))
+    (campaign,) = watched(kit.xcom([kit.receipt(NUMBER)], path="s3://bucket/receipts.jsonl"))
     kept = json.loads(json.dumps(campaign.to_json()))
     assert WatchedCampaign.from_json(kept) == campaign
 
 
-def test_no_number_can_be_read_in_passing(kit):
+def test_inline_receipts_stay_behind(kit):
     (campaign,) = watched(kit.xcom([kit.receipt(NUMBER)]))
-    assert NUMBER not in repr(campaign) + json.dumps(campaign.to_json())
+    kept = json.loads(json.dumps(campaign.to_json()))
+    assert set(kept) == {"campaign_id", "api", "accepted", "finished_at", "digest", "receipts_path"}
+    back = WatchedCampaign.from_json(kept)
+    assert not back.can_be_asked_for
+    assert campaign.can_be_asked_for
+    assert campaigns_fingerprint([back]) == campaigns_fingerprint([campaign])
 
 
-def test_with_a_file_no_number_travels_at_all(kit):
-    (campaign,) = watched(kit.xcom([kit.receipt(NUMBER)], path="s3://bucket/receipts.jsonl"))
-    assert campaign.to_json()["receipts_path"] == "s3://bucket/receipts.jsonl"
-    assert "packed" not in campaign.to_json()
+def test_what_an_earlier_release_packed_is_read(kit):
+    (campaign,) = watched(kit.xcom([kit.receipt(NUMBER)]))
+    kept = campaign.to_json() | {"packed": packed(json.dumps(campaign.receipts).encode())}
+    assert WatchedCampaign.from_json(kept) == campaign
+    assert NUMBER not in repr(campaign)
+
+
+def packed(data):
+    return base64.b64encode(zlib.compress(data, 9)).decode()
+
+
+WHOLE = {"campaign_id": "c", "api": "SendBatchSms", "accepted": 1, "finished_at": 1.0, "digest": "d"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"packed": "no base64"},
+        {"packed": packed(b"[1]")},
+        {"packed": packed(b'{"a": 1}')},
+        {"packed": packed(b'[{"a": 1, "a": 2}]')},
+        {"packed": packed(b"[" * 50_000)},
+        {"packed": packed(b"\xff")},
+        {"packed": packed(b"[]")[:-4]},
+        {"packed": packed(b" " * (65 * 1024 * 1024))},
+        {"packed": 5},
+        {"campaign_id": 5},
+        {"api": "SendPigeons"},
+        {"api": ["SendBatchSms"]},
+        {"accepted": "1"},
+        {"accepted": True},
+        {"accepted": -1},
+        {"finished_at": "now"},
+        {"finished_at": float("nan")},
+        {"finished_at": None},
+        {"digest": None},
+        {"receipts_path": 5},
+    ],
+    ids=str,
+)
+def test_arguments_of_the_wrong_kind_are_refused(damage):
+    assert WatchedCampaign.from_json(WHOLE)
+    with pytest.raises(ConfigurationError):
+        WatchedCampaign.from_json(WHOLE | damage)
 
 
 @pytest.mark.parametrize("kept", [{}, None, {"packed": "no base64"}, {"packed": "AAAA"}])

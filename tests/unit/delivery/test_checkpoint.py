@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate
+from airflow_provider_aliyunsms.codes import MOST_CODES, LocalCode
 from airflow_provider_aliyunsms.delivery.campaigns import campaigns_fingerprint, watched
 from airflow_provider_aliyunsms.delivery.checkpoint import (
     HANDED_OVER,
@@ -191,7 +194,59 @@ def test_another_campaign_or_another_sample_starts_from_nothing(kit, carrier):
         assert CheckpointStore(store).load(fingerprint=other) is None
 
 
-@pytest.mark.parametrize("damage", [{"cursor": 7}, {"calls": None}, {"progress": [{}]}, {"next_at": "soon"}])
+def test_codes_are_told_apart_up_to_a_bound():
+    progress = DeliveryState()
+    for position in range(MOST_CODES + 50):
+        progress.expect(position)
+        progress.settle(position=position, delivery=Delivery(fate=Fate.FAILED, code=f"CODE_{position}"))
+    errors = progress.tally.errors
+    assert len(errors) == MOST_CODES + 1
+    assert errors[LocalCode.OTHER_CODE] == 50
+    assert sum(errors.values()) == progress.tally.failed
+
+
+BOMB = base64.b64encode(zlib.compress(bytes(40 * 1024 * 1024), 9)).decode()
+STATE = {"bits": base64.b64encode(zlib.compress(b"\x07", 9)).decode(), "delivered": 1, "failed": 1}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"bits": BOMB},
+        {"bits": STATE["bits"][:-8]},
+        {"delivered": -1},
+        {"delivered": "1"},
+        {"failed": 2},
+        {"errors": {"A": -1, "B": 2}},
+        {"errors": {"A": True}},
+        {"errors": [["A", 1]]},
+    ],
+    ids=range(8),
+)
+def test_a_state_of_the_wrong_kind_is_refused(damage):
+    whole = STATE | {"errors": {"A": 1}}
+    assert DeliveryState.from_json(whole).tally.pending == 3
+    with pytest.raises(ValueError, match=r"."):
+        DeliveryState.from_json(whole | damage)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"cursor": 7},
+        {"calls": None},
+        {"progress": [{}]},
+        {"next_at": "soon"},
+        {"next_at": float("inf")},
+        {"noted_at": float("nan")},
+        {"calls": -1},
+        {"calls": float("inf")},
+        {"cursor": [-1, 0]},
+        {"recent": -5},
+        {"progress": {"a": 1}},
+    ],
+    ids=str,
+)
 def test_damaged_knowledge_is_none(kit, carrier, damage):
     known = looked(kit, carrier)
     assert Checkpoint.from_json({**known.to_json(), **damage}, fingerprint=known.fingerprint) is None

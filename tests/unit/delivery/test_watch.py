@@ -57,6 +57,22 @@ def test_a_look_cut_short_never_times_out(kit, carrier):
     assert watch.look(now=lambda: kit.FINISHED_AT + 86_400) is Verdict.TIMED_OUT
 
 
+def test_a_round_that_never_ends_is_cut_short_for_good(kit, carrier):
+    """A gateway may have an endless number of pages for every message."""
+    people = kit.numbers(50)
+    watch = kit.watch_for([kit.receipt(number) for number in people], carrier, min_delivered_ratio=1.0)
+    seconds = iter(range(0, 10**6, 100))
+    asked_at = []
+
+    def now():
+        asked_at.append(kit.FINISHED_AT + 3600 + next(seconds))
+        return asked_at[-1]
+
+    assert watch.look(now=now) is Verdict.TIMED_OUT
+    assert sum(carrier.asked.values()) < len(people)
+    assert asked_at[-1] < kit.FINISHED_AT + 3600 + 2000
+
+
 def test_nobody_waits_for_messages_nobody_can_ask_for(kit, carrier):
     receipts = [kit.receipt(NUMBER, time=None)]
     assert kit.watch_for(receipts, carrier).look(now=lambda: kit.FINISHED_AT) is Verdict.SUCCESS

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
 from airflow_provider_aliyunsms.private import unwrap
@@ -99,3 +101,41 @@ def test_hiding_twice_is_hiding_once():
     once = hide_recipients([NUMBER], number_field="to")
     assert shown(hide_recipients(once, number_field="to")) == shown(once)
     assert unwrap(hide_values(hide_values({"a": 1}))) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("SELECT phone_number FROM people WHERE id > ?", "SELECT phone_number FROM people WHERE id > ?"),
+        ("SELECT '138 0000 1234' AS phone_number", "SELECT '***' AS phone_number"),
+        (
+            "SELECT * FROM (VALUES (13800001234, 'Li'), (138 0000 1235, '王')) AS t(phone_number, name)",
+            "SELECT * FROM (VALUES (***, '***'), (***, '***')) AS t(phone_number, name)",
+        ),
+        ("SELECT a -- 13800001234\nFROM b /* 张三\n */", "SELECT a  \nFROM b  "),
+        (
+            'SELECT x AS "to" FROM "t1" WHERE "name" = "Wang"',
+            'SELECT x AS "to" FROM "t1" WHERE "***" = "***"',
+        ),
+        ("SELECT $$geheim$$, $a$b$$c$a$", "SELECT '***', '***'"),
+        ("SELECT 'it''s', +86 138-0000-1234, 1234 LIMIT 10", "SELECT '***', ***, 1234 LIMIT 10"),
+    ],
+)
+def test_a_query_is_shown_without_what_it_holds(query, shown):
+    assert str(hide_query(query)) == shown
+    assert unwrap(hide_query(query)) == query
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT 'open", "SELECT 'a\\' , 'geheim'", 'SELECT "a\\"", "geheim"', "SELECT $$a"]
+)
+def test_a_query_whose_literals_cannot_be_told_is_not_shown(query):
+    assert str(hide_query(query)) == f"text of {len(query)} characters, not shown"
+
+
+@given(st.text(alphabet="ab1'\"`$-/*# ,()\n", max_size=40))
+def test_no_literal_of_a_query_gets_through(rest):
+    """Whatever stands around it, as long as its quotes are its own."""
+    secret = "geheimer Wert"
+    shown = str(hide_query(f"SELECT '{secret}', {rest}"))
+    assert secret not in shown

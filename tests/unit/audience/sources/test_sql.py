@@ -99,7 +99,7 @@ def test_no_rows_is_an_empty_audience():
     assert list(rows_of("SELECT 1 AS phone_number WHERE 0")) == []
 
 
-def test_a_database_text_is_shown_only_where_no_row_can_be_in_it():
+def test_what_a_database_says_is_told_in_our_words():
     class DataError(Exception):
         pass
 
@@ -107,8 +107,20 @@ def test_a_database_text_is_shown_only_where_no_row_can_be_in_it():
         pgcode = "42P01"
 
     unknown = query_failed(UndefinedTable(f'relation "people" does not exist\nLINE 1: {SECRET}'), done=None)
-    assert 'UndefinedTable (42P01): relation "people" does not exist' in str(unknown)
-    syntax = query_failed(sqlite3.OperationalError(f"near {SECRET}: syntax error"), done=None)
-    assert "near ***: syntax error" in str(syntax)
+    assert "UndefinedTable (42P01), which means that a table is missing" in str(unknown)
+    for text in (
+        f"near {SECRET}: syntax error",
+        "near '138 0000 1234': syntax error",
+        'near "张三": syntax error at or near VALUES (138-0000-1234)',
+        "You have an error in your SQL syntax near 'Zhang San' at line 1",
+    ):
+        shown = str(query_failed(sqlite3.OperationalError(text), done=None))
+        assert "the statement is not valid SQL" in shown
+        for hidden in (SECRET, "138", "1234", "张三", "Zhang", "line"):
+            assert hidden not in shown
     assert "Zhang" not in str(query_failed(DataError("invalid input: Zhang"), done=None))
     assert "(1146)" in str(query_failed(DataError(1146, "x"), done=3))
+    odd = DataError("x")
+    odd.sqlstate = f"{SECRET}\n张三" + "y" * 200
+    assert "张三" not in str(query_failed(odd, done=None))
+    assert len(str(query_failed(odd, done=None))) < 300

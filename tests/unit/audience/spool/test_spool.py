@@ -19,6 +19,7 @@ from airflow_provider_aliyunsms.audience.rows import Row, row_blocks
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.audience.spool.spool import Rejection, Settlement, Spool
+from airflow_provider_aliyunsms.codes import MOST_CODES, LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError, LedgerError
 
 TIME = "2026-01-02T03:04:05Z"
@@ -184,6 +185,17 @@ def test_an_outcome_without_a_code_is_counted_under_its_name():
         settle(spool, keys[1:], "rejected", code="isv.MOBILE_NUMBER_ILLEGAL")
         assert spool.errors() == {"rejected": 1, "isv.MOBILE_NUMBER_ILLEGAL": 2}
         assert spool.local_errors() == {}
+
+
+def test_codes_are_told_apart_up_to_a_bound():
+    count = MOST_CODES + 40
+    with loaded(numbers(count)) as spool:
+        for position, key in enumerate(keys_in(spool, batch=count)):
+            settle(spool, [key], "rejected", code=f"CODE_{position}")
+        errors = spool.errors()
+        assert len(errors) <= MOST_CODES + 1
+        assert errors[LocalCode.OTHER_CODE] >= 40
+        assert sum(errors.values()) == spool.counts().rejected == count
 
 
 def test_skipped_rows_cannot_be_settled_by_the_key_of_their_twin():

@@ -60,3 +60,11 @@ def test_an_answer_without_ids_is_accepted_without_ids():
     outcome = globe_outcome(numbers=NUMBERS, response=answer(ids_given=False, success_count=8), time="t")
     assert outcome.kind is OutcomeKind.ACCEPTED
     assert outcome.message_ids == (None,) * 8
+
+
+@pytest.mark.parametrize("bad", ["85251200000", f"x{NUMBERS[1]}", f"{NUMBERS[2]}-1", f"00{NUMBERS[3]}", None])
+def test_an_id_that_holds_a_number_of_the_request_leaves_the_message_without_one(bad):
+    ids = ["1866000000012345678", *(f"id-{i}" for i in range(6)), bad]
+    outcome = globe_outcome(numbers=NUMBERS, response=answer(message_ids=tuple(ids)), time="t")
+    assert outcome.kind is OutcomeKind.ACCEPTED
+    assert outcome.message_ids == (*ids[:7], None)

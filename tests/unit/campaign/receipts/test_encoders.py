@@ -76,8 +76,12 @@ def one_by_one(runs, ending, *, api=APIS[0], row_group=20_000):
         writer = csv.writer(text, lineterminator="\r\n")
         if position == 0:
             writer.writerow(receipt)
-        writer.writerow(receipt.values())
+        writer.writerow(_inert(value) for value in receipt.values())
     return text.getvalue().encode()
+
+
+def _inert(value):
+    return f"'{value}" if value and value[0] in "=+-@\t\r\n＝＋－＠'" else value
 
 
 def parquet_one_by_one(receipts, *, row_group):

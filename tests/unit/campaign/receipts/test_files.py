@@ -7,7 +7,9 @@ import csv
 import gzip
 import io
 import json
+import tracemalloc
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -91,6 +93,126 @@ def test_a_broken_file_is_said_and_never_shown(ending):
             read(broken, f"r{ending}")
         assert NUMBER not in str(caught.value)
         assert "clear the send task" in caught.value.advice
+
+
+FORMULAS = [
+    "=1+1",
+    "+86 138",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "＝1",
+    "＋1",
+    "－1",
+    "＠1",
+    "'",
+    "'=1",
+    "''x",
+]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
+def test_no_cell_of_a_csv_file_is_a_formula(ending):
+    receipts = [receipt(phone_number=text, code=text, biz_id=text, out_id=text) for text in FORMULAS]
+    content = written(receipts, f"r{ending}")
+    text = (gzip.decompress(content) if ending.endswith(".gz") else content).decode()
+    cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+    assert not [
+        cell
+        for cell in cells
+        if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"))
+    ]
+    assert read(content, f"r{ending}") == list(enumerate(receipts))
+
+
+def test_a_csv_file_without_formulas_is_as_it_was():
+    content = written([receipt(biz_id="9^0")], "r.csv").decode()
+    assert content.splitlines()[1] == f"{NUMBER},accepted,,9^0,af1,2026-01-02T03:00:00Z"
+
+
+def spoiled_headers():
+    header = ",".join(FIELDS).encode()
+    row = b"\r\n13800001234,accepted,,,af1,2026-01-02T03:00:00Z\r\n"
+    yield b"\xff" + header + row
+    yield header.replace(b"outcome", b"outc\xffme") + row
+    yield header.replace(b"outcome", b'"outcome') + row
+    yield header.replace(b"outcome", b"outcomes") + row
+    yield header.replace(b"code", b"outcome") + row
+    yield b"\x00" * 40 + row
+    yield b"\r\n" + header + row
+
+
+@pytest.mark.parametrize("content", list(spoiled_headers()), ids=range(7))
+def test_a_header_that_cannot_be_read_is_not_an_empty_file(content):
+    with pytest.raises(AudienceError, match="receipts file"):
+        read(content, "r.csv")
+    with pytest.raises(AudienceError, match="receipts file"):
+        read(gzip.compress(content), "r.csv.gz")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"outcome": "accepted", "outcome": "rejected"}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"phone_number": 13800001234}',
+        b'{"phone_number": {"a": "b"}}',
+        b'{"phone_number": true}',
+        b'{"time": NaN}',
+        b'"text"',
+        b"",
+        b"\xff{}",
+        b"\x1f\x8b",
+    ],
+    ids=range(11),
+)
+def test_a_line_of_the_wrong_kind_is_said(line):
+    with pytest.raises(AudienceError, match="receipts file") as caught:
+        read(b'{"outcome": "rejected"}\n' + line + b"\n", "r.jsonl")
+    assert caught.value.row == 2
+
+
+def test_a_line_without_an_end_is_not_read_into_memory():
+    bomb = gzip.compress(b'{"a": "' + bytes(300 * 1024 * 1024))
+    tracemalloc.start()
+    for ending in (".jsonl.gz", ".csv.gz"):
+        with pytest.raises(AudienceError, match="receipts file"):
+            read(bomb, f"r{ending}")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 * 1024 * 1024
+
+
+def test_a_column_of_the_wrong_type_is_said():
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"phone_number": [13800001234], "outcome": ["accepted"]}), stream)
+    with pytest.raises(AudienceError, match="receipts file"):
+        read(stream.getvalue(), "r.parquet")
+
+
+@pytest.mark.parametrize("ending", RECEIPT_ENDINGS)
+def test_every_flipped_byte_is_noticed_or_harmless(ending):
+    """Harmless: as many messages as before are asked for, under another number or id, in free calls."""
+    receipts = [receipt(phone_number=f"1380000{n:04d}", biz_id="9^0") for n in range(3)]
+    receipts[1] |= {"outcome": "rejected"}
+    content = written(receipts, f"r{ending}")
+    for place in range(len(content)):
+        for bit in (0, 5, 7):
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << bit
+            (campaign,) = watched(SUMMARY | {"receipts_path": f"r{ending}"})
+            try:
+                progress = scan(
+                    campaign=campaign, open_receipts=lambda _, data=bytes(damaged): io.BytesIO(data)
+                )
+            except (AudienceError, ConfigurationError):
+                continue
+            assert progress.tally.accepted == 2
+
+
+SUMMARY = {"campaign_id": "c", "api": "SendBatchSms", "accepted": 2, "finished_at": "2026-01-02T03:00:00Z"}
 
 
 @pytest.mark.parametrize("ending", RECEIPT_ENDINGS)
