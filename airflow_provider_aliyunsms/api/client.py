@@ -43,7 +43,7 @@ from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError, ApiErro
 from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_aliyunsms.api.credentials import Credentials, CredentialsProvider
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
@@ -71,6 +71,7 @@ class AliyunSmsClient:
     :param globe: the endpoint of the 2018-05-01 API.
     :param transport: makes the HTTP attempts; :meth:`close` closes it.
     :param read_retries: the rules for repeating read calls; None for the defaults of ``ReadRetries``.
+    :param clock: returns the monotonic seconds by which the gateway's time goes on between two responses.
     """
 
     def __init__(
@@ -81,7 +82,9 @@ class AliyunSmsClient:
         globe: Endpoint,
         transport: Transport,
         read_retries: ReadRetries | None = None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
+        self._clock = clock
         self._credentials = credentials
         self._endpoints = {CHINA: china, GLOBE: globe}
         self._clocks = {CHINA: GatewayClock(), GLOBE: GatewayClock()}
@@ -112,13 +115,13 @@ class AliyunSmsClient:
         remembered = self._signers.get(nonce)
         return self._signer_of(remembered or self._credentials(), product) == signer
 
-    def gateway_time(self, *, monotonic: float, product: Product = CHINA) -> float | None:
+    def gateway_time(self, *, monotonic: float | None = None, product: Product = CHINA) -> float | None:
         """
-        Return the gateway's time at a moment of :func:`.gateway_clock.monotonic`, None while no response told it.
+        Return the gateway's time in seconds since the epoch, None while no response has told it.
 
-        :returns: seconds since the epoch, exact to about a second.
+        :param monotonic: a moment of the client's clock; None for now.
         """
-        return self._clocks[product].at(monotonic)
+        return self._clocks[product].at(self._clock() if monotonic is None else monotonic)
 
     def sync_clock(self, *, product: Product = CHINA) -> None:
         """
@@ -127,7 +130,7 @@ class AliyunSmsClient:
         Free and without effect. A failure is no error: the time stays unknown, and callers must allow for that.
         """
         request = SignedRequest(url=self._endpoints[product].url, headers={}, body=b"")
-        sent = monotonic()
+        sent = self._clock()
         try:
             response = self._transport.send(request)
         except ApiError as error:
@@ -349,7 +352,7 @@ class AliyunSmsClient:
             credentials=credentials,
             envelope=envelope,
         )
-        sent = monotonic()
+        sent = self._clock()
         try:
             response = self._transport.send(request)
             self._note_date(response, product=product, sent=sent)
@@ -371,7 +374,7 @@ class AliyunSmsClient:
     def _note_date(self, response: HttpResponse, *, product: Product, sent: float) -> None:
         # Only what the gateway itself has written: a proxy's error page has a date as well.
         if b"RequestId" in response.body:
-            self._clocks[product].observe(response.headers.get("Date"), sent=sent, received=monotonic())
+            self._clocks[product].observe(response.headers.get("Date"), sent=sent, received=self._clock())
 
     def _send_details(self, form: Mapping[str, str]) -> SendDetailsPage:
         try:

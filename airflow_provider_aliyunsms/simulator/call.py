@@ -24,6 +24,7 @@ class Call:
     :param form: decoded form pairs; empty for any other content type.
     :param headers: values by lower-case name.
     :param body: the bytes as received, because the V3 signature covers their hash.
+    :param account: whose AccessKey signed it; empty until that is checked.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Call:
     form: Pairs
     headers: Mapping[str, str]
     body: bytes
+    account: str = ""
     values: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:

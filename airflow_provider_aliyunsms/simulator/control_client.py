@@ -58,7 +58,7 @@ class SimulatorClient:
         self._call("DELETE", "/misbehave")
 
     def options(self, **changes: float) -> None:
-        """Change ``delivery_delay``, ``record_lag``, ``globe_qps`` or ``china_qps``."""
+        """Change options by their names, such as ``record_lag`` or ``accepts_in_part``."""
         self._call("POST", "/options", json=changes)
 
     def templates(self, texts: dict[str, str]) -> None:

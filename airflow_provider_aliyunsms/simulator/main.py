@@ -54,6 +54,7 @@ def _server(arguments: argparse.Namespace) -> SimulatorServer:
         record_lag=arguments.record_lag,
         globe_qps=arguments.globe_qps,
         china_qps=arguments.china_qps,
+        clock_offset=arguments.clock_offset,
         journal=arguments.journal,
         memory_limit=arguments.memory_limit,
         allowed_hosts=tuple(arguments.allow_host),
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         "--host", default=LOOPBACK, help="address to listen on; nothing but loopback is private"
     )
     parser.add_argument("--port", type=int, default=8025, help="port to listen on, 0 for any free one")
-    parser.add_argument("--access-key-id", default="testid", help="the only AccessKey ID it knows")
+    parser.add_argument("--access-key-id", default="testid", help="the AccessKey ID it knows")
     parser.add_argument("--access-key-secret", default="testsecret", help="made up, never a real one")
     parser.add_argument("--security-token", help="when given, every request must carry this STS token")
     parser.add_argument("--delivery-delay", type=float, default=1.0, help="seconds until a carrier receipt")
@@ -81,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--china-qps", type=int, default=5000, help="calls per second and 2017-05-25 action, 0: no limit"
+    )
+    parser.add_argument(
+        "--clock-offset",
+        type=float,
+        default=0.0,
+        help="seconds by which its clock is ahead of this machine's",
     )
     parser.add_argument("--journal", type=Path, help="file that keeps messages and nonces across restarts")
     parser.add_argument(

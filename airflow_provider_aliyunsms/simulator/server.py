@@ -8,6 +8,7 @@ import importlib.util
 import socket
 import threading
 from contextlib import contextmanager
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -24,6 +25,8 @@ from airflow_provider_aliyunsms.simulator.visitors import VisitorCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from airflow_provider_aliyunsms.simulator.gateway import Connections
 
@@ -46,8 +49,28 @@ def make_app(state: State, *, connections: Connections, stopping: asyncio.Event)
         routes=[Route("/", gateway.answer, methods=["GET", "POST"])],
     )
     app.include_router(control_routes(state))
+    app.add_middleware(DateHeader, state=state)
     app.add_middleware(VisitorCheck, allowed_hosts=state.options.allowed_hosts)
     return app
+
+
+class DateHeader:
+    """An ASGI middleware that adds the gateway's time to each response, unless the options say otherwise."""
+
+    def __init__(self, app: ASGIApp, *, state: State) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+
+        async def send_with_date(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._state.options.tells_time:
+                date = formatdate(self._state.now(), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        await self._app(scope, receive, send_with_date)
 
 
 LOOPBACK = "127.0.0.1"
@@ -168,6 +191,8 @@ def _config(app: Any) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        # The gateway's clock may differ from this machine's, see DateHeader.
+        date_header=False,
         # Longer than a client keeps an idle connection. If the server closed it first, the client's next request on
         # it would fail like a lost one.
         timeout_keep_alive=300,

@@ -124,6 +124,12 @@ def test_reset_makes_everything_new(raw, simulator):
         "record_lag": 0,
         "globe_qps": 1,
         "china_qps": 5000,
+        "clock_offset": 0,
+        "tells_time": True,
+        "shows_out_id": True,
+        "refuses_nonces": True,
+        "accepts_in_part": False,
+        "globe_reads_form": True,
     }
 
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aliyunsms.api.forms import JsonTexts
-from airflow_provider_aliyunsms.api.gateway_clock import monotonic
 from airflow_provider_aliyunsms.audience.content import shared_content
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
 from airflow_provider_aliyunsms.campaign.channels.ids import without_numbers
@@ -263,7 +262,7 @@ class ChinaChannel:
                 return
 
     def _moment(self) -> float:
-        theirs = self._client.gateway_time(monotonic=monotonic(), product=self.product)
+        theirs = self._client.gateway_time(product=self.product)
         return self._now().timestamp() if theirs is None else theirs
 
     def _time(self) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.api.gateway_clock import monotonic
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
 from airflow_provider_aliyunsms.campaign.channels.ids import without_numbers
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
@@ -133,7 +132,7 @@ class GlobeChannel:
         return Delivery(fate=Fate.PENDING, code=response.error_code or "PENDING")
 
     def _time(self) -> str:
-        theirs = self._client.gateway_time(monotonic=monotonic(), product=self.product)
+        theirs = self._client.gateway_time(product=self.product)
         return utc_stamp(self._now().timestamp() if theirs is None else theirs)
 
 

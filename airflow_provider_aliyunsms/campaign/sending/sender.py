@@ -192,7 +192,9 @@ class Sender:
     def _step(self) -> bool:
         """Do one thing; return False when no recipient is pending and every open chunk is settled or given up."""
         # Before anything is handed out in this step: a doomed campaign, or a stop, must not cost another message.
-        self._stops.check(open_chunks=self._doubtful, held_back=self._held_back() and not self._refusals_wait())
+        self._stops.check(
+            open_chunks=self._doubtful, held_back=self._held_back() and not self._refusals_wait()
+        )
         if self._books.is_due:
             # Before the write, which may take long: the threads go on with these jobs meanwhile.
             self._hand_out_ahead()

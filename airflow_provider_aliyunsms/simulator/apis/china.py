@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -44,7 +43,7 @@ def send_batch_sms(state: State, call: Call) -> Reply | Refusal:
     """
     Send one template to up to 100 numbers, each with a signature and variables of its own.
 
-    One bad number makes the API refuse the whole request.
+    One bad number makes the API refuse the request; ``accepts_in_part`` says whether the others get it all the same.
 
     API: https://help.aliyun.com/document_detail/102364.htm
     """
@@ -125,9 +124,11 @@ def _send(state: State, call: Call, rows: _Rows) -> Reply | Refusal:
     drafts = _drafts(state, rows, template_code=values["TemplateCode"])
     if isinstance(drafts, Refusal):
         return drafts
-    for draft in drafts:
-        refusal = china_refusal(draft.number)
-        if refusal is not None:
+    refusals = [china_refusal(draft.number) for draft in drafts]
+    refusal = next((one for one in refusals if one is not None), None)
+    if refusal is not None:
+        drafts = [draft for draft, bad in zip(drafts, refusals, strict=True) if bad is None]
+        if not (drafts and state.options.accepts_in_part):
             return refusal
     submission = Submission(
         api="china",
@@ -136,11 +137,12 @@ def _send(state: State, call: Call, rows: _Rows) -> Reply | Refusal:
         label=values.get("OutId") or None,
         template_code=values["TemplateCode"],
         sender=None,
-        accepted_at=time.time(),
+        accepted_at=state.now(),
+        account=call.account,
     )
-    # Only after all checks: a refused request must leave no message.
+    # Only after all checks: a refused request must leave no message, unless it is to be accepted in part.
     state.accept(submission, drafts)
-    return china_reply(BizId=submission.biz_id)
+    return refusal or china_reply(BizId=submission.biz_id)
 
 
 def _check_labels(values: Mapping[str, str]) -> Refusal | None:
@@ -209,7 +211,8 @@ def query_send_details(state: State, call: Call) -> Reply | Refusal:
     found = [
         message
         for message in state.inbox.of(number)
-        if _matches(state, message, day=day, biz_id=values.get("BizId"))
+        if message.submission.account == call.account
+        and _matches(state, message, day=day, biz_id=values.get("BizId"))
     ]
     rows = [_row(state, message) for message in found[(page - 1) * size : page * size]]
     return china_reply(TotalCount=len(found), SmsSendDetailDTOs={"SmsSendDetailDTO": rows})
@@ -265,7 +268,7 @@ def _row(state: State, message: Message) -> dict[str, object]:
         "TemplateCode": message.submission.template_code,
         "Content": message.content,
         "SendDate": f"{beijing_time(message.submission.accepted_at):%Y-%m-%d %H:%M:%S}",
-        "OutId": message.submission.label or "",
+        "OutId": (message.submission.label or "") if state.options.shows_out_id else "",
     }
     if outcome.at is not None:
         row["ReceiveDate"] = f"{beijing_time(outcome.at):%Y-%m-%d %H:%M:%S}"

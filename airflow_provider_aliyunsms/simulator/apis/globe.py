@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import time
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
@@ -61,7 +60,7 @@ def batch_send_message_to_globe(state: State, call: Call) -> Reply | Refusal:
         else:
             drafts.append(Draft(number, text, _new_message_id()))
     # Only after all checks: a refused request must leave no message.
-    state.accept(_submission(call), drafts)
+    state.accept(_submission(state, call), drafts)
     return globe_reply(
         ResponseDescription=_ACCEPTED,
         From=values.get("From", ""),
@@ -88,7 +87,7 @@ def send_message_to_globe(state: State, call: Call) -> Reply | Refusal:
         return Refusal("MOBILE_NUMBER_ILLEGAL", f"The mobile number is illegal: {values['To']}")
     draft = Draft(number, values["Message"], _new_message_id())
     # Only after all checks, as above.
-    state.accept(_submission(call), [draft])
+    state.accept(_submission(state, call), [draft])
     return globe_reply(
         ResponseDescription=_ACCEPTED,
         From=values.get("From", ""),
@@ -137,7 +136,7 @@ def _check_labels(values: Mapping[str, str]) -> Refusal | None:
     return None
 
 
-def _submission(call: Call) -> Submission:
+def _submission(state: State, call: Call) -> Submission:
     return Submission(
         api="globe",
         action=call.action,
@@ -145,7 +144,8 @@ def _submission(call: Call) -> Submission:
         label=call.values.get("TaskId"),
         template_code=None,
         sender=call.values.get("From") or None,
-        accepted_at=time.time(),
+        accepted_at=state.now(),
+        account=call.account,
     )
 
 
@@ -167,7 +167,7 @@ def query_message(state: State, call: Call) -> Reply | Refusal:
     if absent is not None:
         return absent
     message = state.inbox.by_message_id(call.values["MessageId"])
-    if message is None or not state.is_recorded(message):
+    if message is None or message.submission.account != call.account or not state.is_recorded(message):
         return Refusal("DATA_NOT_EXIST", "The message record does not exist.")
     outcome = state.outcome(message)
     answer: dict[str, object] = {

@@ -54,6 +54,12 @@ class OptionChanges(BaseModel):
     record_lag: Annotated[float | None, Field(ge=0)] = None
     globe_qps: Annotated[int | None, Field(ge=0)] = None
     china_qps: Annotated[int | None, Field(ge=0)] = None
+    clock_offset: float | None = None
+    tells_time: bool | None = None
+    shows_out_id: bool | None = None
+    refuses_nonces: bool | None = None
+    accepts_in_part: bool | None = None
+    globe_reads_form: bool | None = None
 
 
 def control_routes(state: State) -> APIRouter:
@@ -113,7 +119,7 @@ def _add_switches(router: APIRouter, state: State) -> None:
         return state.faults.describe()
 
     @router.post("/options")
-    async def options(changes: OptionChanges) -> dict[str, float | int]:
+    async def options(changes: OptionChanges) -> dict[str, bool | int | float]:
         """Change options for all later requests; delays also apply to messages that are already accepted."""
         for name, value in changes.model_dump(exclude_none=True).items():
             setattr(state.options, name, value)

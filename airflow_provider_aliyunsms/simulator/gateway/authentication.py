@@ -63,13 +63,14 @@ def check(call: Call, identity: Identity, *, options: Options, now: float) -> Re
     :param now: seconds since the epoch.
     :returns: the refusal of the first check that fails, else None.
     """
-    if identity.key_id != options.access_key_id:
+    key = options.access_key(identity.key_id)
+    if key is None:
         return Refusal("InvalidAccessKeyId.NotFound", "Specified access key is not found.", status=404)
     verify = check_v3 if call.is_v3 else check_v1
     return (
         _check_date(identity.date, now=now)
         or _check_token(identity.token, expected=options.security_token)
-        or verify(call, secret=options.access_key_secret)
+        or verify(call, secret=key.secret)
     )
 
 

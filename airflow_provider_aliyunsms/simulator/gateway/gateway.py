@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
@@ -59,7 +60,9 @@ class Gateway:
             return Response("Too many parameters.", status_code=400)
         action = find_action(call)
         if isinstance(action, Refusal):
-            self._state.refused[action.code] += 1
+            if call.values or call.action:
+                # A request that asks for nothing, as clients make to learn the time, is not counted.
+                self._state.refused[action.code] += 1
             return self._encode(refuse(action, api=None, host=call.host), call)
         state = self._state
         # Counted before a fault can drop the request: tests compare these counts with the calls of the client.
@@ -84,11 +87,18 @@ class Gateway:
 
     def _carry_out(self, call: Call, action: Action, *, fault: Fault | None) -> Reply:
         # No await in here: another request in between could use the same nonce or the same place in the rate limit.
-        outcome = self._refused_at_the_door(call, action, fault=fault) or action.handler(self._state, call)
+        outcome = self._refused_at_the_door(call, action, fault=fault) or self._handle(call, action)
         reply = outcome if isinstance(outcome, Reply) else refuse(outcome, api=action.api, host=call.host)
         if reply.code != "OK":
             self._state.refused[reply.code] += 1
         return reply
+
+    def _handle(self, call: Call, action: Action) -> Reply | Refusal:
+        options = self._state.options
+        identity = identify(call)
+        key = None if isinstance(identity, Refusal) else options.access_key(identity.key_id)
+        form = () if action.api == "globe" and not options.globe_reads_form else call.form
+        return action.handler(self._state, replace(call, form=form, account=key.account if key else ""))
 
     def _refused_at_the_door(self, call: Call, action: Action, *, fault: Fault | None) -> Refusal | None:
         state = self._state
@@ -99,7 +109,7 @@ class Gateway:
         # Refused for its date before the nonce is used, so that the nonce stays free.
         if fault is not None and fault.kind is Kind.SKEWED_CLOCK:
             return planned
-        refusal = check(call, identity, options=state.options, now=time.time())
+        refusal = check(call, identity, options=state.options, now=state.now())
         if refusal is None and state.has_too_many_nonces:
             return throttled(seconds=60.0)
         # A right signature uses the nonce up, whether the request is refused afterwards or not. Checked after the

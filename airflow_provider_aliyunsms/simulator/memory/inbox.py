@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.simulator.options import FIRST_ACCOUNT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -24,6 +26,7 @@ class Submission:
     :param biz_id: the id of the request; China only.
     :param label: the request's ``OutId`` or ``TaskId``.
     :param accepted_at: seconds since the epoch.
+    :param account: the account that sent them.
     """
 
     api: Api
@@ -33,6 +36,7 @@ class Submission:
     template_code: str | None
     sender: str | None
     accepted_at: float
+    account: str = FIRST_ACCOUNT
 
 
 @dataclass(frozen=True, slots=True, repr=False)

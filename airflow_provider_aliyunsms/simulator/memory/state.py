@@ -54,6 +54,10 @@ class State:
             else Journal(options.journal, inbox=self.inbox, nonces=self.nonces)
         )
 
+    def now(self) -> float:
+        """Return the gateway's time, in seconds since the epoch."""
+        return time.time() + self.options.clock_offset
+
     def accept(self, submission: Submission, drafts: Sequence[Draft]) -> None:
         """Store the messages of one request, in the journal first."""
         # The order must stay: if the journal cannot be written, the call fails, and its messages must not be found.
@@ -64,7 +68,9 @@ class State:
     def use_nonce(self, *, key_id: str, nonce: str) -> bool:
         """Record that a nonce is used; return False if it was used within the last 15 minutes."""
         # No await between the look-up and the entry: two requests with one nonce would both pass.
-        now = time.time()
+        now = self.now()
+        if not self.options.refuses_nonces:
+            return True
         if self.nonces.knows(key_id=key_id, nonce=nonce, now=now):
             return False
         if self._journal is not None:
@@ -87,13 +93,13 @@ class State:
         return state_at(
             number=message.number,
             accepted_at=message.submission.accepted_at,
-            now=time.time(),
+            now=self.now(),
             delivery_delay=self.options.delivery_delay,
         )
 
     def is_recorded(self, message: Message) -> bool:
         """Return whether queries find a message, which is so once it is older than the record lag."""
-        return time.time() - message.submission.accepted_at >= self.options.record_lag
+        return self.now() - message.submission.accepted_at >= self.options.record_lag
 
     def statistics(self) -> dict[str, object]:
         """Return counts of all requests, messages, refusals and faults since the start or the last reset."""

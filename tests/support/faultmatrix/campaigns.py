@@ -48,12 +48,13 @@ def poison_of(cell):
 
 class SkippingClock:
     """
-    The machine's clock, but nobody waits: whoever sleeps finds that the time has passed.
+    The clock of the machine and of the gateway, but nobody waits: whoever sleeps finds that the time has passed.
 
     :param before_skip: called before time is skipped, to let the gateway finish what it has begun.
     """
 
-    def __init__(self, *, before_skip=None):
+    def __init__(self, *, simulator, before_skip=None):
+        self._simulator = simulator
         self._skipped = 0.0
         self._before_skip = before_skip
 
@@ -67,6 +68,7 @@ class SkippingClock:
         if self._before_skip is not None:
             self._before_skip()
         self._skipped += max(seconds, 0.01)
+        self._simulator.options(clock_offset=self._skipped)
 
 
 class SmallCampaign:
@@ -130,4 +132,5 @@ class SmallCampaign:
             globe=endpoint,
             transport=Transport(read_timeout=READ_TIMEOUT if late else 30.0),
             read_retries=ReadRetries(attempts=1 if late else 2, first_wait=0.01, longest_wait=0.02),
+            clock=self._clock.monotonic,
         )

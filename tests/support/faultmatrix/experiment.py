@@ -45,7 +45,7 @@ def observe(cell, *, simulator):
     simulator.reset()
     for wish in cell.wishes:
         simulator.misbehave(**wish)
-    clock = SkippingClock(before_skip=_let_finish(cell, simulator))
+    clock = SkippingClock(simulator=simulator, before_skip=_let_finish(cell, simulator))
     campaign = SmallCampaign(cell=cell, simulator=simulator, clock=clock)
     seen = Seen()
     for number in range(1, TRIES + 1):

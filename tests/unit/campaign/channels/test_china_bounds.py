@@ -94,13 +94,20 @@ def tracked(**changes):
     return Tracked(**(facts | changes))
 
 
+def look_up(channel, *, since=NOON.timestamp()):
+    """Give what a look-up of some recipients of a chunk shows."""
+    return channel.look_up(
+        chunk=chunk_of(), since=since, until=NOON.timestamp(), turn=0, thorough=False
+    ).evidence
+
+
 def endless(number):
     return page(rows=[row(f"another-{number}-{n}") for n in range(50)], total=10**9)
 
 
 def test_endless_pages_prove_nothing_and_end(channel_to):
     records = Records(endless)
-    assert channel_to(records).look_up(chunk=chunk_of(), since=NOON.timestamp()) is Evidence.INCONCLUSIVE
+    assert look_up(channel_to(records)) is Evidence.INCONCLUSIVE
     assert records.queries == SAMPLE * MOST_PAGES
 
 
@@ -120,12 +127,12 @@ def test_a_record_is_found_on_its_page_and_no_further_page_is_asked_for(channel_
 @pytest.mark.parametrize(("rows", "total"), [(3, 2), (0, 1), (1, 2)])
 def test_a_count_that_differs_from_the_records_proves_nothing(channel_to, rows, total):
     records = Records(lambda number: page(rows=[row("x")] * rows if number == 1 else [], total=total))
-    assert channel_to(records).look_up(chunk=chunk_of(), since=NOON.timestamp()) is Evidence.INCONCLUSIVE
+    assert look_up(channel_to(records)) is Evidence.INCONCLUSIVE
 
 
 def test_no_records_at_all_are_empty(channel_to):
     records = Records(lambda number: page(rows=[], total=0))
-    assert channel_to(records).look_up(chunk=chunk_of(), since=NOON.timestamp()) is Evidence.EMPTY
+    assert look_up(channel_to(records)) is Evidence.EMPTY
 
 
 def test_a_look_up_obeys_the_flag_between_two_queries(channel_to):
@@ -138,7 +145,7 @@ def test_a_look_up_obeys_the_flag_between_two_queries(channel_to):
 
     records = Records(stop_at_the_second)
     channel = channel_to(records, should_stop=stop.is_set)
-    assert channel.look_up(chunk=chunk_of(), since=NOON.timestamp()) is Evidence.INCONCLUSIVE
+    assert look_up(channel) is Evidence.INCONCLUSIVE
     assert records.queries == 2
 
 
@@ -146,14 +153,14 @@ def test_a_look_up_ends_at_its_deadline(channel_to):
     passed = iter(range(0, 10_000, 25))
     records = Records(endless)
     channel = channel_to(records, monotonic=lambda: float(next(passed)))
-    assert channel.look_up(chunk=chunk_of(), since=NOON.timestamp()) is Evidence.INCONCLUSIVE
+    assert look_up(channel) is Evidence.INCONCLUSIVE
     assert records.queries == 2
 
 
 def test_a_flag_that_is_set_leaves_no_query(channel_to):
     records = Records(endless)
     channel = channel_to(records, should_stop=lambda: True)
-    assert channel.look_up(chunk=chunk_of(), since=0.0) is Evidence.INCONCLUSIVE
+    assert look_up(channel, since=0.0) is Evidence.INCONCLUSIVE
     assert records.queries == 0
 
 
@@ -162,7 +169,7 @@ def test_an_old_chunk_is_looked_up_within_a_minute_of_a_slow_gateway(channel_to)
     records = Records(endless)
     started = time.monotonic()
     channel = channel_to(records)
-    assert channel.look_up(chunk=chunk_of(), since=0.0) is Evidence.INCONCLUSIVE
+    assert look_up(channel, since=0.0) is Evidence.INCONCLUSIVE
     assert time.monotonic() - started < 60
     assert records.queries <= SAMPLE * 30 * MOST_PAGES
 
