@@ -106,6 +106,14 @@ def _extra_fields() -> dict[str, object]:
             "How long to wait for an answer. A send that is not answered in time is looked up, not repeated.",
             default=10,
         ),
+        "ledger_secret": {
+            "label": "Ledger secret",
+            "description": (
+                "Mixed into the hashes by which a ledger knows numbers. Empty: Airflow's Fernet key. Changed in "
+                "the middle of a campaign, it stops the campaign."
+            ),
+            "schema": {"type": ["string", "null"], "format": "password"},
+        },
         **_credential_fields(),
         **_role_fields(),
     }

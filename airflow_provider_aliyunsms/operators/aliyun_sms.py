@@ -99,10 +99,14 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param on_empty: ``skip`` or ``fail``: how the task ends when the audience is empty.
     :param max_rejected: the largest number of rows that may be rejected locally: a count, or a share below 1. With
         more, nothing is sent. None for no limit.
+    :param max_duplicates: the largest number of rows whose number an earlier row has, under the same content or
+        another: a count, or a share below 1. With more, nothing is sent. None for no limit.
     :param error_threshold: the share of recipients refused by the gateway at which sending stops, judged once 100
         recipients have been served; None for never.
     :param settle_time: seconds, or a timedelta, for which look-ups must stay empty before a call without a clear
         response counts as not accepted and is sent again.
+    :param refusal_wait: seconds, or a timedelta, for which look-ups must stay empty before a refused call of several
+        recipients counts as not accepted and is split; never longer than ``settle_time``.
     :param evidence_wait: seconds, or a timedelta, to wait for evidence after all other recipients have been served.
     :param network_patience: seconds, or a timedelta, without a single clear response after which the try fails.
     :param resend_unknown: send again to recipients whose outcome no evidence can settle. (templated)

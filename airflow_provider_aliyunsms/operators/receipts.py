@@ -76,7 +76,7 @@ class ReceiptKeeper:
         target = storage_path(path)
         local = _local(target)
         if local is None:
-            self._claim(target)
+            self._claim(path)
             return
         if local.is_dir():
             raise ConfigurationError(
@@ -87,11 +87,11 @@ class ReceiptKeeper:
         with file_beside(local):
             pass
         if self._owner["map_index"] != -1 and self._is_file:
-            self._claim(target)
+            self._claim(path)
 
-    def _claim(self, target: Any) -> None:
+    def _claim(self, path: str) -> None:
         """Write down whose receipts the file will hold, unless another task of the same run has done so."""
-        beside = target.parent / f"{target.name}.owner"
+        beside = storage_path(f"{path}.owner")
         try:
             other = json.loads(beside.read_bytes())
         except (FileNotFoundError, ValueError):

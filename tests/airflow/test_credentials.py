@@ -285,11 +285,10 @@ def test_a_lost_answer_across_a_rotation_is_replayed_with_the_key_it_was_signed_
     from airflow_provider_aliyunsms.simulator.control_client import SimulatorClient
 
     with gateway_whose_key_can_change(globe_qps=1000) as server:
-        keys = iter(["key-1", "key-1"])
 
         def answer(path):
-            # every later fetch gives another key, and the gateway takes it from then on
-            key = next(keys, "key-2")
+            # Once the call has come, every fetch gives another key, and the gateway takes it from then on.
+            key = "key-2" if server.state.requests else "key-1"
             server.state.options.access_key_id = key
             token = {"secret": "secret-1", "token": "token-1", "lifetime": STALE_AT_ONCE}
             return 200, {"Code": "Success", **issued(key, **token)}

@@ -148,6 +148,7 @@ def test_the_connection_form_is_drawn_without_importing_the_hook(installed):
         "sign_name",
         "sender_id",
         "alert_phone_numbers",
+        "ledger_secret",
         "connect_timeout",
         "read_timeout",
         "credential_type",

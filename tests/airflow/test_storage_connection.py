@@ -102,7 +102,7 @@ def test_two_connections_are_kept_apart(run_task, simulator, aliyun_connection, 
     assert outcome.state == "success"
     assert simulator.counts() == dict.fromkeys(NUMBERS, 1)
     assert sorted(storage) == ["read_only", "store"]
-    assert storage["store"].find("/") == ["/receipts/r.jsonl"]
+    assert storage["store"].find("/") == ["/receipts/r.jsonl", "/receipts/r.jsonl.owner"]
     assert storage["read_only"].find("/") == ["/audience/a.csv"]
 
 

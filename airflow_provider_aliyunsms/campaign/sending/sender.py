@@ -193,7 +193,7 @@ class Sender:
         """Do one thing; return False when no recipient is pending and every open chunk is settled or given up."""
         # Before anything is handed out in this step: a doomed campaign, or a stop, must not cost another message.
         self._stops.check(
-            open_chunks=self._doubtful, held_back=self._held_back() and not self._refusals_wait()
+            open_chunks=self._doubtful, held_back=self._held_back() and not self._looks_are_due()
         )
         if self._books.is_due:
             # Before the write, which may take long: the threads go on with these jobs meanwhile.
@@ -265,11 +265,11 @@ class Sender:
     def _is_over(self) -> bool:
         """Return whether nothing but open chunks is left, and none of them was settled for long enough."""
         waiting_alone = not (self._ready or self._again or self._fresh_left)
-        return not self._refusals_wait() and self._stops.patience_is_over(waiting_alone=waiting_alone)
+        return not self._looks_are_due() and self._stops.patience_is_over(waiting_alone=waiting_alone)
 
-    def _refusals_wait(self) -> bool:
-        """Return whether a refused chunk was not looked up yet: the time for that is known, and is waited for."""
-        return any(job.is_refused and job.looked <= 1 and not job.resumed for job in self._open)
+    def _looks_are_due(self) -> bool:
+        """Return whether an open chunk was not looked up once, or is to be replayed: that much is waited for."""
+        return any(job.wants_replay or job.looked <= int(not job.resumed) for job in self._open)
 
     @property
     def _doubtful(self) -> int:
