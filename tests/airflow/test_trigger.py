@@ -388,8 +388,10 @@ def test_a_killed_send_task_makes_no_further_look_up(sent, simulator):
     )
     channel = sending.make_channel()
     chunk = make_chunk(campaign="c", members=Members.of([(1, Recipient(number=GOOD[0], sign_name="x"))]))
-    assert channel.look_up(chunk=chunk, since=time.time()) is Evidence.EMPTY
+    now = time.time()
+    asking = {"chunk": chunk, "since": now, "until": now, "turn": 0, "thorough": False}
+    assert channel.look_up(**asking).evidence is Evidence.EMPTY
     asked = queries(simulator)
     sending.on_kill()
-    assert channel.look_up(chunk=chunk, since=time.time()) is Evidence.INCONCLUSIVE
+    assert channel.look_up(**asking).evidence is Evidence.INCONCLUSIVE
     assert queries(simulator) == asked
