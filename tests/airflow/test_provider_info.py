@@ -164,7 +164,10 @@ def test_the_connection_form_is_drawn_without_importing_the_hook(installed):
         "disable_imds_v1",
         "credentials_uri",
     }
-    assert [name for name, field in answer["extra"].items() if field["sensitive"]] == ["ledger_secret", "security_token"]
+    assert [name for name, field in answer["extra"].items() if field["sensitive"]] == [
+        "ledger_secret",
+        "security_token",
+    ]
     assert answer["ours_loaded"] == [PACKAGE, f"{PACKAGE}.get_provider_info"]
 
 
