@@ -2,7 +2,8 @@
 """
 Real database servers, on a free port of loopback, in a folder that goes when the test ends.
 
-They come from Debian's packages. If the programs are not there and cannot be installed, NoServerError says so.
+They come from Debian's packages. NoServerError says why there is none: the programs are not there and cannot be
+installed, or the machine does not let them make a database.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LONGEST_START = 60
 
 
 class NoServerError(Exception):
-    """The programs of the server are not on this machine and cannot be installed."""
+    """No server can be had on this machine; the text says why, with the last that its programs printed."""
 
 
 @functools.cache
@@ -67,6 +68,18 @@ def _free_port():
         return one.getsockname()[1]
 
 
+def _make_database(command):
+    """Run the program that makes the files of a server, with what an ordinary user has."""
+    environment = os.environ | {"LC_ALL": "C.UTF-8", "HOME": "/tmp", "TMPDIR": "/tmp"}
+    made = subprocess.run(
+        command, check=False, capture_output=True, text=True, errors="replace", cwd="/", env=environment
+    )
+    if made.returncode:
+        raise NoServerError(
+            f"{' '.join(command)} ended with {made.returncode}: {(made.stdout + made.stderr)[-2000:]}"
+        )
+
+
 @contextmanager
 def _running(command, *, ready, folder):
     """Run a server until the block ends; it is ready when it prints that it is."""
@@ -104,13 +117,7 @@ def postgres(folder):
     data, port = folder / "data", _free_port()
     data.mkdir()
     user = _ordinary(folder, "nobody") and _ordinary(data, "nobody")
-    subprocess.run(
-        [*user, initdb, "--pgdata", str(data), "--username=tester", "--auth=trust", "--no-sync"],
-        check=True,
-        capture_output=True,
-        cwd="/",
-        env=os.environ | {"LC_ALL": "C.UTF-8"},
-    )
+    _make_database([*user, initdb, "--pgdata", str(data), "--username=tester", "--auth=trust", "--no-sync"])
     options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data}", "-c", "fsync=off"]
     command = [*user, str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
     with _running(command, ready="ready to accept connections", folder="/"):
@@ -133,13 +140,9 @@ def mariadb(folder):
     data, port = folder / "data", _free_port()
     data.mkdir()
     user = _ordinary(folder, "nobody") and _ordinary(data, "nobody")
-    own = ["--no-defaults", f"--datadir={data}"]
-    subprocess.run(
-        [*user, install, *own, "--auth-root-authentication-method=normal", "--skip-test-db"],
-        check=True,
-        capture_output=True,
-        cwd="/",
-    )
+    # without the kernel's asynchronous input and output, which containers often do not have
+    own = ["--no-defaults", f"--datadir={data}", "--innodb-use-native-aio=0"]
+    _make_database([*user, install, *own, "--auth-root-authentication-method=normal", "--skip-test-db"])
     start = folder / "start.sql"
     start.write_text(
         "CREATE DATABASE people CHARACTER SET utf8mb4;\n"
