@@ -159,5 +159,5 @@ def check_range(name: str, value: int, *, low: int, high: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ConfigurationError(
-            f"{name} must be a whole number from {low} to {high}", advice="Nothing was sent."
+            f"{name} must be a whole number from {low} to {high}", advice="Nothing was sent now."
         )
