@@ -83,7 +83,7 @@ CHINA_CODES: Final[tuple[CodeInfo, ...]] = (
     ),
     CodeInfo(
         "isv.DOMESTIC_NUMBER_NOT_SUPPORTED",
-        CodeClass.RECIPIENT,
+        CodeClass.CONTENT,
         "An international template was used for a mainland number.",
         "Use a domestic template for mainland numbers, or remove them from this audience.",
         "国际/港澳台模板不支持发送境内号码。",

@@ -104,6 +104,7 @@ class Gateway:
 
     :ivar faults: one word per submission, used up in order; empty means well.
     :ivar query_faults: one word per look-up.
+    :ivar refusal: the code of a refused batch; None when nobody is refused.
     :ivar retry_after: the seconds it asks to wait for when it throttles.
     :ivar signer: the AccessKey in use and, behind an @, the endpoint: ``first`` and ``second`` are of one account,
         ``other`` is not. A nonce is known to the endpoint that has seen it under that key.
@@ -124,6 +125,7 @@ class Gateway:
     submissions: int = 0
     submitted_at: list[float] = field(default_factory=list)
     retry_after: float | None = None
+    refusal: str | None = "isv.MOBILE_NUMBER_ILLEGAL"
     signer: str = "first"
     partial: bool = False
     partly: set[str] = field(default_factory=set)
@@ -162,7 +164,7 @@ class Gateway:
         }
         if fault in answers:
             return answers[fault]
-        bad = [recipient.number for recipient in chunk.recipients if recipient.number.endswith(POISON)]
+        bad = [recipient.number for recipient in chunk.recipients if self._refuses(recipient.number)]
         if not bad:
             self._accept(chunk.members.numbers, chunk.out_id, lag=self.record_lag)
         elif self.partial:
@@ -172,8 +174,11 @@ class Gateway:
             if fault != "ok":
                 self.unheard.update(bad)
             self._accept(good, chunk.out_id, lag=min(self.record_lag, MOST_LAG_AFTER_REFUSAL))
-        answer = ("refused", "isv.MOBILE_NUMBER_ILLEGAL") if bad else ("accepted", "")
+        answer = ("refused", self.refusal) if bad else ("accepted", "")
         return answer if fault == "ok" else ("ambiguous", "ConnectionLost")
+
+    def _refuses(self, number: str) -> bool:
+        return self.refusal is not None and number.endswith(POISON)
 
     def _accept(self, numbers, out_id, *, lag) -> None:
         now = self.clock.now()

@@ -107,6 +107,10 @@ class CampaignMachine(RuleBasedStateMachine):
     def refused_batches_are_accepted_in_part(self, partial):
         self.world.gateway.partial = partial
 
+    @rule(code=st.sampled_from(["isv.MOBILE_NUMBER_ILLEGAL", "isv.TEMPLATE_PARAMS_ILLEGAL"]))
+    def refusals_concern_a_number_or_a_text(self, code):
+        self.world.gateway.refusal = code
+
     @rule(without=st.booleans())
     def records_carry_no_out_id(self, without):
         self.world.gateway.without_out_id = without
