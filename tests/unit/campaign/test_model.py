@@ -71,7 +71,7 @@ class CampaignMachine(RuleBasedStateMachine):
             for person in sorted(self.people)
         ]
         if 3 in self.people:
-            rows.append({"phone_number": number_of(3), "template_param": {"second": str(self.content)}})
+            rows.append({"phone_number": number_of(3), "template_param": {"code": f"{self.content} again"}})
         return rows
 
     def most(self, number: str) -> int:
