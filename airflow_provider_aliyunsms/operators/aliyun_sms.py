@@ -13,7 +13,9 @@ from airflow_provider_aliyunsms.links.aliyun_sms import (
 )
 from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
 from airflow_provider_aliyunsms.operators.parameters import as_bool
+from airflow_provider_aliyunsms.parameter_checks import check_mapping, check_texts, check_whole
 from airflow_provider_aliyunsms.private import unwrap
+from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["AliyunBatchSendMessageToGlobeOperator", "AliyunSendBatchSmsOperator"]
 
 MESSAGE_TYPES = ("OTP", "NOTIFY", "MKT", "GENERAL")
+
+LONGEST_VALIDITY = 2**31 - 1
+"""The largest ``validity_period``: the API names no limit, and more is certainly a mistake."""
 
 
 class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
@@ -170,12 +175,15 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         self.sign_name = sign_name
         self.template_param = template_param
         self.international = international
+        check_texts(template_code=template_code, sign_name=sign_name)
+        check_mapping("template_param", template_param)
 
     def make_channel(self) -> Channel:
         """Return the channel to ``SendBatchSms``, with the operator's template."""
         from airflow_provider_aliyunsms.campaign.channels import ChinaChannel
 
-        if not self.template_code or self.template_code != self.template_code.strip():
+        check_texts(template_code=self.template_code, sign_name=self.sign_name)
+        if self.template_code in (None, "", "None") or self.template_code != self.template_code.strip():
             raise ConfigurationError("template_code is missing or has blanks around it")
         return ChinaChannel(
             client=self.hook.get_conn(), template_code=self.template_code, should_stop=lambda: self._killed
@@ -259,6 +267,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
     )
     operator_extra_links = (AliyunSmsGlobeConsoleLink(), AliyunSmsReceiptsLink())
     number_field = "to"
+    largest_chunk = GLOBE.max_chunk_size
 
     def __init__(
         self,
@@ -285,12 +294,22 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         self.validity_period = validity_period
         self.channel_id = channel_id
         self.refused_regions = refused_regions
+        check_texts(message=message, message_type=message_type, sender_id=sender_id, channel_id=channel_id)
+        check_mapping("template_param", template_param)
+        self._check_validity_period()
+
+    def _check_validity_period(self) -> None:
+        # Of another type, or negative, the gateway refuses everybody, one call after the other.
+        if self.validity_period is not None:
+            check_whole("validity_period", self.validity_period, low=1, high=LONGEST_VALIDITY)
 
     def make_channel(self) -> Channel:
         """Return the channel to ``BatchSendMessageToGlobe``, with the operator's message type and sender id."""
         from airflow_provider_aliyunsms.audience.rules import check_sender_id
         from airflow_provider_aliyunsms.campaign.channels import GlobeChannel
 
+        self._check_validity_period()
+        check_texts(message_type=self.message_type, sender_id=self.sender_id, channel_id=self.channel_id)
         if self.message_type not in MESSAGE_TYPES:
             raise ConfigurationError(f"message_type must be one of {', '.join(MESSAGE_TYPES)}")
         sender_id = self.sender_id or self.hook.sender_id

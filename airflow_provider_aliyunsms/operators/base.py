@@ -34,7 +34,18 @@ from airflow_provider_aliyunsms.operators.parameters import (
 )
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
 from airflow_provider_aliyunsms.operators.rendering import text_of
+from airflow_provider_aliyunsms.parameter_checks import (
+    check_duration,
+    check_limit,
+    check_mapping,
+    check_qps,
+    check_share,
+    check_texts,
+    check_whole,
+    check_word,
+)
 from airflow_provider_aliyunsms.private import unwrap, without_locals
+from airflow_provider_aliyunsms.products import CHINA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -57,6 +68,11 @@ log = logging.getLogger(__name__)
 TEMPORARY_RUN = "__airflow_temporary_run_"
 """How the id of a run begins that ``airflow tasks test`` makes and removes again."""
 
+MOST_AT_ONCE = 64
+"""The largest ``max_concurrency``: as many connections as a client keeps."""
+
+_PLACES = ("receipts_path", "ledger_path")
+_CONNECTION = "aliyun_sms_conn_id"
 # Values that the database's driver binds, so that their type matters.
 _NATIVE_FIELDS = {"recipients_parameters"}
 _HIDDEN_FIELDS = {"recipients_parameters": hide_values, "template_param": hide_values, "message": hide_text}
@@ -85,6 +101,7 @@ class AliyunSmsSendOperator(BaseOperator):
     }
     ui_color = "#fff1e6"
     number_field = "phone_number"
+    largest_chunk = CHINA.max_chunk_size
 
     def __init__(
         self,
@@ -166,6 +183,27 @@ class AliyunSmsSendOperator(BaseOperator):
         self.summary_key = ""
         self._killed = False
         self._renders_text = True
+        self._check_literals()
+
+    def _check_literals(self) -> None:
+        """
+        Check the parameters whose values are known when the DAG file is parsed.
+
+        :raises ConfigurationError: one has the wrong type, or is out of range.
+        """
+        check_whole("chunk_size", self.chunk_size, low=1, high=self.largest_chunk)
+        check_whole("max_concurrency", self.max_concurrency, low=1, high=MOST_AT_ONCE)
+        check_qps(self.max_qps)
+        check_word("dedupe", self.dedupe, words=("content", "phone"))
+        check_word("on_empty", self.on_empty, words=("skip", "fail"))
+        check_share("error_threshold", self.error_threshold)
+        for name in ("max_rejected", "max_duplicates"):
+            check_limit(name, getattr(self, name))
+        for name in ("settle_time", "refusal_wait", "evidence_wait", "network_patience"):
+            check_duration(name, getattr(self, name))
+        names = ("recipients_conn_id", "encoding", "delimiter", "sheet", "phone_region", *_PLACES, _CONNECTION)
+        check_texts(**{name: getattr(self, name) for name in names})
+        check_mapping("column_mapping", self.column_mapping)
 
     @cached_property
     def hook(self) -> AliyunSmsHook:
@@ -357,15 +395,12 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _policy(self) -> SendPolicy:
         from airflow_provider_aliyunsms.campaign.policy import SendPolicy
-        from airflow_provider_aliyunsms.operators.parameters import check_range
 
-        check_range("chunk_size", self.chunk_size, low=1, high=self.make_channel().product.max_chunk_size)
-        check_range("max_concurrency", self.max_concurrency, low=1, high=64)
-        if self.max_qps is not None and self.max_qps <= 0:
-            raise ConfigurationError("max_qps must be larger than 0, or None for no limit")
+        # Once more: a hook of the deployment, or the DAG file itself, may have set them after the parsing.
+        self._check_literals()
         return SendPolicy(
-            chunk_size=self.chunk_size,
-            max_concurrency=self.max_concurrency,
+            chunk_size=int(self.chunk_size),
+            max_concurrency=int(self.max_concurrency),
             max_qps=self.max_qps,
             settle_time=as_seconds(self.settle_time),
             refusal_wait=as_seconds(self.refusal_wait),

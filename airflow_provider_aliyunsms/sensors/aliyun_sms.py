@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 from airflow_provider_aliyunsms.delivery.checkpoint import CheckpointStore
 from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
+from airflow_provider_aliyunsms.parameter_checks import check_duration, check_qps, check_texts, check_whole
 from airflow_provider_aliyunsms.private import Private, unwrap, without_locals
 from airflow_provider_aliyunsms.sensors.deferral import describe, result_of, softly, time_for, trigger_for
 
@@ -135,6 +136,12 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         timeout: timedelta | float = 3600.0,
         **kwargs: Any,
     ) -> None:
+        # Before Airflow computes with them.
+        check_duration("poke_interval", poke_interval, above=True)
+        check_duration("timeout", timeout)
+        check_qps(max_qps)
+        check_whole("max_failed_rounds", max_failed_rounds, low=1)
+        check_texts(aliyun_sms_conn_id=aliyun_sms_conn_id)
         super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
         self.campaign = campaign
         self.min_delivered_ratio = min_delivered_ratio
