@@ -41,10 +41,13 @@ class Plan:
     :param policy: the settings of the sending.
     :param limits: the limits of the audience, checked before the first call.
     :param keep_receipts: writes the receipts and returns where they are.
+    :param keep_failure: takes the summary of a try that ends in an error, before the error is raised; it must not
+        raise.
     :param stop_reason: asked before every call, by any thread; a text stops the sending, None does not.
     :param occasion: what Airflow says of this try.
     :param resend: send to all recipients again, once for each occasion.
     :param dry_run: do everything except writing the ledger and sending.
+    :param resend_rejected: send again to all whom the gateway refused on an earlier occasion, whatever the cause.
     :param positional: True when the campaign id is derived from a position in a list of mapped inputs; a ledger that
         holds a recipient who is not in the audience then stops the try.
     :param secrets_known: secrets for the hashes in the ledger, the one for new ledgers first; empty for none.
@@ -63,6 +66,8 @@ class Plan:
     stop_reason: Callable[[], str | None]
     occasion: Occasion = field(default_factory=Occasion)
     resend: bool = False
+    resend_rejected: bool = False
+    keep_failure: Callable[[dict[str, Any]], None] = field(default=lambda summary: None)
     dry_run: bool = False
     positional: bool = False
     secrets_known: tuple[bytes, ...] = field(default=(), repr=False)

@@ -129,7 +129,16 @@ _SIGNATURE_CODES: Final = frozenset(
 _TEMPLATE_CODES: Final = frozenset({"SMS_TEMPLATE_ILLEGAL", "SMS_CONTENT_MISMATCH_TEMPLATE_TYPE"})
 
 
-def explain(code: str | None, *, api: str = CHINA.action) -> CodeInfo:
+def with_action(info: CodeInfo, action: str) -> CodeInfo:
+    """Return a row whose advice names the action that was called, where it gives one as an example."""
+    return replace(
+        info,
+        advice=info.advice.replace("dysms action, for example dysms:SendBatchSms", f"action dysms:{action}"),
+        advice_zh=info.advice_zh.replace("dysms 权限，例如 dysms:SendBatchSms", f"权限 dysms:{action}"),
+    )
+
+
+def explain(code: str | None, *, api: str = CHINA.action, action: str | None = None) -> CodeInfo:
     """
     Return the class, the meaning and the advice of a code of the vendor or of this package.
 
@@ -138,10 +147,12 @@ def explain(code: str | None, *, api: str = CHINA.action) -> CodeInfo:
     :param code: ``code`` of a receipt, or a key of ``errors``; None, as in the receipt of an accepted message,
         means ``OK``.
     :param api: ``api`` of the campaign's result; a few codes mean something else in the other API.
+    :param action: the API call that the code came from, if not ``api``: what a missing permission is needed for.
     """
     if not code:
         code = "OK"
-    return _OURS.get(code) or look_up_code(code, product=PRODUCTS.get(api, CHINA))
+    found = _OURS.get(code) or look_up_code(code, product=PRODUCTS.get(api, CHINA))
+    return with_action(found, action or api)
 
 
 def concerns(code: str | None) -> Literal["signature", "template"] | None:

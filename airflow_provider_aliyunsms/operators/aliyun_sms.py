@@ -49,7 +49,8 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
 
     The returned XCom is small: ``campaign_id, api, total, accepted, rejected, skipped, unknown, requests, errors,
     digest, started_at, finished_at`` and ``receipts`` (up to 100 recipients) or ``receipts_path``. The four counts of
-    outcomes add up to ``total``. A try that fails for unknown outcomes leaves it under the key ``campaign``.
+    outcomes add up to ``total``. A try that fails after its first call leaves it under the key ``campaign``, with the
+    receipts; who was not reached yet is ``skipped`` in it.
 
     API: https://help.aliyun.com/document_detail/102364.html
 
@@ -106,8 +107,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         more, nothing is sent. None for no limit.
     :param max_duplicates: the largest number of rows whose number an earlier row has, under the same content or
         another: a count, or a share below 1. With more, nothing is sent. None for no limit.
-    :param error_threshold: the share of recipients refused by the gateway at which sending stops, judged once 100
-        recipients have been served; None for never.
+    :param error_threshold: the largest share of recipients that the gateway may refuse, 0 to 1; None for any. Sending
+        stops at it once 100 recipients have been served, and at the end a campaign of any size fails that has
+        exceeded it, or of which nobody was accepted.
     :param settle_time: seconds, or a timedelta, for which look-ups must stay empty before a call without a clear
         response counts as not accepted and is sent again.
     :param refusal_wait: seconds, or a timedelta, for which look-ups must stay empty before a refused call of several
@@ -115,6 +117,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param evidence_wait: seconds, or a timedelta, to wait for evidence after all other recipients have been served.
     :param network_patience: seconds, or a timedelta, without a single clear response after which the try fails.
     :param resend_unknown: send again to recipients whose outcome no evidence can settle. (templated)
+    :param resend_rejected: a Clear sends again to all whom the gateway refused. Without it, a Clear of a task that
+        failed for its refusals sends again only to those refused for a cause that is not theirs, such as the template.
+        Never to those who were accepted, or may have been. (templated)
     :param aliyun_sms_conn_id: the Airflow connection. (templated)
     :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent, nothing is retried.
     :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent. With a list the task
@@ -123,6 +128,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :raises AirflowFailException: no further call would be accepted, too many recipients were refused, a second try
         has no ledger, or outcomes stay unknown that no later try can settle; not retried.
     :raises OutcomeUnknownError: the outcome of some recipients is still unknown; a retry looks for evidence again.
+    :raises ReceiptsError: everybody was served, and the receipts cannot be written; a retry only writes them.
     """
 
     template_fields: Sequence[str] = (
@@ -146,6 +152,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         "ledger_path",
         "resend",
         "resend_unknown",
+        "resend_rejected",
         "is_dry_run",
         "aliyun_sms_conn_id",
     )
@@ -262,6 +269,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         "ledger_path",
         "resend",
         "resend_unknown",
+        "resend_rejected",
         "is_dry_run",
         "aliyun_sms_conn_id",
     )

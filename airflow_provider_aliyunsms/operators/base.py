@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import os
 from abc import abstractmethod
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
@@ -64,6 +64,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+FAILED_KEY = "campaign"
+"""The XCom key of the summary of a try that fails; that of one that succeeds is the return value."""
 
 TEMPORARY_RUN = "__airflow_temporary_run_"
 """How the id of a run begins that ``airflow tasks test`` makes and removes again."""
@@ -136,6 +139,7 @@ class AliyunSmsSendOperator(BaseOperator):
         evidence_wait: float | timedelta = 90.0,
         network_patience: float | timedelta = 300.0,
         resend_unknown: bool | str = False,
+        resend_rejected: bool | str = False,
         aliyun_sms_conn_id: str = "aliyun_sms_default",
         **kwargs: Any,
     ) -> None:
@@ -178,6 +182,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self.evidence_wait = evidence_wait
         self.network_patience = network_patience
         self.resend_unknown = resend_unknown
+        self.resend_rejected = resend_rejected
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
         # The XCom key under which the links find the summary; empty while there is none.
         self.summary_key = ""
@@ -291,15 +296,25 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _verdict(self, context: Context, result: Result) -> dict[str, Any]:
         summary = result.summary
-        say_result(summary)
         if not summary["unknown"]:
+            say_result(summary)
             self.summary_key = "return_value" if self.do_xcom_push else ""
             return summary
+        self._keep_failure(context, summary)
+        raise unknown_error(result)
+
+    def _keep_failure(self, context: Context, summary: dict[str, Any]) -> None:
+        """Log the result of a try that fails and keep it under the XCom key ``campaign``; raise nothing."""
+        say_result(summary)
         # A failing task has no return value, so the summary goes into an XCom of its own, before the error is
         # raised: after that, nothing of this try can be stored.
-        self.summary_key = "campaign"
-        context["ti"].xcom_push(key=self.summary_key, value=summary)
-        raise unknown_error(result)
+        try:
+            context["ti"].xcom_push(key=FAILED_KEY, value=summary)
+        # Whatever it is, the error that ends the try is the one to report.
+        except Exception as error:  # noqa: BLE001 - the backend of the deployment may raise anything
+            log.warning("The summary could not be kept as XCom (%s).", type(error).__name__)
+        else:
+            self.summary_key = FAILED_KEY
 
     def _plan(self, context: Context) -> Plan:
         from airflow_provider_aliyunsms.audience.facts import SourceFacts
@@ -333,6 +348,8 @@ class AliyunSmsSendOperator(BaseOperator):
             stop_reason=self._stop_reason(),
             occasion=occasion_of(context, retries=retries, choice=choice),
             resend=resend,
+            resend_rejected=as_bool(self.resend_rejected, name="resend_rejected"),
+            keep_failure=partial(self._keep_failure, context),
             dry_run=as_bool(self.is_dry_run, name="dry_run"),
             positional=not self._names_campaign and _map_index(ti) >= 0,
             secrets_known=secrets_known(self.hook.settings.ledger_secret),

@@ -112,6 +112,8 @@ class Gateway:
     :ivar unheard: those of them whose refusal the sender may not have heard.
     :ivar without_out_id: records do not carry the out id.
     :ivar tells_time: responses have a Date header.
+    :ivar poison: numbers that end in this are refused, and their whole chunk with them; None for no number.
+    :ivar poison_code: the code of such a refusal.
     """
 
     clock: HeldClock
@@ -130,6 +132,8 @@ class Gateway:
     unheard: set[str] = field(default_factory=set)
     without_out_id: bool = False
     tells_time: bool = True
+    poison: str | None = POISON
+    poison_code: str = "isv.MOBILE_NUMBER_ILLEGAL"
 
     @property
     def account(self) -> str:
@@ -162,7 +166,7 @@ class Gateway:
         }
         if fault in answers:
             return answers[fault]
-        bad = [recipient.number for recipient in chunk.recipients if recipient.number.endswith(POISON)]
+        bad = [recipient.number for recipient in chunk.recipients if self._is_bad(recipient.number)]
         if not bad:
             self._accept(chunk.members.numbers, chunk.out_id, lag=self.record_lag)
         elif self.partial:
@@ -172,8 +176,11 @@ class Gateway:
             if fault != "ok":
                 self.unheard.update(bad)
             self._accept(good, chunk.out_id, lag=min(self.record_lag, MOST_LAG_AFTER_REFUSAL))
-        answer = ("refused", "isv.MOBILE_NUMBER_ILLEGAL") if bad else ("accepted", "")
+        answer = ("refused", self.poison_code) if bad else ("accepted", "")
         return answer if fault == "ok" else ("ambiguous", "ConnectionLost")
+
+    def _is_bad(self, number: str) -> bool:
+        return self.poison is not None and number.endswith(self.poison)
 
     def _accept(self, numbers, out_id, *, lag) -> None:
         now = self.clock.now()
@@ -347,6 +354,7 @@ class World:
     def __post_init__(self) -> None:
         self.gateway = Gateway(clock=self.clock)
         self.receipts: list[dict] = []
+        self.failures: list[dict] = []
         self.told_to_stop: str | None = None
         self.make_workers = self._inline_workers
 
@@ -374,6 +382,7 @@ class World:
         policy = {"chunk_size": 5, "max_concurrency": 2, "settle_time": SETTLE_TIME, "evidence_wait": 60.0}
         plan_fields = {
             "resend": False,
+            "resend_rejected": False,
             "dry_run": False,
             "dedupe": "content",
             "positional": False,
@@ -390,6 +399,7 @@ class World:
             policy=SendPolicy(**policy),
             limits=plan_fields.pop("limits", AudienceLimits()),
             keep_receipts=self._keep,
+            keep_failure=self.failures.append,
             stop_reason=stop_reason,
             occasion=occasion,
             **plan_fields,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
 from airflow_provider_aliyunsms.campaign.channels.ids import without_numbers
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
-from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
+from airflow_provider_aliyunsms.campaign.outcomes import FAILED_LIST, Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, LookUp, Tracked
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import (
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.models import GlobeResponse
     from airflow_provider_aliyunsms.api.signature import Envelope
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
-
-
-FAILED_LIST = "FailedList"
-"""Code of a recipient that the response names in its list of failed numbers; the API says no reason."""
 
 
 class GlobeChannel:

@@ -23,6 +23,7 @@ from airflow_provider_aliyunsms.campaign.sending.jobs import Attempts, Job
 from airflow_provider_aliyunsms.campaign.sending.permits import StartPermits, is_clear
 from airflow_provider_aliyunsms.campaign.sending.restoring import Restoration
 from airflow_provider_aliyunsms.campaign.sending.stop_conditions import StopConditions
+from airflow_provider_aliyunsms.codes import CodeClass, explain
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerConflictError
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Sender:
     :param on_progress: called after each step, by the main thread.
     :param make_workers: makes the pool of threads that make the calls.
     :param resumed: whether an earlier try may have made calls within the last second.
+    :param again: returns whether recipients with a refusal of an earlier try, in a window with this number and with
+        this code, are sent to again.
     :ivar changed: recipients who get nothing because they were sent to, or may have been, under another content.
     :ivar absent: recipients of the ledger who are not in the audience any more.
     """
@@ -74,8 +77,10 @@ class Sender:
         on_progress: Callable[[], None],
         make_workers: MakeWorkers,
         resumed: bool,
+        again: Callable[[int, str | None], bool] = lambda number, code: False,
     ) -> None:
         policy = plan.policy
+        self._may_go_again = again
         self._plan = plan
         self._policy = policy
         self._ledger = ledger
@@ -120,6 +125,8 @@ class Sender:
         self._settling = 0
         # Whether a look-up was made after the last call of a new chunk.
         self._looked_last = False
+        # Whether the log says already that look-ups are refused.
+        self._look_ups_refused = False
         self.changed = 0
         self.absent = 0
 
@@ -163,6 +170,7 @@ class Sender:
             spool=self._spool,
             signer=self._plan.channel.signer,
             resend_unknown=self._policy.resend_unknown,
+            again=self._may_go_again,
         ).run()
         self._open = restored.jobs
         self._fresh_left = self._spool.counts().pending > 0
@@ -447,6 +455,7 @@ class Sender:
                 job.entry.out_id,
                 outcome.code,
             )
+        self._tell_refused_look_ups(job, outcome)
         # Before "settling" is set: a settling job is not counted as ended in its window. Set first, the window
         # would count as under way for good; after a few of these no new window would be opened, and the try would
         # end with recipients still pending.
@@ -464,6 +473,22 @@ class Sender:
             job.due = self._clock.monotonic() + wait
             job.looked += 1
         self._open.append(job)
+
+    def _tell_refused_look_ups(self, job: Job, outcome: Outcome) -> None:
+        """Log at once, and once, that the AccessKey may not look up what was sent."""
+        if not job.settling or self._look_ups_refused or not outcome.code:
+            return
+        product = self._plan.channel.product
+        found = explain(outcome.code, api=product.action, action=product.query_action)
+        if found.code_class is CodeClass.DOOMED:
+            self._look_ups_refused = True
+            log.error(
+                "%s is refused (%s): %s %s Until then no call without a clear answer can be settled.",
+                product.query_action,
+                outcome.code,
+                found.meaning,
+                found.advice,
+            )
 
     def _wind_down(self) -> None:
         """
