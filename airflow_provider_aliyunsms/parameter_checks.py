@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _WITHOUT_QUOTES = (
-    "Nothing was sent. Write it as a number, without quotes; what Variable.get returns needs int() or float()."
+    "Nothing was sent. Write it as a number, without quotes; what Variable.get returns needs int() or "
+    "float()."
 )
 _NO_TEXT = bool, int, float, complex, bytes, list, tuple, set, frozenset, dict
 

@@ -26,7 +26,9 @@ SHOWN_CODES = 3
 """Codes that an error names; the log explains more of them, and the XCom has all."""
 
 _OWN = frozenset({CodeClass.RECIPIENT, CodeClass.FLOW_CONTROL})
-_NO_REASONS = frozenset({LocalCode.NOT_STARTED.value, LocalCode.DUPLICATE.value, LocalCode.CONTENT_CHANGED.value})
+_NO_REASONS = frozenset(
+    {LocalCode.NOT_STARTED.value, LocalCode.DUPLICATE.value, LocalCode.CONTENT_CHANGED.value}
+)
 _CLEAR = (
     "When the cause is mended, clear the task: it sends to those who were not reached for this cause, and to nobody "
     "twice."
@@ -47,7 +49,9 @@ def is_own_cause(code: str | None, *, product: Product) -> bool:
     return look_up_code(code or "", http_status=400, product=product).code_class in _OWN
 
 
-def refusals_error(summary: Mapping[str, Any], *, local: int, threshold: float | None) -> TooManyRefusedError | None:
+def refusals_error(
+    summary: Mapping[str, Any], *, local: int, threshold: float | None
+) -> TooManyRefusedError | None:
     """
     Return the error of a campaign of which the gateway refused too many recipients; None if it did not.
 
@@ -80,7 +84,8 @@ def explain_ending(error: AliyunSmsError, summary: Mapping[str, Any]) -> None:
     error.message = f"{error.message}; of {summary['total']}: {counts}"
     if reasons:
         named = "; ".join(
-            f"{count} x {code} ({explain_code(code, summary).meaning})" for code, count in reasons[:SHOWN_CODES]
+            f"{count} x {code} ({explain_code(code, summary).meaning})"
+            for code, count in reasons[:SHOWN_CODES]
         )
         error.message += f". Most frequent codes: {named.replace('.)', ')')}"
     if isinstance(error, TooManyRefusedError | OutcomeUnknownError):

@@ -81,7 +81,8 @@ class Outcome:
         """
         Return the outcome as the ledger stores it.
 
-        ``lasting``, ``throttled``, ``retry_after``, ``error`` and ``cause`` are left out: they only matter within the try.
+        ``lasting``, ``throttled``, ``retry_after``, ``error`` and ``cause`` only matter within the try and are left
+        out.
         """
         # Ledgers of unfinished campaigns hold these names: if one changes, a retry misreads what was sent.
         kept: dict[str, Any] = {"r": self.kind.value, "t": self.time}

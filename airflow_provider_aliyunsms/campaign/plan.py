@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,15 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.ports import Channel
 
 
+log = logging.getLogger(__name__)
+
 KeepReceipts = Callable[[Receipts, int], dict[str, Any]]
 """Writes the receipts (their number is the second argument) and returns the fields of the summary about them."""
+
+
+def log_failure(summary: dict[str, Any]) -> None:
+    """Log the counts of a try that an error ends."""
+    log.info("This try ends with %d of %d accepted.", summary["accepted"], summary["total"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +75,7 @@ class Plan:
     occasion: Occasion = field(default_factory=Occasion)
     resend: bool = False
     resend_rejected: bool = False
-    keep_failure: Callable[[dict[str, Any]], None] = field(default=lambda summary: None)
+    keep_failure: Callable[[dict[str, Any]], None] = field(default=log_failure)
     dry_run: bool = False
     positional: bool = False
     secrets_known: tuple[bytes, ...] = field(default=(), repr=False)

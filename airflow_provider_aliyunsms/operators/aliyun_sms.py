@@ -107,8 +107,8 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         more, nothing is sent. None for no limit.
     :param max_duplicates: the largest number of rows whose number an earlier row has, under the same content or
         another: a count, or a share below 1. With more, nothing is sent. None for no limit.
-    :param error_threshold: the largest share of recipients that the gateway may refuse, 0 to 1; None for any. Sending
-        stops at it once 100 recipients have been served, and at the end a campaign of any size fails that has
+    :param error_threshold: the largest share of recipients that the gateway may refuse, 0 to 1; None for any.
+        Sending stops at it once 100 recipients have been served. At the end a campaign of any size fails that has
         exceeded it, or of which nobody was accepted.
     :param settle_time: seconds, or a timedelta, for which look-ups must stay empty before a call without a clear
         response counts as not accepted and is sent again.

@@ -206,7 +206,15 @@ class AliyunSmsSendOperator(BaseOperator):
             check_limit(name, getattr(self, name))
         for name in ("settle_time", "refusal_wait", "evidence_wait", "network_patience"):
             check_duration(name, getattr(self, name))
-        names = ("recipients_conn_id", "encoding", "delimiter", "sheet", "phone_region", *_PLACES, _CONNECTION)
+        names = (
+            "recipients_conn_id",
+            "encoding",
+            "delimiter",
+            "sheet",
+            "phone_region",
+            *_PLACES,
+            _CONNECTION,
+        )
         check_texts(**{name: getattr(self, name) for name in names})
         check_mapping("column_mapping", self.column_mapping)
 

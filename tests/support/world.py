@@ -355,6 +355,7 @@ class World:
         self.gateway = Gateway(clock=self.clock)
         self.receipts: list[dict] = []
         self.failures: list[dict] = []
+        self.receipts_fail: Exception | None = None
         self.told_to_stop: str | None = None
         self.make_workers = self._inline_workers
 
@@ -430,5 +431,7 @@ class World:
         return self.workers
 
     def _keep(self, receipts, total):
+        if self.receipts_fail is not None:
+            raise self.receipts_fail
         self.receipts = list(receipts)
         return {"receipts": self.receipts}

@@ -72,7 +72,8 @@ class Restoration:
     :param spool: the audience, loaded; every recipient is still pending.
     :param signer: returns a hash that stands for the AccessKey in use and its endpoint.
     :param resend_unknown: treat outcomes that were given up for want of evidence as open again.
-    :param again: returns whether recipients with this refusal, in a window with this number, are sent to again.
+    :param again: returns whether recipients with this refusal, in a window with this number, are sent to again;
+        None for nobody.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Restoration:
         spool: Spool,
         signer: Callable[[], str],
         resend_unknown: bool,
-        again: Callable[[int, str | None], bool] = lambda number, code: False,
+        again: Callable[[int, str | None], bool] | None = None,
     ) -> None:
         self._ledger = ledger
         self._spool = spool
@@ -170,7 +171,7 @@ class Restoration:
             refused = sorted(outcome.failed - outcome.again)
         else:
             return []
-        if not refused or not self._again(window.number, outcome.code):
+        if not refused or self._again is None or not self._again(window.number, outcome.code):
             return []
         self._refused_again += len(refused)
         return refused

@@ -62,7 +62,7 @@ class Sender:
     :param make_workers: makes the pool of threads that make the calls.
     :param resumed: whether an earlier try may have made calls within the last second.
     :param again: returns whether recipients with a refusal of an earlier try, in a window with this number and with
-        this code, are sent to again.
+        this code, are sent to again; None for nobody.
     :ivar changed: recipients who get nothing because they were sent to, or may have been, under another content.
     :ivar absent: recipients of the ledger who are not in the audience any more.
     """
@@ -77,7 +77,7 @@ class Sender:
         on_progress: Callable[[], None],
         make_workers: MakeWorkers,
         resumed: bool,
-        again: Callable[[int, str | None], bool] = lambda number, code: False,
+        again: Callable[[int, str | None], bool] | None = None,
     ) -> None:
         policy = plan.policy
         self._may_go_again = again

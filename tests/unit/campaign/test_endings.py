@@ -12,6 +12,7 @@ from airflow_provider_aliyunsms.exceptions import (
     LedgerError,
     NotSentError,
     OutcomeUnknownError,
+    ReceiptsError,
     SendInterruptedError,
     TooManyRefusedError,
 )
@@ -183,7 +184,7 @@ def test_an_interrupted_try_leaves_receipts_and_a_summary(world):
 def test_calls_without_an_answer_are_named_by_their_code(world):
     world.gateway.faults.extend(["error_500"] * 60)
     world.gateway.query_faults.extend(["unreachable"] * 500)
-    with pytest.raises(OutcomeUnknownError, match="without a clear answer.* x ConnectTimeout") as caught:
+    with pytest.raises(OutcomeUnknownError, match=r"without a clear answer.* x ConnectTimeout") as caught:
         world.run(PEOPLE, chunk_size=1)
     assert caught.value.code == "ConnectTimeout"
     assert world.failures[-1]["unknown"] > 0
@@ -192,7 +193,7 @@ def test_calls_without_an_answer_are_named_by_their_code(world):
 def test_a_try_that_never_got_through_keeps_the_advice_of_the_code(world):
     world.gateway.tells_time = False
     world.skew = 3600.0
-    with pytest.raises(NotSentError, match="InvalidTimeStamp.Expired") as caught:
+    with pytest.raises(NotSentError, match=r"InvalidTimeStamp\.Expired") as caught:
         world.run(PEOPLE)
     assert "clock" in caught.value.advice.lower()
     assert "endpoint" not in caught.value.advice
@@ -204,6 +205,18 @@ def test_a_process_that_was_replaced_writes_no_receipts(world):
         world.run(PEOPLE)
     assert world.receipts == []
     assert world.failures == []
+
+
+def test_receipts_that_cannot_be_written_are_said_and_written_by_the_retry(world):
+    world.receipts_fail = ReceiptsError("the receipts cannot be written", advice="Everybody was served.")
+    with pytest.raises(ReceiptsError, match="20 accepted"):
+        world.run(PEOPLE)
+    assert world.failures[-1]["accepted"] == 20
+    sent = world.gateway.submissions
+    world.receipts_fail = None
+    assert again(world)["accepted"] == 20
+    assert len(world.receipts) == 20
+    assert world.gateway.submissions == sent
 
 
 def test_look_ups_that_are_refused_say_which_permission_is_missing():
