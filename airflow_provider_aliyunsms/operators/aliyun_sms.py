@@ -118,8 +118,8 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param network_patience: seconds, or a timedelta, without a single clear response after which the try fails.
     :param resend_unknown: send again to recipients whose outcome no evidence can settle. (templated)
     :param resend_rejected: a Clear sends again to all whom the gateway refused. Without it, a Clear of a task that
-        failed for its refusals sends again only to those refused for a cause that is not theirs, such as the template.
-        Never to those who were accepted, or may have been. (templated)
+        failed for its refusals sends again only to those refused for a cause that is not theirs, such as the
+        template. Never to those who were accepted, or may have been. (templated)
     :param aliyun_sms_conn_id: the Airflow connection. (templated)
     :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent, nothing is retried.
     :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent. With a list the task
