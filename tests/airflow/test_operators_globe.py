@@ -102,7 +102,6 @@ def test_an_unanswered_call_is_never_sent_again_unless_asked(run_task, simulator
         "recipients=['85251230001'], message='Hi', sender_id='bad id'",
         "recipients=['85251230001'], message='Hi', sender_id='ABCDEFGHIJKL'",
         "recipients=['85251230001'], message='Hi', message_type='SPAM'",
-        "recipients=['85251230001'], message='Hi', chunk_size=1001",
         "recipients=['85251230001'], message='Hi ${name}'",
     ],
 )
