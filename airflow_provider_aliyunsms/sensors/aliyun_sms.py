@@ -65,10 +65,11 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     reached or none was set; 0 of 0 reaches no ratio, except in a dry run. Otherwise it fails with
     :class:`~airflow_provider_aliyunsms.exceptions.DeliveryError` or
     :class:`~airflow_provider_aliyunsms.exceptions.DeliveryTimeoutError`, without a retry where another try would find
-    the same: the ratio is out of reach, or the deadline has passed and the gateway did answer. ``soft_fail`` turns these two into a skip,
-    in every mode. The three modes (poke, reschedule, deferrable) end in the same state with the same XCom:
-    ``campaign_id``, ``delivered``, ``failed``, ``pending``, ``errors`` (error code -> number of failed messages) and
-    ``calls`` (queries made).
+    the same: the ratio is out of reach, or the deadline has passed and the gateway did answer.
+
+    ``soft_fail`` turns these two into a skip, in every mode. The three modes (poke, reschedule, deferrable) end in
+    the same state with the same XCom: ``campaign_id``, ``delivered``, ``failed``, ``pending``, ``errors`` (error code
+    -> number of failed messages) and ``calls`` (queries made).
 
     With ``sample_size`` and more accepted messages than that, the sensor asks for a random sample of that size,
     always the same one, and the XCom holds an estimate: ``estimated`` (True), ``accepted``, ``sample_size``,
