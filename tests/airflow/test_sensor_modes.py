@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.sdk import DAG
+from china_time import noon_in_china
 
 from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunBatchSendMessageToGlobeOperator,
@@ -268,7 +269,13 @@ def test_a_late_sensor_asks_everyone_once(run_dag, aliyun_connection, simulator,
         "accepted": 1,
         "finished_at": long_ago,
         "receipts": [
-            {"phone_number": GOOD[0], "outcome": "accepted", "out_id": "x", "time": long_ago, "biz_id": None}
+            {
+                "phone_number": GOOD[0],
+                "outcome": "accepted",
+                "out_id": "x",
+                "time": noon_in_china(days_ago=2),
+                "biz_id": None,
+            }
         ],
     }
     with DAG("late") as dag:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import DAG
+from china_time import noon_in_china
 
 from airflow_provider_aliyunsms.delivery import watch
 from airflow_provider_aliyunsms.delivery.campaigns import watched
@@ -58,7 +59,9 @@ def sent(aliyun_connection, airflow_db, tmp_path):
                         "outcome": "accepted",
                         "biz_id": answer.biz_id,
                         "out_id": f"c{start}",
-                        "time": (accepted_at or now).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                        "time": accepted_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+                        if accepted_at
+                        else noon_in_china(),
                     }
                     stream.write(json.dumps(receipt) + "\n")
         return {
