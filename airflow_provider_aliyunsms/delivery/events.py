@@ -80,7 +80,7 @@ class DeliveryResult:
             **self._counts(),
             "calls": self.calls,
             "population": self.population,
-            "silence": [self.silence.code, self.silence.advice] if self.silence else None,
+            **({"silence": [self.silence.code, self.silence.advice]} if self.silence else {}),
         }
 
     def as_xcom(self) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def test_a_hopeless_ratio_fails_early(watched, simulator, mode, told):
     outcome = watched([GOOD[0], DEAD, SILENT], min_delivered_ratio=0.9, **mode)
     assert outcome.states["wait"] == "failed"
     text = told()
-    assert "exceptions.DeliveryError: " in text
+    assert "FinalDeliveryError: " in text
     assert "DeliveryTimeoutError" not in text
 
 

@@ -40,6 +40,9 @@ POISON = "99"
 """Numbers that end in this are refused, and their whole chunk with them."""
 
 
+_FAILED_LOOK_UPS = {"unreachable": "ConnectTimeout", "forbidden": "Forbidden.RAM"}
+
+
 class Crash(BaseException):
     """The process dies here: nothing after it is written."""
 
@@ -191,8 +194,8 @@ class Gateway:
 
     def find(self, chunk, *, since, until, turn, thorough) -> LookUp:
         fault = self.query_faults.popleft() if self.query_faults else "ok"
-        if fault == "unreachable":
-            return LookUp(Evidence.INCONCLUSIVE, doubtful=True, code="ConnectTimeout")
+        if fault in _FAILED_LOOK_UPS:
+            return LookUp(Evidence.INCONCLUSIVE, doubtful=True, code=_FAILED_LOOK_UPS[fault])
         now, size = self.clock.now(), len(chunk)
         places = range(size) if thorough else {(turn + step) % size for step in range(min(size, 3))}
         asked = {chunk.members.numbers[place]: place for place in places}

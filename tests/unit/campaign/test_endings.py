@@ -219,6 +219,18 @@ def test_receipts_that_cannot_be_written_are_said_and_written_by_the_retry(world
     assert world.gateway.submissions == sent
 
 
+def test_look_ups_that_are_refused_are_said_at_once_and_at_the_end(world, caplog):
+    world.gateway.faults.extend(["error_500"] * 60)
+    world.gateway.query_faults.extend(["forbidden"] * 500)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        world.run(PEOPLE, chunk_size=1)
+    told = [line for line in caplog.messages if "QuerySendDetails is refused" in line]
+    assert len(told) == 1
+    assert "dysms:QuerySendDetails" in told[0]
+    assert caught.value.code == "Forbidden.RAM"
+    assert "dysms:QuerySendDetails" in caught.value.advice
+
+
 def test_look_ups_that_are_refused_say_which_permission_is_missing():
     error = OutcomeUnknownError("some are unknown")
     summary = {

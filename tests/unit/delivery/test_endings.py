@@ -92,12 +92,6 @@ def test_a_verdict_that_no_retry_can_change_is_final(verdict, silence, final):
     assert isinstance(caught.value, DeliveryTimeoutError) is (verdict is not Verdict.TOO_FEW)
 
 
-def test_what_an_earlier_trigger_reports_is_read():
-    event = DeliveryResult(verdict=Verdict.TIMED_OUT, campaign_id="spring", tally=Tally(pending=1)).as_event()
-    del event["silence"]
-    assert read_event(event).silence is None
-
-
 @pytest.mark.parametrize("silence", [7, "text", ["one"], {"a": 1}])
 def test_a_damaged_reason_is_no_reason(silence):
     event = DeliveryResult(verdict=Verdict.TIMED_OUT, campaign_id="spring", tally=Tally(pending=1)).as_event()
