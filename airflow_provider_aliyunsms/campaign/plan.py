@@ -51,6 +51,8 @@ class Plan:
     :param keep_receipts: writes the receipts and returns where they are.
     :param keep_failure: takes the summary of a try that ends in an error, before the error is raised; it must not
         raise.
+    :param interruptions: errors of the surroundings that may end a try at any point, such as a timeout; it leaves
+        receipts and a summary then, too.
     :param stop_reason: asked before every call, by any thread; a text stops the sending, None does not.
     :param occasion: what Airflow says of this try.
     :param resend: send to all recipients again, once for each occasion.
@@ -76,6 +78,7 @@ class Plan:
     resend: bool = False
     resend_rejected: bool = False
     keep_failure: Callable[[dict[str, Any]], None] = field(default=log_failure)
+    interruptions: tuple[type[BaseException], ...] = ()
     dry_run: bool = False
     positional: bool = False
     secrets_known: tuple[bytes, ...] = field(default=(), repr=False)

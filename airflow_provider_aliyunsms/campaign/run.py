@@ -174,7 +174,7 @@ class Campaign:
         )
         try:
             sender.run()
-        except AliyunSmsError as error:
+        except (AliyunSmsError, *self._plan.interruptions) as error:
             progress.log_now()
             owns = self._still_owns(ledger, error)
             # Never while a call is in flight: after a clean shutdown the next try does not wait for this process.
@@ -186,7 +186,7 @@ class Campaign:
         progress.show()
         return sender.still_open
 
-    def _still_owns(self, ledger: Ledger, error: AliyunSmsError) -> bool:
+    def _still_owns(self, ledger: Ledger, error: BaseException) -> bool:
         """Return whether this process may still write: another one writes receipts of its own."""
         if isinstance(error, LedgerError):
             return False
@@ -199,7 +199,7 @@ class Campaign:
             return False
         return True
 
-    def _tell(self, error: AliyunSmsError, *, spool: Spool, ledger: Ledger, opening: Opening) -> None:
+    def _tell(self, error: BaseException, *, spool: Spool, ledger: Ledger, opening: Opening) -> None:
         """Write the receipts of a try that an error ends, keep its summary, and put the reasons into the error."""
         # The error that ended the try is the one to report, whatever happens here.
         try:
@@ -212,7 +212,8 @@ class Campaign:
                     settlements=[Settlement(members.keys, "skipped", LocalCode.NOT_STARTED.value)],
                 )
             summary = self._summary(spool=spool, started_at=opening.started_at, requests=ledger.calls)
-            explain_ending(error, summary)
+            if isinstance(error, AliyunSmsError):
+                explain_ending(error, summary)
             summary |= self._keep_receipts(spool, opening)
         except AliyunSmsError as failed:
             log.warning("There are no receipts of this try: %s", failed)

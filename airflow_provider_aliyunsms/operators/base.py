@@ -9,7 +9,12 @@ from abc import abstractmethod
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseOperator,
+)
 
 from airflow_provider_aliyunsms.exceptions import (
     AudienceError,
@@ -358,6 +363,7 @@ class AliyunSmsSendOperator(BaseOperator):
             resend=resend,
             resend_rejected=as_bool(self.resend_rejected, name="resend_rejected"),
             keep_failure=partial(self._keep_failure, context),
+            interruptions=(AirflowTaskTimeout,),
             dry_run=as_bool(self.is_dry_run, name="dry_run"),
             positional=not self._names_campaign and _map_index(ti) >= 0,
             secrets_known=secrets_known(self.hook.settings.ledger_secret),

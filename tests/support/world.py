@@ -359,6 +359,7 @@ class World:
         self.receipts: list[dict] = []
         self.failures: list[dict] = []
         self.receipts_fail: Exception | None = None
+        self.interruptions: tuple[type[BaseException], ...] = ()
         self.told_to_stop: str | None = None
         self.make_workers = self._inline_workers
 
@@ -404,6 +405,7 @@ class World:
             limits=plan_fields.pop("limits", AudienceLimits()),
             keep_receipts=self._keep,
             keep_failure=self.failures.append,
+            interruptions=self.interruptions,
             stop_reason=stop_reason,
             occasion=occasion,
             **plan_fields,

@@ -121,6 +121,8 @@ class Sender:
         self._ready: deque[Job] = deque()
         # Jobs whose outcome is unknown, and that no worker thread has.
         self._open: list[Job] = []
+        # Jobs that the workers have, by their labels, whose calls may have been begun.
+        self._given: dict[str, Job] = {}
         # How many jobs that seek evidence the workers have.
         self._settling = 0
         # Whether a look-up was made after the last call of a new chunk.
@@ -235,6 +237,7 @@ class Sender:
         self._pace.start()
         self._settling += job.settling
         self._looked_last = job.settling
+        self._given[job.entry.out_id] = job
         self._workers.give(job)
 
     def _hand_out_ahead(self) -> None:
@@ -378,6 +381,7 @@ class Sender:
         while result is not None:
             job, outcome = result
             self._settling -= job.settling
+            self._given.pop(job.entry.out_id, None)
             if isinstance(outcome, BaseException):
                 # The call may have been made before the error. Its chunk stays open for evidence; taken for "not
                 # begun", it would be sent again, and its recipients could get two messages.
@@ -405,8 +409,10 @@ class Sender:
                 # was made, and _wind_down() would record it as not made, so that the next try would send a second
                 # message.
                 self._settling += 1
+                self._given[job.entry.out_id] = job
                 self._workers.give(job)
             else:
+                self._given.pop(job.entry.out_id, None)
                 self._pace.cancel()
                 self._ready.appendleft(job)
                 self._looked_last = True
@@ -516,6 +522,15 @@ class Sender:
         finally:
             # Whatever happened before, such as a full disk: outcomes that are known must reach the ledger.
             self._write_last_outcomes()
+        self._mark_calls_in_flight()
+
+    def _mark_calls_in_flight(self) -> None:
+        """Mark the recipients of calls that have not ended as unknown, for the receipts; the ledger has them open."""
+        for job in self._given.values():
+            try:
+                self._books.leave_open(job)
+            except AliyunSmsError as error:
+                log.warning("The receipts of this try will not be complete: %s", error)
 
     def _give_back(self) -> None:
         """Take intents and chunks back whose calls were never made."""

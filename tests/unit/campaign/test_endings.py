@@ -181,6 +181,44 @@ def test_an_interrupted_try_leaves_receipts_and_a_summary(world):
     assert again(world)["accepted"] == 20
 
 
+@pytest.mark.parametrize("can_look_up", [True, False], ids=["China", "Globe"])
+def test_calls_in_flight_are_unknown_in_the_receipts_and_not_skipped(can_look_up):
+    world = World(can_look_up=can_look_up)
+    make = world.make_workers
+
+    def hanging(**parameters):
+        pool = make(**parameters)
+        pool.hangs = True
+        return pool
+
+    world.make_workers = hanging
+    with pytest.raises(SendInterruptedError):
+        world.run(PEOPLE, stop_after=4, max_concurrency=1)
+    assert [one["outcome"] for one in world.receipts] == ["unknown"] * 5 + ["skipped"] * 15
+    assert world.failures[-1]["errors"] == {"local.NO_ANSWER": 5, "local.NOT_STARTED": 15}
+
+
+class TimeIsUpError(BaseException):
+    """What the surroundings raise into the middle of a try."""
+
+
+def test_a_timeout_leaves_receipts_and_a_summary(world):
+    world.interruptions = (TimeIsUpError,)
+
+    def meanwhile(key):
+        if world.gateway.submissions == 2:
+            world.store.meanwhile = lambda key: None
+            raise TimeIsUpError
+
+    world.store.meanwhile = meanwhile
+    with pytest.raises(TimeIsUpError):
+        world.run(PEOPLE, max_concurrency=1)
+    assert world.failures[-1]["accepted"] >= 5
+    assert len(world.receipts) == 20
+    assert again(world)["accepted"] == 20
+    assert world.gateway.accepted == dict.fromkeys(PEOPLE, 1)
+
+
 def test_calls_without_an_answer_are_named_by_their_code(world):
     world.gateway.faults.extend(["error_500"] * 60)
     world.gateway.query_faults.extend(["unreachable"] * 500)
