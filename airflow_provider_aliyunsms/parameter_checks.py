@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _WITHOUT_QUOTES = (
-    "Nothing was sent. Write it as a number, without quotes; what Variable.get returns needs int() or "
+    "Nothing was sent now. Write it as a number, without quotes; what Variable.get returns needs int() or "
     "float()."
 )
 _NO_TEXT = bool, int, float, complex, bytes, list, tuple, set, frozenset, dict
@@ -101,7 +101,7 @@ def check_limit(name: str, value: object) -> None:
     if number is None or number < 0 or (number > 1 and number != math.floor(number)):
         raise ConfigurationError(
             f"{name} must be a number of rows, or a share of all rows below 1",
-            advice="Nothing was sent. Write 20 for twenty rows, 0.05 for 5 percent, without quotes; or None for no "
+            advice="Nothing was sent now. Write 20 for twenty rows, 0.05 for 5 percent, without quotes; or None for no "
             "limit.",
         )
 
@@ -117,7 +117,7 @@ def check_duration(name: str, value: object, *, above: bool = False) -> None:
     if number is None or number < 0 or (above and not number):
         raise ConfigurationError(
             f"{name} must be a number of seconds, or a timedelta",
-            advice="Nothing was sent. Write 600 or timedelta(minutes=10), without quotes.",
+            advice="Nothing was sent now. Write 600 or timedelta(minutes=10), without quotes.",
         )
 
 
@@ -129,7 +129,9 @@ def check_word(name: str, value: object, *, words: Collection[str]) -> None:
     """
     if not isinstance(value, str) or value not in words:
         known = " or ".join(f'"{word}"' for word in words)
-        raise ConfigurationError(f"{name} must be {known}", advice="Nothing was sent. Correct its spelling.")
+        raise ConfigurationError(
+            f"{name} must be {known}", advice="Nothing was sent now. Correct its spelling."
+        )
 
 
 def check_texts(**values: object) -> None:
@@ -142,7 +144,7 @@ def check_texts(**values: object) -> None:
         if isinstance(value, _NO_TEXT):
             raise ConfigurationError(
                 f"{name} must be text, not {type(value).__name__}",
-                advice="Nothing was sent. Write it in quotes.",
+                advice="Nothing was sent now. Write it in quotes.",
             )
 
 
@@ -155,7 +157,7 @@ def check_mapping(name: str, value: object) -> None:
     if isinstance(value, _NO_TEXT) and not isinstance(value, dict):
         raise ConfigurationError(
             f"{name} must be a mapping, not {type(value).__name__}",
-            advice='Nothing was sent. Write it like {"name": "value"}.',
+            advice='Nothing was sent now. Write it like {"name": "value"}.',
         )
 
 

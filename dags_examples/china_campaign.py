@@ -38,6 +38,8 @@ with DAG(
         sign_name="阿里云",
         # for rows whose cell is empty
         template_param={"name": "会员"},
+        # a number that stands in the file twice gets one message
+        dedupe="phone",
         # nothing is sent at all when more than a tenth of the file is unusable
         max_rejected=0.1,
         # every worker must see this place; s3:// and the like will do

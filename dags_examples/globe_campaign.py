@@ -37,6 +37,8 @@ with DAG(
         message="Hello ${name}, your voucher ${code} is valid until Sunday.",
         message_type="MKT",
         sender_id="Example",
+        # a number that stands in the file twice gets one message
+        dedupe="phone",
         receipts_path="{{ params.receipts }}",
         # the account's one call a second is shared by all campaigns: a pool of one slot keeps them in a queue
         # pool="aliyun_sms_globe",

@@ -118,7 +118,7 @@ def _explain(credential_type: str, error: Exception) -> ApiError:
     return ConnectionNotMadeError(
         f"The credentials ({credential_type}) could not be fetched: {type(error).__name__}.",
         code=NOT_FETCHED,
-        advice="Nothing was sent. Check that this machine reaches the service that hands them out.",
+        advice="Nothing was sent now. Check that this machine reaches the service that hands them out.",
     )
 
 

@@ -24,7 +24,7 @@ def disk_before_sending() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        msg = f"The local working copy of the audience cannot be written: {error}. Nothing was sent."
+        msg = f"The local working copy of the audience cannot be written: {error}. Nothing was sent now."
         raise AudienceError(
             msg,
             code=LocalCode.DISK.value,

@@ -67,13 +67,13 @@ def admit(*, spool: Spool, limits: AudienceLimits, has_sent: bool = False) -> No
     if spool.ready == 0:
         raise AudienceError(
             f"not one of {spool.total} rows can be sent to: {_first(spool)}",
-            advice="Nothing was sent. Correct the rows or their column names.",
+            advice="Nothing was sent now. Correct the rows or their column names.",
         )
     if limits.max_rejected is not None and _too_many(rejected, total=spool.total, limit=limits.max_rejected):
         raise AudienceError(
             f"{rejected} of {spool.total} rows were rejected, more than max_rejected={limits.max_rejected:g} "
             f"allows: {_first(spool)}",
-            advice="Nothing was sent. Correct the rows, or raise max_rejected.",
+            advice="Nothing was sent now. Correct the rows, or raise max_rejected.",
         )
     duplicates = findings.get(LocalCode.DUPLICATE.value, 0) + spool.repeated_rows
     limit = limits.max_duplicates
@@ -81,7 +81,7 @@ def admit(*, spool: Spool, limits: AudienceLimits, has_sent: bool = False) -> No
         raise AudienceError(
             f"{duplicates} of {spool.total} rows have a number that an earlier row has, more than "
             f"max_duplicates={limit:g} allows; {spool.repeated_numbers} numbers have several contents",
-            advice='Nothing was sent. dedupe="phone" sends to each number once; or raise max_duplicates.',
+            advice='Nothing was sent now. dedupe="phone" sends to each number once; or raise max_duplicates.',
         )
 
 

@@ -407,7 +407,7 @@ class AliyunSmsSendOperator(BaseOperator):
                 raise ConfigurationError(
                     "airflow tasks test makes a new run each time, so that everybody would be sent to each "
                     "time",
-                    advice="Nothing was sent. Use dry_run=True; or give campaign_id and ledger_path, by "
+                    advice="Nothing was sent now. Use dry_run=True; or give campaign_id and ledger_path, by "
                     "which a second test finds what the first one sent.",
                 )
             return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
@@ -415,7 +415,7 @@ class AliyunSmsSendOperator(BaseOperator):
         if campaign_id.strip() in ("", "None"):
             raise ConfigurationError(
                 "campaign_id was rendered to nothing, so that different campaigns would share one identity",
-                advice="Nothing was sent. Correct its template, or leave campaign_id out.",
+                advice="Nothing was sent now. Correct its template, or leave campaign_id out.",
             )
         if not self.ledger_path:
             log.warning(

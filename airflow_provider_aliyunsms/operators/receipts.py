@@ -94,7 +94,7 @@ class ReceiptKeeper:
         if local.is_dir():
             raise ConfigurationError(
                 "receipts_path is the name of a file, and there is a folder of that name",
-                advice="Nothing was sent. Give another name, or the folder with a slash at its end.",
+                advice="Nothing was sent now. Give another name, or the folder with a slash at its end.",
             )
         make_private_folder(local.parent)
         with file_beside(local):
@@ -114,7 +114,7 @@ class ReceiptKeeper:
             raise ConfigurationError(
                 "two mapped tasks of one run have the same file for their receipts, so one would overwrite "
                 "the other's",
-                advice="Nothing was sent by this one. Give receipts_path as a folder, or put {{ "
+                advice="Nothing was sent now by this one. Give receipts_path as a folder, or put {{ "
                 "ti.map_index }} into the name of the file.",
             )
         owner = json.dumps(self._owner).encode()
@@ -149,7 +149,7 @@ def _explained() -> Iterator[None]:
     except Exception as error:
         raise ConfigurationError(
             f"receipts_path cannot be written: {_problem(error)}",
-            advice="Nothing was sent by this try. Check that the folder exists, or can be made, and that this worker "
+            advice="Nothing was sent now. Check that the folder exists, or can be made, and that this worker "
             "may write there.",
         ) from error
 

@@ -275,7 +275,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_sent_to(
     }[kind]
     body = CHANGING.format(change=change, path=path)
     assert run_task(f"sources_changing_{kind}", body).states["send"] == "failed"
-    assert "'changing.csv' changed while it was read. Nothing was sent." in capsys.readouterr().out
+    assert "'changing.csv' changed while it was read. Nothing was sent now." in capsys.readouterr().out
     assert simulator.stats()["requests"] == {}
     assert list(work_place.iterdir()) == []
 

@@ -52,7 +52,7 @@ def refuse_single_floats(block: Block) -> None:
         row = block.row(0).number
         msg = f"The phone numbers from row {row} on were stored as 32-bit floats, which cannot hold all their digits."
         raise AudienceError(
-            msg, row=row, advice="store the column as text or as 64-bit integers. Nothing was sent."
+            msg, row=row, advice="store the column as text or as 64-bit integers. Nothing was sent now."
         )
 
 

@@ -37,7 +37,9 @@ def check_number_type(type_name: str) -> None:
     """
     if is_single_type(type_name):
         msg = "The phone numbers are stored as 16 or 32-bit floats, which cannot hold all their digits."
-        raise AudienceError(msg, advice="store the column as text or as 64-bit integers. Nothing was sent.")
+        raise AudienceError(
+            msg, advice="store the column as text or as 64-bit integers. Nothing was sent now."
+        )
 
 
 def short_single(value: Any) -> Decimal | None:

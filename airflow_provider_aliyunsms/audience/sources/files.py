@@ -196,7 +196,7 @@ def _unpacked(file: OpenedFile, *, path: str, facts: SourceFacts) -> OpenedFile:
 
 def _changed(name: str) -> AudienceError:
     return AudienceError(
-        f"The audience file '{name}' changed while it was read. Nothing was sent.",
+        f"The audience file '{name}' changed while it was read. Nothing was sent now.",
         advice="write the file under another name, rename it when it is complete, and only then start the task.",
     )
 

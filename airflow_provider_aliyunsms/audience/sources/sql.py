@@ -60,9 +60,9 @@ def query_failed(error: Exception, *, done: int | None) -> AudienceError:
     """
     kind = _kind(error)
     if done is None:
-        msg = f"recipients_sql cannot be run: {kind}{_meaning(error)}. Nothing was sent."
+        msg = f"recipients_sql cannot be run: {kind}{_meaning(error)}. Nothing was sent now."
         return AudienceError(msg, advice="run the query by hand with the same connection.")
-    msg = f"recipients_sql failed after {done} rows: {kind}. Nothing was sent."
+    msg = f"recipients_sql failed after {done} rows: {kind}. Nothing was sent now."
     return AudienceError(
         msg, row=done or None, advice="run the query by hand with the same connection, or retry the task."
     )
@@ -163,7 +163,7 @@ def _cells(row: Any) -> Sequence[Any]:
 def _table(cursor: Cursor, *, columns: Columns, facts: SourceFacts) -> Table:
     if cursor.description is None:
         msg = "recipients_sql is not a query: it returns no rows."
-        raise AudienceError(msg, advice="make it a SELECT. Nothing was sent.")
+        raise AudienceError(msg, advice="make it a SELECT. Nothing was sent now.")
     names = [str(column[0]) for column in cursor.description]
     try:
         return Table(names, columns=columns, place="query", facts=facts)

@@ -135,7 +135,7 @@ class Utf8Doubt:
         """
         if self._could_be_utf8 and len(self._long) >= _ENOUGH:
             msg = f"The audience file is UTF-8, but the parameter 'encoding' says {self._encoding}."
-            raise AudienceError(msg, advice="leave that parameter out. Nothing was sent.")
+            raise AudienceError(msg, advice="leave that parameter out. Nothing was sent now.")
 
 
 # A longer line is not a row of an audience but part of a file of another kind. Without a limit it could fill the

@@ -54,7 +54,7 @@ class SpoolFile:
             self.directory = Path(tempfile.mkdtemp(prefix="aliyunsms-", dir=directory))
         except OSError as error:
             problem = error.strerror or type(error).__name__
-            msg = f"The local working copy of the audience cannot be made: {problem}. Nothing was sent."
+            msg = f"The local working copy of the audience cannot be made: {problem}. Nothing was sent now."
             raise AudienceError(
                 msg,
                 code=LocalCode.DISK.value,

@@ -14,8 +14,8 @@ of the refusal. Recipients of whom there is a record were accepted; the others a
 
 What a look-up does not show proves something only if it could have shown it: under the same AccessKey and endpoint
 as the call, or under ones that do show another accepted call of the same signer. Times count by the gateway's
-clock; where they were noted by a machine's own, the longest error that the gateway tolerates is allowed for, and
-nothing is replayed.
+clock; where they were noted or compared by a machine's own, the longest error that the gateway tolerates is allowed
+for each of the two machines, and nothing is replayed.
 
 The functions here have no state, and any thread may call them.
 """
@@ -78,7 +78,8 @@ class Findings:
     :param complete: the identical request can still be built, under the same AccessKey, for the same endpoint.
     :param seen: the gateway has said that it knows the nonce.
     :param refused: the gateway refused the chunk.
-    :param by_gateway: the two ages below were measured by the gateway's clock from end to end.
+    :param clock_error: seconds by which the two ages below can be wrong, because they were not measured by the
+        gateway's clock from end to end.
     :param signed_ago: seconds since the date in the signature.
     :param attempted_ago: seconds since the latest time at which a copy may have left.
     """
@@ -88,7 +89,7 @@ class Findings:
     complete: bool = True
     seen: bool = False
     refused: bool = False
-    by_gateway: bool = True
+    clock_error: float = 0.0
     signed_ago: float = 0.0
     attempted_ago: float = 0.0
 
@@ -109,7 +110,7 @@ def next_step(
         return Step.ACCEPT
     if _can_replay(findings):
         return Step.REPLAY
-    waited = findings.attempted_ago - (0.0 if findings.by_gateway else CLOCK_ERROR)
+    waited = findings.attempted_ago - findings.clock_error
     if findings.look_up is Evidence.IMPOSSIBLE:
         return Step.RELEASE if resend_unknown and waited >= settle_time else Step.GIVE_UP
     enough = min(refusal_wait, settle_time) if findings.refused else settle_time
@@ -139,6 +140,6 @@ def _can_replay(findings: Findings) -> bool:
         findings.complete
         and not findings.seen
         and not findings.refused
-        and findings.by_gateway
+        and not findings.clock_error
         and -EARLY <= findings.signed_ago < REPLAY_LIMIT
     )

@@ -235,7 +235,7 @@ class Attempts:
 
     def _ask(self, job: Job, chunk: Chunk, *, thorough: bool) -> LookUp:
         # The gateway dates its records by its own clock: with times of another one, a record could lie outside.
-        error = 0.0 if self._by_gateway(job) else CLOCK_ERROR
+        error = self._clock_error(job)
         return self._channel.look_up(
             chunk=chunk,
             since=job.signed_at - error,
@@ -261,7 +261,7 @@ class Attempts:
                 complete=job.chunk.complete,
                 seen=job.entry.seen,
                 refused=job.is_refused,
-                by_gateway=self._by_gateway(job),
+                clock_error=self._clock_error(job),
                 signed_ago=now - job.signed_at,
                 attempted_ago=now
                 - max(job.attempted_before, job.entry.attempted_at if job.is_refused else 0.0),
@@ -271,8 +271,9 @@ class Attempts:
             resend_unknown=self._policy.resend_unknown,
         )
 
-    def _by_gateway(self, job: Job) -> bool:
-        return job.window.by_gateway and self._clock.by_gateway
+    def _clock_error(self, job: Job) -> float:
+        """Return by how much a moment in the ledger and this machine's time can be apart for want of one clock."""
+        return CLOCK_ERROR * ((not job.window.by_gateway) + (not self._clock.by_gateway))
 
     def _evidence(self, job: Job) -> Evidence:
         """Return what the last look-up says; of a refused chunk every recipient must have been told without doubt."""

@@ -182,7 +182,7 @@ class Sender:
                 f"the ledger of this mapped task holds {restored.absent} recipients who are not in its "
                 "input now",
                 advice="The order of the mapped inputs has changed, so these recipients may stand in the "
-                "input of another task, which does not know that they were sent to. Nothing was sent. Give "
+                "input of another task, which does not know that they were sent to. Nothing was sent now. Give "
                 "the mapped tasks a campaign_id that follows the input instead of its place, and a "
                 "ledger_path.",
             )

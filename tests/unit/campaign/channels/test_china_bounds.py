@@ -139,6 +139,30 @@ def test_no_records_at_all_are_empty(channel_to):
     assert look_up(channel_to(records)) is Evidence.EMPTY
 
 
+@pytest.mark.parametrize(
+    ("changes", "evidence"),
+    [
+        ({"OutId": "", "SendDate": "2026-01-02 12:00:05"}, Evidence.INCONCLUSIVE),
+        ({"OutId": None, "SendDate": "2026-01-02 12:01:00", "TemplateCode": "SMS_1"}, Evidence.INCONCLUSIVE),
+        ({"OutId": "", "SendDate": "soon"}, Evidence.INCONCLUSIVE),
+        ({"OutId": ""}, Evidence.INCONCLUSIVE),
+        # Not of this request: another label, another template, another time.
+        ({"OutId": "another", "SendDate": "2026-01-02 12:00:05"}, Evidence.EMPTY),
+        ({"OutId": "", "SendDate": "2026-01-02 12:00:05", "TemplateCode": "SMS_2"}, Evidence.EMPTY),
+        ({"OutId": "", "SendDate": "2026-01-02 09:00:00"}, Evidence.EMPTY),
+    ],
+)
+def test_a_record_without_a_label_that_may_be_ours_proves_nothing(channel_to, changes, evidence):
+    records = Records(lambda number: page(rows=[row("") | changes], total=1))
+    assert look_up(channel_to(records)) is evidence
+
+
+@pytest.mark.parametrize(("days", "evidence"), [(28, Evidence.EMPTY), (30, Evidence.INCONCLUSIVE)])
+def test_what_the_gateway_does_not_keep_any_more_proves_nothing(channel_to, days, evidence):
+    records = Records(lambda number: page(rows=[], total=0))
+    assert look_up(channel_to(records), since=NOON.timestamp() - days * 86_400) is evidence
+
+
 def test_a_look_up_obeys_the_flag_between_two_queries(channel_to):
     stop = threading.Event()
 

@@ -57,14 +57,14 @@ def step(look_up, *, resend_unknown=False, **facts):
         (Step.REPLAY, {"look_up": Evidence.EMPTY, "signed_ago": -5.0, "attempted_ago": -5.0}),
         (Step.WAIT, {"look_up": Evidence.EMPTY, "signed_ago": -90.0, "attempted_ago": -90.0}),
         # Times that were noted by a machine's own clock: nothing is replayed, and its error is allowed for.
-        (Step.WAIT, {"look_up": Evidence.EMPTY, "by_gateway": False}),
-        (Step.WAIT, {"look_up": Evidence.EMPTY, "by_gateway": False, "attempted_ago": SETTLE + 899}),
-        (Step.ASK_ALL, {"look_up": Evidence.EMPTY, "by_gateway": False, "attempted_ago": SETTLE + 900}),
+        (Step.WAIT, {"look_up": Evidence.EMPTY, "clock_error": 900.0}),
+        (Step.WAIT, {"look_up": Evidence.EMPTY, "clock_error": 900.0, "attempted_ago": SETTLE + 899}),
+        (Step.ASK_ALL, {"look_up": Evidence.EMPTY, "clock_error": 900.0, "attempted_ago": SETTLE + 900}),
         (
             Step.GIVE_UP,
             {
                 "look_up": Evidence.IMPOSSIBLE,
-                "by_gateway": False,
+                "clock_error": 900.0,
                 "attempted_ago": SETTLE + 899,
                 "resend_unknown": True,
             },
@@ -96,7 +96,7 @@ FACTS = {
     "thorough": st.booleans(),
     "complete": st.booleans(),
     "seen": st.booleans(),
-    "by_gateway": st.booleans(),
+    "clock_error": st.sampled_from([0.0, 900.0, 1800.0]),
     "signed_ago": st.floats(-100, 10_000),
     "attempted_ago": st.floats(-100, 10_000),
 }
@@ -112,7 +112,7 @@ def test_no_refused_chunk_is_split_before_its_wait_is_over(**facts):
     assert step(**facts, refused=True) not in (Step.RELEASE, Step.ACCEPT, Step.REPLAY)
 
 
-@given(**{**FACTS, "by_gateway": st.just(False), "attempted_ago": st.floats(-100, SETTLE + 899)})
+@given(**{**FACTS, "clock_error": st.just(900.0), "attempted_ago": st.floats(-100, SETTLE + 899)})
 def test_times_of_another_clock_are_trusted_only_as_far_as_it_can_be_wrong(**facts):
     assert step(**facts) not in (Step.RELEASE, Step.REPLAY)
 
