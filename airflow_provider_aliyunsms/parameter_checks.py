@@ -101,8 +101,8 @@ def check_limit(name: str, value: object) -> None:
     if number is None or number < 0 or (number > 1 and number != math.floor(number)):
         raise ConfigurationError(
             f"{name} must be a number of rows, or a share of all rows below 1",
-            advice="Nothing was sent now. Write 20 for twenty rows, 0.05 for 5 percent, without quotes; or None for no "
-            "limit.",
+            advice="Nothing was sent now. Write 20 for twenty rows, 0.05 for 5 percent, without quotes; or None for "
+            "no limit.",
         )
 
 

@@ -172,9 +172,10 @@ class Campaign:
             resumed=opening.resumed,
             again=again,
         )
+        ends: tuple[type[BaseException], ...] = (AliyunSmsError, *self._plan.interruptions)
         try:
             sender.run()
-        except (AliyunSmsError, *self._plan.interruptions) as error:
+        except ends as error:
             progress.log_now()
             owns = self._still_owns(ledger, error)
             # Never while a call is in flight: after a clean shutdown the next try does not wait for this process.
