@@ -149,8 +149,8 @@ def _explained() -> Iterator[None]:
     except Exception as error:
         raise ConfigurationError(
             f"receipts_path cannot be written: {_problem(error)}",
-            advice="Nothing was sent now. Check that the folder exists, or can be made, and that this worker "
-            "may write there.",
+            advice="Nothing was sent now; what earlier tries sent stays in the ledger. Check that the folder exists, "
+            "or can be made, and that this worker may write there.",
         ) from error
 
 
