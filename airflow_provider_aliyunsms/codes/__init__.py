@@ -25,7 +25,14 @@ says where to add a new code.
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.codes.local import LOCAL_CODES, MOST_CODES, LocalCode
-from airflow_provider_aliyunsms.codes.lookup import all_codes, concerns, explain, look_up_code, tidy_code
+from airflow_provider_aliyunsms.codes.lookup import (
+    all_codes,
+    concerns,
+    explain,
+    look_up_code,
+    tidy_code,
+    with_action,
+)
 from airflow_provider_aliyunsms.codes.model import CodeClass, CodeInfo
 
 __all__ = [
@@ -39,4 +46,5 @@ __all__ = [
     "explain",
     "look_up_code",
     "tidy_code",
+    "with_action",
 ]

@@ -34,7 +34,7 @@ GIVE_UP_AFTER = 50
 """
 Queries in a row without a usable response that end a round.
 
-By then the gateway is probably down, and every further query would only wait for it.
+By then the gateway is probably down, and every further query would only wait for it. The next round goes on there.
 """
 
 GROWTH = 0.5
@@ -158,7 +158,9 @@ class DeliveryPoller:
             # Waits for the worker threads, however the round ends. Left running, they would make queries that the
             # caller's checkpoint and max_calls do not count, and obey the should_stop of the next round.
             one_round.close()
-        self.cursor = one_round.cut_at or TOP
+        # After a round that was given up, the next one goes on behind it: the messages behind would never be asked
+        # for where each round begins with the same fifty that get no answer.
+        self.cursor = one_round.cut_at or one_round.gave_up_at or TOP
         return one_round.report(whole=start == TOP)
 
     def _ask_all(self, one_round: _Round, *, start: Cursor) -> None:
@@ -172,7 +174,10 @@ class DeliveryPoller:
                         # Asked for in the round that was cut short here.
                         continue
                     # Looked at before each query: ask() notes results, and one of them may be the reason to end.
-                    if one_round.unanswered_in_a_row >= GIVE_UP_AFTER or one_round.cut_at is not None:
+                    if one_round.cut_at is not None:
+                        return
+                    if one_round.unanswered_in_a_row >= GIVE_UP_AFTER:
+                        one_round.gave_up_at = at
                         return
                     one_round.ask(at=at, part=part, message=message)
 
@@ -200,6 +205,7 @@ class _Round:
         self._unanswered = 0
         self.unanswered_in_a_row = 0
         self.cut_at: Cursor | None = None
+        self.gave_up_at: Cursor | None = None
         self._error: Exception | None = None
 
     def ask(self, *, at: Cursor, part: Part, message: Tracked) -> None:

@@ -16,7 +16,8 @@ from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
 from airflow_provider_aliyunsms.delivery.events import DeliveryResult
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, RoundReport, next_wait
 from airflow_provider_aliyunsms.delivery.sampling import population
-from airflow_provider_aliyunsms.delivery.verdict import Verdict, judge
+from airflow_provider_aliyunsms.delivery.verdict import Silence, Verdict, judge
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,6 +103,10 @@ class Watch:
         self.cut = False
         # Its state changes inside look() only; see DeliveryPoller for its threads.
         self._poller = poller
+        # Of the last look; changed by look(), read by ending() between two looks.
+        self._silence: Silence | None = None
+        # A rehearsal has nothing to deliver; its sensor must not fail for that.
+        self._rehearsed = bool(self.campaigns) and all(each.dry_run for each in self.campaigns)
         self._population = population(campaigns=self.campaigns, sample_size=rules.sample_size)
 
     @property
@@ -142,6 +147,7 @@ class Watch:
             tally=self.tally,
             calls=self._poller.gate.calls,
             population=self._population,
+            silence=self._silence,
         )
 
     def look(self, *, now: Callable[[], float], should_stop: Callable[[], bool] = lambda: False) -> Verdict:
@@ -165,6 +171,7 @@ class Watch:
         # Both before _count, which may raise: a checkpoint made after the error reads cut, and the log must hold the
         # counts of the last round as well.
         self.cut = report.stopped
+        self._silence = _silence(report.error) if report.failed and report.asked else None
         self._log(report)
         self._count(report)
         # Before the deadline is looked at: a round that max_calls cut short is also stopped, and would be repeated
@@ -198,7 +205,7 @@ class Watch:
     def _judge(self, *, expired: bool) -> Verdict:
         return judge(
             tally=self.tally,
-            ratio=self.rules.min_delivered_ratio,
+            ratio=None if self._rehearsed else self.rules.min_delivered_ratio,
             expired=expired,
             stop_when_reached=self.rules.stop_when_reached,
             estimated=self._population is not None,
@@ -223,3 +230,11 @@ class Watch:
             report.unanswered,
             self._poller.gate.calls,
         )
+
+
+def _silence(error: Exception | None) -> Silence | None:
+    if error is None:
+        return None
+    if isinstance(error, AliyunSmsError):
+        return Silence(code=error.code or type(error).__name__, advice=error.advice or "")
+    return Silence(code=type(error).__name__, advice="")

@@ -88,12 +88,17 @@ class Opening:
         Always False for a ledger that is not fenced.
     :param summary: the result that an earlier try wrote at its end, None when there is none.
     :param started_at: when this generation of the campaign was begun, ``2026-01-02T03:04:05Z``.
+    :param windows_before: how many windows were written on earlier occasions; 0 on the first one.
+    :param ended_refused: the campaign ended on an earlier occasion because the gateway refused too many, see
+        :meth:`Ledger.note_refusals`.
     """
 
     resumed: bool
     contested: bool
     summary: Mapping[str, Any] | None
     started_at: str
+    windows_before: int = 0
+    ended_refused: bool = False
 
 
 class Ledger:
@@ -187,6 +192,7 @@ class Ledger:
             head |= {"dedupe": self._dedupe, "secret": _name_of(self._secrets[0])}
         self._head = {**head, "owner": self._owner}
         self._head.pop("sealed", None)
+        self._begin_occasion(occasion)
         self.keys = LedgerKeys(
             campaign_id=self.campaign, dedupe=self._dedupe, secret=self._secret(head.get("secret", ""))
         )
@@ -200,7 +206,30 @@ class Ledger:
             contested=claim is not None and claim.contested,
             summary=summary,
             started_at=self._head["started_at"],
+            windows_before=self._head["before"],
+            ended_refused=bool(self._head.get("ended_refused")),
         )
+
+    def _begin_occasion(self, occasion: Occasion) -> None:
+        """Note how many windows there were when this occasion began; its automatic retries find the same number."""
+        if self._head.get("on") == occasion.name and _is_count(self._head.get("before")):
+            return
+        ended = self._head.pop("refused", None) is not None
+        began = "on" in self._head or self._head.get("occasion") != occasion.name
+        self._head |= {
+            "on": occasion.name,
+            "before": self._head.get("windows", 0) if began else 0,
+            "ended_refused": ended,
+        }
+
+    def note_refusals(self) -> None:
+        """
+        Record that this try ended because the gateway refused too many.
+
+        The next occasion may then send again to those who were refused for a cause that is not theirs.
+        """
+        self._head["refused"] = True
+        self._set(_HEAD, self._head)
 
     def windows(self) -> Iterator[Window]:
         """
@@ -451,6 +480,10 @@ def _occasions(head: Mapping[str, Any]) -> list[str]:
     """Return the occasions on which a generation was begun; version 1 remembered the last one only."""
     known = head.get("occasions")
     return [*known] if isinstance(known, list) else [head["occasion"]] if "occasion" in head else []
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_known(head: Mapping[str, Any], occasion: Occasion) -> bool:

@@ -167,6 +167,14 @@ class Bookkeeper:
             job.noted = True
             self._unwritten[job.window.number] = job.window
         self._ended(job)
+        self.leave_open(job, code=code)
+
+    def leave_open(self, job: Job, *, code: str | None = None) -> None:
+        """
+        Mark the recipients of a chunk as unknown in the spool; nothing changes in the ledger.
+
+        :raises LedgerError: the spool's disk fails.
+        """
         rows = [row for position, row in enumerate(job.rows) if position not in job.skip]
         self._spool.settle(
             out_id=job.entry.out_id,
