@@ -192,6 +192,8 @@ _TEMPLATE_CODES: Final = frozenset({"SMS_TEMPLATE_ILLEGAL", "SMS_CONTENT_MISMATC
 
 def with_action(info: CodeInfo, action: str) -> CodeInfo:
     """Return a row whose advice names the action that was called, where it gives one as an example."""
+    if "dysms:SendBatchSms" not in info.advice:
+        return info
     return replace(
         info,
         advice=info.advice.replace("dysms action, for example dysms:SendBatchSms", f"action dysms:{action}"),
