@@ -129,12 +129,18 @@ _SIGNATURE_CODES: Final = frozenset(
 _TEMPLATE_CODES: Final = frozenset({"SMS_TEMPLATE_ILLEGAL", "SMS_CONTENT_MISMATCH_TEMPLATE_TYPE"})
 
 
+_EXAMPLE: Final = "dysms action, for example dysms:SendBatchSms"
+_EXAMPLE_ZH: Final = "dysms 权限，例如 dysms:SendBatchSms"
+
+
 def with_action(info: CodeInfo, action: str) -> CodeInfo:
     """Return a row whose advice names the action that was called, where it gives one as an example."""
+    if _EXAMPLE not in info.advice:
+        return info
     return replace(
         info,
-        advice=info.advice.replace("dysms action, for example dysms:SendBatchSms", f"action dysms:{action}"),
-        advice_zh=info.advice_zh.replace("dysms 权限，例如 dysms:SendBatchSms", f"权限 dysms:{action}"),
+        advice=info.advice.replace(_EXAMPLE, f"action dysms:{action}"),
+        advice_zh=info.advice_zh.replace(_EXAMPLE_ZH, f"权限 dysms:{action}"),
     )
 
 
