@@ -13,6 +13,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_aliyunsms.api.credentials import renews
 from airflow_provider_aliyunsms.api.forms import batch_sms_form, globe_form, sms_form
 from airflow_provider_aliyunsms.api.gateway_clock import GatewayClock, monotonic
 from airflow_provider_aliyunsms.api.models import (
@@ -39,7 +40,12 @@ from airflow_provider_aliyunsms.api.responses import (
 )
 from airflow_provider_aliyunsms.api.retrying import ReadRetries
 from airflow_provider_aliyunsms.api.signature import Envelope, SignedRequest, sign_acs3
-from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError, ApiError
+from airflow_provider_aliyunsms.exceptions import (
+    AmbiguousOutcomeError,
+    ApiError,
+    CampaignDoomedError,
+    NotSentError,
+)
 from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 if TYPE_CHECKING:
@@ -54,6 +60,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_EXPIRED: Final = "INVALIDSECURITYTOKEN.EXPIRED"
 _SENDS: Final = frozenset({CHINA.action, "SendSms", GLOBE.action})
 # Limits the memory of a long process in which many sends end without a clear response.
 _MOST_SIGNERS: Final = 10_000
@@ -357,6 +364,10 @@ class AliyunSmsClient:
             response = self._transport.send(request)
             self._note_date(response, product=product, sent=sent)
             fields = accepted_fields(response, action=action, product=product)
+        except NotSentError as error:
+            if (error.code or "").upper() == _EXPIRED and not renews(self._credentials):
+                raise _doomed(error) from error
+            raise
         except AmbiguousOutcomeError:
             # A replay is evidence only if it is identical, also when the AccessKey was renewed in between. Threads
             # share the dict without a lock: each operation is atomic, and each request has a nonce of its own. The
@@ -395,6 +406,17 @@ class AliyunSmsClient:
                 )
             raise
         return _message_status_of(fields, message_id=message_id)
+
+
+def _doomed(error: ApiError) -> CampaignDoomedError:
+    """Return an error of a passing kind as a final one: these credentials stay what they are."""
+    return CampaignDoomedError(
+        error.message,
+        code=error.code,
+        request_id=error.request_id,
+        advice=error.advice,
+        http_status=error.http_status,
+    )
 
 
 def _send_response(fields: ResponseFields) -> SendResponse:

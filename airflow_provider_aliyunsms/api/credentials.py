@@ -54,7 +54,17 @@ CredentialsProvider: TypeAlias = Callable[[], Credentials]
 
 def static_credentials(credentials: Credentials) -> CredentialsProvider:
     """Return a provider that always provides the same credentials."""
-    return lambda: credentials
+
+    def provide() -> Credentials:
+        return credentials
+
+    provide.renews = False  # type: ignore[attr-defined]  # read by renews()
+    return provide
+
+
+def renews(provider: CredentialsProvider) -> bool:
+    """Return whether a provider can come to provide other credentials; True where it does not say so."""
+    return bool(getattr(provider, "renews", True))
 
 
 def announcing(
@@ -80,4 +90,5 @@ def announcing(
             known = found
         return found
 
+    provide.renews = renews(provider)  # type: ignore[attr-defined]
     return provide

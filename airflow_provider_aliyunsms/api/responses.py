@@ -245,6 +245,7 @@ _LEVELS: Final = (
     (re.compile(r"小时级|hour", re.IGNORECASE), "hour", "Send to it again in the next hour."),
     (re.compile(r"天级|\bday\b|daily", re.IGNORECASE), "day", "Send to it again after 24 hours."),
 )
+_LIMIT: Final = re.compile(r"(?:\bis\b|[:：为])\s*([1-9][0-9]{0,3})\s*$")
 _LONGEST_WAIT_MS: Final = 3_600_000
 
 
@@ -270,7 +271,13 @@ def accepted_fields(http: HttpResponse, *, action: str, product: Product) -> Res
             request_id=request_id_of(fields) if fields is not None else None,
             advice="Do not send it again before a look-up shows that nothing was accepted.",
         )
-    info = look_up_code(raw, http_status=http.status, product=product)
+    info = look_up_code(
+        raw,
+        http_status=http.status,
+        product=product,
+        # A proxy may answer with JSON and a "Code" of its own; only the gateway names a request id.
+        from_gateway=text_of(fields, "RequestId") is not None,
+    )
     if info.code_class is CodeClass.ACCEPTED:
         return fields
     raise _error(http, fields=fields, raw=raw, info=info, action=action)
@@ -284,13 +291,7 @@ def is_no_record(error: ApiError, *, product: Product) -> bool:
 def _error(http: HttpResponse, *, fields: ResponseFields, raw: str, info: CodeInfo, action: str) -> ApiError:
     kind, info = _kind(info), with_action(info, action)
     code = NONCE_USED if info.code_class is CodeClass.NONCE_USED else tidy_code(raw)
-    what, advice = info.meaning, info.advice
-    if info.code_class is CodeClass.FLOW_CONTROL:
-        # Only the level of the limit is taken from the API's message: the rest of it may quote the number.
-        for pattern, level, wait in _LEVELS:
-            if pattern.search(response_message(fields)):
-                what, advice = f"{what} (limit: {level})", wait
-                break
+    what, advice = _with_limit(info, message=response_message(fields))
     text = f"{action}: {what}"
     request_id = request_id_of(fields)
     if kind is NotSentError and _THROTTLE.match(raw):
@@ -303,6 +304,21 @@ def _error(http: HttpResponse, *, fields: ResponseFields, raw: str, info: CodeIn
             retry_after=_retry_after(http),
         )
     return kind(text, code=code, request_id=request_id, advice=advice, http_status=http.status)
+
+
+def _with_limit(info: CodeInfo, *, message: str) -> tuple[str, str]:
+    """Return meaning and advice of a code, with the limit that stands in the API's message, and no more of it."""
+    # The rest of the message may quote the number or a value.
+    if info.code_class is CodeClass.FLOW_CONTROL:
+        for pattern, level, wait in _LEVELS:
+            if pattern.search(message):
+                return f"{info.meaning} (limit: {level})", wait
+    if info.code.upper().endswith("PARAM_LENGTH_LIMIT") and (found := _LIMIT.search(message)):
+        return (
+            f"{info.meaning} (limit: {found[1]} characters)",
+            f"Shorten it to {found[1]} characters. {info.advice}",
+        )
+    return info.meaning, info.advice
 
 
 def _kind(info: CodeInfo) -> type[ApiError]:

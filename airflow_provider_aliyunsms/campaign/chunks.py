@@ -98,6 +98,26 @@ def parts(*, campaign: str, members: Members, mixed: bool = False) -> list[Chunk
     ]
 
 
+def probes(*, campaign: str, chunk: Chunk, count: int) -> tuple[list[Chunk], list[Chunk]]:
+    """
+    Take single recipients out of a chunk, spread over it, and cut the others like those of a refused chunk.
+
+    A chunk of one recipient is a probe by itself.
+
+    :param campaign: the campaign id, with the generation after a resend.
+    :param count: how many single recipients to take, 0 for none.
+    :returns: the chunks of one recipient each, and the chunks of the rest.
+    """
+    members, size = chunk.members, len(chunk)
+    places = [place * size // count for place in range(count)] if count < size else [*range(size)]
+    others = [place for place in range(size) if place not in {*places}]
+    singles = [
+        replace(make_chunk(campaign=campaign, members=members.at([place])), mixed=chunk.mixed)
+        for place in places
+    ]
+    return singles, parts(campaign=campaign, members=members.at(others), mixed=chunk.mixed) if others else []
+
+
 def cut(*, campaign: str, batches: Iterable[Members], size: int) -> Iterator[Chunk]:
     """
     Yield the recipients in chunks of at most ``size``.

@@ -83,7 +83,7 @@ CHINA_CODES: Final[tuple[CodeInfo, ...]] = (
     ),
     CodeInfo(
         "isv.DOMESTIC_NUMBER_NOT_SUPPORTED",
-        CodeClass.RECIPIENT,
+        CodeClass.CONTENT,
         "An international template was used for a mainland number.",
         "Use a domestic template for mainland numbers, or remove them from this audience.",
         "国际/港澳台模板不支持发送境内号码。",
@@ -99,11 +99,13 @@ CHINA_CODES: Final[tuple[CodeInfo, ...]] = (
     ),
     CodeInfo(
         "isv.INVALID_PARAMETERS",
-        CodeClass.REQUEST,
-        "A parameter of the request has the wrong format.",
-        "Compare the parameters with the API page; dates are written yyyyMMdd.",
-        "请求参数格式错误。",
-        "请对照接口文档检查参数；日期格式为 yyyyMMdd。",
+        CodeClass.CONTENT,
+        "A parameter has the wrong format: mostly a template variable that is empty, superfluous or of the wrong "
+        "kind.",
+        "Give each variable of the template a value of its kind (verification codes: letters and digits only), and "
+        "leave out columns that the template does not have.",
+        "参数格式错误，多为模板变量为空、多余或类型不符。",
+        "请为模板的每个变量填写符合其属性的值（验证码只能含字母和数字），并去掉模板中没有的列。",
     ),
     CodeInfo(
         "isv.TEMPLATE_MISSING_PARAMETERS",
@@ -133,9 +135,10 @@ CHINA_CODES: Final[tuple[CodeInfo, ...]] = (
         "isv.PARAM_LENGTH_LIMIT",
         CodeClass.CONTENT,
         "A value is too long or too short for its template variable.",
-        "Keep values within 1 to 35 characters (one-time passwords: 4 to 6).",
+        "Shorten the value to what the variable's attribute in the console allows: mostly 35 characters, for "
+        "some 20, for verification codes 4 to 6.",
         "变量取值长度超出限制。",
-        "请将取值控制在 1 到 35 个字符（验证码为 4 到 6 个）。",
+        "请将取值缩短到控制台中该变量属性允许的长度：多为 35 个字符，部分为 20 个，验证码为 4 到 6 个。",
     ),
     CodeInfo(
         "isv.PARAM_NOT_SUPPORT_URL",
@@ -157,9 +160,10 @@ CHINA_CODES: Final[tuple[CodeInfo, ...]] = (
         "isv.SMS_CONTENT_ILLEGAL",
         CodeClass.CONTENT,
         "The text holds forbidden content.",
-        "Change the values of the variables; when all recipients are refused, change the template.",
+        "Change the values of the variables; when all recipients are refused, change the template, and check that "
+        "the worker leaves through an address of the mainland.",
         "短信内容包含禁止发送的内容。",
-        "请修改变量取值；若全部被拒，请修改模板。",
+        "请修改变量取值；若全部被拒，请修改模板，并确认 worker 使用内地出口 IP。",
     ),
     CodeInfo(
         "FILTER",

@@ -39,18 +39,42 @@ _GLOBE_FIRST: Final = (*GLOBE_CODES, *OLD_GLOBE_CODES, *_CHINA_FIRST)
 _CHINA_VIEW: Final = {_key(info.code): info for info in reversed(_CHINA_FIRST)}
 _GLOBE_VIEW: Final = {_key(info.code): info for info in reversed(_GLOBE_FIRST)}
 
-# The gateway documents some codes only as a pattern; a code that matches one takes the class and texts of the row
-# named beside it. The names that the last pattern excludes are no parameters, so they stay ambiguous unless a table
-# holds them.
+# The gateway documents some codes only as a pattern, and spells others in several ways; a code that matches one takes
+# the class and texts of the row named beside it. The order matters: what concerns key, clock, permission or endpoint
+# dooms the campaign, and must not be taken for a malformed parameter, which is one recipient's refusal.
 _FAMILIES: Final = (
-    (re.compile(r"^THROTTLING\."), "THROTTLING"),
+    (re.compile(r"^THROTTLING\b|^TOOMANYREQUESTS?\b|REQUESTLIMITEXCEEDED"), "THROTTLING"),
+    (
+        re.compile(
+            r"^(INVALID|ILLEGAL|EXPIRED)?[._]?TIME_?STAMP|REQUESTTIMETOOSKEWED|^(REQUEST|SIGNATURE)_?EXPIRED"
+        ),
+        "INVALIDTIMESTAMP",
+    ),
+    (re.compile(r"^MISSING\.?SECURITY_?TOKEN"), "MISSINGSECURITYTOKEN"),
+    (re.compile(r"^(INVALID|ILLEGAL)\.?(SECURITY|STS)_?TOKEN"), "INVALIDSECURITYTOKEN"),
+    (re.compile(r"^MISSING\.?ACCESS_?KEY"), "MISSINGACCESSKEYID"),
+    (re.compile(r"^(INVALID|ILLEGAL|INACTIVE)\.?ACCESS_?KEY_?SECRET"), "INVALIDACCESSKEYSECRET"),
+    (re.compile(r"^(INVALID|ILLEGAL|INACTIVE)\.?ACCESS_?KEY"), "INVALIDACCESSKEYID"),
+    (re.compile(r"^MISSING\.?(SIGNATURE|TIME_?STAMP|DATE\b)"), "MISSINGSIGNATURE"),
+    (re.compile(r"^(INVALID|ILLEGAL)\.?SIGNATURE(?!NONCE)"), "INVALIDSIGNATURE"),
+    (re.compile(r"^FORBIDDEN\b|^NOPERMISSION\b"), "NOPERMISSION"),
+    (re.compile(r"^ACCESSDENIED\b|^ACCESSFORBIDDEN\b"), "ACCESSDENIED"),
+    (re.compile(r"^UNAUTHORIZED\b|^NOTAUTHORIZED\b"), "UNAUTHORIZED"),
+    (re.compile(r"^(INVALID|MISSING)\.?(REGION|ENDPOINT)"), "INVALIDREGIONID"),
+    (re.compile(r"^(INVALID|MISSING)\.?(ACTION|API|PRODUCT)\b"), "INVALIDACTION.NOTFOUND"),
+    (re.compile(r"^(INVALID|MISSING)\.?VERSION\b"), "INVALIDVERSION"),
     (re.compile(r"^MISSING[A-Z0-9.]+$"), "MISSINGPARAMETER"),
     (re.compile(r"^INVALIDPARAMETER[.:]?[A-Z0-9._]*$"), "INVALIDPARAMETER"),
-    (
-        re.compile(r"^INVALID(?!ACCESSKEY|SECURITYTOKEN|TIMESTAMP|SIGNATURE)[A-Z0-9]+(\.[A-Z0-9]+)?$"),
-        "INVALIDPARAMETER",
-    ),
+    (re.compile(r"^INVALID(?!SIGNATURE)[A-Z0-9]+(\.[A-Z0-9]+)?$"), "INVALIDPARAMETER"),
 )
+
+# What carriers and old channels write into records of accepted messages: DB:0141, MK:0001, LT:0001.
+_RAW_CARRIER_CODE: Final = re.compile(
+    r"^[A-Z]{2,4}[:_-]?\d{2,5}$|^(REJECTD|UNKNOWN|EXPIRED|DELETED|ACCEPTD)$"
+)
+
+_NOT_AN_ANSWER: Final = (408, 499)
+"""Statuses below 500 after which the request may have been passed on all the same."""
 
 
 def tidy_code(code: str) -> str:
@@ -65,26 +89,28 @@ def tidy_code(code: str) -> str:
     return tidy.strip("_") or "UNREADABLE"
 
 
-def look_up_code(code: str, *, http_status: int = 200, product: Product = CHINA) -> CodeInfo:
+def look_up_code(
+    code: str, *, http_status: int = 200, product: Product = CHINA, from_gateway: bool = False
+) -> CodeInfo:
     """
     Return the class, the meaning and the advice of a code of the vendor.
 
-    An unknown code is ambiguous, because a request that is not proven to be refused may have been accepted. The same
-    holds for "OK" under an HTTP error status.
+    An unknown code is ambiguous, because a request that is not proven to be refused may have been accepted; only the
+    gateway's own response with a 4xx status proves it (docs/decisions/unknown-codes.md). "OK" under an HTTP error
+    status is ambiguous as well.
 
     :param code: ``Code``, ``ResponseCode`` or ``ErrCode`` in any case, with or without ``isv.`` / ``isp.``.
     :param http_status: the status of the response that carried it; a code that is known by its pattern only is
         believed with a 4xx status only.
     :param product: the product whose API sent it; a few bare names mean something else in the other one.
+    :param from_gateway: the response was the gateway's own, with a request id, and not that of a proxy.
     """
-    key = _key(code)
-    view = _GLOBE_VIEW if product is GLOBE else _CHINA_VIEW
-    known = view.get(key)
-    if known is None and (kin := _kin(key, http_status=http_status, view=view)):
-        known = replace(kin, code=tidy_code(code))
-    if known is None or (known.code_class is CodeClass.ACCEPTED and http_status >= 300):
-        return _unknown(code)
-    return known
+    found = _find(code, http_status=http_status, product=product)
+    if found is not None and not (found.code_class is CodeClass.ACCEPTED and http_status >= 300):
+        return found
+    if found is None and from_gateway and _is_refusal(http_status):
+        return _refused(code)
+    return _unknown(code)
 
 
 def all_codes() -> tuple[CodeInfo, ...]:
@@ -92,21 +118,56 @@ def all_codes() -> tuple[CodeInfo, ...]:
     return _CHINA_FIRST
 
 
+def _find(code: str, *, http_status: int, product: Product) -> CodeInfo | None:
+    key = _key(code)
+    view = _GLOBE_VIEW if product is GLOBE else _CHINA_VIEW
+    known = view.get(key)
+    if known is None and (kin := _kin(key, http_status=http_status, view=view)):
+        return replace(kin, code=tidy_code(code))
+    return known
+
+
 def _kin(key: str, *, http_status: int, view: dict[str, CodeInfo]) -> CodeInfo | None:
     if key.startswith("SENDERID_BL"):  # the vendor's page shows only the beginning of this code
         return view["SENDERID_BL"]
-    if not 400 <= http_status < 500:
+    if not _is_refusal(http_status):
         return None
     return next((view[name] for pattern, name in _FAMILIES if pattern.match(key)), None)
+
+
+def _is_refusal(http_status: int) -> bool:
+    return 400 <= http_status < 500 and http_status not in _NOT_AN_ANSWER
+
+
+def _refused(code: str) -> CodeInfo:
+    return CodeInfo(
+        tidy_code(code),
+        CodeClass.REQUEST,
+        "The gateway refused the request with a code that no documentation known here explains.",
+        "Look the code up in the API's documentation, or ask support with the request id.",
+        "网关拒绝了请求，返回的代码在已知文档中没有说明。",
+        "请在接口文档中查询该代码，或凭 RequestId 联系客服。",
+    )
+
+
+def _from_carrier(code: str) -> CodeInfo:
+    return CodeInfo(
+        tidy_code(code),
+        CodeClass.DELIVERY_FAILED,
+        "The gateway accepted the message, and the carrier did not deliver it; this is the carrier's own code.",
+        "Ask support what the code means; send again only if the text and the number are in order.",
+        "网关已受理短信，但运营商未能送达；这是运营商的原始代码。",
+        "请向客服咨询该代码的含义；确认内容和号码无误后再发送。",
+    )
 
 
 def _unknown(code: str) -> CodeInfo:
     return CodeInfo(
         tidy_code(code),
         CodeClass.AMBIGUOUS,
-        "The API answered with an unknown code; the request may or may not have been accepted.",
+        "The API answered with an unknown code; alone it does not tell whether the request was accepted.",
         "Look the code up in the API's documentation; do not send again without evidence.",
-        "接口返回了未知代码，请求可能已被受理，也可能没有。",
+        "接口返回了未知代码，仅凭该代码无法判断请求是否已被受理。",
         "请在接口文档中查询该代码；没有未受理的证据之前请勿重发。",
     )
 
@@ -155,10 +216,12 @@ def explain(code: str | None, *, api: str = CHINA.action, action: str | None = N
     :param api: ``api`` of the campaign's result; a few codes mean something else in the other API.
     :param action: the API call that the code came from, if not ``api``: what a missing permission is needed for.
     """
-    if not code:
-        code = "OK"
-    found = _OURS.get(code) or look_up_code(code, product=PRODUCTS.get(api, CHINA))
-    return with_action(found, action or api)
+    code = code or "OK"
+    # As for a refusal: here a code is explained, and nothing is concluded from it.
+    found = _OURS.get(code) or _find(code, http_status=400, product=PRODUCTS.get(api, CHINA))
+    if found is None:
+        return _from_carrier(code) if _RAW_CARRIER_CODE.match(_key(code)) else _unknown(code)
+    return found if action is None else with_action(found, action)
 
 
 def concerns(code: str | None) -> Literal["signature", "template"] | None:

@@ -73,6 +73,14 @@ class RecipientRules(Protocol):
         """Return the recipient that a row's values describe, or raise :class:`RowRejected`."""
         ...
 
+    def check_all(self) -> None:
+        """
+        Check what only all rows together show; called once, after the last of them.
+
+        :raises AudienceError: the audience must not be sent to.
+        """
+        ...
+
     def plain_rows(self, block: TableBlock) -> PlainRows | None:
         """
         Return the rows that :meth:`prepare` would accept, checked by whole columns; None to check each row.

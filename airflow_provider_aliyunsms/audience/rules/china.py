@@ -42,6 +42,7 @@ from airflow_provider_aliyunsms.audience.rules.values import (
     trimmed,
     variable_text,
 )
+from airflow_provider_aliyunsms.audience.rules.variable_names import VariableNames
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
@@ -91,6 +92,7 @@ class ChinaRules:
         try:
             self._sign_name = _sign_name(sign_name)
             self._defaults, self._required = self._check_defaults(template_param)
+            self._names = VariableNames()
         except RowRejected as error:
             msg = f"The defaults cannot be sent: {error.reason}."
             raise ConfigurationError(msg, code=error.code) from None
@@ -112,12 +114,22 @@ class ChinaRules:
             raise RowRejected(
                 code=LocalCode.MISSING_SIGNATURE, field=SIGN_NAME, reason="there is no signature for this row"
             )
-        return Recipient(
+        recipient = Recipient(
             number=number,
             sign_name=sign_name,
             template_param=self._variables(values, flat=flat),
             sms_up_extend_code=_extend_code(values.get(SMS_UP_EXTEND_CODE)),
         )
+        self._names.note(recipient.template_param)
+        return recipient
+
+    def check_all(self) -> None:
+        """
+        Check what only all rows together show: that they have the same variables.
+
+        :raises AudienceError: they have not.
+        """
+        self._names.check()
 
     def _number(self, values: Mapping[str, Any]) -> str:
         text = number_text(values, PHONE_NUMBER)
@@ -203,12 +215,14 @@ class ChinaRules:
         heads = heads_of(signs, codes, head=self._head)
         if None in numbers:
             heads = [None if number is None else head for number, head in zip(numbers, heads, strict=True)]
+        constants = {name: text for name, text in self._defaults.items() if name not in variables}
         contents = contents_of(
             heads,
             columns=variables,
-            constants={name: text for name, text in self._defaults.items() if name not in variables},
+            constants=constants,
             usual=[usual_texts(cells, longest=self._max_variable_length) for cells in variables.values()],
         )
+        self._names.note([*variables, *constants], rows=len(contents) - contents.count(None))
         return PlainRows(numbers=[number or "" for number in numbers], contents=contents, given=given)
 
     def _are_usual(self, variables: Mapping[str, Any]) -> bool:

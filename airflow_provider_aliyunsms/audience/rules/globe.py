@@ -111,6 +111,9 @@ class GlobeRules:
         """
         return
 
+    def check_all(self) -> None:
+        """Do nothing: a row that lacks a variable of its text is rejected by itself."""
+
     def prepare(self, values: Mapping[str, Any] | str, *, flat: bool = False) -> Recipient:
         """
         Return the recipient that a row's values describe, with its finished text.

@@ -125,6 +125,7 @@ class Spool:
                     if numbers is not None:
                         numbers.add(spread(good_numbers))
                     self._take_in(prepared, keys=keys, good=good)
+            rules.check_all()
         finally:
             # Otherwise the generator's file or database cursor would stay open for as long as the error is handled.
             if isinstance(source, Generator):

@@ -80,11 +80,15 @@ class Bookkeeper:
         try would send a second message to its recipients. Nothing is written to the ledger before
         :meth:`write_all`.
         """
+        self.withdraw(job)
+        self.give_back(job.chunk)
+
+    def withdraw(self, job: Job) -> None:
+        """Do as :meth:`take_back`, for a job whose recipients go into another chunk of this try at once."""
         self._ledger.calls -= 1
         self.settle(
             job, Outcome(kind=OutcomeKind.RELEASED, time=job.entry.date, code=LocalCode.NOT_STARTED.value)
         )
-        self.give_back(job.chunk)
 
     def give_back(self, chunk: Chunk) -> None:
         """Mark the recipients of a chunk that was certainly not sent as pending in the spool."""

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, make_chunk, parts
+from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, make_chunk, parts, probes
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
 from airflow_provider_aliyunsms.campaign.policy import look_again_after, window_chunks
 from airflow_provider_aliyunsms.campaign.sending.bookkeeping import Bookkeeper
+from airflow_provider_aliyunsms.campaign.sending.common_refusal import CommonRefusal
 from airflow_provider_aliyunsms.campaign.sending.jobs import Attempts, Job
 from airflow_provider_aliyunsms.campaign.sending.permits import StartPermits, is_clear
 from airflow_provider_aliyunsms.campaign.sending.restoring import Restoration
@@ -109,6 +111,7 @@ class Sender:
             ledger=ledger, spool=spool, clock=clock, policy=policy, signer=plan.channel.signer
         )
         self._stops = StopConditions(policy=policy, clock=clock, stop_reason=plan.stop_reason)
+        self._common = CommonRefusal(enabled=policy.error_threshold is not None, product=plan.channel.product)
         self._window_chunks = window_chunks(policy, with_message_ids=plan.channel.product.has_message_ids)
         # A generator that reads nothing yet: its first chunk is cut after run() has applied the ledger to the
         # spool. Before that, the spool shows recipients of earlier tries as pending, and each of them would get a
@@ -258,6 +261,7 @@ class Sender:
             self._pace.wait_time(now=self._clock.monotonic()) <= 0
             and self._pace.pace is None
             and self._stops.calm
+            and not self._common.is_probing
             and not self._permits.in_doubt
             and not self._held_back()
             # A job that seeks evidence may only be given to an idle thread, see StartPermits; so it goes first.
@@ -303,6 +307,9 @@ class Sender:
             return not self._is_over()
         if self._held_back():
             return False
+        if self._common.is_probing:
+            self._open_probes()
+            return self._may_start_new and self._workers.free
         # The next window is written before the last one is used up, so that the threads have work meanwhile.
         few = 2 * self._policy.most_waiting if self._all_is_well() else 0
         if len(self._ready) <= few and self._books.windows_under_way < self._policy.open_windows:
@@ -311,7 +318,7 @@ class Sender:
         return bool(self._ready) and self._workers.free
 
     def _next_job(self) -> Job | None:
-        job = None if self._ready and self._is_turn_of_new_chunk() else self._due_job()
+        job = None if self._may_start_new and self._is_turn_of_new_chunk() else self._due_job()
         if job is not None:
             if job.wants_replay:
                 # Before the job is handed out, and right before it: the ledger must hold the time of a replay
@@ -320,7 +327,12 @@ class Sender:
                 self._books.journal_replay(job)
             self._open.remove(job)
             return job
-        return self._next_ready() if self._ready else None
+        return self._next_ready() if self._may_start_new else None
+
+    @property
+    def _may_start_new(self) -> bool:
+        """Whether a call of a new chunk may start: while a refusal may be common to all, single recipients only."""
+        return bool(self._ready) and (not self._common.is_probing or len(self._ready[0].chunk) == 1)
 
     def _next_ready(self) -> Job:
         # While the job is still in _ready. If the write fails, _wind_down() finds the job there and records that
@@ -339,14 +351,23 @@ class Sender:
 
     def _is_turn_of_new_chunk(self) -> bool:
         """Return whether a new chunk goes before a look-up: they take turns, so that neither waits for ever."""
-        may_open = self._books.windows_under_way < self._policy.open_windows
         return (
             self._looked_last
-            and bool(self._ready or (may_open and (self._again or self._fresh_left)))
+            and (
+                self._may_start_new
+                or self._common.wanted > 0
+                or (not self._common.is_probing and self._may_cut)
+            )
             and not self._held_back()
             # Its time in the ledger must not become too old.
             and not any(job.wants_replay for job in self._open)
         )
+
+    @property
+    def _may_cut(self) -> bool:
+        """Whether new chunks may be cut and written to the ledger, and there are recipients for them."""
+        may_open = self._books.windows_under_way < self._policy.open_windows
+        return bool(may_open and (self._ready or self._again or self._fresh_left))
 
     def _settling_limit(self) -> int:
         """Return how many calls may seek evidence at once: while there are new calls to make, half of all."""
@@ -368,6 +389,32 @@ class Sender:
             # Jobs exist only when their intents are durable. If the write fails, these chunks are dropped and the
             # try ends; the next try finds their recipients pending, or under an earlier intent in the ledger.
             self._ready.extend(self._books.open_window(chunks))
+
+    def _open_probes(self) -> None:
+        """Write the intents of the single recipients that are to be tried, and put them first."""
+        chunks: list[Chunk] = []
+        while len(chunks) < self._common.wanted and (chunk := self._next_to_probe()) is not None:
+            singles, rest = probes(
+                campaign=self._ledger.campaign, chunk=chunk, count=self._common.wanted - len(chunks)
+            )
+            chunks += singles
+            self._put_first(rest)
+        if chunks:
+            self._ready.extendleft(reversed(self._books.open_window(chunks)))
+            # After the write: if it fails, no probe is under way, and the try ends.
+            self._common.begun(len(chunks))
+
+    def _next_to_probe(self) -> Chunk | None:
+        if self._again:
+            return self._again.popleft()
+        chunk = next(self._fresh, None)
+        self._fresh_left = self._fresh_left and chunk is not None
+        if chunk is None and self._ready and len(self._ready[-1].chunk) > 1:
+            # Its call was not made: the ready jobs are those that no worker thread has.
+            job = self._ready.pop()
+            self._books.withdraw(job)
+            chunk = job.chunk
+        return chunk
 
     def _fresh_chunks(self) -> Iterator[Chunk]:
         yield from cut(
@@ -420,6 +467,7 @@ class Sender:
     def _apply(self, job: Job, outcome: Outcome) -> None:
         # Before _slow_down(), which takes the length of a pause from the failures counted here.
         self._stops.count(outcome, recipients=len(job.chunk), settling=job.settling, refused=job.is_refused)
+        self._stops.doom(self._common.count(job, outcome))
         self._pace.end(started=job.made_at, now=job.ended_at)
         self._slow_down(job, outcome)
         if outcome.kind is OutcomeKind.AMBIGUOUS:
@@ -432,7 +480,9 @@ class Sender:
         again = self._books.settle(job, outcome)
         campaign, members = self._ledger.campaign, job.chunk.members
         if outcome.kind is OutcomeKind.SPLIT:
-            self._put_first(parts(campaign=campaign, members=members, mixed=_is_mixed(job)))
+            whole = replace(make_chunk(campaign=campaign, members=members), mixed=_is_mixed(job))
+            singles, rest = probes(campaign=campaign, chunk=whole, count=self._common.wanted)
+            self._put_first([*singles, *rest])
         elif outcome.kind is OutcomeKind.RELEASED:
             self._put_first([make_chunk(campaign=campaign, members=members)])
         elif again:

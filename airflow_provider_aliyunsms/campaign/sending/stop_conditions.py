@@ -79,6 +79,10 @@ class StopConditions:
             self._judged += recipients
             self._refused += recipients if outcome.kind is OutcomeKind.REFUSED else len(outcome.failed)
 
+    def doom(self, error: Exception | None) -> None:
+        """End the try with this error, if there is one, before the next step."""
+        self._doom = self._doom or error
+
     def pause_until(self, outcome: Outcome) -> float:
         """
         Return the monotonic time before which no call may be made, after a call that did not get through.

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from airflow_provider_aliyunsms.api.client import AliyunSmsClient
-from airflow_provider_aliyunsms.api.credentials import Credentials, static_credentials
+from airflow_provider_aliyunsms.api.credentials import Credentials, announcing, static_credentials
 from airflow_provider_aliyunsms.api.endpoints import Endpoint
 from airflow_provider_aliyunsms.api.retrying import ReadRetries
 from airflow_provider_aliyunsms.api.signature import Envelope
@@ -233,7 +233,7 @@ CHINA_ANSWERS = [
     ("400 Bad", "Throttling.User", ThrottledError),
     ("503 Busy", "Throttling", ThrottledError),
     ("400 Bad", "InvalidTimeStamp.Expired", NotSentError),
-    ("400 Bad", "InvalidSecurityToken.Expired", NotSentError),
+    ("400 Bad", "InvalidSecurityToken.Expired", CampaignDoomedError),
     ("400 Bad", "MissingPhoneNumbers", RequestRefusedError),
     ("400 Bad", "SignatureNonceUsed", AmbiguousOutcomeError),
     ("200 OK", "isp.SYSTEM_ERROR", AmbiguousOutcomeError),
@@ -300,6 +300,52 @@ def test_flow_control_keeps_only_its_level(answering, http, client_of, text, lev
         send_china(client_of(server))
     assert (f"(limit: {level})" in str(caught.value)) is (level is not None)
     assert text not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("params over length limit is 20", "20"),
+        ("变量长度超限:35", "35"),
+        ("13800000001 is 13800000001", None),
+        ("the name 20 is too long", None),
+        ("", None),
+    ],
+)
+def test_a_length_limit_is_shown_and_no_more_of_the_message(answering, http, client_of, text, limit):
+    server = answering(http(json.dumps({"Code": "isv.PARAM_LENGTH_LIMIT", "Message": text}).encode()))
+    with pytest.raises(RequestRefusedError) as caught:
+        send_china(client_of(server))
+    assert (f"(limit: {limit} characters)" in str(caught.value)) is (limit is not None)
+    assert "over length" not in str(caught.value)
+    assert NUMBER not in str(caught.value)
+
+
+@pytest.mark.parametrize("renews", [False, True])
+def test_an_expired_token_is_final_where_nothing_renews_it(answering, http, renews):
+    server = answering(http(b'{"Code":"InvalidSecurityToken.Expired","RequestId":"A-1-b"}', status="400 Bad"))
+    known = Credentials("testid", "testsecret", "token")
+    client = AliyunSmsClient(
+        credentials=(lambda: known)
+        if renews
+        else announcing(static_credentials(known), on_new=lambda _: None),
+        china=server.endpoint,
+        globe=server.endpoint,
+        transport=Transport(connect_timeout=2.0, read_timeout=2.0),
+    )
+    with closing(client), pytest.raises(NotSentError if renews else CampaignDoomedError) as caught:
+        send_china(client)
+    assert "security_token" in caught.value.advice
+
+
+@pytest.mark.parametrize("body", [b'{"Code":"BrandNewCode"}', b'{"Code":"BrandNewCode","RequestId":"A-1"}'])
+def test_an_unknown_code_with_a_request_id_and_a_4xx_status_is_a_refusal(answering, http, client_of, body):
+    server = answering(http(body, status="400 Bad"))
+    kind = RequestRefusedError if b"RequestId" in body else AmbiguousOutcomeError
+    with pytest.raises(kind) as caught:
+        send_china(client_of(server))
+    assert type(caught.value) is kind
+    assert caught.value.code == "BrandNewCode"
 
 
 @pytest.mark.parametrize(

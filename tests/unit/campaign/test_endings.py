@@ -38,7 +38,7 @@ def cleared(world, people=PEOPLE, **changes):
 
 
 def refuse_all(world, code=TEMPLATE):
-    world.gateway.poison, world.gateway.poison_code = "", code
+    world.gateway.poison, world.gateway.refusal = "", code
 
 
 def mend(world):
@@ -118,7 +118,7 @@ def test_who_was_refused_for_a_cause_of_their_own_needs_to_be_asked_for(world):
 
 
 def test_a_clear_of_a_green_campaign_sends_nothing_unless_asked_to(world):
-    world.gateway.poison, world.gateway.poison_code = "03", TEMPLATE
+    world.gateway.poison, world.gateway.refusal = "03", TEMPLATE
     assert world.run(PEOPLE).summary["rejected"] == 1
     mend(world)
     sent = world.gateway.submissions
@@ -129,7 +129,7 @@ def test_a_clear_of_a_green_campaign_sends_nothing_unless_asked_to(world):
 
 
 def test_resend_rejected_reaches_nobody_who_was_accepted_or_may_have_been(world):
-    world.gateway.poison, world.gateway.poison_code = "1", TEMPLATE
+    world.gateway.poison, world.gateway.refusal = "1", TEMPLATE
     world.gateway.faults.extend(["error_500"])
     world.gateway.query_faults.extend(["unreachable"] * 500)
     assert world.run(PEOPLE, error_threshold=0.01).summary["unknown"] > 0

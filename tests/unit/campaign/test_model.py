@@ -71,7 +71,7 @@ class CampaignMachine(RuleBasedStateMachine):
             for person in sorted(self.people)
         ]
         if 3 in self.people:
-            rows.append({"phone_number": number_of(3), "template_param": {"second": str(self.content)}})
+            rows.append({"phone_number": number_of(3), "template_param": {"code": f"{self.content} again"}})
         return rows
 
     def most(self, number: str) -> int:
@@ -106,6 +106,10 @@ class CampaignMachine(RuleBasedStateMachine):
     @rule(partial=st.booleans())
     def refused_batches_are_accepted_in_part(self, partial):
         self.world.gateway.partial = partial
+
+    @rule(code=st.sampled_from(["isv.MOBILE_NUMBER_ILLEGAL", "isv.TEMPLATE_PARAMS_ILLEGAL"]))
+    def refusals_concern_a_number_or_a_text(self, code):
+        self.world.gateway.refusal = code
 
     @rule(without=st.booleans())
     def records_carry_no_out_id(self, without):
@@ -223,7 +227,7 @@ class CampaignMachine(RuleBasedStateMachine):
 
     @rule(code=st.sampled_from(["isv.MOBILE_NUMBER_ILLEGAL", "isv.TEMPLATE_MISSING_PARAMETERS"]))
     def refusals_have_another_code(self, code):
-        self.world.gateway.poison_code = code
+        self.world.gateway.refusal = code
 
     @precondition(lambda self: self.world.store.values)
     @rule()

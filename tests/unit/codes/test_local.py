@@ -62,3 +62,29 @@ def test_a_code_with_two_meanings_is_explained_as_its_api_means_it():
     for code in differing:
         assert explain(code, api="SendBatchSms") == look_up_code(code)
         assert explain(code, api="BatchSendMessageToGlobe") == look_up_code(code, product=GLOBE)
+
+
+def test_every_code_of_the_transport_and_of_unreadable_responses_is_explained():
+    """None of them came from the API, and none is in its documentation."""
+    sources = [
+        (PACKAGE / "api" / name).read_text(encoding="utf-8") for name in ("transport.py", "responses.py")
+    ]
+    ours = set(re.findall(r'return \(?\s*"([A-Z][A-Za-z]+)",', sources[0]))
+    ours |= set(re.findall(r'UNREADABLE: Final = "([A-Za-z]+)"', sources[1]))
+    assert len(ours) >= 12
+    for code in ours:
+        assert explain(code).meaning != UNKNOWN
+        left = explain(code).code_class is CodeClass.AMBIGUOUS
+        assert left or re.search("nothing (left|reached)", explain(code).meaning)
+
+
+@pytest.mark.parametrize("code", ["DB:0141", "MK:0001", "LT:0001", "CB:0010", "REJECTD"])
+def test_a_carriers_own_code_means_accepted_and_not_delivered(code):
+    found = explain(code)
+    assert found.code_class is CodeClass.DELIVERY_FAILED
+    assert "accepted the message" in found.meaning
+
+
+def test_a_refusal_known_by_its_family_is_explained_by_its_code_alone():
+    assert explain("InvalidAccessKeyId.NewKind").code_class is CodeClass.DOOMED
+    assert "variable" in explain("isv.INVALID_PARAMETERS").meaning

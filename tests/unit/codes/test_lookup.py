@@ -95,7 +95,7 @@ def test_the_two_apis_differ():
         ("MissingSignName", 200, CodeClass.AMBIGUOUS),
         ("InvalidSignName", 500, CodeClass.AMBIGUOUS),
         ("Throttling.NewKind", 503, CodeClass.AMBIGUOUS),
-        ("InvalidAccessKeyId.NewKind", 400, CodeClass.AMBIGUOUS),
+        ("InvalidSignatureNonce", 400, CodeClass.AMBIGUOUS),
     ],
 )
 def test_families_of_gateway_codes_need_an_error_status(code, status, code_class):
@@ -128,3 +128,68 @@ def test_tidied_codes_can_be_logged(code):
 @pytest.mark.parametrize("code", [info.code for info in all_codes()])
 def test_tidying_leaves_codes_alone(code):
     assert tidy_code(code) == code
+
+
+DOOMED_KIN = [
+    *(
+        "MissingSecurityToken",
+        "MissingAccessKeyId",
+        "MissingSignature",
+        "MissingTimestamp",
+        "MissingSignatureNonce",
+    ),
+    *(
+        "InvalidAccessKeyId",
+        "InvalidAccessKeyId.Disabled",
+        "InvalidAccessKeySecret",
+        "InvalidAccessKeyId.NewKind",
+    ),
+    *("InvalidSecurityToken", "InvalidSecurityToken.NewKind", "InvalidSignature", "InvalidSignature.NewKind"),
+    *("Forbidden.NoPermission", "Forbidden.Unauthorized", "Forbidden.AccessKey", "NoPermission.Ram"),
+    *(
+        "AccessDenied",
+        "AccessDenied.NewKind",
+        "Unauthorized",
+        "InvalidRegionId",
+        "MissingRegionId",
+        "InvalidAction",
+    ),
+]
+
+
+@pytest.mark.parametrize("product", [CHINA, GLOBE])
+@pytest.mark.parametrize("code", DOOMED_KIN)
+def test_what_concerns_key_or_permission_dooms_the_campaign(code, product):
+    """Taken for a malformed request, it would be recorded as the refusal of people; as ambiguous, cost hours."""
+    found = look_up_code(code, http_status=403, product=product, from_gateway=True)
+    assert (found.code, found.code_class) == (code, CodeClass.DOOMED)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("InvalidTimeStamp", "InvalidTimestamp.Expired", "IllegalTimestamp", "InvalidTimeStamp.NewKind"),
+        *("Timestamp.Expired", "RequestTimeTooSkewed", "RequestExpired", "SignatureExpired"),
+    ],
+)
+def test_a_clock_code_says_so_however_it_is_spelled(code):
+    found = look_up_code(code, http_status=400)
+    assert found.code_class is CodeClass.RETRY
+    assert "clock" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("status", "from_gateway", "code_class"),
+    [
+        (400, True, CodeClass.REQUEST),
+        (403, True, CodeClass.REQUEST),
+        (400, False, CodeClass.AMBIGUOUS),
+        (408, True, CodeClass.AMBIGUOUS),
+        (499, True, CodeClass.AMBIGUOUS),
+        (200, True, CodeClass.AMBIGUOUS),
+        (500, True, CodeClass.AMBIGUOUS),
+    ],
+)
+def test_an_unknown_code_is_a_refusal_only_in_the_gateways_own_words(status, from_gateway, code_class):
+    found = look_up_code("BrandNewCode", http_status=status, from_gateway=from_gateway)
+    assert (found.code, found.code_class) == ("BrandNewCode", code_class)

@@ -72,7 +72,11 @@ def test_its_figures_are_small_and_the_same_after_json():
 def test_one_number_with_several_texts_is_counted_once():
     items = [{"phone_number": "13800001234", "template_param": {"a": f"{n}"}} for n in range(3)]
     with Spool() as spool:
-        loaded(spool, [*items, items[0], "13900001234"], facts=SourceFacts())
+        loaded(
+            spool,
+            [*items, items[0], {"phone_number": "13900001234", "template_param": {"a": "x"}}],
+            facts=SourceFacts(),
+        )
         assert spool.repeated_numbers == 1
 
 
