@@ -81,7 +81,7 @@ def explain_ending(error: AliyunSmsError, summary: Mapping[str, Any]) -> None:
     """
     reasons = frequent_codes(summary)
     counts = ", ".join(f"{summary[name]} {name}" for name in ("accepted", "rejected", "skipped", "unknown"))
-    error.message = f"{error.message}; of {summary['total']}: {counts}"
+    error.message = f"{error.message.rstrip('.')}; of {summary['total']}: {counts}"
     if reasons:
         named = "; ".join(
             f"{count} x {code} ({explain_code(code, summary).meaning})"

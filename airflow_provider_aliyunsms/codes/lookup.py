@@ -190,14 +190,18 @@ _SIGNATURE_CODES: Final = frozenset(
 _TEMPLATE_CODES: Final = frozenset({"SMS_TEMPLATE_ILLEGAL", "SMS_CONTENT_MISMATCH_TEMPLATE_TYPE"})
 
 
+_EXAMPLE: Final = "dysms action, for example dysms:SendBatchSms"
+_EXAMPLE_ZH: Final = "dysms 权限，例如 dysms:SendBatchSms"
+
+
 def with_action(info: CodeInfo, action: str) -> CodeInfo:
     """Return a row whose advice names the action that was called, where it gives one as an example."""
-    if "dysms:SendBatchSms" not in info.advice:
+    if _EXAMPLE not in info.advice:
         return info
     return replace(
         info,
-        advice=info.advice.replace("dysms action, for example dysms:SendBatchSms", f"action dysms:{action}"),
-        advice_zh=info.advice_zh.replace("dysms 权限，例如 dysms:SendBatchSms", f"权限 dysms:{action}"),
+        advice=info.advice.replace(_EXAMPLE, f"action dysms:{action}"),
+        advice_zh=info.advice_zh.replace(_EXAMPLE_ZH, f"权限 dysms:{action}"),
     )
 
 
@@ -217,7 +221,7 @@ def explain(code: str | None, *, api: str = CHINA.action, action: str | None = N
     found = _OURS.get(code) or _find(code, http_status=400, product=PRODUCTS.get(api, CHINA))
     if found is None:
         return _from_carrier(code) if _RAW_CARRIER_CODE.match(_key(code)) else _unknown(code)
-    return with_action(found, action or api)
+    return found if action is None else with_action(found, action)
 
 
 def concerns(code: str | None) -> Literal["signature", "template"] | None:

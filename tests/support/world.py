@@ -116,7 +116,7 @@ class Gateway:
     :ivar without_out_id: records do not carry the out id.
     :ivar tells_time: responses have a Date header.
     :ivar poison: numbers that end in this are refused, and their whole chunk with them; None for no number.
-    :ivar poison_code: the code of such a refusal.
+    :ivar refusal: the code of such a refusal.
     """
 
     clock: HeldClock
@@ -136,7 +136,7 @@ class Gateway:
     without_out_id: bool = False
     tells_time: bool = True
     poison: str | None = POISON
-    poison_code: str = "isv.MOBILE_NUMBER_ILLEGAL"
+    refusal: str = "isv.MOBILE_NUMBER_ILLEGAL"
 
     @property
     def account(self) -> str:
@@ -169,7 +169,7 @@ class Gateway:
         }
         if fault in answers:
             return answers[fault]
-        bad = [recipient.number for recipient in chunk.recipients if self._is_bad(recipient.number)]
+        bad = [recipient.number for recipient in chunk.recipients if self._refuses(recipient.number)]
         if not bad:
             self._accept(chunk.members.numbers, chunk.out_id, lag=self.record_lag)
         elif self.partial:
@@ -179,10 +179,10 @@ class Gateway:
             if fault != "ok":
                 self.unheard.update(bad)
             self._accept(good, chunk.out_id, lag=min(self.record_lag, MOST_LAG_AFTER_REFUSAL))
-        answer = ("refused", self.poison_code) if bad else ("accepted", "")
+        answer = ("refused", self.refusal) if bad else ("accepted", "")
         return answer if fault == "ok" else ("ambiguous", "ConnectionLost")
 
-    def _is_bad(self, number: str) -> bool:
+    def _refuses(self, number: str) -> bool:
         return self.poison is not None and number.endswith(self.poison)
 
     def _accept(self, numbers, out_id, *, lag) -> None:

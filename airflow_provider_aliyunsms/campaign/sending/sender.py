@@ -504,6 +504,8 @@ class Sender:
             self._pace.pause(until=self._stops.pause_until(outcome))
 
     def _keep_open(self, job: Job, outcome: Outcome) -> None:
+        if not job.settling:
+            job.reason = outcome.code
         if job.looked == 0 and not job.settling:
             log.warning(
                 "%s for chunk %s (%s): looking for evidence before anything else is done with it.",

@@ -35,12 +35,13 @@ def again(world, people=PEOPLE, **changes):
 def cleared(world, people=PEOPLE, **changes):
     """Clear the task after somebody has looked at it for a while."""
     world.clears += 1
+    # As long as look-ups after a refusal must have stayed empty.
     world.clock.sleep(120.0)
     return again(world, people, **changes)
 
 
 def refuse_all(world, code=TEMPLATE):
-    world.gateway.poison, world.gateway.poison_code = "", code
+    world.gateway.poison, world.gateway.refusal = "", code
 
 
 def mend(world):
@@ -69,6 +70,17 @@ def test_a_small_campaign_of_which_everybody_is_refused_fails_and_names_the_code
 
 
 @pytest.mark.parametrize("can_look_up", [True, False], ids=["China", "Globe"])
+def test_a_refusal_common_to_all_stops_a_larger_one_and_says_the_same(can_look_up):
+    world = World(can_look_up=can_look_up)
+    error = failing(world)
+    assert error.code == TEMPLATE
+    assert "tried alone" in str(error)
+    assert "clear the task" in error.advice
+    assert world.failures[-1]["accepted"] == 0
+    assert len(world.receipts) == 20
+
+
+@pytest.mark.parametrize("can_look_up", [True, False], ids=["China", "Globe"])
 def test_a_clear_after_mending_serves_everybody_once(can_look_up):
     world = World(can_look_up=can_look_up)
     failing(world)
@@ -93,13 +105,13 @@ def test_a_cause_for_all_is_told_before_everybody_was_tried(can_look_up):
 
 
 def test_an_automatic_retry_sends_to_nobody_who_was_refused(world):
-    failing(world, people=PEOPLE[:5])
+    failing(world, people=PEOPLE[:4])
     mend(world)
     sent = world.gateway.submissions
     with pytest.raises(TooManyRefusedError):
-        again(world, PEOPLE[:5])
+        again(world, PEOPLE[:4])
     assert world.gateway.submissions == sent
-    assert cleared(world, PEOPLE[:5])["accepted"] == 5
+    assert cleared(world, PEOPLE[:4])["accepted"] == 4
 
 
 def test_a_retry_of_the_clear_goes_on_with_those_who_are_left(world):
@@ -132,7 +144,7 @@ def test_who_was_refused_for_a_cause_of_their_own_needs_to_be_asked_for(world):
 
 
 def test_a_clear_of_a_green_campaign_sends_nothing_unless_asked_to(world):
-    world.gateway.poison, world.gateway.poison_code = "03", TEMPLATE
+    world.gateway.poison, world.gateway.refusal = "03", TEMPLATE
     assert world.run(PEOPLE).summary["rejected"] == 1
     mend(world)
     sent = world.gateway.submissions
@@ -143,7 +155,7 @@ def test_a_clear_of_a_green_campaign_sends_nothing_unless_asked_to(world):
 
 
 def test_resend_rejected_reaches_nobody_who_was_accepted_or_may_have_been(world):
-    world.gateway.poison, world.gateway.poison_code = "1", TEMPLATE
+    world.gateway.poison, world.gateway.refusal = "1", TEMPLATE
     world.gateway.faults.extend(["error_500"])
     world.gateway.query_faults.extend(["unreachable"] * 500)
     assert world.run(PEOPLE, error_threshold=0.01).summary["unknown"] > 0

@@ -109,7 +109,7 @@ class CampaignMachine(RuleBasedStateMachine):
 
     @rule(code=st.sampled_from(["isv.MOBILE_NUMBER_ILLEGAL", "isv.TEMPLATE_PARAMS_ILLEGAL"]))
     def refusals_concern_a_number_or_a_text(self, code):
-        self.world.gateway.poison_code = code
+        self.world.gateway.refusal = code
 
     @rule(without=st.booleans())
     def records_carry_no_out_id(self, without):
@@ -227,7 +227,7 @@ class CampaignMachine(RuleBasedStateMachine):
 
     @rule(code=st.sampled_from(["isv.MOBILE_NUMBER_ILLEGAL", "isv.TEMPLATE_MISSING_PARAMETERS"]))
     def refusals_have_another_code(self, code):
-        self.world.gateway.poison_code = code
+        self.world.gateway.refusal = code
 
     @precondition(lambda self: self.world.store.values)
     @rule()

@@ -19,7 +19,7 @@ GOOD = [f"1380{place:05d}00" for place in range(5000)]
 
 def world_of(*, can_look_up=True, code=CONTENT):
     world = World(can_look_up=can_look_up)
-    world.gateway.poison_code = code
+    world.gateway.refusal = code
     return world
 
 
