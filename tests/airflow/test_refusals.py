@@ -26,10 +26,11 @@ QUERIES = {"China": "QuerySendDetails", "Globe": "QueryMessage"}
 INTRODUCTION = f"""\
 # When the gateway refuses
 
-What a refusal of *every* call costs and ends in: one table for each API, one row for each class of code, for 3
-recipients and for 300. Each row is a real task with `retries={TRIES - 1}` against the [simulator](simulator.md), and a
-Clear after the cause was mended. Calls are the send calls of the first run, with all its tries; "+ n" are free look-ups.
-One call at a time, 100 recipients in each, `network_patience=3`, `evidence_wait=3`, `refusal_wait=1`, `settle_time=10`.
+What a refusal of *every* call costs and ends in: one table for each API, one row for each class of code, for
+3 recipients and for 300. Each row is a real task with `retries={TRIES - 1}` against the
+[simulator](simulator.md), and a Clear after the cause was mended. Calls are the send calls of the first run,
+with all its tries; "+ n" are free look-ups. One call at a time, 100 recipients in each, `network_patience=3`,
+`evidence_wait=3`, `refusal_wait=1`, `settle_time=10`.
 
 * Nobody is recorded as refused who was not tried.
 * A Clear sends to those who were not tried, and to those who were refused for a cause that is not theirs. Who was
