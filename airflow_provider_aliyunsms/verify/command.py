@@ -7,6 +7,7 @@ import argparse
 import json
 import math
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +23,7 @@ from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
 from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
 from airflow_provider_aliyunsms.private_files import file_beside
-from airflow_provider_aliyunsms.verify.experiment import MOST_MESSAGES, Experiment, Waits
+from airflow_provider_aliyunsms.verify.experiment import LONGEST_SPACING, MOST_MESSAGES, Experiment, Waits
 from airflow_provider_aliyunsms.verify.facts import Assumed, exit_code, judge
 from airflow_provider_aliyunsms.verify.probes import ChinaProbe, GlobeProbe
 from airflow_provider_aliyunsms.verify.report import as_json, closing, table, write_report
@@ -37,6 +38,7 @@ NOTHING_FOUND_OUT: Final = 2
 _TEXT: Final = "Test message of airflow-provider-aliyunsms: please ignore it."
 _DEFAULTS: Final = SendPolicy(chunk_size=1, max_concurrency=1)
 _WAITS: Final = Waits()
+_DAY: Final = 86_400.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -200,13 +202,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--template-param", type=_variables, default={}, metavar="JSON", help="its variables")
     parser.add_argument("--text", default=_TEXT, help="Globe: the text of the messages")
     parser.add_argument("--sender-id", help="Globe: the sender; that of the connection if left out")
-    for name, default, text in (
-        ("--wait", _WAITS.record, "seconds to wait for the record of the first message"),
-        ("--spacing", _WAITS.spacing, "seconds between two messages"),
-        ("--settle-time", _DEFAULTS.settle_time, "settle_time of your tasks"),
-        ("--refusal-wait", _DEFAULTS.refusal_wait, "refusal_wait of your tasks"),
+    for name, default, most, text in (
+        ("--wait", _WAITS.record, _DAY, "seconds to wait for the record of the first message"),
+        ("--spacing", _WAITS.spacing, LONGEST_SPACING, "seconds between two messages"),
+        ("--settle-time", _DEFAULTS.settle_time, _DAY, "settle_time of your tasks"),
+        ("--refusal-wait", _DEFAULTS.refusal_wait, _DAY, "refusal_wait of your tasks"),
     ):
-        parser.add_argument(name, type=_seconds, default=default, metavar="SECONDS", help=text)
+        parser.add_argument(
+            name, type=partial(_seconds, most=most), default=default, metavar="SECONDS", help=text
+        )
     parser.add_argument(
         "--report", type=Path, metavar="PATH", help="write the facts as JSON, without numbers"
     )
@@ -221,8 +225,8 @@ def _variables(text: str) -> dict[str, str]:
     return found
 
 
-def _seconds(text: str) -> float:
+def _seconds(text: str, *, most: float) -> float:
     seconds = float(text)
-    if not 0 <= seconds <= 86_400:
-        raise argparse.ArgumentTypeError("it must be 0 to 86400 seconds")
+    if not 0 <= seconds <= most:
+        raise argparse.ArgumentTypeError(f"it must be 0 to {most:.0f} seconds")
     return seconds

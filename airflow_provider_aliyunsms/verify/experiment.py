@@ -36,7 +36,10 @@ MARGIN: Final = 3.0
 """How many times longer than one record took others may take."""
 
 LATEST_REPLAY: Final = 600.0
-"""Seconds after the first copy at which the replay is made at the latest: its date holds for 15 minutes."""
+"""Seconds after the first copy after which its replay no longer waits for its record: its date holds for 15 minutes."""
+
+LONGEST_SPACING: Final = 840.0
+"""Seconds: the provider itself replays nothing that was signed more than 14 minutes ago."""
 
 FAST: Final = 1.0
 SLOW: Final = 5.0

@@ -201,8 +201,8 @@ def record_time(seen: Observations) -> Fact:
     )
     apart = seen.record.apart
     if apart is None or not seen.tells_time:
-        why = _missing_record(seen.record) or "record or answer has no time"
-        return _unknown(about, seen, why)
+        without = "record or answer has no time" if seen.record.after is not None else ""
+        return _unknown(about, seen, _missing_record(seen.record) or without)
     text = f"{abs(apart):.0f} s apart"
     if abs(apart) <= RECORD_SLACK:
         return about.is_so(text)

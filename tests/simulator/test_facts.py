@@ -339,3 +339,10 @@ def test_a_wrong_key_costs_nothing(simulator):
         assert exit_code(facts) == 2
         assert "InvalidAccessKeyId.NotFound" in facts[0].seen
     assert not {"SendBatchSms", "BatchSendMessageToGlobe"} & simulator.stats()["requests"].keys()
+
+
+def test_a_nonce_is_remembered_for_as_long_as_the_provider_replays(verified, simulator):
+    found = verified(waits=Waits(spacing=400.0))
+    assert only(found)
+    assert found.seen.replayed_after == pytest.approx(400, abs=5)
+    assert simulator.counts() == {OWN: 1}
