@@ -36,7 +36,7 @@ MARGIN: Final = 3.0
 """How many times longer than one record took others may take."""
 
 LATEST_REPLAY: Final = 600.0
-"""Seconds after the first copy after which its replay no longer waits for its record: its date holds for 15 minutes."""
+"""Seconds after which the replay no longer waits for the first record: the date of a request holds for 15 minutes."""
 
 LONGEST_SPACING: Final = 840.0
 """Seconds: the provider itself replays nothing that was signed more than 14 minutes ago."""

@@ -11,6 +11,8 @@ from airflow_provider_aliyunsms.api.credentials import Credentials
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.hooks.clients import client_for
 from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
+from airflow_provider_aliyunsms.simulator.options import AccessKey
+from airflow_provider_aliyunsms.simulator.server import running
 from airflow_provider_aliyunsms.verify.experiment import Experiment, Waits
 from airflow_provider_aliyunsms.verify.facts import Assumed, Result, exit_code, judge
 from airflow_provider_aliyunsms.verify.probes import ChinaProbe, GlobeProbe
@@ -346,3 +348,32 @@ def test_a_nonce_is_remembered_for_as_long_as_the_provider_replays(verified, sim
     assert only(found)
     assert found.seen.replayed_after == pytest.approx(400, abs=5)
     assert simulator.counts() == {OWN: 1}
+
+
+def test_an_access_key_that_was_renewed_replays_nothing():
+    keys = {"second": AccessKey(secret="second-secret")}
+    with running(delivery_delay=0, more_access_keys=keys) as simulator:
+        first = Credentials(access_key_id="testid", access_key_secret="testsecret")
+        renewed = Credentials(access_key_id="second", access_key_secret="second-secret")
+
+        def provider():
+            return renewed if simulator.counts() else first
+
+        client = client_for(
+            ConnectionSettings(credentials=first, endpoint=simulator.url), credentials=provider
+        )
+        probe = ChinaProbe(
+            client=client, number=OWN, sign_name=SIGN, template_code="SMS_1", template_param={}
+        )
+        clock = SkippingClock(simulator)
+        client._clock = clock.monotonic
+        seen = Experiment(probe=probe, waits=Waits(), clock=clock, tell=lambda text: None).run()
+        assert seen.key_changed
+        facts = {
+            fact.name: fact for fact in judge(seen, assumed=Assumed(settle_time=600.0, refusal_wait=60.0))
+        }
+        assert facts["used_nonce"].result is UNKNOWN
+        assert "renewed" in facts["used_nonce"].seen
+        assert facts["refused_batch"].result is AS_ASSUMED
+        assert simulator.counts() == {OWN: 1}
+        assert simulator.stats()["requests"]["SendBatchSms"] == 2
