@@ -156,10 +156,12 @@ def late_records(seen: Observations, *, assumed: Assumed) -> Fact:
     }
     if not missing:
         return about.is_so(text)
-    advice = (
-        f"{_calls(missing)}: three times what one message took. Let retries x retry_delay last longer than "
-        "settle_time."
+    reach = (
+        "Let retries x retry_delay last longer than settle_time."
+        if "settle_time" in missing
+        else "An evidence_wait as long lets one try get there; else a retry does."
     )
+    advice = f"{_calls(missing)}: three times what one message took. {reach}"
     return about.differs(text, advice=advice, settings=missing)
 
 
