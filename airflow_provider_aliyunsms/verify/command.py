@@ -23,7 +23,13 @@ from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
 from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
 from airflow_provider_aliyunsms.private_files import file_beside
-from airflow_provider_aliyunsms.verify.experiment import LONGEST_SPACING, MOST_MESSAGES, Experiment, Waits
+from airflow_provider_aliyunsms.verify.experiment import (
+    LONGEST_SPACING,
+    MARGIN,
+    MOST_MESSAGES,
+    Experiment,
+    Waits,
+)
 from airflow_provider_aliyunsms.verify.facts import Assumed, exit_code, judge
 from airflow_provider_aliyunsms.verify.probes import ChinaProbe, GlobeProbe
 from airflow_provider_aliyunsms.verify.report import as_json, closing, table, write_report
@@ -155,7 +161,12 @@ def _check_report(path: Path | None) -> None:
 
 def _plan(options: argparse.Namespace, probe: Probe) -> list[str]:
     minutes = math.ceil((2 * options.spacing + options.refusal_wait) / 60)
-    most = math.ceil((options.wait + 2 * options.spacing + max(options.refusal_wait, options.wait)) / 60) + 1
+    most = (
+        math.ceil(
+            (options.wait + 2 * options.spacing + max(options.refusal_wait, MARGIN * options.wait)) / 60
+        )
+        + 1
+    )
     content = f"template {options.template_code}" if options.api == "china" else "a short text"
     return [
         f"With connection {options.conn_id} and {probe.product.action}, {content}, to {mask_number(options.phone)}:",

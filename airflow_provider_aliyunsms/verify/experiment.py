@@ -192,21 +192,26 @@ class Experiment:
     def _send(self, letter: Letter) -> Sent:
         if self._calls >= MOST_MESSAGES:
             raise RuntimeError(f"more than {MOST_MESSAGES} send calls")
-        # Counted before the call: whatever becomes of it, it may have left a message.
+        # Counted before the call: whatever ends it, also Ctrl-C, it may have left a message.
         self._calls += 1
+        self.seen.perhaps += 1
         try:
             sent = self._probe.send(letter)
         except ApiError as error:
             sent = Sent(answer=Answer.of(error))
+        if sent.answer.kind is not AnswerKind.UNCLEAR:
+            self.seen.perhaps -= 1
         if sent.answer.is_accepted:
             self.seen.accepted += 1
             self._last_accepted = self._clock.monotonic()
-        elif sent.answer.kind is AnswerKind.UNCLEAR:
-            self.seen.perhaps += 1
         return sent
 
     def _watch(self, sighting: Sighting, watch: _Watch, *, until: float) -> None:
         """Look for a record until it is found or so many seconds have passed since the call."""
+        if not self._probe.product.can_look_up and watch.sent.message_id is None:
+            # Globe finds a message by its id alone, and the answer had none.
+            sighting.doubtful = True
+            return
         while sighting.after is None:
             look = self._look(watch.sent)
             sighting.watched = self._clock.monotonic() - watch.began
@@ -250,7 +255,9 @@ class Experiment:
 def _is_found(look: Look, watch: _Watch) -> bool:
     if look.found or watch.label in look.labels:
         return True
-    return watch.before is not None and look.unlabelled > watch.before.unlabelled
+    # Where not every record was shown before, one that is new to us need not be new.
+    before = watch.before
+    return before is not None and before.complete and look.unlabelled > before.unlabelled
 
 
 def _apart(look: Look, watch: _Watch) -> float | None:

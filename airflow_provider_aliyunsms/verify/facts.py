@@ -323,8 +323,10 @@ def _no_record(about: _About, seen: Observations, *, settle_time: float) -> Fact
 
 
 def _missing_record(record: Sighting) -> str:
-    if record.after is not None or not record.watched:
+    if record.after is not None or not (record.watched or record.doubtful):
         return ""
+    if not record.watched:
+        return "the answer had no id to ask for"
     return "the look-ups failed" if record.doubtful else f"no record after {_seconds(record.watched)}"
 
 

@@ -208,12 +208,15 @@ class GlobeProbe:
 def _globe_sent(response: GlobeResponse, *, number: str, with_invalid: bool) -> Sent:
     failed = {one.lstrip("+") for one in response.failed or ()}
     kind = AnswerKind.NOT_ACCEPTED if number in failed else AnswerKind.ACCEPTED
+    if response.failed is None and not response.success_count:
+        # The call was accepted, but nothing says for whom.
+        kind = AnswerKind.UNCLEAR
     names = response.failed is not None and failed == {INVALID_NUMBER} if with_invalid else None
     ids = response.message_ids or (None,)
     return Sent(
         answer=Answer(
             kind=kind,
-            code="FailedList" if number in failed else None,
+            code=None if kind is AnswerKind.ACCEPTED else "FailedList",
             request_id=response.request_id,
             names_invalid=names,
         ),

@@ -262,3 +262,14 @@ def test_what_was_paid_for_is_told_when_it_is_stopped(connection, simulator, tmp
     assert "Traceback" not in err
     assert "Messages accepted by the gateway: 1." in out
     assert json.loads(path.read_text(encoding="utf-8"))["messages"]["accepted"] == 1
+
+
+def test_a_message_whose_answer_was_not_waited_for_may_have_been_sent(connection, simulator):
+    simulator.misbehave("delay", action="SendBatchSms", seconds=8)
+    with started("--conn-id", connection, "--phone", OWN, *TEMPLATE, "--yes") as process:
+        wait_for(lambda: simulator.counts() == {OWN: 1}, timeout=60, what="the first message is sent")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Traceback" not in err
+    assert "Perhaps accepted besides: 1." in out

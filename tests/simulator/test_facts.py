@@ -377,3 +377,22 @@ def test_an_access_key_that_was_renewed_replays_nothing():
         assert facts["refused_batch"].result is AS_ASSUMED
         assert simulator.counts() == {OWN: 1}
         assert simulator.stats()["requests"]["SendBatchSms"] == 2
+
+
+@pytest.mark.parametrize("skip", [0, 2])
+def test_globe_ids_that_do_not_fit_are_not_asked_for(verified, simulator, skip):
+    simulator.misbehave("lengths", action="BatchSendMessageToGlobe", skip=skip)
+    found = verified(api="globe")
+    # Who was served is in FailedList; without its id a message cannot be asked for.
+    assert only(found, **({"late_records": UNKNOWN} if skip == 0 else {}))
+    assert found.seen.accepted + found.seen.perhaps == simulator.counts()[ABROAD]
+
+
+@pytest.mark.parametrize("hidden", [1, 2])
+def test_records_that_were_hidden_before_are_not_taken_for_new_ones(verified, simulator, raw, hidden):
+    raw.call("SendBatchSms", raw.batch(OWN))
+    simulator.options(record_lag=10)
+    raw.call("SendBatchSms", raw.batch(OWN))
+    simulator.misbehave("hide_records", action="QuerySendDetails", times=hidden)
+    found = verified(options={"shows_out_id": False, "record_lag": 10})
+    assert found.seen.record.after is None or found.seen.record.after >= 10
