@@ -249,10 +249,10 @@ def test_what_was_paid_for_is_told_when_it_is_stopped(connection, simulator, tmp
     with started(
         "--conn-id", connection, "--phone", OWN, *TEMPLATE, "--report", str(path), "--yes"
     ) as process:
-        wait_for(lambda: simulator.counts() == {OWN: 1}, timeout=60, what="the first message is sent")
+        wait_for(lambda: simulator.counts() == {OWN: 1}, timeout=120, what="the first message is sent")
         wait_for(
             lambda: simulator.stats()["requests"].get("QuerySendDetails", 0) > 3,
-            timeout=60,
+            timeout=120,
             what="its record is looked for",
         )
         process.send_signal(signal.SIGINT)
@@ -267,7 +267,7 @@ def test_what_was_paid_for_is_told_when_it_is_stopped(connection, simulator, tmp
 def test_a_message_whose_answer_was_not_waited_for_may_have_been_sent(connection, simulator):
     simulator.misbehave("delay", action="SendBatchSms", seconds=8)
     with started("--conn-id", connection, "--phone", OWN, *TEMPLATE, "--yes") as process:
-        wait_for(lambda: simulator.counts() == {OWN: 1}, timeout=60, what="the first message is sent")
+        wait_for(lambda: simulator.counts() == {OWN: 1}, timeout=120, what="the first message is sent")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 2
