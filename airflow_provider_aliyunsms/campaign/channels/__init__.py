@@ -26,7 +26,22 @@ It must end as *accepted*, *ambiguous* or *unknown*. A missing record never beco
 
 from __future__ import annotations
 
-from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
+from airflow_provider_aliyunsms.campaign.channels.china import (
+    CHINA_TIME,
+    MOST_PAGES,
+    PAGE_SIZE,
+    RECORD_SLACK,
+    ChinaChannel,
+    send_dates,
+)
 from airflow_provider_aliyunsms.campaign.channels.globe import GlobeChannel
 
-__all__ = ["ChinaChannel", "GlobeChannel"]
+__all__ = [
+    "CHINA_TIME",
+    "MOST_PAGES",
+    "PAGE_SIZE",
+    "RECORD_SLACK",
+    "ChinaChannel",
+    "GlobeChannel",
+    "send_dates",
+]
