@@ -117,11 +117,15 @@ def occasion_of(context: Context, *, retries: int, choice: StoreChoice) -> Occas
     ti = context["ti"]
     # Airflow raises max_tries when a task is cleared and at no other time, not even when its retries are edited.
     first_try = ti.try_number <= 1
+    clears = getattr(context.get("dag_run"), "clear_number", None)
+    edited = ti.max_tries != retries
     return Occasion(
         name=f"{ti.run_id}#{ti.max_tries}",
         also=(f"{ti.run_id}:{ti.max_tries - retries}",),
         first_try=first_try,
-        untouched=choice.keeps_all and ti.max_tries == retries and _was_never_cleared(context),
+        # None where this Airflow does not count them.
+        untouched=choice.keeps_all and not edited and clears == 0,
+        cleared=edited or bool(clears),
     )
 
 
@@ -179,8 +183,3 @@ def recorded(*, open_ledger: Callable[[], Any]) -> Iterator[None]:
                 ledger.close()
                 log.info("This try failed before it came to send; it is written down that nothing was sent.")
         raise
-
-
-def _was_never_cleared(context: Context) -> bool:
-    """Return whether the run is known to have been left alone; False where this Airflow does not tell."""
-    return getattr(context.get("dag_run"), "clear_number", None) == 0

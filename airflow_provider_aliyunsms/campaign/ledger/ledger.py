@@ -70,12 +70,15 @@ class Occasion:
     :param first_try: the task did not run before.
     :param untouched: only automatic retries came between the first try and this one, and the store can lose nothing
         by itself. Then a missing record proves that nothing was sent.
+    :param cleared: the task was cleared since its first try, or its retries were edited. It decides what is said when
+        a record is missing, and nothing else.
     """
 
     name: str = ""
     also: tuple[str, ...] = ()
     first_try: bool = True
     untouched: bool = False
+    cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,7 @@ class Ledger:
             self._check_head(head, begins=resend and not _is_known(head, occasion))
         resumed = head["generation"] > 0 and not (resend and not _is_known(head, occasion))
         if not resumed:
-            head = self._next_generation(head, occasion, resend=resend)
+            head = self._next_generation(head, occasion)
         elif head.get("windows") == 0:
             head |= {"dedupe": self._dedupe, "secret": _name_of(self._secrets[0])}
         self._head = {**head, "owner": self._owner}
@@ -336,15 +339,7 @@ class Ledger:
         head = self._sure(_HEAD)
         if head is None:
             return None
-        good = (
-            isinstance(head, dict)
-            and isinstance(head.get("campaign_id"), str)
-            and isinstance(head.get("generation"), int)
-            and head["generation"] >= 0
-            and isinstance(head.get("started_at", ""), str)
-            and isinstance(head.get("windows", 0), int)
-        )
-        if not good:
+        if not _is_head(head):
             raise LedgerError(f"the ledger's {_HEAD} is damaged", advice=_RESTORE)
         return dict(head)
 
@@ -364,7 +359,7 @@ class Ledger:
                 "An earlier try ended before it wrote its first record, so it sent nothing: this try goes on."
             )
             return
-        raise _missing()
+        raise _missing(occasion)
 
     def _last_generation(self) -> int:
         """Return the highest generation of which there is anything, 0 for none: its keys are not used again."""
@@ -392,10 +387,9 @@ class Ledger:
                 advice=f"Nothing was sent now. Go back to dedupe={before!r}, or give another campaign_id.",
             )
 
-    def _next_generation(
-        self, head: Mapping[str, Any], occasion: Occasion, *, resend: bool
-    ) -> dict[str, Any]:
-        known = [*_occasions(head), *([occasion.name] if resend else [])]
+    def _next_generation(self, head: Mapping[str, Any], occasion: Occasion) -> dict[str, Any]:
+        # The first one as well: it began a generation, though nobody asked for a resend on it.
+        known = [*_occasions(head), occasion.name]
         return {
             "campaign_id": self._campaign_id,
             "generation": head["generation"] + 1,
@@ -412,8 +406,9 @@ class Ledger:
         if found is None:
             raise LedgerConflictError(
                 "the secret that this ledger's hashes were made with is not known any more",
-                advice="Nothing was sent now. Keep the old Fernet key behind the new one in [core] fernet_key, "
-                "separated by a comma, until the campaign is finished.",
+                advice="Nothing was sent now. Give the connection the ledger_secret that it had. Where it has "
+                "none, keep the old Fernet key behind the new one in [core] fernet_key, separated by a comma, "
+                "until the campaign is finished.",
             )
         return found
 
@@ -476,6 +471,22 @@ class Ledger:
             ) from error
 
 
+def _is_head(head: Any) -> bool:
+    """Return whether a value has every field that is relied on, each of its type."""
+    if not isinstance(head, dict) or not isinstance(generation := head.get("generation"), int):
+        return False
+    occasions = head.get("occasions", [])
+    return (
+        generation >= 1
+        and isinstance(occasions, list)
+        and all(
+            isinstance(each, str) for each in (head.get("campaign_id"), head.get("started_at"), *occasions)
+        )
+        and all(isinstance(head.get(name, ""), str) for name in ("occasion", "dedupe", "secret"))
+        and isinstance(head.get("windows", 0), int)
+    )
+
+
 def _occasions(head: Mapping[str, Any]) -> list[str]:
     """Return the occasions on which a generation was begun; version 1 remembered the last one only."""
     known = head.get("occasions")
@@ -499,10 +510,16 @@ def _never_made(entry: Entry) -> bool:
     return entry.outcome is not None and entry.outcome.code == LocalCode.NOT_STARTED
 
 
-def _missing() -> LedgerMissingError:
+def _missing(occasion: Occasion) -> LedgerMissingError:
+    cause = (
+        "It was cleared since its first try (or its retries were edited), and Airflow may have dropped the ledger "
+        "with that; or the ledger's storage has lost it."
+        if occasion.cleared
+        else "It was not cleared: either its earlier try ended before its first record and sent nothing, or the "
+        "ledger was kept in that process alone, or its storage has lost it."
+    )
     return LedgerMissingError(
-        "this task has run before, and there is no ledger that says what it sent. Either the task was cleared and "
-        "Airflow dropped its state, or the storage has lost the ledger",
+        f"this task has run before, and there is no ledger that says what it sent. {cause}",
         advice="Nothing was sent now. Look in the SMS console for messages of this campaign since its first try. If "
         "there are none, or if all of it shall be sent again, run the task once with resend=True.",
     )

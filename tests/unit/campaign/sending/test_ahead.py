@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 
@@ -270,6 +271,52 @@ def test_threads_give_back_what_may_not_begin_and_what_is_recalled():
     assert pool.take(timeout=LONG) == (jobs[4], None)
     assert pool.busy == 0
     pool.stop()
+
+
+@pytest.fixture
+def few_threads(monkeypatch):
+    """Let this machine have so many threads for calls and no more."""
+
+    start, left = threading.Thread.start, [0]
+
+    def start_or_refuse(thread):
+        if thread.name == "aliyun-sms-call":
+            if left[0] == 0:
+                raise RuntimeError("can't start new thread")
+            left[0] -= 1
+        start(thread)
+
+    def limit(most):
+        left[0] = most
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_refuse)
+    return limit
+
+
+def test_a_thread_that_cannot_be_started_loses_no_job(few_threads):
+    few_threads(1)
+    pool = Workers(work=lambda job: job.looked, may_begin=lambda job: True, count=4)
+    for number in range(6):
+        pool.give(a_job(looked=number))
+    assert [pool.take(timeout=LONG)[1] for _ in range(6)] == [*range(6)]
+    assert pool.busy == 0
+    pool.give(a_job(looked=6))
+    assert not pool.free, "the one thread there is has work"
+    assert pool.take(timeout=LONG)[1] == 6
+    pool.stop()
+
+
+def test_without_any_thread_nothing_is_sent_and_every_intent_is_taken_back(world, few_threads):
+    few_threads(0)
+    world.make_workers = Workers
+    with pytest.raises(NotSentError, match="no thread"):
+        send(world)
+    assert world.gateway.submissions == 0
+    kept = [json.loads(text) for key, text in world.store.values.items() if ".w0" in key]
+    assert {entry.get("e") for window in kept for entry in window["c"]} == {"local.NOT_STARTED"}
+    few_threads(4)
+    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
+    everybody_once(world, retry(world))
 
 
 def a_job(**facts):
