@@ -28,8 +28,8 @@ sys.path.insert(0, str(KIT.parent / "support"))
 from launcher.processes import wait_for
 from launcher.simulator import SimulatorProcess
 
-CHUNK = 20
-"""Recipients of a call: few, because the simulator and not the client would be what is measured."""
+CHUNK = 100
+"""Recipients of a call, as by default."""
 
 TRIES = 600.0
 """Seconds within which a try must have ended."""
@@ -53,13 +53,13 @@ class Case:
 
 
 CASES = (
-    (Case(latency=0.05, width=16, calls=1600),),
-    (Case(latency=0.5, width=16, calls=640), Case(latency=2, width=4, calls=60, kills=3)),
+    (Case(latency=0.05, width=16, calls=600),),
+    (Case(latency=0.5, width=16, calls=480), Case(latency=2, width=4, calls=60, kills=3)),
     (Case(latency=2, width=16, calls=240), Case(latency=8, width=16, calls=96)),
 )
 """Those in one line wait most of the time and are measured beside each other."""
 
-QUICK = ((Case(latency=0.05, width=16, calls=320), Case(latency=0.5, width=16, calls=96)),)
+QUICK = ((Case(latency=0.05, width=16, calls=100), Case(latency=0.5, width=16, calls=64)),)
 
 
 def run(settings):
@@ -186,4 +186,4 @@ def _usual(index):
 def _check(gateway, figures, *, size):
     counts = gateway.client.counts()
     if figures["accepted"] != size or len(counts) != 2 * size or max(counts.values()) > 1:
-        raise RuntimeError(f"not everybody got one message: {figures}, {len(counts)} of {2 * size}, {max(counts.values())}")
+        raise RuntimeError(f"not everybody got one message: {figures}, {len(counts)} of {2 * size}")
