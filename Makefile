@@ -136,7 +136,7 @@ crash-test: $(STAMP) ## Kill real Airflow processes dozens of times and write do
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/crash/long.py
 
 .PHONY: bench
-bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md (25 minutes; BENCH_QUICK=1: some)
+bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md (30 minutes; BENCH_QUICK=1: some)
 	@$(BENCH_VENV)/bin/python tests/benchmarks/run.py
 
 .PHONY: fuzz

@@ -31,6 +31,11 @@ from launcher.simulator import SimulatorProcess
 CHUNK = 100
 """Recipients of a call, as by default."""
 
+ACTIONS = ("SendBatchSms", "QuerySendDetails")
+
+QUERIES = 3
+"""Queries of one look-up, which are made side by side."""
+
 TRIES = 600.0
 """Seconds within which a try must have ended."""
 
@@ -42,7 +47,7 @@ class Case:
 
     :param latency: seconds that each answer takes.
     :param width: calls in flight.
-    :param calls: what the campaign needs, undisturbed.
+    :param calls: what the campaign needs, undisturbed: a few windows of the ledger at least.
     :param kills: how often the second campaign is killed, at equal parts of its messages.
     """
 
@@ -54,7 +59,7 @@ class Case:
 
 CASES = (
     (Case(latency=0.05, width=16, calls=600),),
-    (Case(latency=0.5, width=16, calls=480), Case(latency=2, width=4, calls=60, kills=3)),
+    (Case(latency=0.5, width=16, calls=320), Case(latency=2, width=4, calls=60, kills=3)),
     (Case(latency=2, width=16, calls=240), Case(latency=8, width=16, calls=96)),
 )
 """Those in one line wait most of the time and are measured beside each other."""
@@ -68,7 +73,11 @@ def run(settings):
     for together in QUICK if settings.quick else CASES:
         with ThreadPoolExecutor(len(together)) as threads:
             rows += threads.map(measure, together)
-    return {"chunk": CHUNK, "rows": sorted(rows, key=lambda row: (row["kills"], row["latency_s"]))}
+    return {
+        "chunk": CHUNK,
+        "queries": QUERIES,
+        "rows": sorted(rows, key=lambda row: (row["kills"], row["latency_s"])),
+    }
 
 
 def measure(case):
@@ -84,10 +93,15 @@ def measure(case):
             killed.begin(resumed=each > 0)
             killed.wait_until(size * (each + 1) // (case.kills + 1))
             rests.append(steady.rest_after(killed.kill()))
+        left = case.calls - killed.sent() // CHUNK
+        before = [gateway.calls(action) for action in ACTIONS]
         began = time.monotonic()
         killed.begin(resumed=True)
         figures = killed.end()
         took = time.monotonic() - began
+        sends, queries = (
+            gateway.calls(action) - count for action, count in zip(ACTIONS, before, strict=True)
+        )
         _check(gateway, figures, size=size)
     row = {
         "latency_s": case.latency,
@@ -98,7 +112,10 @@ def measure(case):
         "rest_s": round(rests[-1], 2),
         "resumed_s": round(took, 2),
         "ratio": round(took / rests[-1], 3),
-        "extra_calls": figures["requests"] - case.calls,
+        "chunks_left": left,
+        "sends": sends,
+        "queries": queries,
+        "work": round((sends + queries / QUERIES) / left, 2),
     }
     say(f"resume at {case.latency} s, {case.kills} kills: {row['ratio']} times the undisturbed rest")
     return row
@@ -133,12 +150,22 @@ class _Campaign:
         self.seconds = 0.0
         folder.mkdir()
         self._audience = folder / "audience.csv"
-        rows = (f"{_usual(index)},{name(index)},{code(index)}\n" for index in range(first, first + self._size))
+        rows = (
+            f"{_usual(index)},{name(index)},{code(index)}\n" for index in range(first, first + self._size)
+        )
         self._audience.write_text(HEADER + "".join(rows), encoding="utf-8")
 
     def begin(self, *, resumed=False):
         """Start a try."""
-        command = [sys.executable, "-m", "benchkit.engine", "--url", self._gateway.url, "--ledger", "--unfenced"]
+        command = [
+            sys.executable,
+            "-m",
+            "benchkit.engine",
+            "--url",
+            self._gateway.url,
+            "--ledger",
+            "--unfenced",
+        ]
         command += ["--audience", str(self._audience), "--folder", str(self._folder)]
         command += ["--width", str(self._case.width), "--chunk-size", str(CHUNK)]
         command += ["--resumed"] if resumed else []
