@@ -172,8 +172,8 @@ A process that runs the operator's engine is killed with `kill -9` when half of 
 kills: at a quarter each time), and the next try begins at once. *resumed* is the time of that try, from the start of
 its process until the last recipient is settled; *rest* is what an undisturbed campaign of the same size, in the same
 run, takes from the same number of messages on. The other side is the simulator: every answer takes the latency,
-look-ups too. Calls have {part["chunk"]} recipients. `settle_time`, `refusal_wait`, `evidence_wait` and the timeouts are the
-defaults; the only parameter that is set is `max_concurrency`, where it is not 16.
+look-ups too. Calls have {part["chunk"]} recipients. `settle_time`, `refusal_wait`, `evidence_wait` and the timeouts
+are the defaults; the only parameter that is set is `max_concurrency`, where it is not 16.
 
 *work* is what the resumed try asks for, in calls for each one that was left: a chunk whose intent was written, and
 whose outcome was not, is looked up first ({part["queries"]} queries side by side) and, where it had not arrived,
