@@ -145,7 +145,7 @@ race-test: $(STAMP) ## Let processes start one campaign together (ROUNDS=300 STO
 	@$(BIN)/python tests/race/long.py --rounds $(ROUNDS) --storage $(STORAGE) --kills $(KILLS)
 
 .PHONY: bench
-bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md (25 minutes; BENCH_QUICK=1: some)
+bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md (30 minutes; BENCH_QUICK=1: some)
 	@$(BENCH_VENV)/bin/python tests/benchmarks/run.py
 
 .PHONY: fuzz

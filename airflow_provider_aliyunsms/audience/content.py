@@ -67,9 +67,10 @@ def read_content(content: str) -> dict[str, Any]:
     return fields
 
 
-def has_no_extend_code(content: str) -> bool:
-    """Return whether the extension code in a content is empty."""
-    return _NO_EXTEND_CODE in content
+def have_no_extend_code(contents: Sequence[str]) -> bool:
+    """Return whether the extension code is empty in all of some contents."""
+    # One loop over a list, because this is asked for every recipient.
+    return [_NO_EXTEND_CODE in content for content in contents].count(False) == 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -13,7 +13,7 @@ from airflow_provider_aliyunsms.audience.content import read_content, write_cont
 from airflow_provider_aliyunsms.audience.phone_numbers import mask_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 Dedupe = Literal["content", "phone"]
@@ -100,18 +100,17 @@ def recipient_keys(
     return struct.unpack(f">{len(digests)}q", b"".join(digests))
 
 
-# The object is shared by all calls: update copies of it only, or every later key of the campaign changes.
 @dataclass(frozen=True, slots=True, repr=False)
 class LedgerKeys:
     """
-    Make the hashes by which a ledger knows recipients: of the number, and of the content.
+    Make what a ledger knows recipients by: a hash of the number, and a tag of the content, which is stored masked.
 
     Without a secret, whoever can read a ledger can find out which mainland numbers are in it by trying them all; with
     one, only who has the secret, too.
 
     :param campaign_id: the same number has unrelated keys in two campaigns.
     :param dedupe: with ``phone`` the number alone is the identity, and there are no tags.
-    :param secret: mixed into every hash; empty for none.
+    :param secret: mixed into every hash and mask; empty for none.
     """
 
     campaign_id: str
@@ -120,38 +119,60 @@ class LedgerKeys:
 
     def numbers(self, numbers: Sequence[str]) -> tuple[int, ...]:
         """Return one signed 64-bit key for each canonical number."""
-        return struct.unpack(f">{len(numbers)}q", self._digests(numbers, size=8, purpose=b"number"))
+        copy = _number_hash(self.campaign_id, self.secret).copy
+        digests = []
+        for number in numbers:
+            keyed = copy()
+            keyed.update(number.encode("utf-8", "surrogatepass"))
+            digests.append(keyed.digest())
+        return struct.unpack(f">{len(digests)}q", b"".join(digests))
 
     def tags(self, keys: Sequence[int]) -> tuple[int, ...]:
         """
         Return one 32-bit tag for each recipient key; equal contents of one number have equal tags.
+
+        A tag is no secret to whoever knows the campaign id: it is stored :meth:`masked` only.
 
         :param keys: what :func:`recipient_keys` gave.
         :returns: nothing at all with ``dedupe="phone"``.
         """
         if self.dedupe == "phone":
             return ()
-        return struct.unpack(f">{len(keys)}I", self._digests(map(str, keys), size=4, purpose=b"content"))
+        # The second half of each key, which is a hash already: another hash of it would cost as much as the first.
+        return struct.unpack(f">{2 * len(keys)}I", struct.pack(f">{len(keys)}q", *keys))[1::2]
 
-    def _digests(self, texts: Iterable[str], *, size: int, purpose: bytes) -> bytes:
-        copy = _secret_hash(self.campaign_id, self.secret, purpose, size).copy
-        digests = []
-        for text in texts:
-            keyed = copy()
-            keyed.update(text.encode("utf-8", "surrogatepass"))
-            digests.append(keyed.digest())
-        return b"".join(digests)
+    def masked(self, tags: Sequence[int], *, nonce: str) -> tuple[int, ...]:
+        """
+        Hide tags, or show hidden ones again: both is the same exclusive or with bytes that follow from the secret.
+
+        :param tags: the tags of one chunk.
+        :param nonce: a text that no other chunk has, because equal bytes must not hide two lists.
+        """
+        size = 4 * len(tags)
+        mask = hashlib.shake_256(_mask_key(self.campaign_id, self.secret) + nonce.encode()).digest(size)
+        plain = struct.pack(f">{len(tags)}I", *tags)
+        mixed = int.from_bytes(plain, "big") ^ int.from_bytes(mask, "big")
+        return struct.unpack(f">{len(tags)}I", mixed.to_bytes(size, "big"))
 
 
+# The objects of these two are shared by all calls: update copies only, or every later key of the campaign changes.
 @lru_cache(maxsize=16)
 def _keyed_hash(campaign_id: str) -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=8, key=_campaign_key(campaign_id))
 
 
 @lru_cache(maxsize=16)
-def _secret_hash(campaign_id: str, secret: bytes, purpose: bytes, size: int) -> hashlib.blake2b:
-    key = hashlib.blake2b(_campaign_key(campaign_id) + purpose, digest_size=32, key=secret[:64]).digest()
-    return hashlib.blake2b(digest_size=size, key=key)
+def _number_hash(campaign_id: str, secret: bytes) -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=8, key=_secret_key(campaign_id, secret, b"number"))
+
+
+@lru_cache(maxsize=16)
+def _mask_key(campaign_id: str, secret: bytes) -> bytes:
+    return _secret_key(campaign_id, secret, b"content")
+
+
+def _secret_key(campaign_id: str, secret: bytes, purpose: bytes) -> bytes:
+    return hashlib.blake2b(_campaign_key(campaign_id) + purpose, digest_size=32, key=secret[:64]).digest()
 
 
 def _campaign_key(campaign_id: str) -> bytes:

@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.audience.content import has_no_extend_code
+from airflow_provider_aliyunsms.audience.content import have_no_extend_code
 from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _is_plain(members: Members, *, size: int) -> bool:
     return (
         len(members) == size
         and len({*members.numbers}) == size
-        and all(has_no_extend_code(content) for content in members.contents)
+        and have_no_extend_code(members.contents)
     )
 
 

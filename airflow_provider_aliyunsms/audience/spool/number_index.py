@@ -24,7 +24,7 @@ class NumberedRow:
     One row that can be sent to, as a ledger may know it.
 
     :param number_key: the hash of its number.
-    :param tag: the hash of its content; 0 where the number alone is the identity.
+    :param tag: what stands for its content; 0 where the number alone is the identity.
     :param key: its recipient key.
     :param place: where it stands in the spool.
     """

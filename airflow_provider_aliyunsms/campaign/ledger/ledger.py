@@ -278,10 +278,12 @@ class Ledger:
             date=utc_stamp(at),
             at=round(at, 3),
             out_ids=[chunk.out_id for chunk in chunks],
-            keys=[(self.keys.numbers(chunk.members.numbers), self.keys.tags(chunk.keys)) for chunk in chunks],
+            number_keys=[self.keys.numbers(chunk.members.numbers) for chunk in chunks],
             signer=signer,
             by_gateway=by_gateway,
         )
+        for entry, chunk in zip(window.entries, chunks, strict=True):
+            entry.tags = self.keys.masked(self.keys.tags(chunk.keys), nonce=entry.nonce)
         # The number is used up only by a write that succeeded. Counted before, a failed write would leave a hole
         # that the head counts, and every later try would refuse to send.
         self.save(window)

@@ -48,7 +48,8 @@ class Entry:
         have left. Look-ups that find nothing are no proof before the settle time has passed since then. An error
         here must be on the late side: a time that is too early lets a later try send again what was accepted.
     :param number_keys: one keyed hash of each recipient's number, in the order of the request; never the number.
-    :param tags: one short hash of each recipient's content; empty where the number alone is the identity.
+    :param tags: one tag of each recipient's content, masked with the nonce (``LedgerKeys.masked``); empty where the
+        number alone is the identity.
     :param keys: version 1 only: one hash of number and content of each recipient.
     :param outcome: how the chunk ended, None while that is unknown.
     :param seen: the gateway said that it knows the nonce, so a replay would prove nothing any more.
@@ -82,7 +83,7 @@ class Entry:
             "a": self.attempted_at,
         }
         if self.tags:
-            value["h"] = _pack(self.tags, "I")
+            value["q"] = _pack(self.tags, "I")
         if self.seen:
             value["n"] = 1
         if self.refused:
@@ -151,7 +152,7 @@ class Window:
         return window
 
     def _read_entry(self, position: int, kept: Mapping[str, Any]) -> Entry:
-        keys, tags = _unpack(kept["k"]), _unpack(kept["h"], "I") if "h" in kept else ()
+        keys, tags = _unpack(kept["k"]), _unpack(kept["q"], "I") if "q" in kept else ()
         if not keys or (tags and len(tags) != len(keys)):
             raise ValueError("keys and tags do not fit")
         outcome = Outcome.from_json(kept) if "r" in kept else None
@@ -180,7 +181,7 @@ def open_window(
     date: str,
     at: float,
     out_ids: Sequence[str],
-    keys: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
+    number_keys: Sequence[tuple[int, ...]],
     signer: str,
     by_gateway: bool,
 ) -> Window:
@@ -189,7 +190,8 @@ def open_window(
 
     :param at: the earliest time at which the calls can be made, in seconds since the epoch.
     :param out_ids: the labels of the chunks.
-    :param keys: for each chunk the number keys and the tags of its recipients.
+    :param number_keys: for each chunk the number keys of its recipients; the tags are masked with the nonces that are
+        made here.
     """
     window = Window(number=number, seed=seed, date=date, signer=signer, by_gateway=by_gateway)
     window.entries = [
@@ -198,10 +200,9 @@ def open_window(
             nonce=nonce_of(seed=seed, position=position),
             date=date,
             attempted_at=at,
-            number_keys=number_keys,
-            tags=tags,
+            number_keys=keys,
         )
-        for position, (out_id, (number_keys, tags)) in enumerate(zip(out_ids, keys, strict=True))
+        for position, (out_id, keys) in enumerate(zip(out_ids, number_keys, strict=True))
     ]
     return window
 

@@ -145,7 +145,7 @@ class Restoration:
         known = [row for row in rows if row is not None]
         if outcome.kind in (OutcomeKind.SPLIT, OutcomeKind.RELEASED):
             self._spool.reopen(known)
-            self._spool.unmatched.drop(_record_keys(entry))
+            self._spool.unmatched.drop(self._record_keys(entry))
             return
         settlements, again = divide(outcome, rows=rows)
         self._spool.settle(
@@ -182,11 +182,21 @@ class Restoration:
             found = self._spool.find(entry.keys)
             return [key if key in found else None for key in entry.keys]
         rows = self._spool.rows_of(entry.number_keys)
-        tags = entry.tags or (0,) * len(entry.number_keys)
+        tags = self._tags(entry)
         return [
             next((row.key for row in rows.get(number_key, ()) if row.tag == tag), None)
             for number_key, tag in zip(entry.number_keys, tags, strict=True)
         ]
+
+    def _record_keys(self, entry: Entry) -> list[tuple[int, int]]:
+        if entry.keys:
+            return [(key, _OLD_TAG) for key in entry.keys]
+        return [*zip(entry.number_keys, self._tags(entry), strict=True)]
+
+    def _tags(self, entry: Entry) -> tuple[int, ...]:
+        if not entry.tags:
+            return (0,) * len(entry.number_keys)
+        return self._ledger.keys.masked(entry.tags, nonce=entry.nonce)
 
     def _reopen(self, window: Window, entry: Entry, rows: list[int | None], *, skip: frozenset[int]) -> None:
         # Unknown in the spool before the sender reads from it: left pending, these recipients would be cut into a
@@ -216,7 +226,7 @@ class Restoration:
     ) -> None:
         """Keep what the ledger says of the recipients of a chunk that no row matches."""
         again = skip if outcome is None else outcome.again
-        keys = _record_keys(entry)
+        keys = self._record_keys(entry)
         ids = (outcome and outcome.message_ids) or (None,) * len(rows)
         self._spool.unmatched.drop(keys[position] for position in again if rows[position] is None)
         self._spool.unmatched.put(
@@ -382,12 +392,6 @@ def _word(outcome: Outcome, position: int) -> str:
     if outcome.kind is OutcomeKind.ACCEPTED:
         return "rejected" if position in outcome.failed else "accepted"
     return "rejected" if outcome.kind is OutcomeKind.REFUSED else "unknown"
-
-
-def _record_keys(entry: Entry) -> list[tuple[int, int]]:
-    if entry.keys:
-        return [(key, _OLD_TAG) for key in entry.keys]
-    return [*zip(entry.number_keys, entry.tags or (0,) * len(entry.number_keys), strict=True)]
 
 
 def _given_up(outcome: Outcome) -> bool:

@@ -274,7 +274,9 @@ class Sender:
             return True
         if not self._open or self._is_over():
             return False
-        self._clock.sleep(min(NAP, max(0.0, min(job.due for job in self._open) - self._clock.monotonic())))
+        wait = min(job.due for job in self._open) - self._clock.monotonic()
+        # Never no time at all: if for whatever reason nothing that is due may start, this must not turn in a circle.
+        self._clock.sleep(min(NAP, wait) if wait > 0 else NAP)
         return True
 
     def _is_over(self) -> bool:
@@ -441,12 +443,20 @@ class Sender:
             else:
                 # Jobs that wait for a thread are taken back first: their permits are void, and a pace that is
                 # lowered now must be computed without them.
-                self._not_begun(self._workers.recall())
+                self._recall()
                 self._apply(job, outcome)
                 # After _apply(), when pauses and reasons to stop are in effect: jobs get a valid ticket from here
                 # on. If _apply() raises, the doubt stays, and nothing more can start.
                 self._permits.settled()
             result = self._workers.take(timeout=0)
+
+    def _recall(self) -> None:
+        """Take back the jobs that wait for a thread."""
+        jobs = self._workers.recall()
+        # Those that seek evidence are counted again when they are given back. Counted twice, each would use up one
+        # of the places for good, until nothing could be looked up any more and the try went on for ever.
+        self._settling -= sum(job.settling for job in jobs)
+        self._not_begun(jobs)
 
     def _not_begun(self, jobs: list[Job]) -> None:
         """Put jobs that were handed out and not begun back to the front of the ready jobs, in their order."""
@@ -558,7 +568,7 @@ class Sender:
         # closed; otherwise its call would be made after the reason to stop.
         self._permits.close()
         # Before the wait for calls in flight, because these may hang: waiting jobs are in _ready in any case.
-        self._not_begun(self._workers.recall())
+        self._recall()
         deadline = self._clock.monotonic() + WIND_DOWN
         try:
             while self._workers.busy and (left := deadline - self._clock.monotonic()) > 0:

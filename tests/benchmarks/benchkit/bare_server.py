@@ -18,6 +18,8 @@ import json
 import sys
 import time
 from array import array
+from email.utils import formatdate
+from functools import lru_cache
 
 SENT = {
     "Code": "OK",
@@ -45,15 +47,22 @@ RECORD = {
 }
 
 
-def answer(body):
-    """Return the bytes of an answer with this body."""
-    data = json.dumps(body, separators=(",", ":")).encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-    return head.encode() + data
+def encoded(body):
+    """Return the bytes of a body."""
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
-ANSWER_SENT = answer(SENT)
-ANSWER_RECORD = answer(RECORD)
+BODY_SENT = encoded(SENT)
+BODY_RECORD = encoded(RECORD)
+
+
+@lru_cache(maxsize=4)
+def answer(data, second):
+    """Return the bytes of an answer with this body in this second of the epoch."""
+    # With a date, as the gateway's answers have: a campaign goes by it.
+    date = formatdate(second, usegmt=True)
+    head = f"HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Type: application/json\r\n"
+    return head.encode() + b"Content-Length: %d\r\n\r\n" % len(data) + data
 
 
 class Bare(asyncio.Protocol):
@@ -87,19 +96,23 @@ class Bare(asyncio.Protocol):
     def _arrived(self):
         self._missing = 0
         if self._head.startswith(b"get /arrivals"):
-            self._write(answer(list(self.arrivals)))
+            self._write(encoded(list(self.arrivals)))
             del self.arrivals[:]
             return
+        if b"x-acs-action" not in self._head and not _length(self._head):
+            # a question for the time, not a call
+            self._write(b"{}")
+            return
         self.arrivals.append(time.monotonic())
-        reply = ANSWER_RECORD if b"querysenddetails" in self._head else ANSWER_SENT
+        body = BODY_RECORD if b"querysenddetails" in self._head else BODY_SENT
         if self.latency:
-            asyncio.get_running_loop().call_later(self.latency, self._write, reply)
+            asyncio.get_running_loop().call_later(self.latency, self._write, body)
         else:
-            self._write(reply)
+            self._write(body)
 
-    def _write(self, data):
+    def _write(self, body):
         if not self._transport.is_closing():
-            self._transport.write(data)
+            self._transport.write(answer(body, int(time.time())))
 
 
 def _length(head):

@@ -3,6 +3,8 @@
 One campaign through the operator's own engine, in a process of its own; prints what it took as JSON::
 
     python -m benchkit.engine --url http://127.0.0.1:1234 --audience audience.csv --folder /tmp/x --ledger
+
+With ``--resumed`` it is the second try of a campaign that another process began in the same folder.
 """
 
 from __future__ import annotations
@@ -22,15 +24,32 @@ from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
 from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
-from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore, PathStore
+from airflow_provider_aliyunsms.campaign.ledger import MemoryStore, Occasion, PathStore
 from airflow_provider_aliyunsms.campaign.plan import Plan
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.receipts.files import write_receipts
 from airflow_provider_aliyunsms.campaign.run import Campaign
 
 
-def plan_for(*, url, audience, folder, ledger, max_qps=None, width=16, chunk_size=100):
-    """Return the plan that the operator would make."""
+def plan_for(
+    *,
+    url,
+    audience,
+    folder,
+    ledger,
+    max_qps=None,
+    width=16,
+    chunk_size=100,
+    fenced=True,
+    resumed=False,
+):
+    """
+    Return the plan that the operator would make.
+
+    :param fenced: the ledger is one at ``ledger_path``; False for one like Airflow's own store, which refuses the
+        writes of a try that was given up.
+    :param resumed: another process began this campaign.
+    """
     receipts = Path(folder) / "receipts.jsonl"
 
     def keep(rows, _total):
@@ -46,7 +65,8 @@ def plan_for(*, url, audience, folder, ledger, max_qps=None, width=16, chunk_siz
         dedupe="content",
         channel=ChinaChannel(client=our_client(url), template_code=TEMPLATE_CODE),
         store=store,
-        fenced=ledger,
+        fenced=ledger and fenced,
+        occasion=Occasion(first_try=not resumed),
         policy=SendPolicy(chunk_size=chunk_size, max_concurrency=width, max_qps=max_qps),
         limits=AudienceLimits(),
         keep_receipts=keep,
@@ -63,6 +83,7 @@ def campaign(**options):
         "cpu_seconds": cpu_seconds() - cpu,
         "peak_mb": peak_mb(),
         "accepted": result.summary["accepted"],
+        "unknown": result.summary["unknown"],
         "requests": result.summary["requests"],
     }
 
@@ -75,6 +96,9 @@ def main():
     parser.add_argument("--ledger", action="store_true", help="keep a ledger below the folder")
     parser.add_argument("--max-qps", type=float)
     parser.add_argument("--chunk-size", type=int, default=100)
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--resumed", action="store_true")
+    parser.add_argument("--unfenced", dest="fenced", action="store_false")
     logging.basicConfig(level=os.environ.get("BENCH_LOG", "ERROR"))
     print(json.dumps(campaign(**vars(parser.parse_args()))))
 

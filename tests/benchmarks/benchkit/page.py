@@ -8,7 +8,7 @@ from benchkit.tables import table
 
 HEAD = """# Performance
 
-This page is made by `make bench`, which runs everything below in one go, in 25 minutes, and writes
+This page is made by `make bench`, which runs everything below in one go, in 30 minutes, and writes
 `docs/bench/results.json` and the plots, too. `BENCH_QUICK=1` tries it with small sizes, `BENCH_ONLY=call,pacing` runs
 some parts, `BENCH_10M=0` and `BENCH_FULL=0` leave the two longest out. The other side is a server that only answers,
 because the simulator would be the bottleneck. Client, server and Airflow share the cores, so that seconds at no

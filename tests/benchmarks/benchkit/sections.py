@@ -148,4 +148,49 @@ trigger of the process would feel.
 """
 
 
-SECTIONS = {"call": call, "campaign": campaign, "memory": memory, "pacing": pacing, "sensor": sensor}
+def resume(part):
+    rows = [
+        (
+            f"{row['latency_s']:g} s",
+            row["width"],
+            f"{row['recipients']:,}",
+            row["kills"],
+            row["rest_s"],
+            row["resumed_s"],
+            f"{row['chunks_left']}",
+            f"{row['sends']} and {row['queries']}",
+            row["work"],
+            verdict(row["ratio"], at_most=3),
+        )
+        for row in part["rows"]
+    ]
+    header = ("latency", "in flight", "recipients", "kills", "rest s", "resumed s", "calls left")
+    header += ("sends and queries", "work", "resumed / rest")
+    return f"""## Resume after a kill
+
+A process that runs the operator's engine is killed with `kill -9` when half of the messages were accepted (with three
+kills: at a quarter each time), and the next try begins at once. *resumed* is the time of that try, from the start of
+its process until the last recipient is settled; *rest* is what an undisturbed campaign of the same size, in the same
+run, takes from the same number of messages on. The other side is the simulator: every answer takes the latency,
+look-ups too. Calls have {part["chunk"]} recipients. `settle_time`, `refusal_wait`, `evidence_wait` and the timeouts
+are the defaults; the only parameter that is set is `max_concurrency`, where it is not 16.
+
+*work* is what the resumed try asks for, in calls for each one that was left: a chunk whose intent was written, and
+whose outcome was not, is looked up first ({part["queries"]} queries side by side) and, where it had not arrived,
+replayed. That is up to two windows of the ledger and two seconds of outcomes, whatever the size of the campaign, so
+these small ones show the worst. Nothing here waits for `settle_time` (600 s): that would come on top for a chunk
+whose nonce is used and of which there is no record, as `refusal_wait` (60 s) would for a refused chunk. A ledger at
+`ledger_path` waits another 30 s once, for the process of the last try to end; here it is as in Airflow's own store.
+
+{table(header, rows)}
+"""
+
+
+SECTIONS = {
+    "call": call,
+    "campaign": campaign,
+    "memory": memory,
+    "pacing": pacing,
+    "sensor": sensor,
+    "resume": resume,
+}
