@@ -10,14 +10,14 @@ wait, enough delivered, too few, timed out, or out of calls. All calls are free 
 a round, judge the counts, compute the wait. A *round* asks once for each message whose *fate* (delivered or failed)
 is not known yet.
 
-* ``campaigns`` reads the result of a send task, and its receipts; ``tracking`` makes of them the messages to ask for.
+* ``campaigns`` reads the result of a send task; ``tracking`` reads its receipts, which name the messages to ask for.
 * ``polling`` makes a round in several threads. ``query_limiter`` is what every query passes: it keeps the pace,
   counts the queries and stops them when the round must end.
 * ``state`` holds what is known: one bit for each pending message, and counts of the others. ``sampling`` draws a
   random part of the messages where not all are asked for.
 * ``verdict`` decides from the counts alone. It is a pure function.
-* ``checkpoint`` packs the state so that another process can go on with it, and stores it; ``events`` is the form in
-  which a trigger hands it back to the sensor.
+* ``checkpoint`` packs the state so that another process can go on with it, and stores it; ``events`` is the
+  form in which a trigger hands its result to the sensor.
 
 Threads: the thread that makes a round writes the state; query threads only ask.
 
