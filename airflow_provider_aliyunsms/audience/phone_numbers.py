@@ -171,7 +171,7 @@ def like_single(number: float) -> bool:
 
 
 def as_single(number: float) -> float:
-    """Return the number as it is after it was stored in a 32-bit float."""
+    """Return the number that is left after this one was stored in a 32-bit float."""
     try:
         (single,) = struct.unpack("f", struct.pack("f", number))
     except OverflowError:

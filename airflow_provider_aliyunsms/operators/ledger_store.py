@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choose the store of the ledger, say what Airflow knows of this try, and record a try that failed before it sent."""
+"""Choose the store of the ledger, describe this try to it, and record a try that failed before it sent."""
 
 from __future__ import annotations
 

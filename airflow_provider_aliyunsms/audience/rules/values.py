@@ -45,7 +45,7 @@ _INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066
 
 
 def is_clean(text: str) -> bool:
-    """Return whether every character of the text can be sent as it is; False means that it must be looked at."""
+    """Return whether every character of the text can be sent; on False see :func:`broken_characters`."""
     return text.isprintable() and _REPLACEMENT not in text
 
 
@@ -65,7 +65,7 @@ def trimmed(text: str) -> str:
 
 
 def as_text(value: Any) -> Any:
-    """Return bytes, as some databases give texts, as the text that they are in UTF-8; any other value as it is."""
+    """Return bytes decoded as UTF-8, because some databases give texts as bytes; return any other value unchanged."""
     if not isinstance(value, bytes | bytearray | memoryview):
         return value
     try:
