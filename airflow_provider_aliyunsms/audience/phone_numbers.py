@@ -116,7 +116,7 @@ def _ends_like_a_float(plain: str) -> bool:
         return False
     if len(tail) == 1 and head[-1:].isdigit():
         return True
-    # "138 0000 1234.00" is a decimal part, "852 5123.0000" may be the last group: nobody can tell.
+    # "138 0000 1234.00" is a decimal part, "852 5123.0000" may be the last group: it cannot be told.
     return not tail.strip("0") and "." not in head and sum(map(str.isdigit, head)) >= _LEAST_DIGITS
 
 

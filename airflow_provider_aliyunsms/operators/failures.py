@@ -111,7 +111,9 @@ def unknown_error(result: Result) -> Exception:
         else an ``AirflowFailException``.
     """
     summary = result.summary
-    text = f"for {summary['unknown']} of {summary['total']} recipients nobody knows whether they were sent to"
+    text = (
+        f"for {summary['unknown']} of {summary['total']} recipients it is not known whether they were sent to"
+    )
     if result.still_open:
         return OutcomeUnknownError(
             text,

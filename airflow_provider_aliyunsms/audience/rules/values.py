@@ -27,6 +27,7 @@ from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationEr
 # More digits than any limit allows. Such a number is rejected before it is written out, because a short JSON number
 # such as 1e999999999 would become a text that takes seconds to make and fills the memory.
 _MAX_DIGITS = 2000
+_TOO_LARGE = 10**_MAX_DIGITS
 
 # Characters that make no sense to a reader, by what they tell of the text: half a character, which no request can
 # carry; a control character; the mark of a wrong decoding; a character without a meaning of its own.
@@ -156,13 +157,13 @@ def _decimal_text(name: str, value: Decimal) -> str:
     if value.is_infinite():
         raise _invalid(name, "is not a finite number")
     exponent = value.as_tuple().exponent
-    if abs(value.adjusted()) > _MAX_DIGITS or (isinstance(exponent, int) and abs(exponent) > _MAX_DIGITS):
+    if abs(value.adjusted()) >= _MAX_DIGITS or (isinstance(exponent, int) and abs(exponent) >= _MAX_DIGITS):
         raise _too_many_digits(name)
     return format(value, "f")
 
 
 def _int_text(name: str, value: int) -> str:
-    if value.bit_length() > 3 * _MAX_DIGITS:
+    if abs(value) >= _TOO_LARGE:
         raise _too_many_digits(name)
     return str(value)
 

@@ -20,8 +20,8 @@ unknown outcome. The record holds keys (hashes), ids and codes; never a phone nu
   (``aliyun_sms.e000002.g1.w000001``). So it cannot overwrite anything of another try.
 
 The values of a ledger: a *head*, which names the campaign, its owner and the number of windows; the windows; and a
-summary once everybody was served. Absence is no proof: a window that the head counts and the store does not have, or
-a missing head beside windows, ends the try before its first call.
+summary once all recipients were served. Absence is no proof: a window that the head counts and the store does not
+have, or a missing head beside windows, ends the try before its first call.
 
 The order is: open, read all windows, and only then send. The intents of a window are written, and the head counts
 it, before its calls are made. An outcome that allows recipients to be sent to again is written before the intent
