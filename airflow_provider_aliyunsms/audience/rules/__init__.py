@@ -11,9 +11,9 @@ with a code, the column at fault and a reason in words.
 * ``values`` holds what both share: reading a number from a cell and turning a value into text. ``float_numbers``
   tells phone numbers that a table stored as decimal numbers from those that lost digits by it.
 * ``china_columns`` is a faster way for the same result. It checks whole columns of a table for the *usual form*: an
-  eleven-digit mainland number as text, and variables that are text, not blank, not too long and without blanks or
-  unusual characters. Such a row needs no change, so it is accepted as it stands. Every other row is left to
-  ``prepare``.
+  eleven-digit mainland number as text, and variables that are text, not blank, not too long, without blanks around
+  them and without unusual characters. Such a row needs no change, so it is accepted as it stands. Every other row is
+  left to ``prepare``.
 * ``base`` prepares a block: whole columns where the rules offer that, then row by row what is left.
 
 Two kinds of fault are kept apart. A row that cannot be sent to is *rejected*: it gets a receipt, and the other rows
