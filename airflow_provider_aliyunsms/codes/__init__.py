@@ -12,7 +12,8 @@ The conclusion decides about money. The classes fall into three groups:
   recipients get another request, or the outcome ``rejected``. Most classes are refusals and differ in who is at
   fault: ``recipient``, ``content``, ``request``, ``flow_control``, ``doomed`` (the whole campaign), ``retry``.
 * An *ambiguous* code proves nothing: the message may be on its way. Nothing is sent again before evidence settles
-  it. Every code that no table holds is ambiguous, and so is ``OK`` under an HTTP error status.
+  it. A code that no table and no family holds is ambiguous, unless the gateway itself gave it with an HTTP status
+  that says "not processed" (4xx). ``OK`` under an HTTP error status is ambiguous, too.
 * The other classes say that a request was accepted, that a nonce was used before, that a query found no record, or
   how a delivery ended.
 
@@ -23,8 +24,8 @@ ambiguous costs look-ups and time. So in doubt it is ambiguous.
   of one API each, ``gateway`` those of the gateway before both (signature, rate, parameters), ``carrier`` those that
   carriers give in a delivery report, and ``local`` those of this package.
 * :func:`look_up_code` is for the code of a response. It knows the vendor's tables only, takes prefix and case as they
-  come, and knows the families that the gateway documents by pattern. It takes the product, because a few names mean
-  different things in the two APIs. The client and the channels use it to decide what may be done next.
+  come, and knows families of codes by pattern, such as ``InvalidAccessKey...``. It takes the product, because a few
+  names mean different things in the two APIs. The client and the channels use it to decide what may be done next.
 * :func:`explain` is for the code of a receipt or of an ``errors`` count, which a person wants to understand. It looks
   among the codes of this package first and calls :func:`look_up_code` for all others. Both return an "unknown code"
   row instead of failing.

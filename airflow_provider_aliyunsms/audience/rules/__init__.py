@@ -15,6 +15,8 @@ with a code, the column at fault and a reason in words.
   them and without unusual characters. Such a row needs no change, so it is accepted as it stands. Every other row is
   left to ``prepare``.
 * ``base`` prepares a block: whole columns where the rules offer that, then row by row what is left.
+* ``variable_names`` counts the variables of all rows. After the last row ``check_all`` of the rules looks whether
+  every row has the same ones, because a template needs all of its variables.
 
 Two kinds of fault are kept apart. A row that cannot be sent to is *rejected*: it gets a receipt, and the other rows
 are sent. A row that shows a mistake in the whole audience, such as an unknown key, raises ``AudienceError`` before

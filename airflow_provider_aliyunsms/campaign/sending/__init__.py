@@ -22,7 +22,8 @@ through these steps:
    gateway refuses a nonce that it has seen, so the response shows whether the first copy had arrived. ``evidence``
    decides what may be done with the chunk.
 
-``stop_conditions`` decides before every step whether the try must end. ``stop_reason``, a function of the plan, tells
+``stop_conditions`` decides before every step whether the try must end. ``common_refusal`` finds out with a few
+single recipients whether a refusal holds for all. ``stop_reason``, a function of the plan, tells
 it that the task was killed or lost its supervisor; worker threads call the same function right before each call.
 
 Threads: one main thread, which decides and which alone uses ledger and spool, and up to ``max_concurrency`` worker

@@ -6,7 +6,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.rows import TableBlock
@@ -78,8 +78,6 @@ def outcome(rules, names, records):
     )
 
 
-# No deadline: the first number from abroad loads the plans of all countries.
-@settings(deadline=None)
 @given(
     table=tables(),
     sign_name=st.sampled_from([None, "默认"]),
