@@ -66,7 +66,7 @@ def test_a_limit_is_a_count_or_a_share(max_rejected, may_send):
 
 
 def test_a_duplicate_is_no_rejected_row_and_has_a_limit_of_its_own():
-    rows = [*GOOD, GOOD[0], {"phone_number": GOOD[1], "template_param": {"name": "other"}}]
+    rows = [*GOOD, GOOD[0], {"phone_number": GOOD[1], "sign_name": "other"}]
     assert check(rows, limits=AudienceLimits(max_rejected=0)) == len(GOOD) + 1
     assert check(rows, limits=AudienceLimits(max_duplicates=2)) == len(GOOD) + 1
     with pytest.raises(AudienceError, match="2 of 10 rows have a number that an earlier row has"):
