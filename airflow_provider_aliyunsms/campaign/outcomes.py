@@ -23,7 +23,7 @@ class OutcomeKind(StrEnum):
     """Certainly not accepted, because of the request or of a recipient in it."""
 
     SPLIT = "split"
-    """Refused with more than one recipient in it; its two halves are sent as new chunks."""
+    """Refused with more than one recipient in it; smaller chunks of them are sent, up to ten."""
 
     RELEASED = "released"
     """Certainly not accepted; its recipients may be sent to again, in a new chunk."""

@@ -61,7 +61,7 @@ class Campaign:
 
     def run(self) -> Result:
         """
-        Send to every recipient who has no outcome yet, and return the summary of the campaign.
+        Send to every recipient that has no outcome yet, and return the summary of the campaign.
 
         Costs one API call for each chunk, and money for each message. A retry reads the ledger, sends only what is
         left and settles what was unknown. The caller decides what a number of ``unknown`` recipients means. A dry
@@ -117,12 +117,14 @@ class Campaign:
             ),
             by_content=dedupe == "content",
         )
-        # The texts of the China API are the template's, which nobody knows here.
+        # The texts of the China API are those of the template, which is not known here.
         parts = PartsCount() if self._plan.channel.product.number_field == TO else None
         report = self._report = AudienceReport.of(
             spool, facts=self._plan.facts, several=spool.repeated_numbers, parts=parts
         )
-        log.info("Campaign %s: %d rows, %d to be served.", ledger.campaign, spool.total, spool.ready)
+        log.info(
+            "Campaign %s: %d rows, of which %d can be sent to.", ledger.campaign, spool.total, spool.ready
+        )
         level = logging.WARNING if report.needs_a_look else logging.INFO
         for line in report.lines():
             log.log(level, "Audience: %s", line)
@@ -139,7 +141,7 @@ class Campaign:
     def _announce(self, opening: Opening) -> None:
         if self._plan.resend and not opening.resumed:
             log.warning(
-                "resend=True: everybody in this audience is sent to AGAIN, whoever was sent to before."
+                "resend=True: every recipient of this audience is sent to AGAIN, also those sent to before."
             )
         elif opening.resumed:
             log.info("Resuming: the ledger of an earlier try is read, no number in it is sent to again.")
@@ -234,7 +236,7 @@ class Campaign:
 
     def _wait_for_orphan(self) -> None:
         log.warning(
-            "The last try did not say good-bye: waiting %.0f s for its process to notice that it was "
+            "The last try recorded no clean shutdown: waiting %.0f s for its process to notice that it was "
             "replaced.",
             self._plan.policy.takeover_wait,
         )

@@ -107,7 +107,7 @@ class WatchedCampaign:
         return made
 
     def is_sound(self) -> bool:
-        """Return whether every field has a value that it can have; what was stored outside may have changed there."""
+        """Return whether every field has a possible value; it was stored outside, where it may have been changed."""
         return (
             all(isinstance(text, str) for text in (self.campaign_id, self.api, self.digest))
             and self.api in PRODUCTS

@@ -97,7 +97,7 @@ class DeliveryPoller:
 
     :param parts: the campaigns and their channels; all share one rate limit.
     :param open_receipts: opens a receipts path for reading in binary; called once per round and file.
-    :param gate: the query limiter that the channels' client was made with, so that every query passes it.
+    :param limiter: the query limiter that the channels' client was made with, so that every query passes it.
     :param cursor: where the first round goes on, when an earlier process cut one short.
     """
 
@@ -106,11 +106,11 @@ class DeliveryPoller:
         *,
         parts: Sequence[Part],
         open_receipts: OpenReceipts,
-        gate: QueryLimiter,
+        limiter: QueryLimiter,
         cursor: Cursor = TOP,
     ) -> None:
         # Never replaced. The worker threads enter it through the client; it has its own locks.
-        self.gate = gate
+        self.limiter = limiter
         # Asking thread only: round() writes it, and known() of the watch reads it between two rounds.
         self.cursor = cursor
         # The tuple never changes. Which thread may touch what in a part: see Part.
@@ -141,8 +141,8 @@ class DeliveryPoller:
         :raises AliyunSmsError: the receipts file is missing or damaged.
         """
         # Before the first query: a worker thread asks it before each one, and would otherwise ask the last one.
-        self.gate.listen(should_stop)
-        one_round = _Round(workers=self.gate.limits.max_concurrency)
+        self.limiter.listen(should_stop)
+        one_round = _Round(workers=self.limiter.limits.max_concurrency)
         # Reset before anything can fail: after an error the next round begins with the first pending message.
         start, self.cursor = self.cursor, TOP
         try:

@@ -117,7 +117,7 @@ class Watch:
     @property
     def is_counted(self) -> bool:
         """Whether the number of calls is limited, so that the next process must learn how many were made."""
-        return self._poller.gate.limits.max_calls is not None
+        return self._poller.limiter.limits.max_calls is not None
 
     def known(self, *, now: float) -> Checkpoint:
         """
@@ -127,15 +127,15 @@ class Watch:
 
         :param now: the wall clock, seconds since the epoch.
         """
-        gate = self._poller.gate
+        limiter = self._poller.limiter
         return Checkpoint(
             fingerprint=campaigns_fingerprint(self.campaigns, sample_size=self.rules.sample_size),
             progress=tuple(self._poller.progress),
             failures=self.failures,
-            calls=gate.calls,
+            calls=limiter.calls,
             cursor=self._poller.cursor,
             next_at=now + self.wait(now=now),
-            recent=gate.recent,
+            recent=limiter.recent,
             noted_at=now,
         )
 
@@ -145,7 +145,7 @@ class Watch:
             verdict=verdict,
             campaign_id=ids_of(self.campaigns),
             tally=self.tally,
-            calls=self._poller.gate.calls,
+            calls=self._poller.limiter.calls,
             population=self._population,
             silence=self._silence,
         )
@@ -176,7 +176,7 @@ class Watch:
         self._count(report)
         # Before the deadline is looked at: a round that max_calls cut short is also stopped, and would be repeated
         # for ever without one query.
-        if self._poller.gate.used_up:
+        if self._poller.limiter.used_up:
             verdict = self._judge(expired=True)
             return Verdict.OUT_OF_CALLS if verdict is Verdict.TIMED_OUT else verdict
         # Nothing is left that can be asked for: no further round can change the counts.
@@ -199,7 +199,7 @@ class Watch:
 
     def _latest(self, *, now: float) -> float:
         """Return when a round that begins now is cut short for good, whatever the gateway makes of it."""
-        usual = self._poller.gate.limits.round_time(messages=self.tally.pending)
+        usual = self._poller.limiter.limits.round_time(messages=self.tally.pending)
         return max(now, self.rules.deadline) + OVERTIME + 3 * usual
 
     def _judge(self, *, expired: bool) -> Verdict:
@@ -228,7 +228,7 @@ class Watch:
             tally.pending,
             report.asked,
             report.unanswered,
-            self._poller.gate.calls,
+            self._poller.limiter.calls,
         )
 
 

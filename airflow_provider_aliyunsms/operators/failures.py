@@ -113,7 +113,7 @@ def unknown_error(result: Result) -> Exception:
 
     summary = result.summary
     error = OutcomeUnknownError(
-        f"for {summary['unknown']} of {summary['total']} recipients nobody knows whether they were sent to",
+        f"for {summary['unknown']} of {summary['total']} recipients it is not known whether they were sent to",
         advice="Everybody else was served. A retry looks for evidence again and sends nothing twice."
         if result.still_open
         else "Everybody else was served. Look their numbers up in the receipts and in the SMS console; "

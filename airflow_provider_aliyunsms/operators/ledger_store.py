@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choose the store of the ledger, say what Airflow knows of this try, and record a try that failed before it sent."""
+"""Choose the store of the ledger, describe this try to it, and record a try that failed before it sent."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class StoreChoice:
     :param store: reads and writes the ledger's values.
     :param fenced: whether the ledger must protect itself against an earlier try whose process is still alive.
         Airflow's own store refuses the writes of such a process by itself.
-    :param keeps_all: the store loses nothing by itself, as long as nobody clears the task.
+    :param keeps_all: the store loses nothing by itself, as long as the task is not cleared.
     """
 
     store: Store
@@ -155,7 +155,7 @@ def check_resend(*, resend: bool, choice: StoreChoice, context: Context, retries
     first_of_occasion = ti.max_tries - retries + 1
     if resend and not choice.is_durable and ti.try_number > first_of_occasion:
         raise ConfigurationError(
-            "resend=True without a ledger would send to everybody again at each retry",
+            "resend=True without a ledger would send to all recipients again at each retry",
             advice="Nothing was sent now. Set ledger_path to a storage that outlives the worker, or retries=0.",
         )
 

@@ -338,7 +338,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             campaigns=campaigns,
             rules=self._rules(campaigns),
             limits=self._limits(),
-            client=lambda gate: status_client(hook.connection, gate=gate),
+            client=lambda limiter: status_client(hook.connection, limiter=limiter),
             known=known,
         )
 

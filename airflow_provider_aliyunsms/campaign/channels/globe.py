@@ -124,6 +124,7 @@ class GlobeChannel:
         response = self._client.query_message(message_id=message.message_id)
         if response.status == 1:
             return Delivery(fate=Fate.DELIVERED, code="DELIVERED")
+        # 2 is failed, 6 expired. The page of the query documents 1 to 3 only, the page of pushed receipts 1, 2 and 6.
         if response.status in (2, 6):
             return Delivery(fate=Fate.FAILED, code=response.error_code or "FAILED")
         return Delivery(fate=Fate.PENDING, code=response.error_code or "PENDING")

@@ -224,5 +224,5 @@ def _incomplete(what: str) -> LedgerError:
         f"a part of the ledger is missing: {what}",
         advice="Nothing was sent now. Files of a ledger must not be removed one by one, by a life cycle rule or by "
         "hand. Bring them back from a copy. If there is none, look in the SMS console for what was sent; another "
-        "campaign_id sends to everybody again.",
+        "campaign_id sends to all recipients again.",
     )

@@ -56,7 +56,7 @@ _PROBES: Final = 8
 _MOST_OCCASIONS: Final = 100
 _RESTORE: Final = (
     "Nothing was sent now. Bring the missing part back from a copy of the storage. If there is none, look in the SMS "
-    "console for what was sent; resend=True sends to everybody again."
+    "console for what was sent; resend=True sends to all recipients again."
 )
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Apply what the ledger says of earlier tries to the rows of this one.
+Apply the outcomes of earlier tries, as the ledger has them, to the rows of this one.
 
 The identity of a recipient is the number. A record of the ledger belongs, first of all, to the row of its number
 that has the same content. What is left of the records counts against the other rows of their numbers: a number that
@@ -42,7 +42,7 @@ _OLD_TAG = -1
 @dataclass(slots=True, kw_only=True)
 class Restored:
     """
-    What the ledger left to do.
+    The work that earlier tries left, and how their audience differs from this one.
 
     :param jobs: one for each chunk whose outcome is unknown.
     :param changed: rows whose number was sent to, or may have been, under another content.
@@ -66,7 +66,7 @@ class _OpenChunk:
 
 class Restoration:
     """
-    Bring the spool to the state that the ledger tells; to be used once.
+    Bring the spool to the state that the ledger records; to be used once.
 
     :param ledger: the durable record, opened.
     :param spool: the audience, loaded; every recipient is still pending.
@@ -101,7 +101,7 @@ class Restoration:
 
     def run(self) -> Restored:
         """
-        Read the whole ledger and return what is left to do.
+        Read the whole ledger, apply it to the spool, and return one job for each open chunk.
 
         It reads every window once, and costs a pass over the audience if there is any. It writes nothing to the
         ledger but a fenced ledger's copy.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Drive one try of a campaign: write intents, hand out calls, write outcomes, settle what is unknown.
+Drive one try of a campaign: write intents, hand out calls, write outcomes, settle unknown ones.
 
 All code here runs in the main thread, which alone uses the ledger and the spool. Before each step it checks whether
 the try must end: told to stop, ledger out of reach, campaign doomed, too many refused, gateway not well. While
@@ -502,7 +502,7 @@ class Sender:
             self._attempts.accepted = True
 
     def _put_first(self, chunks: Sequence[Chunk]) -> None:
-        """Send chunks of recipients that were released before anything new: they tell what is wrong soonest."""
+        """Send chunks of recipients that were released before anything new: they show soonest what is wrong."""
         self._again.extendleft(reversed([chunk for chunk in chunks if len(chunk)]))
 
     def _slow_down(self, job: Job, outcome: Outcome) -> None:
