@@ -10,7 +10,9 @@ from collections import Counter
 import pytest
 from world import SETTLE_TIME, Crash, World
 
+from airflow_provider_aliyunsms.campaign.ledger import Entry
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
+from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 from airflow_provider_aliyunsms.campaign.sending.workers import Workers
 from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,
