@@ -25,16 +25,19 @@ TAG = st.integers(0, 2**32 - 1)
 
 
 def window(*, keys=(((1, 2), (3, 4)), ((5,), (6,))), signer="p", by_gateway=True):
-    return open_window(
+    opened = open_window(
         number=7,
         seed="seed",
         date=DATE,
         at=AT,
         out_ids=[f"out{index}" for index in range(len(keys))],
-        keys=keys,
+        number_keys=[numbers for numbers, _ in keys],
         signer=signer,
         by_gateway=by_gateway,
     )
+    for entry, (_, tags) in zip(opened.entries, keys, strict=True):
+        entry.tags = tags
+    return opened
 
 
 def read_back(written, *, number=7):
@@ -83,7 +86,7 @@ def test_the_names_in_a_store_are_what_they_always_were():
         "d": DATE,
         "p": "p",
         "g": 1,
-        "c": [{"o": "out0", "k": "AAAAAAAAAAE=", "h": "AAAAAg==", "a": AT}],
+        "c": [{"o": "out0", "k": "AAAAAAAAAAE=", "q": "AAAAAg==", "a": AT}],
     }
 
 
@@ -117,7 +120,7 @@ GOOD = window().to_json()
         {"c": [{**GOOD["c"][0], "k": "AAAA"}]},
         {"c": [{**GOOD["c"][0], "k": ""}]},
         {"c": [{**GOOD["c"][0], "k": "*"}]},
-        {"c": [{**GOOD["c"][0], "h": "AAAAAg=="}]},
+        {"c": [{**GOOD["c"][0], "q": "AAAAAg=="}]},
         {"c": [{**GOOD["c"][0], "a": float("nan")}]},
         {"c": [{**GOOD["c"][0], "a": "now"}]},
         {"c": [{**GOOD["c"][0], "r": "accepted"}]},
