@@ -7,7 +7,8 @@ Turn the audience of a task into checked recipients and keep the state of each r
 * ``rules`` checks each row and makes a recipient of it, or rejects it. ``recipients`` holds recipients and makes the
   hashes by which spool and ledger know them; ``content`` is what a recipient shall receive, as one text;
   ``phone_numbers`` brings numbers to one spelling.
-* ``spool`` keeps all rows and their outcomes on local disk; ``disk`` explains a disk that is full.
+* ``spool`` keeps all rows and their outcomes on local disk; ``disk`` explains a disk that is full. ``strict_json``
+  parses JSON for all of them.
 * ``report`` describes a loaded audience. ``python -m airflow_provider_aliyunsms.audience`` prints it for a file.
 
 The order: ``sources``, ``rules``, ``spool``, ``report``. Nothing is sent here. This layer imports neither Airflow nor

@@ -23,9 +23,10 @@ ambiguous costs look-ups and time. So in doubt it is ambiguous.
 * ``model`` defines one row of the tables. A table is data and nothing else. ``china`` and ``globe`` hold the codes
   of one API each, ``gateway`` those of the gateway before both (signature, rate, parameters), ``carrier`` those that
   carriers give in a delivery report, and ``local`` those of this package.
-* :func:`look_up_code` is for the code of a response. It knows the vendor's tables only, takes prefix and case as they
-  come, and knows families of codes by pattern, such as ``InvalidAccessKey...``. It takes the product, because a few
-  names mean different things in the two APIs. The client and the channels use it to decide what may be done next.
+* :func:`look_up_code` (in ``lookup``, as the others below) is for the code of a response. It knows the vendor's
+  tables only, takes prefix and case as they come, and knows families of codes by pattern, such as
+  ``InvalidAccessKey...``. It takes the product, because a few names mean different things in the two APIs. The client
+  and the channels use it to decide what may be done next.
 * :func:`explain` is for the code of a receipt or of an ``errors`` count, which a person wants to understand. It looks
   among the codes of this package first and calls :func:`look_up_code` for all others. Both return an "unknown code"
   row instead of failing.

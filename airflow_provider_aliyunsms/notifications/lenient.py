@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Render the templates of an alert so that what is not known becomes a dash: an alert with a gap beats none."""
+"""Render the templates of an alert so that an unknown name becomes a dash, and the alert is sent all the same."""
 
 from __future__ import annotations
 
