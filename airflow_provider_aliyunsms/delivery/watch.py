@@ -82,6 +82,7 @@ class Watch:
     :param poller: asks for the messages.
     :param rules: when to stop, and how often to ask.
     :param known: what earlier processes learned; its progress must be the one the poller was made with.
+    :param hang_up: called after each round, to close the connections that idle until the next one.
     """
 
     def __init__(
@@ -91,8 +92,9 @@ class Watch:
         poller: DeliveryPoller,
         rules: WatchPolicy,
         known: Checkpoint | None = None,
+        hang_up: Callable[[], None] = lambda: None,
     ) -> None:
-        # Never changed, so any thread may read them: campaigns, rules, next_at, _poller, _population.
+        # Never changed, so any thread may read them: campaigns, rules, next_at, _poller, _population, _hang_up.
         self.campaigns = tuple(campaigns)
         self.rules = rules
         # Changed by look() in the thread that runs it; read by known() between two looks.
@@ -107,6 +109,7 @@ class Watch:
         self._silence: Silence | None = None
         # A rehearsal has nothing to deliver; its sensor must not fail for that.
         self._rehearsed = bool(self.campaigns) and all(each.dry_run for each in self.campaigns)
+        self._hang_up = hang_up
         self._population = population(campaigns=self.campaigns, sample_size=rules.sample_size)
 
     @property
@@ -166,8 +169,12 @@ class Watch:
         if self._judge(expired=False) is not Verdict.WAIT:
             return self._judge(expired=False)
         latest = self._latest(now=now())
-        # Returns when its worker threads have ended. Nothing below needs a lock because of that.
-        report = self._poller.round(should_stop=lambda: should_stop() or now() >= latest)
+        try:
+            # Returns when its worker threads have ended. Nothing below needs a lock because of that.
+            report = self._poller.round(should_stop=lambda: should_stop() or now() >= latest)
+        finally:
+            # A watch may wait for hours, and a triggerer has many of them.
+            self._hang_up()
         # Both before _count, which may raise: a checkpoint made after the error reads cut, and the log must hold the
         # counts of the last round as well.
         self.cut = report.stopped

@@ -85,15 +85,17 @@ def make_watch(
     limiter = make_limiter(limits=limits, known=known)
     asked = [each for each in campaigns if each.accepted]
     parts: list[Part] = []
-    if asked:
-        made = client(limiter)
+    made = client(limiter) if asked else None
+    if made is not None:
         for campaign, progress in zip(asked, _progress(asked, rules=rules, known=known), strict=True):
             channel = status_channel(api=campaign.api, client=made)
             parts.append(Part(campaign=campaign, channel=channel, progress=progress))
     poller = DeliveryPoller(
         parts=parts, open_receipts=open_receipts, limiter=limiter, cursor=known.cursor if known else TOP
     )
-    return Watch(campaigns=campaigns, poller=poller, rules=rules, known=known)
+    if made is None:
+        return Watch(campaigns=campaigns, poller=poller, rules=rules, known=known)
+    return Watch(campaigns=campaigns, poller=poller, rules=rules, known=known, hang_up=made.close)
 
 
 def make_limiter(*, limits: QueryLimits, known: Checkpoint | None) -> QueryLimiter:

@@ -11,6 +11,7 @@ import time
 import zlib
 from datetime import UTC, datetime
 
+import psutil
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 from china_time import noon_in_china
@@ -97,6 +98,28 @@ def event_of(trigger):
 
 def queries(simulator):
     return simulator.stats()["requests"].get("QuerySendDetails", 0)
+
+
+def test_no_connection_idles_between_two_rounds(sent, simulator):
+    """A watch may wait for hours, and a triggerer has many of them."""
+    port = int(simulator.endpoint.rpartition(":")[2])
+
+    def open_connections():
+        found = psutil.Process().net_connections(kind="tcp")
+        return sum(
+            each.status == "ESTABLISHED" and bool(each.raddr) and each.raddr.port == port for each in found
+        )
+
+    campaign = sent([*GOOD, SILENT])
+    # The connection of the test's own client is open from here on.
+    assert queries(simulator) == 0
+    before = open_connections()
+    sensor = AliyunSmsDeliverySensor(task_id="wait", campaign=campaign)
+    for _ in range(2):
+        asked = queries(simulator)
+        assert sensor.poke({}) is False
+        assert queries(simulator) > asked
+        assert open_connections() == before
 
 
 @pytest.mark.parametrize("inline", [True, False])

@@ -18,7 +18,7 @@ NOTHING = "0 with duplicates, 0 duplicates, 0 losses, 0 with trouble"
 
 @pytest.mark.parametrize(
     ("storage", "rounds", "kills"),
-    [("local", 12, 0), ("s3", 5, 2), ("s3-unconditional", 3, 0)],
+    [("local", 12, 0), ("s3", 5, 0), ("s3-unconditional", 3, 0), ("s3", 0, 2)],
 )
 def test_one_sends_and_the_others_refuse_and_nobody_gets_two_messages(storage, rounds, kills):
     """In a process of its own: this one has threads and an Airflow, with which it must not be forked."""
@@ -34,6 +34,7 @@ def test_one_sends_and_the_others_refuse_and_nobody_gets_two_messages(storage, r
     last = {
         what: (int(count), int(killed), rest) for count, what, killed, rest in COUNTS.findall(ended.stdout)
     }
-    assert last["rounds"] == (rounds, 0, NOTHING)
+    if rounds:
+        assert last["rounds"] == (rounds, 0, NOTHING)
     if kills:
         assert last["killed campaigns"][2] == NOTHING
