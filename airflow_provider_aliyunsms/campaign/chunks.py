@@ -148,11 +148,7 @@ def cut(*, campaign: str, batches: Iterable[Members], size: int) -> Iterator[Chu
 
 def _is_plain(members: Members, *, size: int) -> bool:
     """Return whether these make a full chunk, with no number twice and no extension code."""
-    return (
-        len(members) == size
-        and len({*members.numbers}) == size
-        and have_no_extend_code(members.contents)
-    )
+    return len(members) == size and len({*members.numbers}) == size and have_no_extend_code(members.contents)
 
 
 class _Group:
