@@ -19,6 +19,11 @@ COMPAT_PYTHONS ?=
 # how long "make fuzz" runs; FUZZ_WRITE=1 writes the figures into docs/security.md
 FUZZ_SECONDS ?= 600
 FUZZ_WRITE ?=
+# how often "make race-test" lets processes start one campaign together, and where its ledger is: local, s3 or
+# s3-unconditional; KILLS=20 kills processes as well
+ROUNDS ?= 300
+STORAGE ?= local
+KILLS ?= 0
 # anything: "make browser-test" replaces the screenshots of the docs
 SCREENSHOTS ?=
 
@@ -134,6 +139,10 @@ docs: $(STAMP) ## Build the documentation into build/docs
 .PHONY: crash-test
 crash-test: $(STAMP) ## Kill real Airflow processes dozens of times and write docs/crash-test.md (27 minutes)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/crash/long.py
+
+.PHONY: race-test
+race-test: $(STAMP) ## Let processes start one campaign together (ROUNDS=300 STORAGE=local KILLS=0; 10 minutes)
+	@$(BIN)/python tests/race/long.py --rounds $(ROUNDS) --storage $(STORAGE) --kills $(KILLS)
 
 .PHONY: bench
 bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md (30 minutes; BENCH_QUICK=1: some)

@@ -21,7 +21,8 @@ Define the errors that this package raises.
     │   └── LedgerConflictError        the record contradicts this try; a retry changes nothing
     ├── SendInterruptedError           stopped on request before the next call; a later try resumes
     ├── WatchInterruptedError          the sensor stopped on request; a later try asks again
-    ├── TooManyRefusedError            the error threshold was reached; a later try resumes
+    ├── TooManyRefusedError            the gateway refused too many; a Clear resumes
+    ├── ReceiptsError                  everybody was served, and the receipts could not be written
     ├── OutcomeUnknownError            the outcome of some calls is still unknown
     └── DeliveryError                  too few messages were delivered
         └── DeliveryTimeoutError       the deadline passed, or the calls were used up, with messages still pending
@@ -188,7 +189,15 @@ class WatchInterruptedError(AliyunSmsError):
 
 
 class TooManyRefusedError(AliyunSmsError):
-    """Sending stopped because the share of refused recipients was too large; a later try resumes where it stopped."""
+    """
+    The gateway refused too large a share of the recipients: sending stopped, or the campaign ended so.
+
+    A Clear goes on, and sends again to those who were refused for a cause that is not their own.
+    """
+
+
+class ReceiptsError(AliyunSmsError):
+    """Everybody was served, and the receipts could not be written; a retry only writes them."""
 
 
 class OutcomeUnknownError(AliyunSmsError):

@@ -39,7 +39,7 @@ def make_private_folder(folder: Path) -> None:
 @contextmanager
 def file_beside(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     """
-    Make an empty file beside the final one, with a name that nobody can know; it is gone when the context is left.
+    Make an empty file beside the final one, with a random name; it is gone when the context is left.
 
     To keep what was written, rename it or link it to the final name inside the context.
 

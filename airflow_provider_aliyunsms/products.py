@@ -18,6 +18,7 @@ class Product:
     One product of Alibaba Cloud SMS, with the facts in which the two differ.
 
     :param action: the API call that sends a batch; also the ``api`` of a campaign's result.
+    :param query_action: the API call that asks what became of a message; free.
     :param version: the version of its API; the versions differ in endpoint, codes and field names.
     :param number_field: the name of the phone number's field in audience and receipts.
     :param id_field: the name of the id's field in receipts.
@@ -27,6 +28,7 @@ class Product:
     """
 
     action: str
+    query_action: str
     version: str
     number_field: str
     id_field: str
@@ -37,6 +39,7 @@ class Product:
 
 CHINA: Final = Product(
     action="SendBatchSms",
+    query_action="QuerySendDetails",
     version="2017-05-25",
     number_field="phone_number",
     id_field="biz_id",
@@ -48,6 +51,7 @@ CHINA: Final = Product(
 
 GLOBE: Final = Product(
     action="BatchSendMessageToGlobe",
+    query_action="QueryMessage",
     version="2018-05-01",
     number_field="to",
     id_field="message_id",

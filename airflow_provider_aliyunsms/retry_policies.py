@@ -25,6 +25,7 @@ from airflow_provider_aliyunsms.exceptions import (
     LedgerError,
     NotSentError,
     OutcomeUnknownError,
+    ReceiptsError,
     SendInterruptedError,
     ThrottledError,
 )
@@ -53,10 +54,10 @@ SEND_RETRY_POLICY = ExceptionRetryPolicy(
             reason="Some calls have no clear answer yet: look again when the settle time has passed.",
         ),
         RetryRule(
-            exception=[LedgerError, SendInterruptedError],
+            exception=[LedgerError, SendInterruptedError, ReceiptsError],
             action=RetryAction.RETRY,
             retry_delay=timedelta(seconds=30),
-            reason="Sending was interrupted: go on where it stopped.",
+            reason="The try was interrupted: go on where it stopped.",
         ),
         RetryRule(
             exception=[ConfigurationError, AudienceError],
@@ -69,6 +70,7 @@ SEND_RETRY_POLICY = ExceptionRetryPolicy(
 The retry policy for the send operators.
 
 It retries after 5 minutes when the gateway refused calls for their rate, after 10 minutes when outcomes are unknown,
-and after 30 seconds when the gateway could not be reached, the ledger failed or sending was interrupted. It fails the
-task when parameters, connection or audience are wrong.
+and after 30 seconds when the gateway could not be reached, the ledger or the writing of the receipts failed, or
+sending was interrupted. It fails the task when parameters, connection or audience are wrong; credentials that were
+refused count as a wrong connection.
 """

@@ -9,5 +9,8 @@ this machine, which decides whether a failed send may be sent again. ``retrying`
 never repeated here. ``endpoints``, ``credentials`` and ``vendor_credentials`` hold what a connection is configured
 with.
 
-The package imports no Airflow.
+``gateway_clock`` tells the gateway's time by the ``Date`` headers of its responses.
+
+Another call is a method of ``client``; "Add an API call" in CONTRIBUTING.md names the rest. The package imports no
+Airflow.
 """

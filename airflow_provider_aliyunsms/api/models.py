@@ -82,7 +82,8 @@ class MessageStatus:
     """
     The status of one message, from ``QueryMessage``.
 
-    :param status: 1 delivered, 2 failed, 3 on its way; None when there is no record, or not yet.
+    :param status: 1 delivered, 2 failed, 3 on its way, 6 expired, so that it counts as failed (documented for pushed
+        receipts, where 3 is not any more); None when there is no record, or not yet.
     :param error_code: the receipt's code, or None.
     :param message_id: the id asked for.
     :param request_id: for a support ticket.

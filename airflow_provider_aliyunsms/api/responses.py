@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from airflow_provider_aliyunsms.api.transport import LARGEST_BODY
-from airflow_provider_aliyunsms.codes import CodeClass, CodeInfo, look_up_code, tidy_code
+from airflow_provider_aliyunsms.codes import CodeClass, CodeInfo, look_up_code, tidy_code, with_action
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,
     ApiError,
@@ -289,7 +289,7 @@ def is_no_record(error: ApiError, *, product: Product) -> bool:
 
 
 def _error(http: HttpResponse, *, fields: ResponseFields, raw: str, info: CodeInfo, action: str) -> ApiError:
-    kind = _kind(info)
+    kind, info = _kind(info), with_action(info, action)
     code = NONCE_USED if info.code_class is CodeClass.NONCE_USED else tidy_code(raw)
     what, advice = _with_limit(info, message=response_message(fields))
     text = f"{action}: {what}"

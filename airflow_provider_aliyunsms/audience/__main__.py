@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Print what an audience file is, as an operator would read it: ``python -m airflow_provider_aliyunsms.audience``."""
+"""Print the report on an audience file: ``python -m airflow_provider_aliyunsms.audience``."""
 
 from __future__ import annotations
 

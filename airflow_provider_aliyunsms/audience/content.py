@@ -2,8 +2,9 @@
 """
 Write and read the content of a recipient: all it shall receive, as one canonical JSON text.
 
-Equal contents give equal texts. The recipient keys in the ledger are hashes of this text, and a retry finds its
-recipients by these keys. A change of this form would make every running campaign lose its recipients in the ledger.
+Equal contents give equal texts. The recipient keys, and through them the tags in the ledger, are hashes of this text,
+and a retry tells by them what a recipient was sent. With another form, every running campaign would take its
+recipients for recipients under another content.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gather what a source turned out to be: its format, its columns, and what had to be noted while it was read."""
+"""Collect the facts about a source while it is read: its format, its columns, and findings such as blank lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FIRST_PLACES = 5
 @dataclass(slots=True)
 class Places:
     """
-    How often something was found, and where first.
+    The number of places where something was found, and the first of them.
 
     :param count: how often.
     :param first: the first places, at most :data:`FIRST_PLACES`.
@@ -22,7 +22,7 @@ class Places:
     first: list[int] = field(default_factory=list)
 
     def add(self, place: int) -> None:
-        """Count one more."""
+        """Count one place where it was found."""
         self.count += 1
         if len(self.first) < FIRST_PLACES:
             self.first.append(place)
@@ -31,7 +31,7 @@ class Places:
 @dataclass(frozen=True, slots=True)
 class ColumnFact:
     """
-    What one column of a table is used for.
+    The use of one column of a table.
 
     :param name: its name in the source, as an error may show it.
     :param use: the field it is, ``variable``, or why it is left out.
@@ -48,7 +48,7 @@ LEFT_OUT = "left out"
 @dataclass(slots=True, kw_only=True)
 class SourceFacts:
     """
-    What is known of one source once it was read; the readers fill it in as they go.
+    The facts about one source; the readers fill them in while they read.
 
     It holds no value of any row.
 

@@ -41,7 +41,7 @@ def clean_name(name: str) -> str:
 
 def our_name(name: str, *, fields: Collection[str]) -> str:
     """
-    Return the field that a column's name stands for, or the name itself if it is none of ours.
+    Return the field of a recipient that a column's name means, or the name itself if it means none.
 
     A name that differs from a field in case, blanks, hyphens or underscores only is that field: taken for a variable,
     the text of its column would silently not be sent.

@@ -116,7 +116,7 @@ def _ends_like_a_float(plain: str) -> bool:
         return False
     if len(tail) == 1 and head[-1:].isdigit():
         return True
-    # "138 0000 1234.00" is a decimal part, "852 5123.0000" may be the last group: nobody can tell.
+    # "138 0000 1234.00" is a decimal part, "852 5123.0000" may be the last group: it cannot be told.
     return not tail.strip("0") and "." not in head and sum(map(str.isdigit, head)) >= _LEAST_DIGITS
 
 
@@ -171,7 +171,7 @@ def like_single(number: float) -> bool:
 
 
 def as_single(number: float) -> float:
-    """Return the number as it is after it was stored in a 32-bit float."""
+    """Return the number that is left after this one was stored in a 32-bit float."""
     try:
         (single,) = struct.unpack("f", struct.pack("f", number))
     except OverflowError:

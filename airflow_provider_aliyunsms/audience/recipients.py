@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hold recipients (a number and its content) and make the keys that stand for them in the ledger."""
+"""Hold recipients (a number and its content) and make the hashes by which spool and ledger know them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def recipient_keys(
     *, campaign_id: str, numbers: Sequence[str], contents: Sequence[str], dedupe: Dedupe
 ) -> tuple[int, ...]:
     """
-    Return the keys of recipients: keyed hashes that identify them in the ledger without showing their numbers.
+    Return the keys of recipients: hashes of number and content, by which the spool and a try know them.
 
     In a campaign of a million recipients, the chance that two of them share a key is about 3 in 100 million. The
     later one is then skipped as a duplicate, and its receipt says so.
@@ -92,7 +92,8 @@ def recipient_keys(
     digests = []
     for number, content in zip(numbers, contents, strict=True):
         keyed = copy()
-        # The hashed text must stay as it is: keys are kept in ledgers, and other keys would make a retry send again.
+        # The hashed text must stay as it is: the tags of a ledger are hashes of these keys, and ledgers of version
+        # 1 hold the keys themselves. With other ones a retry would take its recipients for others.
         # The length keeps the number and the content apart. "surrogatepass": a lone surrogate cannot be sent, but it
         # must not raise an error here that carries the text.
         keyed.update(f"{len(number)}:{number}{content}".encode("utf-8", "surrogatepass"))
@@ -105,8 +106,8 @@ class LedgerKeys:
     """
     Make what a ledger knows recipients by: a hash of the number, and a tag of the content, which is stored masked.
 
-    Without a secret, whoever can read a ledger can find out which mainland numbers are in it by trying them all; with
-    one, only who has the secret, too.
+    Without a secret, anyone who can read a ledger can find out which mainland numbers are in it by trying all of
+    them. With a secret, that takes the secret, too.
 
     :param campaign_id: the same number has unrelated keys in two campaigns.
     :param dedupe: with ``phone`` the number alone is the identity, and there are no tags.

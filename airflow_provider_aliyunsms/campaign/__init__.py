@@ -13,11 +13,13 @@ the settings of the sending. The result is a summary with the counts of all outc
 * ``outcomes`` defines how a call for a chunk can end.
 * ``ledger`` is the durable record: the intent of each call before it is made, and its outcome afterwards.
 * ``sending`` makes the calls in parallel, records their outcomes and settles those that are unknown.
+* ``endings`` judges the whole campaign at its end, and puts the most frequent codes into the error that ends a try.
 * ``pacing`` limits how many calls arrive in a second; ``clock`` is the one source of time.
 * ``receipts`` writes what happened to each row into a file, and reads it back for the delivery sensor.
 
 The order of one try: open the ledger; load the audience into the local spool (``audience/spool``); check its limits;
-send to every recipient without an outcome; write the summary and the receipts; record a clean shutdown.
+send to every recipient without an outcome; write the summary and the receipts; judge the refusals; record a clean
+shutdown. A try that an error ends after its first call writes summary and receipts, too.
 
 What must never happen: a call without a durable intent; a second call for a recipient, unless evidence shows that the
 first one was not accepted or the user asked for it; a row without an outcome in the summary.

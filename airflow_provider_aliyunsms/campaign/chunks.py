@@ -176,8 +176,7 @@ class _Group:
         """Return the members and begin the next chunk with those that waited."""
         members, later = self._members, self._later
         self._members, self._later, self._numbers = [], [], set()
-        for number, member in enumerate(later):
-            if self.take(member):
-                self._later.extend(later[number + 1 :])
-                break
+        # Never a full chunk: the numbers of those who waited are among the members, of whom the last one filled it.
+        for member in later:
+            self.take(member)
         return members

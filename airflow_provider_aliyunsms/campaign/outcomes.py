@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_aliyunsms.exceptions import ApiError
+
 
 class OutcomeKind(StrEnum):
     """The ways in which the call for one chunk can end."""
@@ -21,7 +23,7 @@ class OutcomeKind(StrEnum):
     """Certainly not accepted, because of the request or of a recipient in it."""
 
     SPLIT = "split"
-    """Refused with more than one recipient in it; its two halves are sent as new chunks."""
+    """Refused with more than one recipient in it; smaller chunks of them are sent, up to ten."""
 
     RELEASED = "released"
     """Certainly not accepted; its recipients may be sent to again, in a new chunk."""
@@ -37,6 +39,10 @@ FINAL = frozenset(
     {OutcomeKind.ACCEPTED, OutcomeKind.REFUSED, OutcomeKind.SPLIT, OutcomeKind.RELEASED, OutcomeKind.UNKNOWN}
 )
 """Kinds that need no more evidence; only these are written to the ledger."""
+
+
+FAILED_LIST = "FailedList"
+"""Code of a recipient that the response names in its list of failed numbers; the API says no reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class Outcome:
     :param throttled: with *released*: the gateway refused the call because of its rate.
     :param retry_after: with *released*: seconds that the gateway asks to wait, or None.
     :param error: with *released*: the error that stops the whole campaign; never written to the ledger.
+    :param cause: with *released*: the error of this call, for the text of the error that may end the try.
     """
 
     kind: OutcomeKind
@@ -68,12 +75,14 @@ class Outcome:
     throttled: bool = False
     retry_after: float | None = None
     error: Exception | None = None
+    cause: ApiError | None = None
 
     def to_json(self) -> dict[str, Any]:
         """
         Return the outcome as the ledger stores it.
 
-        ``lasting``, ``throttled``, ``retry_after`` and ``error`` are left out: they only matter within the try.
+        ``lasting``, ``throttled``, ``retry_after``, ``error`` and ``cause`` only matter within the try and are left
+        out.
         """
         # Ledgers of unfinished campaigns hold these names: if one changes, a retry misreads what was sent.
         kept: dict[str, Any] = {"r": self.kind.value, "t": self.time}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,15 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.ports import Channel
 
 
+log = logging.getLogger(__name__)
+
 KeepReceipts = Callable[[Receipts, int], dict[str, Any]]
 """Writes the receipts (their number is the second argument) and returns the fields of the summary about them."""
+
+
+def log_failure(summary: dict[str, Any]) -> None:
+    """Log the counts of a try that an error ends."""
+    log.info("This try ends with %d of %d accepted.", summary["accepted"], summary["total"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +49,15 @@ class Plan:
     :param policy: the settings of the sending.
     :param limits: the limits of the audience, checked before the first call.
     :param keep_receipts: writes the receipts and returns where they are.
+    :param keep_failure: takes the summary of a try that ends in an error, before the error is raised; it must not
+        raise.
+    :param interruptions: errors of the surroundings that may end a try at any point, such as a timeout; it leaves
+        receipts and a summary then, too.
     :param stop_reason: asked before every call, by any thread; a text stops the sending, None does not.
     :param occasion: what Airflow says of this try.
     :param resend: send to all recipients again, once for each occasion.
     :param dry_run: do everything except writing the ledger and sending.
+    :param resend_rejected: send again to all whom the gateway refused on an earlier occasion, whatever the cause.
     :param positional: True when the campaign id is derived from a position in a list of mapped inputs; a ledger that
         holds a recipient who is not in the audience then stops the try.
     :param secrets_known: secrets for the hashes in the ledger, the one for new ledgers first; empty for none.
@@ -63,6 +76,9 @@ class Plan:
     stop_reason: Callable[[], str | None]
     occasion: Occasion = field(default_factory=Occasion)
     resend: bool = False
+    resend_rejected: bool = False
+    keep_failure: Callable[[dict[str, Any]], None] = field(default=log_failure)
+    interruptions: tuple[type[BaseException], ...] = ()
     dry_run: bool = False
     positional: bool = False
     secrets_known: tuple[bytes, ...] = field(default=(), repr=False)

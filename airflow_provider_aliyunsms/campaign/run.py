@@ -15,18 +15,28 @@ from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
 from airflow_provider_aliyunsms.campaign.clock import CampaignClock, Clock, utc_stamp
+from airflow_provider_aliyunsms.campaign.endings import explain_ending, is_own_cause, refusals_error
 from airflow_provider_aliyunsms.campaign.ledger import Ledger, MemoryStore, Opening
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
 from airflow_provider_aliyunsms.campaign.sending import MakeWorkers, ProgressReporter, Sender, Workers
 from airflow_provider_aliyunsms.codes import LocalCode
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError, SendInterruptedError
+from airflow_provider_aliyunsms.exceptions import (
+    AliyunSmsError,
+    LedgerError,
+    ReceiptsError,
+    SendInterruptedError,
+    TooManyRefusedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 log = logging.getLogger(__name__)
+
+AT_ONCE = 2000
+"""Recipients whose outcomes are changed together, where no call is made for them."""
 
 SKEW_TO_TELL = 5.0
 """Seconds by which a machine's clock may be off before the log says so."""
@@ -51,7 +61,7 @@ class Campaign:
 
     def run(self) -> Result:
         """
-        Send to every recipient who has no outcome yet, and return the summary of the campaign.
+        Send to every recipient that has no outcome yet, and return the summary of the campaign.
 
         Costs one API call for each chunk, and money for each message. A retry reads the ledger, sends only what is
         left and settles what was unknown. The caller decides what a number of ``unknown`` recipients means. A dry
@@ -90,9 +100,12 @@ class Campaign:
             if plan.dry_run:
                 return Result(summary=self._rehearse(spool, opening), still_open=0)
             still_open = self._send(spool=spool, ledger=ledger, opening=opening)
-            return Result(
-                summary=self._finish(spool=spool, ledger=ledger, opening=opening), still_open=still_open
-            )
+            summary, error = self._finish(spool=spool, ledger=ledger, opening=opening, still_open=still_open)
+            if error is not None:
+                self._plan.keep_failure(summary)
+                explain_ending(error, summary)
+                raise error
+            return Result(summary=summary, still_open=still_open)
 
     def _load(self, spool: Spool, ledger: Ledger) -> None:
         campaign, dedupe = ledger.campaign, self._plan.dedupe
@@ -104,12 +117,14 @@ class Campaign:
             ),
             by_content=dedupe == "content",
         )
-        # The texts of the China API are the template's, which nobody knows here.
+        # The texts of the China API are those of the template, which is not known here.
         parts = PartsCount() if self._plan.channel.product.number_field == TO else None
         report = self._report = AudienceReport.of(
             spool, facts=self._plan.facts, several=spool.repeated_numbers, parts=parts
         )
-        log.info("Campaign %s: %d rows, %d to be served.", ledger.campaign, spool.total, spool.ready)
+        log.info(
+            "Campaign %s: %d rows, of which %d can be sent to.", ledger.campaign, spool.total, spool.ready
+        )
         level = logging.WARNING if report.needs_a_look else logging.INFO
         for line in report.lines():
             log.log(level, "Audience: %s", line)
@@ -126,7 +141,7 @@ class Campaign:
     def _announce(self, opening: Opening) -> None:
         if self._plan.resend and not opening.resumed:
             log.warning(
-                "resend=True: everybody in this audience is sent to AGAIN, whoever was sent to before."
+                "resend=True: every recipient of this audience is sent to AGAIN, also those sent to before."
             )
         elif opening.resumed:
             log.info("Resuming: the ledger of an earlier try is read, no number in it is sent to again.")
@@ -140,6 +155,15 @@ class Campaign:
         self._plan.channel.sync_clock()
         self._warn_of_skew()
         progress = ProgressReporter(ledger=ledger, spool=spool, clock=self._clock)
+        product = self._plan.channel.product
+
+        def again(number: int, code: str | None) -> bool:
+            if number > opening.windows_before:
+                return False
+            return self._plan.resend_rejected or (
+                opening.ended_refused and not is_own_cause(code, product=product)
+            )
+
         sender = Sender(
             plan=self._plan,
             ledger=ledger,
@@ -148,17 +172,56 @@ class Campaign:
             on_progress=progress.show_if_due,
             make_workers=self._make_workers,
             resumed=opening.resumed,
+            again=again,
         )
+        ends: tuple[type[BaseException], ...] = (AliyunSmsError, *self._plan.interruptions)
         try:
             sender.run()
-        except AliyunSmsError:
+        except ends as error:
             progress.log_now()
+            owns = self._still_owns(ledger, error)
             # Never while a call is in flight: after a clean shutdown the next try does not wait for this process.
             if sender.idle:
                 self._close_ledger(ledger)
+            if owns:
+                self._tell(error, spool=spool, ledger=ledger, opening=opening)
             raise
         progress.show()
         return sender.still_open
+
+    def _still_owns(self, ledger: Ledger, error: BaseException) -> bool:
+        """Return whether this process may still write: another one writes receipts of its own."""
+        if isinstance(error, LedgerError):
+            return False
+        try:
+            if isinstance(error, TooManyRefusedError):
+                ledger.note_refusals()
+            ledger.confirm()
+        except LedgerError as lost:
+            log.warning("The receipts of this try are left to the next one: %s", lost)
+            return False
+        return True
+
+    def _tell(self, error: BaseException, *, spool: Spool, ledger: Ledger, opening: Opening) -> None:
+        """Write the receipts of a try that an error ends, keep its summary, and put the reasons into the error."""
+        # The error that ended the try is the one to report, whatever happens here.
+        try:
+            # Those for whom no call was made are skipped, not unknown.
+            for members in spool.unsettled(batch=AT_ONCE):
+                spool.settle(
+                    out_id="",
+                    biz_id=None,
+                    time=opening.started_at,
+                    settlements=[Settlement(members.keys, "skipped", LocalCode.NOT_STARTED.value)],
+                )
+            summary = self._summary(spool=spool, started_at=opening.started_at, requests=ledger.calls)
+            if isinstance(error, AliyunSmsError):
+                explain_ending(error, summary)
+            summary |= self._keep_receipts(spool, opening)
+        except AliyunSmsError as failed:
+            log.warning("There are no receipts of this try: %s", failed)
+            return
+        self._plan.keep_failure(summary)
 
     def _warn_of_skew(self) -> None:
         skew = self._clock.skew
@@ -173,7 +236,7 @@ class Campaign:
 
     def _wait_for_orphan(self) -> None:
         log.warning(
-            "The last try did not say good-bye: waiting %.0f s for its process to notice that it was "
+            "The last try recorded no clean shutdown: waiting %.0f s for its process to notice that it was "
             "replaced.",
             self._plan.policy.takeover_wait,
         )
@@ -184,7 +247,10 @@ class Campaign:
                 raise SendInterruptedError(f"stopped before the first call: {reason}")
             self._clock.sleep(min(left, 0.2))
 
-    def _finish(self, *, spool: Spool, ledger: Ledger, opening: Opening) -> dict[str, Any]:
+    def _finish(
+        self, *, spool: Spool, ledger: Ledger, opening: Opening, still_open: int
+    ) -> tuple[dict[str, Any], AliyunSmsError | None]:
+        """Write result and receipts; return the summary, and the error in which the campaign ends all the same."""
         summary = self._summary(spool=spool, started_at=opening.started_at, requests=ledger.calls)
         if opening.summary is not None and _same(opening.summary, summary):
             # A cleared task that had finished: nothing was sent, and it must return the same summary, character for
@@ -193,9 +259,21 @@ class Campaign:
         else:
             # Before the receipts: if they cannot be written, the next try finds this result and returns the same.
             ledger.finish(summary)
-        summary |= self._keep_receipts(spool, opening)
+        local = sum(n for code, n in spool.local_errors().items() if code != LocalCode.DUPLICATE)
+        error: AliyunSmsError | None = None
+        # Not while some outcomes may still become known: that error is retried, and the judgement waits.
+        if not still_open:
+            error = refusals_error(summary, local=local, threshold=self._plan.policy.error_threshold)
+        if error is not None:
+            ledger.note_refusals()
+        try:
+            summary |= self._keep_receipts(spool, opening)
+        except ReceiptsError as failed:
+            # A try that is to be repeated for another reason writes them then.
+            error = error or failed
+            log.error("%s", failed)
         ledger.close()
-        return summary
+        return summary, error
 
     def _rehearse(self, spool: Spool, opening: Opening) -> dict[str, Any]:
         calls = 0

@@ -6,26 +6,51 @@ The input is a code as it stood in a response (``isv.AMOUNT_NOT_ENOUGH``, ``Thro
 the HTTP status and the product whose API sent it. The output is a :class:`CodeInfo`: the conclusion that the code
 allows (:class:`CodeClass`), its meaning and the next step, in English and Chinese.
 
-* ``model`` defines one row of the tables. ``china``, ``globe``, ``gateway`` and ``carrier`` hold the codes of the
-  vendor, by their origin; ``local`` holds the codes of this package. A table is data and nothing else.
-* :func:`look_up_code` finds the vendor's codes, whatever their prefix and case, and the families that the gateway
-  documents by pattern. A few bare names mean different things in the two products, so it takes the product, too.
-* :func:`explain` does the same for everything that a receipt or an ``errors`` count can hold, including the codes of
-  this package. It never fails.
-* :func:`tidy_code` makes a code from outside fit for logs and errors.
+The conclusion decides about money. The classes fall into three groups:
 
-The class of a code decides about money. A code that is wrongly taken for a refusal can lead to a second message on a
-phone; one that is wrongly taken for ambiguous costs look-ups and hours. So a code that no table holds is ambiguous,
-and so is "OK" under an HTTP error status.
+* A *refusal* proves that the gateway did not accept the request: no message leaves and nothing is charged. The
+  recipients get another request, or the outcome ``rejected``. Most classes are refusals and differ in who is at
+  fault: ``recipient``, ``content``, ``request``, ``flow_control``, ``doomed`` (the whole campaign), ``retry``.
+* An *ambiguous* code proves nothing: the message may be on its way. Nothing is sent again before evidence settles
+  it. A code that no table and no family holds is ambiguous, unless the gateway itself gave it with an HTTP status
+  that says "not processed" (4xx). ``OK`` under an HTTP error status is ambiguous, too.
+* The other classes say that a request was accepted, that a nonce was used before, that a query found no record, or
+  how a delivery ended.
 
-This package imports no HTTP library, no Airflow and no other part of the provider but ``products``. CONTRIBUTING.md
-says where to add a new code.
+A code that is wrongly taken for a refusal can lead to a second message on a phone. One that is wrongly taken for
+ambiguous costs look-ups and time. So in doubt it is ambiguous.
+
+* ``model`` defines one row of the tables. A table is data and nothing else. ``china`` and ``globe`` hold the codes
+  of one API each, ``gateway`` those of the gateway before both (signature, rate, parameters), ``carrier`` those that
+  carriers give in a delivery report, and ``local`` those of this package.
+* :func:`look_up_code` is for the code of a response. It knows the vendor's tables only, takes prefix and case as they
+  come, and knows families of codes by pattern, such as ``InvalidAccessKey...``. It takes the product, because a few
+  names mean different things in the two APIs. The client and the channels use it to decide what may be done next.
+* :func:`explain` is for the code of a receipt or of an ``errors`` count, which a person wants to understand. It looks
+  among the codes of this package first and calls :func:`look_up_code` for all others. Both return an "unknown code"
+  row instead of failing.
+* :func:`concerns` says whether a code is about the signature or the template; :func:`tidy_code` makes a code from
+  outside fit for logs and errors.
+
+A new code of the vendor is one entry in the table of the API, gateway or carrier that gives it; look first whether
+the documentation proves a refusal. A new code of this package is a member of ``LocalCode`` and an entry of
+``LOCAL_CODES``, both in ``local``. Then ``make docs`` writes the error pages. See "Add an error code" in
+CONTRIBUTING.md.
+
+This package imports no HTTP library, no Airflow and no other part of the provider but ``products``.
 """
 
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.codes.local import LOCAL_CODES, MOST_CODES, LocalCode
-from airflow_provider_aliyunsms.codes.lookup import all_codes, concerns, explain, look_up_code, tidy_code
+from airflow_provider_aliyunsms.codes.lookup import (
+    all_codes,
+    concerns,
+    explain,
+    look_up_code,
+    tidy_code,
+    with_action,
+)
 from airflow_provider_aliyunsms.codes.model import CodeClass, CodeInfo
 
 __all__ = [
@@ -39,4 +64,5 @@ __all__ = [
     "explain",
     "look_up_code",
     "tidy_code",
+    "with_action",
 ]

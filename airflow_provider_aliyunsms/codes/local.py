@@ -235,7 +235,7 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.RECIPIENT,
         "This number was sent to in this campaign under another content, so it got nothing more.",
         "Nothing to do where one message a number is meant. Another campaign_id, or resend=True, sends again.",
-        "该号码在本次活动中已按另一内容发送过，因此没有再次发送。",
+        "该号码在同一批次中已按另一内容发送过，因此没有再次发送。",
         "如果每个号码只应收到一条短信，则无需处理。如需再次发送，请使用其他 campaign_id 或 resend=True。",
     ),
     CodeInfo(

@@ -190,7 +190,22 @@ _SIGNATURE_CODES: Final = frozenset(
 _TEMPLATE_CODES: Final = frozenset({"SMS_TEMPLATE_ILLEGAL", "SMS_CONTENT_MISMATCH_TEMPLATE_TYPE"})
 
 
-def explain(code: str | None, *, api: str = CHINA.action) -> CodeInfo:
+_EXAMPLE: Final = "dysms action, for example dysms:SendBatchSms"
+_EXAMPLE_ZH: Final = "dysms 权限，例如 dysms:SendBatchSms"
+
+
+def with_action(info: CodeInfo, action: str) -> CodeInfo:
+    """Return a row whose advice names the action that was called, where it gives one as an example."""
+    if _EXAMPLE not in info.advice:
+        return info
+    return replace(
+        info,
+        advice=info.advice.replace(_EXAMPLE, f"action dysms:{action}"),
+        advice_zh=info.advice_zh.replace(_EXAMPLE_ZH, f"权限 dysms:{action}"),
+    )
+
+
+def explain(code: str | None, *, api: str = CHINA.action, action: str | None = None) -> CodeInfo:
     """
     Return the class, the meaning and the advice of a code of the vendor or of this package.
 
@@ -199,13 +214,14 @@ def explain(code: str | None, *, api: str = CHINA.action) -> CodeInfo:
     :param code: ``code`` of a receipt, or a key of ``errors``; None, as in the receipt of an accepted message,
         means ``OK``.
     :param api: ``api`` of the campaign's result; a few codes mean something else in the other API.
+    :param action: the API call that the code came from, if not ``api``: what a missing permission is needed for.
     """
     code = code or "OK"
     # As for a refusal: here a code is explained, and nothing is concluded from it.
     found = _OURS.get(code) or _find(code, http_status=400, product=PRODUCTS.get(api, CHINA))
     if found is None:
         return _from_carrier(code) if _RAW_CARRIER_CODE.match(_key(code)) else _unknown(code)
-    return found
+    return found if action is None else with_action(found, action)
 
 
 def concerns(code: str | None) -> Literal["signature", "template"] | None:

@@ -7,6 +7,7 @@ import base64
 import binascii
 import hashlib
 import json
+import logging
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,8 @@ from typing import Any
 from airflow_provider_aliyunsms.audience.strict_json import parse_json
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.products import PRODUCTS
+
+log = logging.getLogger(__name__)
 
 KEPT_FIELDS = ("phone_number", "to", "outcome", "biz_id", "message_id", "out_id", "time")
 """The fields of an inline receipt that a query needs; the others are dropped."""
@@ -40,6 +43,7 @@ class WatchedCampaign:
     :param receipts_path: path or URI of the receipts file; None when the receipts are inline.
     :param receipts: the accepted receipts of a small campaign; None when they are in a file, or were left behind in
         the XCom (:meth:`to_json`). They hold phone numbers, so the repr leaves them out.
+    :param dry_run: it was a rehearsal: nothing was sent. Not kept for a trigger, which has nothing to ask then.
     """
 
     campaign_id: str
@@ -49,6 +53,7 @@ class WatchedCampaign:
     digest: str
     receipts_path: str | None
     receipts: tuple[Mapping[str, Any], ...] | None
+    dry_run: bool = False
 
     def __repr__(self) -> str:
         return f"WatchedCampaign({self.campaign_id!r}, accepted={self.accepted})"
@@ -102,7 +107,7 @@ class WatchedCampaign:
         return made
 
     def is_sound(self) -> bool:
-        """Return whether every field has a value that it can have; what was stored outside may have changed there."""
+        """Return whether every field has a possible value; it was stored outside, where it may have been changed."""
         return (
             all(isinstance(text, str) for text in (self.campaign_id, self.api, self.digest))
             and self.api in PRODUCTS
@@ -135,7 +140,7 @@ def watched(campaign: Any) -> tuple[WatchedCampaign, ...]:
     Return the campaigns to watch, read from the result of one send task or of several.
 
     :param campaign: a mapping, an iterable of mappings (the output of a mapped send task), or either as JSON text.
-    :returns: at least one campaign, in the given order.
+    :returns: at least one campaign, in the given order; None among several is a task that was skipped, and left out.
     :raises ConfigurationError: something is missing or wrong; the text says what, and where to find it.
     """
     if isinstance(campaign, str):
@@ -148,10 +153,20 @@ def watched(campaign: Any) -> tuple[WatchedCampaign, ...]:
     if isinstance(campaign, Mapping):
         return (_watched_one(campaign),)
     if isinstance(campaign, Iterable) and not isinstance(campaign, bytes):
-        several = tuple(_watched_one(each) for each in campaign)
+        given = list(campaign)
+        several = tuple(_watched_one(each) for each in given if each is not None)
         if several:
+            if len(several) < len(given):
+                log.warning(
+                    "%d of %d send tasks left no result, because they were skipped or failed: they are left out.",
+                    len(given) - len(several),
+                    len(given),
+                )
             return several
-        raise ConfigurationError("campaign is an empty list: no send task left a result", advice=ADVICE)
+        raise ConfigurationError(
+            f"campaign is {'a list of nothing but None' if given else 'an empty list'}: no send task left a result",
+            advice="Look at the send tasks first. " + ADVICE,
+        )
     raise ConfigurationError(
         f"campaign must be a mapping or a list of them, not {type(campaign).__name__}", advice=ADVICE
     )
@@ -223,6 +238,7 @@ def _watched_one(campaign: Any) -> WatchedCampaign:
         digest=str(campaign.get("digest", "")),
         receipts_path=path,
         receipts=receipts,
+        dry_run=campaign.get("dry_run") is True,
     )
 
 

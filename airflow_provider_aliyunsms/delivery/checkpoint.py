@@ -110,7 +110,7 @@ class Checkpoint:
         return found if found.is_sound() else None
 
     def is_sound(self) -> bool:
-        """Return whether every number can be what it says it is; what was stored outside may have changed there."""
+        """Return whether every number is possible; it was stored outside, where it may have been changed."""
         counts = (self.failures, self.calls, self.recent, *self.cursor)
         times = (self.next_at, self.noted_at)
         return all(count >= 0 for count in counts) and all(math.isfinite(one) for one in times)

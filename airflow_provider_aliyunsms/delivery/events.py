@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_aliyunsms.delivery.sampling import DIGITS, wilson
 from airflow_provider_aliyunsms.delivery.state import Tally, ranked
-from airflow_provider_aliyunsms.delivery.verdict import Verdict
+from airflow_provider_aliyunsms.delivery.verdict import Silence, Verdict
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
     AmbiguousOutcomeError,
@@ -62,6 +62,7 @@ class DeliveryResult:
     :param calls: queries made for it, by all processes of this try.
     :param population: number of accepted messages when the tally counts only a sample of them, None when it counts
         all.
+    :param silence: why no query of the last round got an answer; None when some did.
     """
 
     verdict: Verdict
@@ -69,6 +70,7 @@ class DeliveryResult:
     tally: Tally
     calls: int = 0
     population: int | None = None
+    silence: Silence | None = None
 
     def as_event(self) -> dict[str, Any]:
         """Return the event for the task, which :func:`read_event` reads."""
@@ -78,6 +80,7 @@ class DeliveryResult:
             **self._counts(),
             "calls": self.calls,
             "population": self.population,
+            **({"silence": [self.silence.code, self.silence.advice]} if self.silence else {}),
         }
 
     def as_xcom(self) -> dict[str, Any]:
@@ -180,7 +183,14 @@ def read_event(event: Any) -> DeliveryResult:
         tally=_tally(event),
         calls=event["calls"] if _is_count(event.get("calls")) else 0,
         population=population if _is_count(population) else None,
+        silence=_silence(event.get("silence")),
     )
+
+
+def _silence(value: Any) -> Silence | None:
+    if not isinstance(value, list | tuple) or len(value) != len(("code", "advice")):
+        return None
+    return Silence(code=str(value[0]), advice=str(value[1]))
 
 
 def _error(event: Mapping[str, Any]) -> AliyunSmsError:

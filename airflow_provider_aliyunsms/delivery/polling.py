@@ -34,7 +34,7 @@ GIVE_UP_AFTER = 50
 """
 Queries in a row without a usable response that end a round.
 
-By then the gateway is probably down, and every further query would only wait for it.
+By then the gateway is probably down, and every further query would only wait for it. The next round goes on there.
 """
 
 GROWTH = 0.5
@@ -97,7 +97,7 @@ class DeliveryPoller:
 
     :param parts: the campaigns and their channels; all share one rate limit.
     :param open_receipts: opens a receipts path for reading in binary; called once per round and file.
-    :param gate: the query limiter that the channels' client was made with, so that every query passes it.
+    :param limiter: the query limiter that the channels' client was made with, so that every query passes it.
     :param cursor: where the first round goes on, when an earlier process cut one short.
     """
 
@@ -106,11 +106,11 @@ class DeliveryPoller:
         *,
         parts: Sequence[Part],
         open_receipts: OpenReceipts,
-        gate: QueryLimiter,
+        limiter: QueryLimiter,
         cursor: Cursor = TOP,
     ) -> None:
         # Never replaced. The worker threads enter it through the client; it has its own locks.
-        self.gate = gate
+        self.limiter = limiter
         # Asking thread only: round() writes it, and known() of the watch reads it between two rounds.
         self.cursor = cursor
         # The tuple never changes. Which thread may touch what in a part: see Part.
@@ -141,8 +141,8 @@ class DeliveryPoller:
         :raises AliyunSmsError: the receipts file is missing or damaged.
         """
         # Before the first query: a worker thread asks it before each one, and would otherwise ask the last one.
-        self.gate.listen(should_stop)
-        one_round = _Round(workers=self.gate.limits.max_concurrency)
+        self.limiter.listen(should_stop)
+        one_round = _Round(workers=self.limiter.limits.max_concurrency)
         # Reset before anything can fail: after an error the next round begins with the first pending message.
         start, self.cursor = self.cursor, TOP
         try:
@@ -158,7 +158,9 @@ class DeliveryPoller:
             # Waits for the worker threads, however the round ends. Left running, they would make queries that the
             # caller's checkpoint and max_calls do not count, and obey the should_stop of the next round.
             one_round.close()
-        self.cursor = one_round.cut_at or TOP
+        # After a round that was given up, the next one goes on behind it: the messages behind would never be asked
+        # for where each round begins with the same fifty that get no answer.
+        self.cursor = one_round.cut_at or one_round.gave_up_at or TOP
         return one_round.report(whole=start == TOP)
 
     def _ask_all(self, one_round: _Round, *, start: Cursor) -> None:
@@ -172,7 +174,10 @@ class DeliveryPoller:
                         # Asked for in the round that was cut short here.
                         continue
                     # Looked at before each query: ask() notes results, and one of them may be the reason to end.
-                    if one_round.unanswered_in_a_row >= GIVE_UP_AFTER or one_round.cut_at is not None:
+                    if one_round.cut_at is not None:
+                        return
+                    if one_round.unanswered_in_a_row >= GIVE_UP_AFTER:
+                        one_round.gave_up_at = at
                         return
                     one_round.ask(at=at, part=part, message=message)
 
@@ -200,6 +205,7 @@ class _Round:
         self._unanswered = 0
         self.unanswered_in_a_row = 0
         self.cut_at: Cursor | None = None
+        self.gave_up_at: Cursor | None = None
         self._error: Exception | None = None
 
     def ask(self, *, at: Cursor, part: Part, message: Tracked) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the receipts of a campaign, and turn them into what is needed to ask for each message."""
+"""Read the receipts of a campaign, and make of each accepted one the data of a query."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def pending_messages(
 
 def as_tracked(*, receipt: Mapping[str, Any], api: str) -> Tracked | None:
     """
-    Return what is needed to ask for the message of one receipt.
+    Return the data of a query for the message of one receipt.
 
     The China API is asked by phone number and date, the Globe API by message id.
 

@@ -12,7 +12,8 @@ judged them. The rules, in this order:
 5. Otherwise the watch waits, even when the ratio is already reached, so that the counts are as final as the deadline
    allows.
 
-A campaign without accepted messages has nothing to deliver and ends at once with success.
+A campaign without accepted messages has nothing to deliver and ends at once: with success if no ratio was set, else
+with too few, because 0 of 0 is no share of anything.
 
 With a sample, rules 1 and 4 compare the ratio with the share within the sample, which is the best estimate and as
 often too high as too low. The rules that end a watch early need the whole 95 percent confidence interval on one side
@@ -23,6 +24,7 @@ with no pending message counted as delivered, not below it (3).
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
@@ -32,6 +34,19 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError, DeliveryEr
 
 SHOWN_CODES = 5
 """The largest number of error codes in an error text; the XCom holds all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """
+    Why no query of the last round got an answer.
+
+    :param code: the code of the last query.
+    :param advice: what the error of that query advises.
+    """
+
+    code: str
+    advice: str
 
 
 class Verdict(StrEnum):
@@ -90,6 +105,8 @@ def judge(
     :param estimated: the counts are those of a sample.
     :returns: any verdict but ``OUT_OF_CALLS``, which only the watch itself can know.
     """
+    if not tally.accepted and ratio:
+        return Verdict.TOO_FEW
     if _hopeless(tally=tally, ratio=ratio, estimated=estimated):
         return Verdict.TOO_FEW
     if not tally.pending or (stop_when_reached and _certain(tally=tally, ratio=ratio, estimated=estimated)):
@@ -136,7 +153,12 @@ def describe_counts(*, tally: Tally, ratio: float | None, population: int | None
 
 
 def error_of(
-    *, verdict: Verdict, tally: Tally, ratio: float | None, population: int | None = None
+    *,
+    verdict: Verdict,
+    tally: Tally,
+    ratio: float | None,
+    population: int | None = None,
+    silence: Silence | None = None,
 ) -> DeliveryError | None:
     """
     Return the error in which a verdict ends the task, with advice; None for success.
@@ -144,26 +166,39 @@ def error_of(
     :param ratio: the smallest acceptable ``delivered / accepted``, None to accept any result.
     :param population: number of accepted messages when the tally counts only a sample of them, None when it counts
         all.
+    :param silence: why no query of the last round got an answer; None when some did.
     """
     text = describe_counts(tally=tally, ratio=ratio, population=population)
     if verdict is Verdict.TOO_FEW:
-        reasons = ranked(tally)[:SHOWN_CODES]
-        codes = ", ".join(f"{code} {count}" for code, count in reasons)
-        return DeliveryError(
-            f"too few messages were delivered: {text}",
-            code=reasons[0][0] if reasons else None,
-            advice=f"The carriers' most frequent reasons: {codes}. The table of codes says what to do about each."
-            if codes
-            else None,
-        )
-    if verdict is Verdict.TIMED_OUT:
-        return DeliveryTimeoutError(
-            f"the deadline passed: {text}",
-            advice="Receipts can take hours: raise the sensor's timeout, or clear this task to ask again once.",
-        )
+        return _too_few(tally, text)
+    if verdict not in (Verdict.TIMED_OUT, Verdict.OUT_OF_CALLS):
+        return None
+    what = "the deadline passed"
+    advice = "Receipts can take hours: raise the sensor's timeout, or clear this task to ask again once."
     if verdict is Verdict.OUT_OF_CALLS:
-        return DeliveryTimeoutError(
-            f"the calls allowed by max_calls were used up: {text}",
-            advice="Raise max_calls or poke_interval, set sample_size, or clear this task to go on.",
+        what = "the calls allowed by max_calls were used up"
+        advice = "Raise max_calls or poke_interval, set sample_size, or clear this task to go on."
+    if silence is None:
+        return DeliveryTimeoutError(f"{what}: {text}", advice=advice)
+    return DeliveryTimeoutError(
+        f"{what}, and no query of the last round got an answer ({silence.code}): {text}",
+        code=silence.code,
+        advice=f"{silence.advice} Then clear this task to ask again once.".strip(),
+    )
+
+
+def _too_few(tally: Tally, text: str) -> DeliveryError:
+    if not tally.accepted:
+        return DeliveryError(
+            "no message was accepted, so that nothing can be delivered, and min_delivered_ratio is not met",
+            advice="Look at the codes in the result of the send task.",
         )
-    return None
+    reasons = ranked(tally)[:SHOWN_CODES]
+    codes = ", ".join(f"{code} {count}" for code, count in reasons)
+    return DeliveryError(
+        f"too few messages were delivered: {text}",
+        code=reasons[0][0] if reasons else None,
+        advice=f"The carriers' most frequent reasons: {codes}. The table of codes says what to do about each."
+        if codes
+        else None,
+    )

@@ -16,7 +16,8 @@ from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
 from airflow_provider_aliyunsms.delivery.events import DeliveryResult
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, RoundReport, next_wait
 from airflow_provider_aliyunsms.delivery.sampling import population
-from airflow_provider_aliyunsms.delivery.verdict import Verdict, judge
+from airflow_provider_aliyunsms.delivery.verdict import Silence, Verdict, judge
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,6 +103,10 @@ class Watch:
         self.cut = False
         # Its state changes inside look() only; see DeliveryPoller for its threads.
         self._poller = poller
+        # Of the last look; changed by look(), read by ending() between two looks.
+        self._silence: Silence | None = None
+        # A rehearsal has nothing to deliver; its sensor must not fail for that.
+        self._rehearsed = bool(self.campaigns) and all(each.dry_run for each in self.campaigns)
         self._population = population(campaigns=self.campaigns, sample_size=rules.sample_size)
 
     @property
@@ -112,7 +117,7 @@ class Watch:
     @property
     def is_counted(self) -> bool:
         """Whether the number of calls is limited, so that the next process must learn how many were made."""
-        return self._poller.gate.limits.max_calls is not None
+        return self._poller.limiter.limits.max_calls is not None
 
     def known(self, *, now: float) -> Checkpoint:
         """
@@ -122,15 +127,15 @@ class Watch:
 
         :param now: the wall clock, seconds since the epoch.
         """
-        gate = self._poller.gate
+        limiter = self._poller.limiter
         return Checkpoint(
             fingerprint=campaigns_fingerprint(self.campaigns, sample_size=self.rules.sample_size),
             progress=tuple(self._poller.progress),
             failures=self.failures,
-            calls=gate.calls,
+            calls=limiter.calls,
             cursor=self._poller.cursor,
             next_at=now + self.wait(now=now),
-            recent=gate.recent,
+            recent=limiter.recent,
             noted_at=now,
         )
 
@@ -140,8 +145,9 @@ class Watch:
             verdict=verdict,
             campaign_id=ids_of(self.campaigns),
             tally=self.tally,
-            calls=self._poller.gate.calls,
+            calls=self._poller.limiter.calls,
             population=self._population,
+            silence=self._silence,
         )
 
     def look(self, *, now: Callable[[], float], should_stop: Callable[[], bool] = lambda: False) -> Verdict:
@@ -165,11 +171,12 @@ class Watch:
         # Both before _count, which may raise: a checkpoint made after the error reads cut, and the log must hold the
         # counts of the last round as well.
         self.cut = report.stopped
+        self._silence = _silence(report.error) if report.failed and report.asked else None
         self._log(report)
         self._count(report)
         # Before the deadline is looked at: a round that max_calls cut short is also stopped, and would be repeated
         # for ever without one query.
-        if self._poller.gate.used_up:
+        if self._poller.limiter.used_up:
             verdict = self._judge(expired=True)
             return Verdict.OUT_OF_CALLS if verdict is Verdict.TIMED_OUT else verdict
         # Nothing is left that can be asked for: no further round can change the counts.
@@ -192,13 +199,13 @@ class Watch:
 
     def _latest(self, *, now: float) -> float:
         """Return when a round that begins now is cut short for good, whatever the gateway makes of it."""
-        usual = self._poller.gate.limits.round_time(messages=self.tally.pending)
+        usual = self._poller.limiter.limits.round_time(messages=self.tally.pending)
         return max(now, self.rules.deadline) + OVERTIME + 3 * usual
 
     def _judge(self, *, expired: bool) -> Verdict:
         return judge(
             tally=self.tally,
-            ratio=self.rules.min_delivered_ratio,
+            ratio=None if self._rehearsed else self.rules.min_delivered_ratio,
             expired=expired,
             stop_when_reached=self.rules.stop_when_reached,
             estimated=self._population is not None,
@@ -221,5 +228,13 @@ class Watch:
             tally.pending,
             report.asked,
             report.unanswered,
-            self._poller.gate.calls,
+            self._poller.limiter.calls,
         )
+
+
+def _silence(error: Exception | None) -> Silence | None:
+    if error is None:
+        return None
+    if isinstance(error, AliyunSmsError):
+        return Silence(code=error.code or type(error).__name__, advice=error.advice or "")
+    return Silence(code=type(error).__name__, advice="")

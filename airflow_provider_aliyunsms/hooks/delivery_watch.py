@@ -44,18 +44,18 @@ A query that fails is repeated in the next round anyway; more attempts would onl
 """
 
 
-def status_client(connection: Connection, *, gate: QueryLimiter) -> AliyunSmsClient:
+def status_client(connection: Connection, *, limiter: QueryLimiter) -> AliyunSmsClient:
     """
     Return an API client whose read calls pass a query limiter; makes no network call.
 
-    :param gate: the query limiter; every attempt enters it, so that retries count as well.
+    :param limiter: the query limiter; every attempt enters it, so that retries count as well.
     :raises ConfigurationError: a field of the connection is wrong or missing.
     """
     from airflow_provider_aliyunsms.api.retrying import ReadRetries
     from airflow_provider_aliyunsms.hooks.clients import client_for
     from airflow_provider_aliyunsms.hooks.settings import read_settings
 
-    retries = ReadRetries(attempts=READ_ATTEMPTS, around_attempt=gate.query)
+    retries = ReadRetries(attempts=READ_ATTEMPTS, around_attempt=limiter.query)
     return client_for(read_settings(connection), read_retries=retries)
 
 
@@ -82,21 +82,21 @@ def make_watch(
     :raises AudienceError: the receipts are damaged.
     """
     # One limiter for all campaigns and threads: with one for each, together they would exceed max_qps and max_calls.
-    gate = make_gate(limits=limits, known=known)
+    limiter = make_limiter(limits=limits, known=known)
     asked = [each for each in campaigns if each.accepted]
     parts: list[Part] = []
     if asked:
-        made = client(gate)
+        made = client(limiter)
         for campaign, progress in zip(asked, _progress(asked, rules=rules, known=known), strict=True):
             channel = status_channel(api=campaign.api, client=made)
             parts.append(Part(campaign=campaign, channel=channel, progress=progress))
     poller = DeliveryPoller(
-        parts=parts, open_receipts=open_receipts, gate=gate, cursor=known.cursor if known else TOP
+        parts=parts, open_receipts=open_receipts, limiter=limiter, cursor=known.cursor if known else TOP
     )
     return Watch(campaigns=campaigns, poller=poller, rules=rules, known=known)
 
 
-def make_gate(*, limits: QueryLimits, known: Checkpoint | None) -> QueryLimiter:
+def make_limiter(*, limits: QueryLimits, known: Checkpoint | None) -> QueryLimiter:
     """Return a query limiter; the queries that an earlier process made a moment ago count towards its limits."""
     if known is None:
         return QueryLimiter(limits=limits)

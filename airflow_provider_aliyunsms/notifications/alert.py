@@ -8,6 +8,7 @@ An API error is logged and not raised, because an alert must not add a failure t
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +23,7 @@ from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,
     ConnectionNotMadeError,
 )
-from airflow_provider_aliyunsms.notifications.wording import fit_variable
+from airflow_provider_aliyunsms.notifications.wording import NOTHING, fit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,13 +35,16 @@ log = logging.getLogger(__name__)
 
 MAX_RECIPIENTS: Final = 10
 
+_BETWEEN: Final = re.compile(r"[,;\n\r\t|，；、]")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """
     The content and the recipients of one alert; its ``repr`` shows the template code alone.
 
-    :param phone_numbers: a list, or one text with commas, semicolons or line ends between the numbers; unchecked.
+    :param phone_numbers: a list, or one text with commas, semicolons (also Chinese ones) or line ends between the
+        numbers; unchecked.
     :param template_code: the approved template.
     :param sign_name: the signature.
     :param template_param: the template's variables, unchecked.
@@ -103,15 +107,13 @@ def usable_numbers(given: object) -> list[str]:
 
     :param given: a list, or one text with commas, semicolons or line ends between the numbers.
     """
-    if isinstance(given, str):
-        given = given.replace(";", ",").replace("\n", ",").split(",")
     found: dict[str, None] = {}
-    for item in given if isinstance(given, (list, tuple, set, frozenset)) else [given]:
-        written = str(item).strip() if item is not None else ""
+    items = given if isinstance(given, (list, tuple, set, frozenset)) else [given]
+    for written in (part.strip() for item in items if item is not None for part in _BETWEEN.split(str(item))):
         number = mainland_number(written) or international_number(written)
         if number is not None:
             found[number] = None
-        elif written:
+        elif written not in ("", NOTHING):
             log.error("No alert to %s: this is no phone number.", mask_number(written))
     if not found:
         log.error("The alert has no recipient.")

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 MOST_PER_HOUR = 1000
 
+_MAY_HAVE_GAPS = frozenset({"phone_numbers", "sign_name", "template_param"})
+
 
 class AliyunSmsNotifier(BaseNotifier):
     """
@@ -45,12 +47,14 @@ class AliyunSmsNotifier(BaseNotifier):
 
     API: https://help.aliyun.com/document_detail/419273.html
 
-    :param phone_numbers: up to 10 numbers, as a list or as one text with commas; by default the connection's
+    :param phone_numbers: up to 10 numbers, as a list or as one text with commas (``,`` or ``，``), semicolons or line
+        ends; by default the connection's
         ``alert_phone_numbers``. Airflow stores the arguments of a deadline alert in its database, unencrypted, so
         that numbers named here are readable there; those of the connection are encrypted. (templated)
     :param template_code: the approved template, such as ``SMS_152550005``. (templated)
     :param sign_name: the signature; by default the connection's. (templated)
-    :param template_param: the template's variables, such as ``{"dag": "{{ dag.dag_id }}"}``. (templated)
+    :param template_param: the template's variables, such as ``{"dag": "{{ dag.dag_id }}"}``; one that is not known
+        where the callback runs becomes ``-``. (templated)
     :param max_per_hour: the largest number of messages within an hour, 1 to 1000.
     :param state_dir: the folder of the file that counts; by default ``aliyun_sms_alerts`` below ``AIRFLOW_HOME``.
     :param aliyun_sms_conn_id: the Airflow connection. (templated)
@@ -93,20 +97,45 @@ class AliyunSmsNotifier(BaseNotifier):
         Render the template fields, each time from the original templates.
 
         One instance may report several failures, each with other values. A template that cannot be rendered is
-        logged, and the alert is not sent.
+        logged; in its place goes out what can be said: a dash for an unknown value, the signature of the connection.
+        Without a template code or a connection nothing is sent.
         """
         # Saved before the first rendering replaces them; saved later, every alert would repeat the first one.
         if self._templates is None:
             self._templates = {name: getattr(self, name) for name in self.template_fields}
         for name, template in self._templates.items():
             setattr(self, name, copy.deepcopy(template))
+        self._unrenderable = False
         try:
-            super().render_template_fields(context, jinja_env)
-            self._unrenderable = False
+            environment = jinja_env or self.get_template_env(dag=context.get("dag"))
+            for name, template in self._templates.items():
+                self._render_field(name, template, context=context, environment=environment)
         except Exception as error:  # noqa: BLE001 - an error of a template must not fail the callback
             self._unrenderable = True
-            why = error.message if isinstance(error, ConfigurationError) else type(error).__name__
-            log.error("The alert is not sent: %s.", why)
+            log.error("The alert is not sent: %s.", _why(error))
+
+    def _render_field(self, name: str, template: Any, *, context: Context, environment: Any) -> None:
+        """
+        Render one field; what is not known becomes a dash, where the alert can be sent all the same.
+
+        :raises ConfigurationError: the field says what is sent, or through which account.
+        """
+        from airflow_provider_aliyunsms.notifications.lenient import render_leniently
+
+        try:
+            self._do_render_template_fields(self, [name], context, environment, set())
+        except Exception as error:
+            if name not in _MAY_HAVE_GAPS:
+                raise
+            log.error("The alert goes out with what is known: %s.", _why(error))
+            rendered = None
+            if name != "sign_name":
+                rendered = render_leniently(
+                    copy.deepcopy(template),
+                    render=lambda one, tried: self.render_template(one, context, tried, set()),
+                    environment=environment,
+                )
+            setattr(self, name, rendered)
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
@@ -209,6 +238,10 @@ class AliyunSmsNotifier(BaseNotifier):
         else:
             # Only the type is logged: the text of an unknown error could hold a phone number or a secret.
             log.error("The alert is not sent (%s).", type(error).__name__)
+
+
+def _why(error: Exception) -> str:
+    return error.message if isinstance(error, ConfigurationError) else type(error).__name__
 
 
 send_aliyun_sms_notification = AliyunSmsNotifier

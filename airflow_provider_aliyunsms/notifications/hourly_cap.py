@@ -50,7 +50,7 @@ class HourlyCap:
 
     def take(self) -> float | None:
         """
-        Count one more message; call it before the message is sent.
+        Count a message; call it before the message is sent.
 
         :returns: the moment from which the message counts, in seconds since the epoch, for :meth:`give_back`; None
             when the hour is full.

@@ -1,2 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Provide the Airflow operators that send campaigns."""
+"""
+Provide the Airflow operators that send campaigns.
+
+``aliyun_sms`` holds the two operators and ``base`` what they share: ``execute`` makes a ``Plan`` of the parameters
+and gives it to ``campaign``. ``parameters`` checks and converts parameters, ``ledger_store`` chooses where the ledger
+lives, ``receipts`` where receipts are kept, ``failures`` which error Airflow retries, and ``redaction`` what the
+rendered fields show.
+"""

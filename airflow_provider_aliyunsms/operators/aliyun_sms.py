@@ -13,7 +13,9 @@ from airflow_provider_aliyunsms.links.aliyun_sms import (
 )
 from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
 from airflow_provider_aliyunsms.operators.parameters import as_bool
+from airflow_provider_aliyunsms.parameter_checks import check_mapping, check_texts, check_whole
 from airflow_provider_aliyunsms.private import unwrap
+from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["AliyunBatchSendMessageToGlobeOperator", "AliyunSendBatchSmsOperator"]
 
 MESSAGE_TYPES = ("OTP", "NOTIFY", "MKT", "GENERAL")
+
+LONGEST_VALIDITY = 2**31 - 1
+"""The largest ``validity_period``: the API names no limit, and more is certainly a mistake."""
 
 
 class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
@@ -44,7 +49,8 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
 
     The returned XCom is small: ``campaign_id, api, total, accepted, rejected, skipped, unknown, requests, errors,
     digest, started_at, finished_at`` and ``receipts`` (up to 100 recipients) or ``receipts_path``. The four counts of
-    outcomes add up to ``total``. A try that fails for unknown outcomes leaves it under the key ``campaign``.
+    outcomes add up to ``total``. A try that fails after its first call leaves it under the key ``campaign``, with the
+    receipts; who was not reached yet is ``skipped`` in it.
 
     API: https://help.aliyun.com/document_detail/102364.html
 
@@ -101,8 +107,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         more, nothing is sent. None for no limit.
     :param max_duplicates: the largest number of rows whose number an earlier row has, under the same content or
         another: a count, or a share below 1. With more, nothing is sent. None for no limit.
-    :param error_threshold: the share of recipients refused by the gateway at which sending stops, judged once 100
-        recipients have been served; None for never.
+    :param error_threshold: the largest share of recipients that the gateway may refuse, 0 to 1; None for any.
+        Sending stops at it once 100 recipients have been served. At the end a campaign of any size fails that has
+        exceeded it, or of which nobody was accepted.
     :param settle_time: seconds, or a timedelta, for which look-ups must stay empty before a call without a clear
         response counts as not accepted and is sent again.
     :param refusal_wait: seconds, or a timedelta, for which look-ups must stay empty before a refused call of several
@@ -110,6 +117,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param evidence_wait: seconds, or a timedelta, to wait for evidence after all other recipients have been served.
     :param network_patience: seconds, or a timedelta, without a single clear response after which the try fails.
     :param resend_unknown: send again to recipients whose outcome no evidence can settle. (templated)
+    :param resend_rejected: a Clear sends again to all whom the gateway refused. Without it, a Clear of a task that
+        failed for its refusals sends again only to those refused for a cause that is not theirs, such as the
+        template. Never to those who were accepted, or may have been. (templated)
     :param aliyun_sms_conn_id: the Airflow connection. (templated)
     :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent, nothing is retried.
     :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent. With a list the task
@@ -118,6 +128,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :raises AirflowFailException: no further call would be accepted, too many recipients were refused, a second try
         has no ledger, or outcomes stay unknown that no later try can settle; not retried.
     :raises OutcomeUnknownError: the outcome of some recipients is still unknown; a retry looks for evidence again.
+    :raises ReceiptsError: everybody was served, and the receipts cannot be written; a retry only writes them.
     """
 
     template_fields: Sequence[str] = (
@@ -141,6 +152,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         "ledger_path",
         "resend",
         "resend_unknown",
+        "resend_rejected",
         "is_dry_run",
         "aliyun_sms_conn_id",
     )
@@ -170,12 +182,15 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         self.sign_name = sign_name
         self.template_param = template_param
         self.international = international
+        check_texts(template_code=template_code, sign_name=sign_name)
+        check_mapping("template_param", template_param)
 
     def make_channel(self) -> Channel:
         """Return the channel to ``SendBatchSms``, with the operator's template."""
         from airflow_provider_aliyunsms.campaign.channels import ChinaChannel
 
-        if not self.template_code or self.template_code != self.template_code.strip():
+        check_texts(template_code=self.template_code, sign_name=self.sign_name)
+        if self.template_code in (None, "", "None") or self.template_code != self.template_code.strip():
             raise ConfigurationError("template_code is missing or has blanks around it")
         return ChinaChannel(
             client=self.hook.get_conn(), template_code=self.template_code, should_stop=lambda: self._killed
@@ -254,11 +269,13 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         "ledger_path",
         "resend",
         "resend_unknown",
+        "resend_rejected",
         "is_dry_run",
         "aliyun_sms_conn_id",
     )
     operator_extra_links = (AliyunSmsGlobeConsoleLink(), AliyunSmsReceiptsLink())
     number_field = "to"
+    largest_chunk = GLOBE.max_chunk_size
 
     def __init__(
         self,
@@ -285,12 +302,22 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         self.validity_period = validity_period
         self.channel_id = channel_id
         self.refused_regions = refused_regions
+        check_texts(message=message, message_type=message_type, sender_id=sender_id, channel_id=channel_id)
+        check_mapping("template_param", template_param)
+        self._check_validity_period()
+
+    def _check_validity_period(self) -> None:
+        # Of another type, or negative, the gateway refuses everybody, one call after the other.
+        if self.validity_period is not None:
+            check_whole("validity_period", self.validity_period, low=1, high=LONGEST_VALIDITY)
 
     def make_channel(self) -> Channel:
         """Return the channel to ``BatchSendMessageToGlobe``, with the operator's message type and sender id."""
         from airflow_provider_aliyunsms.audience.rules import check_sender_id
         from airflow_provider_aliyunsms.campaign.channels import GlobeChannel
 
+        self._check_validity_period()
+        check_texts(message_type=self.message_type, sender_id=self.sender_id, channel_id=self.channel_id)
         if self.message_type not in MESSAGE_TYPES:
             raise ConfigurationError(f"message_type must be one of {', '.join(MESSAGE_TYPES)}")
         sender_id = self.sender_id or self.hook.sender_id

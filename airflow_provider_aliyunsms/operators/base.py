@@ -6,10 +6,15 @@ from __future__ import annotations
 import logging
 import os
 from abc import abstractmethod
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseOperator,
+)
 
 from airflow_provider_aliyunsms.exceptions import (
     AudienceError,
@@ -34,7 +39,18 @@ from airflow_provider_aliyunsms.operators.parameters import (
 )
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
 from airflow_provider_aliyunsms.operators.rendering import text_of
+from airflow_provider_aliyunsms.parameter_checks import (
+    check_duration,
+    check_limit,
+    check_mapping,
+    check_qps,
+    check_share,
+    check_texts,
+    check_whole,
+    check_word,
+)
 from airflow_provider_aliyunsms.private import unwrap, without_locals
+from airflow_provider_aliyunsms.products import CHINA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -54,9 +70,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FAILED_KEY = "campaign"
+"""The XCom key of the summary of a try that fails; that of one that succeeds is the return value."""
+
 TEMPORARY_RUN = "__airflow_temporary_run_"
 """How the id of a run begins that ``airflow tasks test`` makes and removes again."""
 
+MOST_AT_ONCE = 64
+"""The largest ``max_concurrency``: as many connections as a client keeps."""
+
+_PLACES = ("receipts_path", "ledger_path")
+_CONNECTION = "aliyun_sms_conn_id"
 # Values that the database's driver binds, so that their type matters.
 _NATIVE_FIELDS = {"recipients_parameters"}
 _HIDDEN_FIELDS = {"recipients_parameters": hide_values, "template_param": hide_values, "message": hide_text}
@@ -85,6 +109,7 @@ class AliyunSmsSendOperator(BaseOperator):
     }
     ui_color = "#fff1e6"
     number_field = "phone_number"
+    largest_chunk = CHINA.max_chunk_size
 
     def __init__(
         self,
@@ -119,6 +144,7 @@ class AliyunSmsSendOperator(BaseOperator):
         evidence_wait: float | timedelta = 90.0,
         network_patience: float | timedelta = 300.0,
         resend_unknown: bool | str = False,
+        resend_rejected: bool | str = False,
         aliyun_sms_conn_id: str = "aliyun_sms_default",
         **kwargs: Any,
     ) -> None:
@@ -161,11 +187,41 @@ class AliyunSmsSendOperator(BaseOperator):
         self.evidence_wait = evidence_wait
         self.network_patience = network_patience
         self.resend_unknown = resend_unknown
+        self.resend_rejected = resend_rejected
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
         # The XCom key under which the links find the summary; empty while there is none.
         self.summary_key = ""
         self._killed = False
         self._renders_text = True
+        self._check_literals()
+
+    def _check_literals(self) -> None:
+        """
+        Check the parameters whose values are known when the DAG file is parsed.
+
+        :raises ConfigurationError: one has the wrong type, or is out of range.
+        """
+        check_whole("chunk_size", self.chunk_size, low=1, high=self.largest_chunk)
+        check_whole("max_concurrency", self.max_concurrency, low=1, high=MOST_AT_ONCE)
+        check_qps(self.max_qps)
+        check_word("dedupe", self.dedupe, words=("content", "phone"))
+        check_word("on_empty", self.on_empty, words=("skip", "fail"))
+        check_share("error_threshold", self.error_threshold)
+        for name in ("max_rejected", "max_duplicates"):
+            check_limit(name, getattr(self, name))
+        for name in ("settle_time", "refusal_wait", "evidence_wait", "network_patience"):
+            check_duration(name, getattr(self, name))
+        names = (
+            "recipients_conn_id",
+            "encoding",
+            "delimiter",
+            "sheet",
+            "phone_region",
+            *_PLACES,
+            _CONNECTION,
+        )
+        check_texts(**{name: getattr(self, name) for name in names})
+        check_mapping("column_mapping", self.column_mapping)
 
     @cached_property
     def hook(self) -> AliyunSmsHook:
@@ -253,15 +309,25 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _verdict(self, context: Context, result: Result) -> dict[str, Any]:
         summary = result.summary
-        say_result(summary)
         if not summary["unknown"]:
+            say_result(summary)
             self.summary_key = "return_value" if self.do_xcom_push else ""
             return summary
+        self._keep_failure(context, summary)
+        raise unknown_error(result)
+
+    def _keep_failure(self, context: Context, summary: dict[str, Any]) -> None:
+        """Log the result of a try that fails and keep it under the XCom key ``campaign``; raise nothing."""
+        say_result(summary)
         # A failing task has no return value, so the summary goes into an XCom of its own, before the error is
         # raised: after that, nothing of this try can be stored.
-        self.summary_key = "campaign"
-        context["ti"].xcom_push(key=self.summary_key, value=summary)
-        raise unknown_error(result)
+        try:
+            context["ti"].xcom_push(key=FAILED_KEY, value=summary)
+        # Whatever it is, the error that ends the try is the one to report.
+        except Exception as error:  # noqa: BLE001 - the backend of the deployment may raise anything
+            log.warning("The summary could not be kept as XCom (%s).", type(error).__name__)
+        else:
+            self.summary_key = FAILED_KEY
 
     def _plan(self, context: Context) -> Plan:
         from airflow_provider_aliyunsms.audience.facts import SourceFacts
@@ -295,6 +361,9 @@ class AliyunSmsSendOperator(BaseOperator):
             stop_reason=self._stop_reason(),
             occasion=occasion_of(context, retries=retries, choice=choice),
             resend=resend,
+            resend_rejected=as_bool(self.resend_rejected, name="resend_rejected"),
+            keep_failure=partial(self._keep_failure, context),
+            interruptions=(AirflowTaskTimeout,),
             dry_run=as_bool(self.is_dry_run, name="dry_run"),
             positional=not self._names_campaign and _map_index(ti) >= 0,
             secrets_known=secrets_known(self.hook.settings.ledger_secret),
@@ -357,15 +426,12 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _policy(self) -> SendPolicy:
         from airflow_provider_aliyunsms.campaign.policy import SendPolicy
-        from airflow_provider_aliyunsms.operators.parameters import check_range
 
-        check_range("chunk_size", self.chunk_size, low=1, high=self.make_channel().product.max_chunk_size)
-        check_range("max_concurrency", self.max_concurrency, low=1, high=64)
-        if self.max_qps is not None and self.max_qps <= 0:
-            raise ConfigurationError("max_qps must be larger than 0, or None for no limit")
+        # Once more: a hook of the deployment, or the DAG file itself, may have set them after the parsing.
+        self._check_literals()
         return SendPolicy(
-            chunk_size=self.chunk_size,
-            max_concurrency=self.max_concurrency,
+            chunk_size=int(self.chunk_size),
+            max_concurrency=int(self.max_concurrency),
             max_qps=self.max_qps,
             settle_time=as_seconds(self.settle_time),
             refusal_wait=as_seconds(self.refusal_wait),

@@ -86,7 +86,7 @@ def read_without_retries(blocks: Iterable[Block]) -> Iterator[Block]:
 
 def say_result(summary: Mapping[str, Any]) -> None:
     """Log the counts of a campaign and the meaning of its most frequent codes."""
-    from airflow_provider_aliyunsms.codes import explain
+    from airflow_provider_aliyunsms.campaign.endings import explain_code, frequent_codes
 
     log.info(
         "Campaign %s: %d accepted, %d rejected, %d skipped, %d unknown of %d.",
@@ -97,9 +97,8 @@ def say_result(summary: Mapping[str, Any]) -> None:
         summary["unknown"],
         summary["total"],
     )
-    ranked = sorted(summary["errors"].items(), key=lambda item: (-item[1], item[0]))
-    for code, count in ranked[:SHOWN_CODES]:
-        info = explain(code, api=summary["api"])
+    for code, count in frequent_codes(summary, all_codes=True)[:SHOWN_CODES]:
+        info = explain_code(code, summary)
         log.info("%d x %s: %s %s", count, code, info.meaning, info.advice)
 
 
@@ -110,14 +109,15 @@ def unknown_error(result: Result) -> Exception:
     :returns: an :class:`OutcomeUnknownError`, which Airflow retries, if a later try can still settle some of them;
         else an ``AirflowFailException``.
     """
+    from airflow_provider_aliyunsms.campaign.endings import explain_ending
+
     summary = result.summary
-    text = f"for {summary['unknown']} of {summary['total']} recipients nobody knows whether they were sent to"
-    if result.still_open:
-        return OutcomeUnknownError(
-            text,
-            advice="Everybody else was served. A retry looks for evidence again and sends nothing twice.",
-        )
-    return AirflowFailException(
-        f"OutcomeUnknownError: {text}. Everybody else was served. Next step: look their numbers up in the "
-        "receipts and in the SMS console; resend_unknown=True sends to them again."
+    error = OutcomeUnknownError(
+        f"for {summary['unknown']} of {summary['total']} recipients it is not known whether they were sent to",
+        advice="Everybody else was served. A retry looks for evidence again and sends nothing twice."
+        if result.still_open
+        else "Everybody else was served. Look their numbers up in the receipts and in the SMS console; "
+        "resend_unknown=True sends to them again.",
     )
+    explain_ending(error, summary)
+    return error if result.still_open else AirflowFailException(f"OutcomeUnknownError: {error}")

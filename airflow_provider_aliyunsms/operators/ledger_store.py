@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choose the store of the ledger, say what Airflow knows of this try, and record a try that failed before it sent."""
+"""Choose the store of the ledger, describe this try to it, and record a try that failed before it sent."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class StoreChoice:
     :param store: reads and writes the ledger's values.
     :param fenced: whether the ledger must protect itself against an earlier try whose process is still alive.
         Airflow's own store refuses the writes of such a process by itself.
-    :param keeps_all: the store loses nothing by itself, as long as nobody clears the task.
+    :param keeps_all: the store loses nothing by itself, as long as the task is not cleared.
     """
 
     store: Store
@@ -117,11 +117,15 @@ def occasion_of(context: Context, *, retries: int, choice: StoreChoice) -> Occas
     ti = context["ti"]
     # Airflow raises max_tries when a task is cleared and at no other time, not even when its retries are edited.
     first_try = ti.try_number <= 1
+    clears = getattr(context.get("dag_run"), "clear_number", None)
+    edited = ti.max_tries != retries
     return Occasion(
         name=f"{ti.run_id}#{ti.max_tries}",
         also=(f"{ti.run_id}:{ti.max_tries - retries}",),
         first_try=first_try,
-        untouched=choice.keeps_all and ti.max_tries == retries and _was_never_cleared(context),
+        # None where this Airflow does not count them.
+        untouched=choice.keeps_all and not edited and clears == 0,
+        cleared=edited or bool(clears),
     )
 
 
@@ -151,7 +155,7 @@ def check_resend(*, resend: bool, choice: StoreChoice, context: Context, retries
     first_of_occasion = ti.max_tries - retries + 1
     if resend and not choice.is_durable and ti.try_number > first_of_occasion:
         raise ConfigurationError(
-            "resend=True without a ledger would send to everybody again at each retry",
+            "resend=True without a ledger would send to all recipients again at each retry",
             advice="Nothing was sent now. Set ledger_path to a storage that outlives the worker, or retries=0.",
         )
 
@@ -179,8 +183,3 @@ def recorded(*, open_ledger: Callable[[], Any]) -> Iterator[None]:
                 ledger.close()
                 log.info("This try failed before it came to send; it is written down that nothing was sent.")
         raise
-
-
-def _was_never_cleared(context: Context) -> bool:
-    """Return whether the run is known to have been left alone; False where this Airflow does not tell."""
-    return getattr(context.get("dag_run"), "clear_number", None) == 0

@@ -146,18 +146,3 @@ def as_bool(value: object, *, name: str) -> bool:
 def as_seconds(value: float | timedelta) -> float:
     """Return a duration, given in seconds or as a timedelta, in seconds."""
     return value.total_seconds() if isinstance(value, timedelta) else float(value)
-
-
-def check_range(name: str, value: int, *, low: int, high: int) -> None:
-    """
-    Check that a parameter is a whole number within a range.
-
-    :param name: the parameter's name, for the error.
-    :param low: the smallest allowed value.
-    :param high: the largest allowed value.
-    :raises ConfigurationError: the value is not a whole number, or not within the range.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigurationError(
-            f"{name} must be a whole number from {low} to {high}", advice="Nothing was sent now."
-        )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT, is_receipt_file, write_receipts
-from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError, ReceiptsError
 from airflow_provider_aliyunsms.hooks.storage import storage_path
 from airflow_provider_aliyunsms.private_files import file_beside, make_private_folder
 
@@ -42,6 +42,9 @@ class ReceiptKeeper:
     :param map_index: the place of a mapped task among its inputs, -1 for a task that is not mapped.
     :raises ConfigurationError: the format or the storage cannot be written, or two mapped tasks would write one
         file; nothing was sent.
+
+    Calling it raises :class:`~airflow_provider_aliyunsms.exceptions.ReceiptsError` when the place has become
+    unwritable meanwhile.
     """
 
     def __init__(
@@ -67,7 +70,17 @@ class ReceiptKeeper:
         if self._receipts_path is None and total <= INLINE_LIMIT:
             return {"receipts": list(receipts)}
         path = self._file()
-        _write(path=path, receipts=receipts)
+        try:
+            _write(path=path, receipts=receipts)
+        except AliyunSmsError:
+            raise
+        # A storage's package may raise anything; the messages have been sent, whatever it is.
+        except Exception as error:
+            raise ReceiptsError(
+                f"the receipts cannot be written to {_shown(path)}: {_problem(error)}",
+                advice="Everybody was served, and the ledger knows it. Make the place writable; a retry or a Clear "
+                "only writes the receipts and sends nothing.",
+            ) from error
         log.info("Receipts: %s", path)
         return {"receipts_path": path}
 
@@ -134,12 +147,20 @@ def _explained() -> Iterator[None]:
         raise
     # A storage's package may raise anything; here nothing was sent yet, so whatever it is ends the task.
     except Exception as error:
-        problem = getattr(error, "strerror", None) or type(error).__name__
         raise ConfigurationError(
-            f"receipts_path cannot be written: {problem}",
-            advice="Nothing was sent now. Check that the folder exists, or can be made, and that this worker "
-            "may write there.",
+            f"receipts_path cannot be written: {_problem(error)}",
+            advice="Nothing was sent now; what earlier tries sent stays in the ledger. Check that the folder exists, "
+            "or can be made, and that this worker may write there.",
         ) from error
+
+
+def _problem(error: Exception) -> str:
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+def _shown(path: str) -> str:
+    """Return a path without what may be a password in a URI."""
+    return re.sub(r"//[^/]*@", "//", path)
 
 
 def _local(target: Any) -> Path | None:

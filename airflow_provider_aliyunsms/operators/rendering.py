@@ -8,7 +8,7 @@ from typing import Any
 
 def text_of(rendered: Any, *, template: Any, context: Any) -> Any:
     """
-    Return what a template rendered to, but the text itself where it became a number.
+    Return the value of a rendered template; where Airflow made a number of it, return the text.
 
     With ``render_template_as_native_obj`` the text +13105550123 becomes an integer without its plus, and so a mobile
     in mainland China. Lists, mappings and other values stay as they are.

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Airflow sensors: wait for the delivery of campaigns."""
+"""Provide the Airflow sensor that waits for the delivery of campaigns; ``deferral`` connects it with the trigger."""

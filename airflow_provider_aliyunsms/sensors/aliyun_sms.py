@@ -6,13 +6,14 @@ from __future__ import annotations
 import math
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
 from airflow_provider_aliyunsms.delivery.checkpoint import CheckpointStore
 from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
+from airflow_provider_aliyunsms.parameter_checks import check_duration, check_qps, check_texts, check_whole
 from airflow_provider_aliyunsms.private import Private, unwrap, without_locals
 from airflow_provider_aliyunsms.sensors.deferral import describe, result_of, softly, time_for, trigger_for
 
@@ -61,11 +62,14 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     * when ``max_calls`` queries were made, as if that were the deadline.
 
     A ratio that is reached early does not end it, unless ``stop_when_reached`` is set. It succeeds when the ratio is
-    reached or none was set; otherwise it fails with :class:`~airflow_provider_aliyunsms.exceptions.DeliveryError` or
-    :class:`~airflow_provider_aliyunsms.exceptions.DeliveryTimeoutError`. ``soft_fail`` turns these two into a skip,
-    in every mode. The three modes (poke, reschedule, deferrable) end in the same state with the same XCom:
-    ``campaign_id``, ``delivered``, ``failed``, ``pending``, ``errors`` (error code -> number of failed messages) and
-    ``calls`` (queries made).
+    reached or none was set; 0 of 0 reaches no ratio, except in a dry run. Otherwise it fails with
+    :class:`~airflow_provider_aliyunsms.exceptions.DeliveryError` or
+    :class:`~airflow_provider_aliyunsms.exceptions.DeliveryTimeoutError`, without a retry where another try would find
+    the same: the ratio is out of reach, or the deadline has passed and the gateway did answer.
+
+    ``soft_fail`` turns these two into a skip, in every mode. The three modes (poke, reschedule, deferrable) end in
+    the same state with the same XCom: ``campaign_id``, ``delivered``, ``failed``, ``pending``, ``errors`` (error code
+    -> number of failed messages) and ``calls`` (queries made).
 
     With ``sample_size`` and more accepted messages than that, the sensor asks for a random sample of that size,
     always the same one, and the XCom holds an estimate: ``estimated`` (True), ``accepted``, ``sample_size``,
@@ -95,7 +99,8 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     https://help.aliyun.com/document_detail/419277.html and
     https://www.alibabacloud.com/help/en/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
 
-    :param campaign: the output of a send operator, or a list of several, as from a mapped send task. Templated.
+    :param campaign: the output of a send operator, or a list of several, as from a mapped send task; None among
+        several, the result of a task that was skipped, is left out. Templated.
     :param min_delivered_ratio: 0..1, the smallest acceptable ``delivered / accepted`` (all campaigns together); None
         accepts any result.
     :param stop_when_reached: succeed as soon as the ratio is reached, with the counts of that moment.
@@ -135,6 +140,12 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         timeout: timedelta | float = 3600.0,
         **kwargs: Any,
     ) -> None:
+        # Before Airflow computes with them.
+        check_duration("poke_interval", poke_interval, above=True)
+        check_duration("timeout", timeout)
+        check_qps(max_qps)
+        check_whole("max_failed_rounds", max_failed_rounds, low=1)
+        check_texts(aliyun_sms_conn_id=aliyun_sms_conn_id)
         super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
         self.campaign = campaign
         self.min_delivered_ratio = min_delivered_ratio
@@ -257,13 +268,18 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         # Not cut short where the progress of the last look is lost: the same messages would be asked for each time,
         # and the others never.
         lost = known is not None and known.progress is None
-        verdict = self._look(watch, until=math.inf if lost else time.monotonic() + FIRST_LOOK)
-        if verdict is Verdict.WAIT:
+        try:
+            verdict = self._look(watch, until=math.inf if lost else time.monotonic() + FIRST_LOOK)
+            result = None if verdict is Verdict.WAIT else self._end(watch.ending(verdict))
+        except Exception:
+            # Before the error ends the try: the next one must not ask again for what this one has learned.
+            checkpoints.save(watch.known(now=time.time()).for_new_try())
+            raise
+        if result is None:
             known = watch.known(now=time.time())
             # Before _hand_over, which never returns: it ends this run by raising the signal to defer.
             checkpoints.save(known)
             self._hand_over(campaigns=campaigns, known=known)
-        result = self._end(watch.ending(verdict))
         checkpoints.clear()
         return result
 
@@ -283,7 +299,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             )
         return verdict
 
-    def _hand_over(self, *, campaigns: Sequence[WatchedCampaign], known: Checkpoint | None) -> None:
+    def _hand_over(self, *, campaigns: Sequence[WatchedCampaign], known: Checkpoint | None) -> NoReturn:
         rules, limits = self._rules(campaigns), self._limits()
         trigger = trigger_for(
             campaigns=campaigns,
@@ -322,7 +338,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             campaigns=campaigns,
             rules=self._rules(campaigns),
             limits=self._limits(),
-            client=lambda gate: status_client(hook.connection, gate=gate),
+            client=lambda limiter: status_client(hook.connection, limiter=limiter),
             known=known,
         )
 

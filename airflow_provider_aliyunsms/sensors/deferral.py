@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_aliyunsms.exceptions import DeliveryError
+from airflow_provider_aliyunsms.exceptions import DeliveryError, DeliveryTimeoutError
 from airflow_provider_aliyunsms.private import unwrap
 
 if TYPE_CHECKING:
@@ -94,10 +94,39 @@ def result_of(ending: DeliveryResult, *, ratio: float | None) -> dict[str, Any]:
 
     tally, population = ending.tally, ending.population
     log.info("Delivery: %s", describe_counts(tally=tally, ratio=ratio, population=population))
-    error = error_of(verdict=ending.verdict, tally=tally, ratio=ratio, population=population)
+    silence = ending.silence
+    error = error_of(verdict=ending.verdict, tally=tally, ratio=ratio, population=population, silence=silence)
     if error is not None:
-        raise error
+        raise _final(error) if _is_final(ending) else error
+    if silence is not None:
+        log.warning("No query of the last round got an answer (%s). %s", silence.code, silence.advice)
     return ending.as_xcom()
+
+
+def _is_final(ending: DeliveryResult) -> bool:
+    """
+    Return whether the same verdict would meet every retry.
+
+    It would not where the gateway was silent, or where a retry may make more calls.
+    """
+    from airflow_provider_aliyunsms.delivery.verdict import Verdict
+
+    if ending.verdict is Verdict.TOO_FEW:
+        return True
+    return ending.verdict is Verdict.TIMED_OUT and ending.silence is None
+
+
+class FinalDeliveryError(DeliveryError, AirflowFailException):
+    """A :class:`DeliveryError` that is not retried: the counts cannot become any better."""
+
+
+class FinalDeliveryTimeoutError(DeliveryTimeoutError, FinalDeliveryError):
+    """A :class:`DeliveryTimeoutError` that is not retried, as Airflow's own timeout of a sensor is not."""
+
+
+def _final(error: DeliveryError) -> DeliveryError:
+    kind = FinalDeliveryTimeoutError if isinstance(error, DeliveryTimeoutError) else FinalDeliveryError
+    return kind(error.message, code=error.code, request_id=error.request_id, advice=error.advice)
 
 
 @contextmanager

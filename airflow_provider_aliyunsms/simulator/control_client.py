@@ -50,7 +50,7 @@ class SimulatorClient:
         return found
 
     def misbehave(self, fault: str, **settings: Any) -> None:
-        """Plan a fault; the settings are ``action``, ``times``, ``skip``, ``seconds`` and ``probability``."""
+        """Plan a fault; the settings are the fields of :class:`.Fault`, such as ``action`` and ``times``."""
         self._call("POST", "/misbehave", json={"fault": fault, **settings})
 
     def behave(self) -> None:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Airflow triggers: watch the delivery of campaigns in the triggerer."""
+"""Provide the Airflow trigger that watches the delivery of campaigns in the triggerer."""

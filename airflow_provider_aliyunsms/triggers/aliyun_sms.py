@@ -215,7 +215,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
             limits=QueryLimits(
                 max_qps=self.max_qps, max_concurrency=self.max_concurrency, max_calls=self.max_calls
             ),
-            client=lambda gate: status_client(connection, gate=gate),
+            client=lambda limiter: status_client(connection, limiter=limiter),
             known=Checkpoint.from_json(self.known, fingerprint=expected),
         )
 

@@ -45,7 +45,7 @@ def failed(run_dag, simulator, aliyun_connection, set_connection, capsys):
 @pytest.mark.parametrize(
     ("wrong", "kind", "said"),
     [
-        ({"max_qps": -1}, CONFIGURATION, "max_qps"),
+        ({"encoding": "klingon", "recipients": "a.csv"}, CONFIGURATION, "encoding"),
         ({"dry_run": "perhaps"}, CONFIGURATION, "dry_run"),
         ({"recipients": "a.bin"}, CONFIGURATION, "Recipients given as text"),
         ({"recipients": "nowhere://bucket/a.csv"}, CONFIGURATION, "nowhere://"),

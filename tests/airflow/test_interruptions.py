@@ -62,7 +62,7 @@ def test_the_policy_waits_and_retries_where_the_network_failed(run_task, simulat
 def test_the_policy_does_not_retry_what_is_wrong(run_task, simulator, aliyun_connection):
     outcome = run_task(
         "policy_wrong",
-        "retries=3, retry_delay=timedelta(0), retry_policy=SEND_RETRY_POLICY, max_qps=-1",
+        "retries=3, retry_delay=timedelta(0), retry_policy=SEND_RETRY_POLICY, encoding='utf-8'",
         imports="from airflow_provider_aliyunsms.retry_policies import SEND_RETRY_POLICY",
     )
     assert outcome.state == "failed"

@@ -17,6 +17,7 @@ from airflow.sdk import DAG, task
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_aliyunsms.notifications.alert import usable_numbers
 from airflow_provider_aliyunsms.notifications.aliyun_sms import (
     AliyunSmsNotifier,
     send_aliyun_sms_notification,
@@ -165,8 +166,8 @@ def test_what_would_meet_every_recipient_is_tried_once(simulator, set_connection
         {"sign_name": None},
         {"template_code": ""},
         {"aliyun_sms_conn_id": "none"},
-        {"template_param": {"task": "{{ ti.missing.key }}"}},
-        {"template_param": {"task": "{{ broken"}},
+        {"template_code": "{{ missing }}"},
+        {"aliyun_sms_conn_id": "{{ missing }}"},
         {"template_param": "no mapping"},
     ],
 )
@@ -177,6 +178,41 @@ def test_a_mistake_in_the_notifier_is_logged_and_not_raised(
     assert simulator.counts() == {}
     # before ours Airflow writes a line of its own about a template that cannot be rendered
     assert "The alert is not sent" in errors()[-1]
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ ti.missing.key }}", "-"),
+        ("{{ missing }}", "-"),
+        ("{{ missing() }}", "-"),
+        ("{{ missing.get('x') | upper }}", "-"),
+        ("{{ broken", "-"),
+        ("{{ 1 / 0 }}", "-"),
+        ("{{ missing + 1 }}", "-"),
+        ("try {{ missing }} of {{ run_id }}", "try - of r1"),
+    ],
+)
+def test_an_alert_with_a_gap_is_better_than_none(simulator, aliyun_connection, alert, errors, template, text):
+    alert(template_param={"task": template, "run": "{{ run_id }}"})({"run_id": "r1", "dag": DAG("strict")})
+    (message,) = simulator.messages()
+    assert f"task: {text}" in message["content"]
+    assert "run: r1" in message["content"], "what is known stays"
+    assert "template_param" in errors()[-1]
+    assert "with what is known" in errors()[-1]
+
+
+def test_numbers_and_signature_that_are_not_known_are_the_others(simulator, set_connection, alert, errors):
+    set_connection(login="testid", password="testsecret", host=simulator.url, extra={"sign_name": "默认"})
+    alert(phone_numbers=["{{ missing }}", FIRST], sign_name="{{ missing }}")({})
+    (message,) = simulator.messages()
+    assert (message["number"], message["content"][:4]) == (FIRST, "【默认】")
+
+
+@pytest.mark.parametrize("between", [",", "，", "、", ";", "；", "\n", " , "])
+def test_numbers_are_split_where_people_part_them(between):
+    assert usable_numbers(between.join([FIRST, SECOND, THIRD])) == [FIRST, SECOND, THIRD]
+    assert usable_numbers([between.join([FIRST, SECOND]), THIRD]) == [FIRST, SECOND, THIRD]
 
 
 def test_it_can_be_awaited_and_raises_nothing_then_either(simulator, aliyun_connection, alert, errors):

@@ -164,13 +164,10 @@ def test_an_empty_audience_is_skipped_or_fails(run_task, simulator, aliyun_conne
     "parameters",
     [
         "recipients='/nowhere/audience.csv'",
-        "recipients=['13800000001'], chunk_size=101",
-        "recipients=['13800000001'], chunk_size=0",
         "recipients=['13800000001'], template_param={'name': 'x' * 36}",
         "recipients=['12', '34']",
         "recipients=['13800000001', '12', '34'], max_rejected=1",
         "recipients=['13800000001', '12', '34'], max_rejected=0.5",
-        "recipients=['13800000001'], max_qps=0",
         "recipients=['13800000001'], dry_run='perhaps'",
         "recipients={'phone_number': '13800000001'}",
         "recipients='audience.xlsx'",

@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import DAG
+from china_time import noon_in_china
 
 from airflow_provider_aliyunsms.delivery import watch
 from airflow_provider_aliyunsms.delivery.campaigns import watched
-from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.exceptions import CampaignDoomedError, ConfigurationError
 from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
 from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySensor
 from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
@@ -58,7 +59,9 @@ def sent(aliyun_connection, airflow_db, tmp_path):
                         "outcome": "accepted",
                         "biz_id": answer.biz_id,
                         "out_id": f"c{start}",
-                        "time": (accepted_at or now).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                        "time": accepted_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+                        if accepted_at
+                        else noon_in_china(),
                     }
                     stream.write(json.dumps(receipt) + "\n")
         return {
@@ -272,3 +275,16 @@ def test_a_sampled_verdict_in_every_mode(run_dag, aliyun_connection, simulator, 
 def test_a_wrong_number_breaks_the_dag_file(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         sensor_for(None, **wrong)
+
+
+def test_an_error_in_the_first_round_keeps_what_was_learned(sent, simulator):
+    campaign = sent(good_numbers(10))
+    simulator.misbehave("doomed", action="QuerySendDetails", times=None, skip=5)
+    store = Store()
+    with pytest.raises(CampaignDoomedError):
+        sensor_for(campaign, max_concurrency=1).execute({"task_state_store": store})
+    simulator.behave()
+    before = queries(simulator)
+    result = sensor_for(campaign, max_concurrency=1).execute({"task_state_store": store})
+    assert result["delivered"] == 10
+    assert queries(simulator) - before == 5, "nobody is asked for a second time"

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
+from china_time import noon_in_china
 
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
@@ -49,7 +50,7 @@ def sent(aliyun_connection, airflow_db, tmp_path):
                 "code": None,
                 "biz_id": answer.biz_id,
                 "out_id": "chunk1",
-                "time": now,
+                "time": noon_in_china(),
             }
             for number in numbers
         ]

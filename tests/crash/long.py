@@ -29,6 +29,7 @@ from crashkit.judge import leaks
 from crashkit.report import as_page, as_text, summary_line
 from crashkit.worlds import LATENCY, both_worlds
 from launcher import airflow2_environment
+from launcher.s3 import BUCKET
 
 KILLED = (
     ("china", 4000, ("kill -9 task", "kill -9 supervisor", "SIGTERM task", "kill -9 task")),
@@ -42,6 +43,10 @@ KILLED = (
 KILLED_WITH_PATH = (
     ("china", 4000, ("kill -9 supervisor", "kill -9 task", "freeze both, thaw")),
     ("globe", 1500, ("kill -9 task", "freeze supervisor, thaw")),
+)
+KILLED_WITH_S3 = (
+    ("china", 4000, ("kill -9 supervisor", "kill -9 task", "kill -9 both", "SIGTERM task")),
+    ("china", 4000, ("kill -9 task", "kill -9 task", "kill -9 task", "freeze both, thaw")),
 )
 KILLED_ON_AIRFLOW_2 = (
     ("china", 4000, ("kill -9 task", "kill -9 supervisor", "SIGTERM task")),
@@ -110,6 +115,10 @@ def _on_current(*, folder, airflow, chance):
         where = {"ledger": str(folder / "ledger")}
         for plan in KILLED_WITH_PATH:
             lines.append(_killed(worlds, airflow=airflow, chance=chance, plan=plan, **where))
+        for plan in KILLED_WITH_S3:
+            lines.append(
+                _killed(worlds, airflow=airflow, chance=chance, plan=plan, ledger=f"s3://{BUCKET}/crash")
+            )
         for name, scenario in SCENARIOS.items():
             line = _line(name=name, airflow=airflow, work=partial(scenario, worlds), worlds=worlds)
             lines += [line] if line else []
@@ -135,6 +144,8 @@ def _killed(worlds, *, airflow, chance, plan, **conf):
         return killed_campaign(worlds, dag_id=dag_id, size=size, kinds=kinds, chance=chance, **conf)
 
     name = f"{dag_id}, ledger_path" if conf else dag_id
+    if conf.get("ledger", "").startswith("s3:"):
+        name += " on S3"
     return _line(name=name, airflow=airflow, work=work, worlds=worlds)
 
 

@@ -14,7 +14,6 @@ import functools
 import io
 import json
 import socket
-import struct
 import threading
 import zlib
 from dataclasses import dataclass, field
@@ -36,7 +35,8 @@ from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.channels.globe import globe_outcome
-from airflow_provider_aliyunsms.campaign.ledger import Window
+from airflow_provider_aliyunsms.campaign.clock import Clock
+from airflow_provider_aliyunsms.campaign.ledger import Ledger, MemoryStore, Occasion
 from airflow_provider_aliyunsms.campaign.receipts.files import RECEIPT_ENDINGS, read_receipts
 from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, watched
 from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
@@ -242,13 +242,31 @@ def feed_receipts(data: bytes) -> None:
 
 def feed_ledger(data: bytes) -> None:
     value = loaded(data)
-    if isinstance(value, dict):
-        with contextlib.suppress(*DAMAGED_LEDGER):
-            json.dumps(Window.from_json(number=1, value=value).to_json())
+    for key in (HEAD, "aliyun_sms.g1.w000001", "aliyun_sms.g1.summary"):
+        read_ledger({HEAD: _HEAD, "aliyun_sms.g1.w000001": _WINDOW} | {key: value}, fenced=False)
+    first = {
+        "claim": {"owner": "o", "first": True},
+        "ready": {"base": 0},
+        "head": _HEAD,
+        "g1.w000001": _WINDOW,
+    }
+    for name in ("claim", "ready", "head", "g1.w000001", "goodbye"):
+        kept = {f"aliyun_sms.e000001.{key}": part for key, part in (first | {name: value}).items()}
+        read_ledger(kept, fenced=True)
 
 
-DAMAGED_LEDGER = (LedgerError, KeyError, TypeError, ValueError, AttributeError, struct.error)
-"""What a damaged window may raise: all of it ends the try before its first call."""
+def read_ledger(kept: dict[str, object], *, fenced: bool) -> None:
+    """Open a ledger as a later try does, and read it to its end; a damaged one ends the try before its first call."""
+    store = MemoryStore()
+    for key, value in kept.items():
+        store.set(key, value)
+    for resend in (False, True):
+        with contextlib.suppress(LedgerError):
+            ledger = Ledger(store=store, campaign_id="c", fenced=fenced, clock=Clock())
+            ledger.open(occasion=Occasion(name="r#1", first_try=False), resend=resend)
+            for window in ledger.windows():
+                json.dumps(window.to_json())
+            expect(ledger.campaign)
 
 
 def feed_trigger(data: bytes) -> None:
@@ -306,12 +324,27 @@ _BITS = base64.b64encode(zlib.compress(b"\x07")).decode()
 _STATE = {"bits": _BITS, "delivered": 1, "failed": 0, "errors": {}}
 _COUNTS = {"failures": 0, "calls": 1, "cursor": [0, 0], "next_at": 1.0, "recent": 0, "noted_at": 1.0}
 _KNOWN = {"fingerprint": "f", "progress": [_STATE], **_COUNTS}
+_ENTRY = {"o": "o", "k": "AAAAAAAAAAE=", "h": "AAAAAQ==", "a": 1.0, "r": "accepted", "t": "t"}
 _WINDOW = {
-    "v": 1,
+    "v": 2,
+    "i": 1,
     "s": "seed",
     "d": "2026-01-02T03:04:05Z",
     "p": "s",
-    "c": [{"o": "o", "k": "AAAAAAAAAAE=", "a": 1.0, "r": "accepted", "t": "t"}],
+    "g": 0,
+    "c": [_ENTRY],
+}
+HEAD = "aliyun_sms.head"
+_HEAD = {
+    "campaign_id": "c",
+    "generation": 1,
+    "occasion": "r#0",
+    "occasions": ["r#0"],
+    "started_at": "2026-01-02T03:04:05Z",
+    "dedupe": "content",
+    "secret": "",
+    "windows": 1,
+    "owner": "o",
 }
 _RECEIPT = {
     "phone_number": "13800001234",
@@ -326,6 +359,20 @@ _RECEIPT = {
 def _csv(rows: Sequence[Sequence[str]]) -> bytes:
     lines = [",".join(row) for row in [["phone_number", "to", "a"], *rows]]
     return "\n".join(lines).encode("utf-8", "replace")
+
+
+def changed(value: dict[str, object]) -> st.SearchStrategy[bytes]:
+    """Make an object of which some fields are missing or hold something else."""
+    names = st.sampled_from(list(value))
+    return st.builds(
+        lambda others, gone: _text({key: part for key, part in (value | others).items() if key not in gone}),
+        st.dictionaries(names, JSON, max_size=2),
+        st.sets(names, max_size=1),
+    )
+
+
+def in_window(entry: bytes) -> bytes:
+    return _text(_WINDOW | {"c": [json.loads(entry)]})
 
 
 HEADS = st.sampled_from(
@@ -447,8 +494,14 @@ TARGETS = {
     "ledger": Target(
         "values of the ledger",
         feed_ledger,
-        spoiled(json_with(list(_WINDOW)) | st.just(_text(_WINDOW))),
-        (_text(_WINDOW),),
+        spoiled(
+            json_with(list(_WINDOW))
+            | json_with(list(_HEAD))
+            | changed(_HEAD)
+            | changed(_WINDOW)
+            | changed(_ENTRY | dict.fromkeys("xnebmfg")).map(in_window)
+        ),
+        (_text(_WINDOW), _text(_HEAD)),
     ),
     "triggers": Target(
         "arguments and events of triggers, stored progress, results of send tasks",

@@ -40,6 +40,9 @@ POISON = "99"
 """Numbers that end in this are refused, and their whole chunk with them."""
 
 
+_FAILED_LOOK_UPS = {"unreachable": "ConnectTimeout", "forbidden": "Forbidden.RAM"}
+
+
 class Crash(BaseException):
     """The process dies here: nothing after it is written."""
 
@@ -104,7 +107,6 @@ class Gateway:
 
     :ivar faults: one word per submission, used up in order; empty means well.
     :ivar query_faults: one word per look-up.
-    :ivar refusal: the code of a refused batch; None when nobody is refused.
     :ivar retry_after: the seconds it asks to wait for when it throttles.
     :ivar signer: the AccessKey in use and, behind an @, the endpoint: ``first`` and ``second`` are of one account,
         ``other`` is not. A nonce is known to the endpoint that has seen it under that key.
@@ -113,6 +115,8 @@ class Gateway:
     :ivar unheard: those of them whose refusal the sender may not have heard.
     :ivar without_out_id: records do not carry the out id.
     :ivar tells_time: responses have a Date header.
+    :ivar poison: numbers that end in this are refused, and their whole chunk with them; None for no number.
+    :ivar refusal: the code of such a refusal.
     """
 
     clock: HeldClock
@@ -125,13 +129,14 @@ class Gateway:
     submissions: int = 0
     submitted_at: list[float] = field(default_factory=list)
     retry_after: float | None = None
-    refusal: str | None = "isv.MOBILE_NUMBER_ILLEGAL"
     signer: str = "first"
     partial: bool = False
     partly: set[str] = field(default_factory=set)
     unheard: set[str] = field(default_factory=set)
     without_out_id: bool = False
     tells_time: bool = True
+    poison: str | None = POISON
+    refusal: str = "isv.MOBILE_NUMBER_ILLEGAL"
 
     @property
     def account(self) -> str:
@@ -178,7 +183,7 @@ class Gateway:
         return answer if fault == "ok" else ("ambiguous", "ConnectionLost")
 
     def _refuses(self, number: str) -> bool:
-        return self.refusal is not None and number.endswith(POISON)
+        return self.poison is not None and number.endswith(self.poison)
 
     def _accept(self, numbers, out_id, *, lag) -> None:
         now = self.clock.now()
@@ -189,8 +194,8 @@ class Gateway:
 
     def find(self, chunk, *, since, until, turn, thorough) -> LookUp:
         fault = self.query_faults.popleft() if self.query_faults else "ok"
-        if fault == "unreachable":
-            return LookUp(Evidence.INCONCLUSIVE, doubtful=True, code="ConnectTimeout")
+        if fault in _FAILED_LOOK_UPS:
+            return LookUp(Evidence.INCONCLUSIVE, doubtful=True, code=_FAILED_LOOK_UPS[fault])
         now, size = self.clock.now(), len(chunk)
         places = range(size) if thorough else {(turn + step) % size for step in range(min(size, 3))}
         asked = {chunk.members.numbers[place]: place for place in places}
@@ -352,6 +357,9 @@ class World:
     def __post_init__(self) -> None:
         self.gateway = Gateway(clock=self.clock)
         self.receipts: list[dict] = []
+        self.failures: list[dict] = []
+        self.receipts_fail: Exception | None = None
+        self.interruptions: tuple[type[BaseException], ...] = ()
         self.told_to_stop: str | None = None
         self.make_workers = self._inline_workers
 
@@ -379,6 +387,7 @@ class World:
         policy = {"chunk_size": 5, "max_concurrency": 2, "settle_time": SETTLE_TIME, "evidence_wait": 60.0}
         plan_fields = {
             "resend": False,
+            "resend_rejected": False,
             "dry_run": False,
             "dedupe": "content",
             "positional": False,
@@ -395,6 +404,8 @@ class World:
             policy=SendPolicy(**policy),
             limits=plan_fields.pop("limits", AudienceLimits()),
             keep_receipts=self._keep,
+            keep_failure=self.failures.append,
+            interruptions=self.interruptions,
             stop_reason=stop_reason,
             occasion=occasion,
             **plan_fields,
@@ -425,5 +436,7 @@ class World:
         return self.workers
 
     def _keep(self, receipts, total):
+        if self.receipts_fail is not None:
+            raise self.receipts_fail
         self.receipts = list(receipts)
         return {"receipts": self.receipts}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Say what an audience turned out to be, before anything is sent.
+Describe an audience before anything is sent: how many rows, what is rejected, what a message will cost.
 
 The input is a loaded spool and the facts that the source gathered while it was read. The output is one
 :class:`AudienceReport`: format, columns and which of them are variables, rows, rejected rows by code and column with

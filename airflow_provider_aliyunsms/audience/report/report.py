@@ -26,7 +26,7 @@ _OF_VARIABLES = {LocalCode.EMPTY_VARIABLE, LocalCode.VARIABLE_TOO_LONG, LocalCod
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceReport:
     """
-    What an audience turned out to be. It holds no number, text or value of a row.
+    The description of a loaded audience. It holds no number, text or value of a row.
 
     :param facts: what the source turned out to be.
     :param rows: the number of rows.

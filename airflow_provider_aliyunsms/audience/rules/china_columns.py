@@ -41,7 +41,7 @@ def mainland_numbers(cells: Sequence[Any]) -> list[str | None]:
 
 def usual_texts(cells: Sequence[Any], *, longest: int) -> list[bool]:
     """
-    Return for each cell whether it is text that can be sent as it is: not blank, not too long, no blanks around it.
+    Return for each cell whether it is text that needs no change: not blank, not too long, no blanks around it.
 
     :param longest: the largest number of characters allowed.
     """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Tell phone numbers that were stored as 32-bit floats, and so are other people's, from numbers that were not.
+Find phone numbers that lost digits because they were stored as 32-bit floats, so that they may be other people's.
 
 A column of 32-bit floats turns 13800001234 into 13800001536. One number alone may be either of the two; many together
 show what their column was. A column of 64-bit floats, as data frames make it when a number is missing, keeps all

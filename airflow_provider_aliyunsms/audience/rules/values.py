@@ -27,6 +27,7 @@ from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationEr
 # More digits than any limit allows. Such a number is rejected before it is written out, because a short JSON number
 # such as 1e999999999 would become a text that takes seconds to make and fills the memory.
 _MAX_DIGITS = 2000
+_TOO_LARGE = 10**_MAX_DIGITS
 
 # Characters that make no sense to a reader, by what they tell of the text: half a character, which no request can
 # carry; a control character; the mark of a wrong decoding; a character without a meaning of its own.
@@ -45,7 +46,7 @@ _INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066
 
 
 def is_clean(text: str) -> bool:
-    """Return whether every character of the text can be sent as it is; False means that it must be looked at."""
+    """Return whether every character of the text can be sent; on False see :func:`broken_characters`."""
     return text.isprintable() and _REPLACEMENT not in text
 
 
@@ -65,7 +66,7 @@ def trimmed(text: str) -> str:
 
 
 def as_text(value: Any) -> Any:
-    """Return bytes, as some databases give texts, as the text that they are in UTF-8; any other value as it is."""
+    """Return bytes decoded as UTF-8, because some databases give texts as bytes; return any other value unchanged."""
     if not isinstance(value, bytes | bytearray | memoryview):
         return value
     try:
@@ -156,13 +157,13 @@ def _decimal_text(name: str, value: Decimal) -> str:
     if value.is_infinite():
         raise _invalid(name, "is not a finite number")
     exponent = value.as_tuple().exponent
-    if abs(value.adjusted()) > _MAX_DIGITS or (isinstance(exponent, int) and abs(exponent) > _MAX_DIGITS):
+    if abs(value.adjusted()) >= _MAX_DIGITS or (isinstance(exponent, int) and abs(exponent) >= _MAX_DIGITS):
         raise _too_many_digits(name)
     return format(value, "f")
 
 
 def _int_text(name: str, value: int) -> str:
-    if value.bit_length() > 3 * _MAX_DIGITS:
+    if abs(value) >= _TOO_LARGE:
         raise _too_many_digits(name)
     return str(value)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read cells that do not say what they mean: 32-bit floats, and words that stand for an empty cell."""
+"""Read the values that a source writes for an empty cell, and decimal numbers that were stored as 32-bit floats."""
 
 from __future__ import annotations
 

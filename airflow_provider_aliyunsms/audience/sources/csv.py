@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read a text file of cells with a header (CSV and its kin) as blocks of rows."""
+"""Read a text file of cells with a header (CSV, and others like it) as blocks of rows."""
 
 from __future__ import annotations
 

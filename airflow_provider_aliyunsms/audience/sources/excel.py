@@ -62,7 +62,7 @@ def read_excel(file: OpenedFile, reading: FileOptions) -> Iterator[Block]:
 
 
 def workbook_kind(stream: BinaryIO) -> str:
-    """Return what a zip archive is: ``xlsx``, another kind in words, or ``a zip archive``. Reads its directory."""
+    """Return the kind of a zip archive: ``xlsx``, another kind in words, or ``a zip archive``."""
     try:
         with zipfile.ZipFile(stream) as archive:
             names = {*archive.namelist()}

@@ -145,7 +145,7 @@ _BLOCK = 256 * 1024
 
 
 class ByteStream(Protocol):
-    """What is read here: anything with ``read``."""
+    """Anything with ``read`` that returns bytes."""
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes, none at the end."""

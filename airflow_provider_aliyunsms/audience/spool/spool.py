@@ -69,6 +69,7 @@ class Spool:
         self._repeated_numbers = 0
         self._repeated_rows = 0
         self._digest: str | None = None
+        self._begun = False
 
     def __enter__(self) -> Spool:
         return self
@@ -102,11 +103,12 @@ class Spool:
         :param by_content: the keys cover the content, so that one number may have several rows. They are counted.
         :raises AudienceError: when the source cannot be read, a row shows a mistake in the whole audience, or the
             disk is full; nothing was sent.
-        :raises RuntimeError: when the spool was loaded before.
+        :raises RuntimeError: when the spool was loaded before, or loading it has failed.
         """
-        if self._digest is not None:
+        if self._begun:
             msg = "a spool is loaded once"
             raise RuntimeError(msg)
+        self._begun = True
         shards = KeyShards(self._db)
         numbers = KeyShards(self._db, table="number_shard") if by_content else None
         # One transaction from here to the COMMIT below: without it SQLite would commit after each statement.

@@ -38,7 +38,12 @@ def outcome_of(error: ApiError, *, time: str, product: Product) -> Outcome:
         throttled = isinstance(error, ThrottledError)
         retry_after = error.retry_after if isinstance(error, ThrottledError) else None
         return Outcome(
-            kind=OutcomeKind.RELEASED, time=time, code=code, throttled=throttled, retry_after=retry_after
+            kind=OutcomeKind.RELEASED,
+            time=time,
+            code=code,
+            throttled=throttled,
+            retry_after=retry_after,
+            cause=error,
         )
     if isinstance(error, CampaignDoomedError):
         # Released, not refused: when the cause is corrected, a later try sends to the same recipients.

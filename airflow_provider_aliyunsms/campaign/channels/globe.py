@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
 from airflow_provider_aliyunsms.campaign.channels.ids import without_numbers
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
-from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
+from airflow_provider_aliyunsms.campaign.outcomes import FAILED_LIST, Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, LookUp, Tracked
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import (
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.models import GlobeResponse
     from airflow_provider_aliyunsms.api.signature import Envelope
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
-
-
-FAILED_LIST = "FailedList"
-"""Code of a recipient that the response names in its list of failed numbers; the API says no reason."""
 
 
 class GlobeChannel:
@@ -127,6 +124,7 @@ class GlobeChannel:
         response = self._client.query_message(message_id=message.message_id)
         if response.status == 1:
             return Delivery(fate=Fate.DELIVERED, code="DELIVERED")
+        # 2 is failed, 6 expired. The page of the query documents 1 to 3 only, the page of pushed receipts 1, 2 and 6.
         if response.status in (2, 6):
             return Delivery(fate=Fate.FAILED, code=response.error_code or "FAILED")
         return Delivery(fate=Fate.PENDING, code=response.error_code or "PENDING")
@@ -140,32 +138,31 @@ def globe_outcome(*, numbers: Sequence[str], response: GlobeResponse, time: str)
     """
     Return the outcome of a batch from its response: accepted, with failed recipients and message ids, or unknown.
 
-    Failed recipients and ids are returned by their positions in the request. The ids are taken for those of the
-    numbers that did not fail, in the order of the request. If the lists or their lengths contradict each other, or a
-    failed number was not in the request, nothing is guessed: the outcome of the whole chunk is *unknown*, with the
-    code ``local.MAPPING_UNKNOWN``.
+    Failed recipients and ids are returned by their positions in the request. ``FailedList`` and ``SuccessCount``
+    that agree say who was accepted, whatever the list of ids is like: ids that do not fit are left out. Without
+    ``SuccessCount`` the ids have to fit. If the lists or their lengths contradict each other, or a failed number was
+    not in the request, nothing is guessed: the outcome of the whole chunk is *unknown*, with the code
+    ``local.MAPPING_UNKNOWN``.
 
     :param numbers: the numbers of the request, in its order, without duplicates.
     :param response: what the gateway sent back.
     :param time: when the call ended, ``2026-01-02T03:04:05Z``.
     """
     unknown = Outcome(kind=OutcomeKind.UNKNOWN, time=time, code=LocalCode.MAPPING_UNKNOWN.value)
-    if response.failed is None:
-        return unknown
-    position = {number: index for index, number in enumerate(numbers)}
-    failed = {position.get(number.lstrip("+")) for number in response.failed}
-    indexes = frozenset(index for index in failed if index is not None)
-    if None in failed or len(indexes) != len(response.failed):
+    indexes = _failed(numbers, response.failed)
+    if indexes is None:
         return unknown
     taken = len(numbers) - len(indexes)
     if response.success_count is not None and response.success_count != taken:
         return unknown
-    ids: list[str | None] = [None] * len(numbers)
+    ids: Sequence[str | None] | None = [None] * len(numbers)
     if response.ids_given:
-        if response.message_ids is None or len(response.message_ids) != taken:
+        ids = _ids(numbers, response.message_ids, failed=indexes)
+    if ids is None:
+        if response.success_count is None:
             return unknown
-        remaining = iter(without_numbers(response.message_ids, numbers=numbers))
-        ids = [None if index in indexes else next(remaining) for index in range(len(numbers))]
+        # The messages were accepted all the same, and are not sent again; nobody can ask for their deliveries.
+        ids = [None] * len(numbers)
     return Outcome(
         kind=OutcomeKind.ACCEPTED,
         time=time,
@@ -173,3 +170,42 @@ def globe_outcome(*, numbers: Sequence[str], response: GlobeResponse, time: str)
         message_ids=tuple(ids),
         failed=indexes,
     )
+
+
+def _failed(numbers: Sequence[str], failed: Sequence[str] | None) -> frozenset[int] | None:
+    """Return the positions of the failed numbers; None when one of them was not in the request, or stands twice."""
+    if failed is None:
+        return None
+    position = {number: index for index, number in enumerate(numbers)}
+    found = set()
+    for written in failed:
+        # The gateway may spell a number its own way: +65..., 0065..., or with blanks in it.
+        digits = _NO_DIGITS.sub("", written)
+        index = position.get(digits, position.get(digits.removeprefix("00")))
+        if index is None or index in found:
+            return None
+        found.add(index)
+    return frozenset(found)
+
+
+def _ids(
+    numbers: Sequence[str], given: Sequence[str | None] | None, *, failed: frozenset[int]
+) -> Sequence[str | None] | None:
+    """
+    Return one id for each number, None where there is none; None in all when the list does not fit.
+
+    It fits with one id for each accepted number, in the order of the request, or with one for each number of which
+    those of the failed ones are empty.
+    """
+    if given is None:
+        return None
+    ids = without_numbers(given, numbers=numbers)
+    if len(ids) == len(numbers) and all(ids[index] is None for index in failed):
+        return ids
+    if len(ids) != len(numbers) - len(failed):
+        return None
+    remaining = iter(ids)
+    return [None if index in failed else next(remaining) for index in range(len(numbers))]
+
+
+_NO_DIGITS: Final = re.compile(r"[^0-9]+")

@@ -61,7 +61,7 @@ class Fence:
     def __init__(self, *, store: Store, owner: str) -> None:
         self._store = store
         self._owner = owner
-        self._atomic = bool(getattr(store, "claims_are_atomic", False))
+        self._atomic = False
         self._base = 0
         self._epoch: int | None = None
         self._sealed = False
@@ -93,6 +93,12 @@ class Fence:
         ):
             raise _taken_over()
         self._epoch = latest + 1
+        # Asked now: by the first claim a storage shows whether it keeps the conditions of a write.
+        self._atomic = bool(getattr(self._store, "claims_are_atomic", False))
+        if not self._atomic and self._sure(self._own(_HEAD)) is not None:
+            # Another process had claimed this epoch, and its claim was overwritten by ours, after it had been read
+            # back. Its windows are here, too, and nobody would read them. It finds our claim before its next call.
+            raise _taken_over()
         # Only after the claim. A process that is alive can complete its epoch and write intents at any moment
         # before it; chosen earlier, the base would be one that does not hold these intents, and their recipients
         # would get a second message. After the claim that process finds it with the check behind its write, and
@@ -218,5 +224,5 @@ def _incomplete(what: str) -> LedgerError:
         f"a part of the ledger is missing: {what}",
         advice="Nothing was sent now. Files of a ledger must not be removed one by one, by a life cycle rule or by "
         "hand. Bring them back from a copy. If there is none, look in the SMS console for what was sent; another "
-        "campaign_id sends to everybody again.",
+        "campaign_id sends to all recipients again.",
     )

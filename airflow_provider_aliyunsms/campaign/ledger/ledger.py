@@ -56,7 +56,7 @@ _PROBES: Final = 8
 _MOST_OCCASIONS: Final = 100
 _RESTORE: Final = (
     "Nothing was sent now. Bring the missing part back from a copy of the storage. If there is none, look in the SMS "
-    "console for what was sent; resend=True sends to everybody again."
+    "console for what was sent; resend=True sends to all recipients again."
 )
 
 
@@ -70,12 +70,15 @@ class Occasion:
     :param first_try: the task did not run before.
     :param untouched: only automatic retries came between the first try and this one, and the store can lose nothing
         by itself. Then a missing record proves that nothing was sent.
+    :param cleared: the task was cleared since its first try, or its retries were edited. It decides what is said when
+        a record is missing, and nothing else.
     """
 
     name: str = ""
     also: tuple[str, ...] = ()
     first_try: bool = True
     untouched: bool = False
+    cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,17 @@ class Opening:
         Always False for a ledger that is not fenced.
     :param summary: the result that an earlier try wrote at its end, None when there is none.
     :param started_at: when this generation of the campaign was begun, ``2026-01-02T03:04:05Z``.
+    :param windows_before: how many windows were written on earlier occasions; 0 on the first one.
+    :param ended_refused: the campaign ended on an earlier occasion because the gateway refused too many, see
+        :meth:`Ledger.note_refusals`.
     """
 
     resumed: bool
     contested: bool
     summary: Mapping[str, Any] | None
     started_at: str
+    windows_before: int = 0
+    ended_refused: bool = False
 
 
 class Ledger:
@@ -182,11 +190,12 @@ class Ledger:
             self._check_head(head, begins=resend and not _is_known(head, occasion))
         resumed = head["generation"] > 0 and not (resend and not _is_known(head, occasion))
         if not resumed:
-            head = self._next_generation(head, occasion, resend=resend)
+            head = self._next_generation(head, occasion)
         elif head.get("windows") == 0:
             head |= {"dedupe": self._dedupe, "secret": _name_of(self._secrets[0])}
         self._head = {**head, "owner": self._owner}
         self._head.pop("sealed", None)
+        self._begin_occasion(occasion)
         self.keys = LedgerKeys(
             campaign_id=self.campaign, dedupe=self._dedupe, secret=self._secret(head.get("secret", ""))
         )
@@ -200,7 +209,30 @@ class Ledger:
             contested=claim is not None and claim.contested,
             summary=summary,
             started_at=self._head["started_at"],
+            windows_before=self._head["before"],
+            ended_refused=bool(self._head.get("ended_refused")),
         )
+
+    def _begin_occasion(self, occasion: Occasion) -> None:
+        """Note how many windows there were when this occasion began; its automatic retries find the same number."""
+        if self._head.get("on") == occasion.name and _is_count(self._head.get("before")):
+            return
+        ended = self._head.pop("refused", None) is not None
+        began = "on" in self._head or self._head.get("occasion") != occasion.name
+        self._head |= {
+            "on": occasion.name,
+            "before": self._head.get("windows", 0) if began else 0,
+            "ended_refused": ended,
+        }
+
+    def note_refusals(self) -> None:
+        """
+        Record that this try ended because the gateway refused too many.
+
+        The next occasion may then send again to those who were refused for a cause that is not theirs.
+        """
+        self._head["refused"] = True
+        self._set(_HEAD, self._head)
 
     def windows(self) -> Iterator[Window]:
         """
@@ -309,15 +341,7 @@ class Ledger:
         head = self._sure(_HEAD)
         if head is None:
             return None
-        good = (
-            isinstance(head, dict)
-            and isinstance(head.get("campaign_id"), str)
-            and isinstance(head.get("generation"), int)
-            and head["generation"] >= 0
-            and isinstance(head.get("started_at", ""), str)
-            and isinstance(head.get("windows", 0), int)
-        )
-        if not good:
+        if not _is_head(head):
             raise LedgerError(f"the ledger's {_HEAD} is damaged", advice=_RESTORE)
         return dict(head)
 
@@ -337,7 +361,7 @@ class Ledger:
                 "An earlier try ended before it wrote its first record, so it sent nothing: this try goes on."
             )
             return
-        raise _missing()
+        raise _missing(occasion)
 
     def _last_generation(self) -> int:
         """Return the highest generation of which there is anything, 0 for none: its keys are not used again."""
@@ -365,10 +389,9 @@ class Ledger:
                 advice=f"Nothing was sent now. Go back to dedupe={before!r}, or give another campaign_id.",
             )
 
-    def _next_generation(
-        self, head: Mapping[str, Any], occasion: Occasion, *, resend: bool
-    ) -> dict[str, Any]:
-        known = [*_occasions(head), *([occasion.name] if resend else [])]
+    def _next_generation(self, head: Mapping[str, Any], occasion: Occasion) -> dict[str, Any]:
+        # The first one as well: it began a generation, though nobody asked for a resend on it.
+        known = [*_occasions(head), occasion.name]
         return {
             "campaign_id": self._campaign_id,
             "generation": head["generation"] + 1,
@@ -385,8 +408,9 @@ class Ledger:
         if found is None:
             raise LedgerConflictError(
                 "the secret that this ledger's hashes were made with is not known any more",
-                advice="Nothing was sent now. Keep the old Fernet key behind the new one in [core] fernet_key, "
-                "separated by a comma, until the campaign is finished.",
+                advice="Nothing was sent now. Give the connection the ledger_secret that it had. Where it has "
+                "none, keep the old Fernet key behind the new one in [core] fernet_key, separated by a comma, "
+                "until the campaign is finished.",
             )
         return found
 
@@ -449,10 +473,30 @@ class Ledger:
             ) from error
 
 
+def _is_head(head: Any) -> bool:
+    """Return whether a value has every field that is relied on, each of its type."""
+    if not isinstance(head, dict) or not isinstance(generation := head.get("generation"), int):
+        return False
+    occasions = head.get("occasions", [])
+    return (
+        generation >= 1
+        and isinstance(occasions, list)
+        and all(
+            isinstance(each, str) for each in (head.get("campaign_id"), head.get("started_at"), *occasions)
+        )
+        and all(isinstance(head.get(name, ""), str) for name in ("occasion", "dedupe", "secret"))
+        and isinstance(head.get("windows", 0), int)
+    )
+
+
 def _occasions(head: Mapping[str, Any]) -> list[str]:
     """Return the occasions on which a generation was begun; version 1 remembered the last one only."""
     known = head.get("occasions")
     return [*known] if isinstance(known, list) else [head["occasion"]] if "occasion" in head else []
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_known(head: Mapping[str, Any], occasion: Occasion) -> bool:
@@ -468,10 +512,16 @@ def _never_made(entry: Entry) -> bool:
     return entry.outcome is not None and entry.outcome.code == LocalCode.NOT_STARTED
 
 
-def _missing() -> LedgerMissingError:
+def _missing(occasion: Occasion) -> LedgerMissingError:
+    cause = (
+        "It was cleared since its first try (or its retries were edited), and Airflow may have dropped the ledger "
+        "with that; or the ledger's storage has lost it."
+        if occasion.cleared
+        else "It was not cleared: either its earlier try ended before its first record and sent nothing, or the "
+        "ledger was kept in that process alone, or its storage has lost it."
+    )
     return LedgerMissingError(
-        "this task has run before, and there is no ledger that says what it sent. Either the task was cleared and "
-        "Airflow dropped its state, or the storage has lost the ledger",
+        f"this task has run before, and there is no ledger that says what it sent. {cause}",
         advice="Nothing was sent now. Look in the SMS console for messages of this campaign since its first try. If "
         "there are none, or if all of it shall be sent again, run the task once with resend=True.",
     )

@@ -29,7 +29,7 @@ CLAIM_WAIT: Final = 3.0
 _ADVICE = "Check that the ledger's storage can be reached and written, then clear the task: it resumes."
 _ADVICE_DAMAGED = (
     "Nothing was sent now. Bring the file back from a copy. If there is none, look in the SMS console for what was "
-    "sent; resend=True sends to everybody again."
+    "sent; resend=True sends to all recipients again."
 )
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
@@ -38,6 +38,9 @@ _CREATE_MODE: Final = frozenset({"s3", "s3a", "gs", "gcs", "memory"})
 
 _FORBID_OVERWRITE: Final = frozenset({"oss"})
 """Protocols that create exclusively when a header of the write asks for it."""
+
+_REFUSED: Final = (409, 412, "409", "412")
+"""HTTP status with which a storage refuses a conditional write."""
 
 
 class Store(Protocol):
@@ -129,8 +132,9 @@ class PathStore:
         Write a value durably unless the key exists; return False when it exists.
 
         Of two processes that create the same key at once, exactly one gets True: on a local disk by a hard link, on
-        S3, Google Cloud Storage and OSS by a conditional write. On another storage both write, wait and read back,
-        and the one whose value stayed gets True; a write that takes longer than the wait can make both get True, so
+        S3, Google Cloud Storage and OSS by a conditional write. A second such write shows whether the storage keeps
+        the condition: some that speak S3 do not. On these and on other storages both write, wait and read back, and
+        the one whose value stayed gets True; a write that takes longer than the wait can make both get True, so
         that the owner of a claim must be checked again later (see :class:`.Fence`).
 
         :raises LedgerError: the storage does not take the value, or has no hard links.
@@ -147,7 +151,7 @@ class PathStore:
 
     @property
     def claims_are_atomic(self) -> bool:
-        """Whether :meth:`create` alone decides between two processes."""
+        """Whether :meth:`create` alone decides between two processes; for certain after it has returned."""
         return self._local is not None or self._remote_folder.can_create
 
     @property
@@ -178,6 +182,7 @@ class _RemoteFolder:
         self._path = str(getattr(folder, "path", "")).rstrip("/")
         protocol = getattr(self._fs, "protocol", "")
         self._protocols = {protocol} if isinstance(protocol, str) else {*protocol}
+        self._keeps_conditions = True
         if self._fs is None or not self._path:
             raise LedgerError(
                 f"a ledger cannot be kept at a path of type {type(folder).__name__}",
@@ -186,8 +191,8 @@ class _RemoteFolder:
 
     @property
     def can_create(self) -> bool:
-        """Whether the storage can create a file exclusively."""
-        return bool(self._protocols & (_CREATE_MODE | _FORBID_OVERWRITE))
+        """Whether the storage can create a file exclusively, as far as is known."""
+        return self._keeps_conditions and bool(self._protocols & (_CREATE_MODE | _FORBID_OVERWRITE))
 
     def read(self, name: str) -> bytes | None:
         """Return the content of a file, None when there is none."""
@@ -203,14 +208,10 @@ class _RemoteFolder:
 
     def create(self, name: str, data: bytes) -> bool | None:
         """Write a file unless it exists; False when it exists, None when the storage cannot decide that."""
-        path = f"{self._path}/{name}"
         if not self.can_create:
             return None
         try:
-            if self._protocols & _FORBID_OVERWRITE:
-                self._fs.pipe_file(path, data, headers={"x-oss-forbid-overwrite": "true"})
-            else:
-                self._fs.pipe_file(path, data, mode="create")
+            self._write_new(name, data)
         except FileExistsError:
             return False
         except Exception as error:
@@ -222,7 +223,28 @@ class _RemoteFolder:
                 raise
             return False
         # Read back, because a version of the storage's package that does not know the condition overwrites.
-        return self.read(name) == data
+        if self.read(name) != data:
+            return False
+        # Of two processes that write at once, both can read their own value back where the storage takes every
+        # write. So the same write is made again: where the condition is kept, it is refused.
+        self._keeps_conditions = self._refuses(name, data)
+        return True if self._keeps_conditions else None
+
+    def _refuses(self, name: str, data: bytes) -> bool:
+        try:
+            self._write_new(name, data)
+        except FileExistsError:
+            return True
+        except Exception as error:  # noqa: BLE001 - whatever is no clear refusal proves nothing
+            return any(getattr(error, field, None) in _REFUSED for field in ("status", "code"))
+        return False
+
+    def _write_new(self, name: str, data: bytes) -> None:
+        path = f"{self._path}/{name}"
+        if self._protocols & _FORBID_OVERWRITE:
+            self._fs.pipe_file(path, data, headers={"x-oss-forbid-overwrite": "true"})
+        else:
+            self._fs.pipe_file(path, data, mode="create")
 
     def make(self) -> None:
         """Make the folder, where the storage has folders."""
@@ -239,7 +261,8 @@ def create_once(store: Store, key: str, value: Any) -> bool:
 
 
 def _create_by_asking(store: Store, key: str, value: Any, *, wait: float = 0.0) -> bool:
-    if store.get(key) is not None:
+    # It may be there by a write of our own, whose condition the storage did not keep.
+    if store.get(key) not in (None, value):
         return False
     store.set(key, value)
     # Another process may have found the key missing at the same moment. Of two writes the later one stays; whoever

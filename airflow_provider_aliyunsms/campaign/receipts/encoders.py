@@ -158,7 +158,7 @@ def inert(cell: str) -> str:
 
 
 def as_given(cell: str) -> str:
-    """Return a cell as it was before :func:`inert`."""
+    """Undo :func:`inert`: return the cell without the apostrophe that it added."""
     return cell[1:] if cell.startswith("'") else cell
 
 

@@ -156,7 +156,7 @@ def _read_csv(stream: IO[bytes], wanted: Wanted) -> Iterator[tuple[int, Receipt]
     position = 0
     while (cells := _next_record(records, position)) is not None:
         if names is None:
-            # Checked as strictly as a record: with a header that cannot be read, nobody would know what is missing.
+            # Checked as strictly as a record: with a header that cannot be read, it is not known what is missing.
             names = _header(cells)
             continue
         if len(cells) != len(names):

@@ -156,7 +156,7 @@ class Bookkeeper:
         """
         Mark the recipients of an open chunk as unknown in the spool, until evidence settles them.
 
-        :param code: why the outcome is unknown; ``local.NO_ANSWER`` when there is no code.
+        :param code: why the outcome is unknown; without one, the reason of the job, else ``local.NO_ANSWER``.
         :raises LedgerError: the spool's disk fails.
         """
         if (job.entry.seen or job.entry.refused) and not job.noted:
@@ -167,12 +167,20 @@ class Bookkeeper:
             job.noted = True
             self._unwritten[job.window.number] = job.window
         self._ended(job)
+        self.leave_open(job, code=code)
+
+    def leave_open(self, job: Job, *, code: str | None = None) -> None:
+        """
+        Mark the recipients of a chunk as unknown in the spool; nothing changes in the ledger.
+
+        :raises LedgerError: the spool's disk fails.
+        """
         rows = [row for position, row in enumerate(job.rows) if position not in job.skip]
         self._spool.settle(
             out_id=job.entry.out_id,
             biz_id=None,
             time=job.entry.date,
-            settlements=[Settlement(rows, "unknown", code or LocalCode.NO_ANSWER.value)],
+            settlements=[Settlement(rows, "unknown", code or job.reason or LocalCode.NO_ANSWER.value)],
         )
 
     def journal_replay(self, job: Job) -> None:

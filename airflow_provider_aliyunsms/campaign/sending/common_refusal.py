@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.campaign.endings import is_own_cause
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
-from airflow_provider_aliyunsms.codes import CodeClass, look_up_code
 from airflow_provider_aliyunsms.exceptions import TooManyRefusedError
 
 if TYPE_CHECKING:
@@ -78,12 +78,8 @@ class CommonRefusal:
     def _suspect(self, job: Job, outcome: Outcome) -> None:
         is_new = not job.settling and (job.is_refused or outcome.kind is OutcomeKind.SPLIT)
         code = job.entry.refused or outcome.code
-        if is_new and self._code is None and not self._is_own(code):
+        if is_new and self._code is None and not is_own_cause(code, product=self._product):
             self._code = code
-
-    def _is_own(self, code: str | None) -> bool:
-        found = look_up_code(code or "", http_status=400, product=self._product)
-        return found.code_class in (CodeClass.RECIPIENT, CodeClass.FLOW_CONTROL)
 
     def _count_refusal(self, code: str | None) -> TooManyRefusedError | None:
         if code != self._code:

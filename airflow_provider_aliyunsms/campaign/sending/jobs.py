@@ -60,6 +60,7 @@ class Job:
         made.
     :param replaying: the ledger holds the time of a replay, which may be made now.
     :param wants_replay: the evidence asks for a replay.
+    :param reason: the code with which its call ended without a clear response.
     :param noted: the ledger gets, or has, what the gateway said of this entry.
     :param lead: seconds ahead that the ledger is told of the next replay.
     :param looked: how often evidence was looked for.
@@ -87,7 +88,8 @@ class Job:
     replaying: bool = False
     # Written by the worker thread, read by the main thread once it has the result.
     wants_replay: bool = False
-    # Main thread only, both.
+    # Main thread only, all three.
+    reason: str | None = None
     noted: bool = False
     lead: float = REPLAY_LEAD
     # Main thread only, both; the worker thread reads the number.

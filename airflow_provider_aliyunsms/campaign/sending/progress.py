@@ -66,9 +66,8 @@ class ProgressReporter:
         settled = self._settled(counts)
         seconds = self._shown_at - self._began
         rate = (settled - (self._settled_before or 0)) / seconds if seconds > 0 else 0.0
-        left = (counts.total - settled) / rate if rate else 0.0
         log.info(
-            "Settled %d of %d (%d accepted, %d rejected, %d skipped, %d unknown), %.0f/s, about %.0f s left.",
+            "Settled %d of %d (%d accepted, %d rejected, %d skipped, %d unknown), %.0f/s, %s.",
             settled,
             counts.total,
             counts.accepted,
@@ -76,7 +75,7 @@ class ProgressReporter:
             counts.skipped,
             counts.unknown,
             rate,
-            left,
+            _left(counts, rate=rate),
         )
         return {
             "settled": settled,
@@ -90,3 +89,12 @@ class ProgressReporter:
     @staticmethod
     def _settled(counts: SpoolCounts) -> int:
         return counts.total - counts.pending - counts.unknown
+
+
+def _left(counts: SpoolCounts, *, rate: float) -> str:
+    """Say how long it will take, where that is known: nobody knows when evidence comes."""
+    if not counts.pending:
+        return f"waiting for evidence of {counts.unknown}" if counts.unknown else "nobody left"
+    return (
+        f"about {(counts.pending + counts.unknown) / rate:.0f} s left" if rate else "time left not known yet"
+    )

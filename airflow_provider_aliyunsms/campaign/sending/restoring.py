@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Apply what the ledger says of earlier tries to the rows of this one.
+Apply the outcomes of earlier tries, as the ledger has them, to the rows of this one.
 
 The identity of a recipient is the number. A record of the ledger belongs, first of all, to the row of its number
 that has the same content. What is left of the records counts against the other rows of their numbers: a number that
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_aliyunsms.audience.recipients import Members
 from airflow_provider_aliyunsms.audience.spool import Settlement, UnmatchedRecord
 from airflow_provider_aliyunsms.campaign.chunks import Chunk
-from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
+from airflow_provider_aliyunsms.campaign.outcomes import FAILED_LIST, Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import LedgerConflictError
@@ -42,7 +42,7 @@ _OLD_TAG = -1
 @dataclass(slots=True, kw_only=True)
 class Restored:
     """
-    What the ledger left to do.
+    The work that earlier tries left, and how their audience differs from this one.
 
     :param jobs: one for each chunk whose outcome is unknown.
     :param changed: rows whose number was sent to, or may have been, under another content.
@@ -66,32 +66,42 @@ class _OpenChunk:
 
 class Restoration:
     """
-    Bring the spool to the state that the ledger tells; to be used once.
+    Bring the spool to the state that the ledger records; to be used once.
 
     :param ledger: the durable record, opened.
     :param spool: the audience, loaded; every recipient is still pending.
     :param signer: returns a hash that stands for the AccessKey in use and its endpoint.
     :param resend_unknown: treat outcomes that were given up for want of evidence as open again.
+    :param again: returns whether recipients with this refusal, in a window with this number, are sent to again;
+        None for nobody.
     """
 
     def __init__(
-        self, *, ledger: Ledger, spool: Spool, signer: Callable[[], str], resend_unknown: bool
+        self,
+        *,
+        ledger: Ledger,
+        spool: Spool,
+        signer: Callable[[], str],
+        resend_unknown: bool,
+        again: Callable[[int, str | None], bool] | None = None,
     ) -> None:
         self._ledger = ledger
         self._spool = spool
         self._signer = signer
         self._resend_unknown = resend_unknown
+        self._again = again
         self._open: list[_OpenChunk] = []
         # By signer: label and one accepted row of a chunk that shows whether another AccessKey sees the same
         # records.
         self._controls: dict[str, tuple[str, int]] = {}
         self._changed = 0
         self._absent = 0
+        self._refused_again = 0
         self._old_records = 0
 
     def run(self) -> Restored:
         """
-        Read the whole ledger and return what is left to do.
+        Read the whole ledger, apply it to the spool, and return one job for each open chunk.
 
         It reads every window once, and costs a pass over the audience if there is any. It writes nothing to the
         ledger but a fenced ledger's copy.
@@ -118,6 +128,12 @@ class Restoration:
                 "whether they are with another",
                 advice="Nothing was sent now. Give the task the audience and the contents that it had.",
             )
+        if self._refused_again:
+            log.warning(
+                "%d refusals of earlier tries are taken back: their recipients are sent to again, none of them got "
+                "anything.",
+                self._refused_again,
+            )
         return Restored(jobs=[*self._jobs()], changed=self._changed, absent=self._absent)
 
     def _apply(self, window: Window, entry: Entry) -> None:
@@ -135,6 +151,8 @@ class Restoration:
         self._spool.settle(
             out_id=entry.out_id, biz_id=outcome.biz_id, time=outcome.time, settlements=settlements
         )
+        # A refusal is certain, so nobody among these has got anything. What a later window says of them comes after.
+        again += self._refused(window, outcome, size=len(rows))
         self._spool.reopen([row for row in (rows[position] for position in again) if row is not None])
         if len(known) < len(rows):
             self._put(entry, rows, outcome)
@@ -142,6 +160,21 @@ class Restoration:
             taken = (row for position, row in enumerate(rows) if row is not None and position not in again)
             if (row := next(taken, None)) is not None:
                 self._controls[window.signer] = (entry.out_id, row)
+
+    def _refused(self, window: Window, outcome: Outcome, *, size: int) -> list[int]:
+        """Return the positions of recipients who were refused and may be sent to again."""
+        if outcome.kind is OutcomeKind.REFUSED:
+            refused = [position for position in range(size) if position not in outcome.again]
+        elif outcome.kind is OutcomeKind.ACCEPTED and outcome.code == FAILED_LIST:
+            # Of other failed places nothing is certain: after a refusal in part, those of recipients who had left
+            # the audience count as failed without having been looked up.
+            refused = sorted(outcome.failed - outcome.again)
+        else:
+            return []
+        if not refused or self._again is None or not self._again(window.number, outcome.code):
+            return []
+        self._refused_again += len(refused)
+        return refused
 
     def _match(self, entry: Entry) -> list[int | None]:
         """Return, for each recipient of a chunk, the key of the row with the same number and content."""

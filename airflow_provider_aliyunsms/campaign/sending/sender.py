@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Drive one try of a campaign: write intents, hand out calls, write outcomes, settle what is unknown.
+Drive one try of a campaign: write intents, hand out calls, write outcomes, settle unknown ones.
 
 All code here runs in the main thread, which alone uses the ledger and the spool. Before each step it checks whether
 the try must end: told to stop, ledger out of reach, campaign doomed, too many refused, gateway not well. While
@@ -25,6 +25,7 @@ from airflow_provider_aliyunsms.campaign.sending.jobs import Attempts, Job
 from airflow_provider_aliyunsms.campaign.sending.permits import StartPermits, is_clear
 from airflow_provider_aliyunsms.campaign.sending.restoring import Restoration
 from airflow_provider_aliyunsms.campaign.sending.stop_conditions import StopConditions
+from airflow_provider_aliyunsms.codes import CodeClass, explain
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerConflictError
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Sender:
     :param on_progress: called after each step, by the main thread.
     :param make_workers: makes the pool of threads that make the calls.
     :param resumed: whether an earlier try may have made calls within the last second.
+    :param again: returns whether recipients with a refusal of an earlier try, in a window with this number and with
+        this code, are sent to again; None for nobody.
     :ivar changed: recipients who get nothing because they were sent to, or may have been, under another content.
     :ivar absent: recipients of the ledger who are not in the audience any more.
     """
@@ -76,8 +79,10 @@ class Sender:
         on_progress: Callable[[], None],
         make_workers: MakeWorkers,
         resumed: bool,
+        again: Callable[[int, str | None], bool] | None = None,
     ) -> None:
         policy = plan.policy
+        self._may_go_again = again
         self._plan = plan
         self._policy = policy
         self._ledger = ledger
@@ -119,10 +124,14 @@ class Sender:
         self._ready: deque[Job] = deque()
         # Jobs whose outcome is unknown, and that no worker thread has.
         self._open: list[Job] = []
+        # Jobs that the workers have, by their labels, whose calls may have been begun.
+        self._given: dict[str, Job] = {}
         # How many jobs that seek evidence the workers have.
         self._settling = 0
         # Whether a look-up was made after the last call of a new chunk.
         self._looked_last = False
+        # Whether the log says already that look-ups are refused.
+        self._look_ups_refused = False
         self.changed = 0
         self.absent = 0
 
@@ -166,6 +175,7 @@ class Sender:
             spool=self._spool,
             signer=self._plan.channel.signer,
             resend_unknown=self._policy.resend_unknown,
+            again=self._may_go_again,
         ).run()
         self._open = restored.jobs
         self._fresh_left = self._spool.counts().pending > 0
@@ -230,6 +240,7 @@ class Sender:
         self._pace.start()
         self._settling += job.settling
         self._looked_last = job.settling
+        self._given[job.entry.out_id] = job
         self._workers.give(job)
 
     def _hand_out_ahead(self) -> None:
@@ -419,6 +430,7 @@ class Sender:
         while result is not None:
             job, outcome = result
             self._settling -= job.settling
+            self._given.pop(job.entry.out_id, None)
             if isinstance(outcome, BaseException):
                 # The call may have been made before the error. Its chunk stays open for evidence; taken for "not
                 # begun", it would be sent again, and its recipients could get two messages.
@@ -454,8 +466,10 @@ class Sender:
                 # was made, and _wind_down() would record it as not made, so that the next try would send a second
                 # message.
                 self._settling += 1
+                self._given[job.entry.out_id] = job
                 self._workers.give(job)
             else:
+                self._given.pop(job.entry.out_id, None)
                 self._pace.cancel()
                 self._ready.appendleft(job)
                 self._looked_last = True
@@ -488,7 +502,7 @@ class Sender:
             self._attempts.accepted = True
 
     def _put_first(self, chunks: Sequence[Chunk]) -> None:
-        """Send chunks of recipients that were released before anything new: they tell what is wrong soonest."""
+        """Send chunks of recipients that were released before anything new: they show soonest what is wrong."""
         self._again.extendleft(reversed([chunk for chunk in chunks if len(chunk)]))
 
     def _slow_down(self, job: Job, outcome: Outcome) -> None:
@@ -500,6 +514,8 @@ class Sender:
             self._pace.pause(until=self._stops.pause_until(outcome))
 
     def _keep_open(self, job: Job, outcome: Outcome) -> None:
+        if not job.settling:
+            job.reason = outcome.code
         if job.looked == 0 and not job.settling:
             log.warning(
                 "%s for chunk %s (%s): looking for evidence before anything else is done with it.",
@@ -507,6 +523,7 @@ class Sender:
                 job.entry.out_id,
                 outcome.code,
             )
+        self._tell_refused_look_ups(job, outcome)
         # Before "settling" is set: a settling job is not counted as ended in its window. Set first, the window
         # would count as under way for good; after a few of these no new window would be opened, and the try would
         # end with recipients still pending.
@@ -524,6 +541,22 @@ class Sender:
             job.due = self._clock.monotonic() + wait
             job.looked += 1
         self._open.append(job)
+
+    def _tell_refused_look_ups(self, job: Job, outcome: Outcome) -> None:
+        """Log at once, and once, that the AccessKey may not look up what was sent."""
+        if not job.settling or self._look_ups_refused or not outcome.code:
+            return
+        product = self._plan.channel.product
+        found = explain(outcome.code, api=product.action, action=product.query_action)
+        if found.code_class is CodeClass.DOOMED:
+            self._look_ups_refused = True
+            log.error(
+                "%s is refused (%s): %s %s Until then no call without a clear answer can be settled.",
+                product.query_action,
+                outcome.code,
+                found.meaning,
+                found.advice,
+            )
 
     def _wind_down(self) -> None:
         """
@@ -551,6 +584,15 @@ class Sender:
         finally:
             # Whatever happened before, such as a full disk: outcomes that are known must reach the ledger.
             self._write_last_outcomes()
+        self._mark_calls_in_flight()
+
+    def _mark_calls_in_flight(self) -> None:
+        """Mark the recipients of calls that have not ended as unknown, for the receipts; the ledger has them open."""
+        for job in self._given.values():
+            try:
+                self._books.leave_open(job)
+            except AliyunSmsError as error:
+                log.warning("The receipts of this try will not be complete: %s", error)
 
     def _give_back(self) -> None:
         """Take intents and chunks back whose calls were never made."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy, pause_after
+from airflow_provider_aliyunsms.codes import explain
 from airflow_provider_aliyunsms.exceptions import (
     NotSentError,
     OutcomeUnknownError,
@@ -141,36 +142,46 @@ class StopConditions:
         threshold = self._policy.error_threshold
         if threshold is None or self._judged < THRESHOLD_SAMPLE:
             return
-        if self._refused / self._judged >= threshold:
+        if self._refused and self._refused / self._judged >= threshold:
             raise TooManyRefusedError(
-                f"{self._refused} of the {self._judged} recipients served so far were refused",
-                advice="Look at the codes in the receipts. When the cause is mended, clear the task: it goes on with "
-                "the rest. error_threshold says what share is too large.",
+                f"{self._refused} of the {self._judged} recipients served so far were refused, so sending stopped "
+                f"(error_threshold={threshold:g})"
             )
 
     def _check_patience(self, *, open_chunks: int, held_back: bool) -> None:
         if self._failures and self._silence() > self._policy.network_patience:
-            raise _given_up(self._last_failure)
+            raise _given_up(self._last_failure, patience=self._policy.network_patience)
         if held_back and self._silence() > self._policy.evidence_wait:
             raise OutcomeUnknownError(
                 f"{open_chunks} calls ended without a clear answer, so no new ones were made",
-                advice="The gateway is not well. A retry of the task settles the open calls first and goes on.",
+                advice="A retry of the task settles the open calls first and goes on.",
             )
 
     def _silence(self) -> float:
         return self._clock.monotonic() - self._last_response_at
 
 
-def _given_up(failure: Outcome | None) -> NotSentError:
+def _given_up(failure: Outcome | None, *, patience: float) -> NotSentError:
     code = None if failure is None else failure.code
+    cause = None if failure is None else failure.cause
+    rest = "The next try sends what was not sent."
     if failure is not None and failure.throttled:
         return ThrottledError(
             "the gateway refused every call for its rate, for too long",
             code=code,
-            advice="Lower max_qps, or have the account's limit raised. The next try sends what was not sent.",
+            request_id=cause.request_id if cause else None,
+            advice=f"Lower max_qps, or have the account's limit raised. {rest}",
         )
+    if cause is None:
+        advice = explain(code).advice if code else "Check network and endpoint."
+        return NotSentError(
+            f"no call has got through for {patience:.0f} s", code=code, advice=f"{advice} {rest}"
+        )
+    # The advice of the code, whatever it is: a clock that is wrong is not found by checking the network.
     return NotSentError(
-        "the gateway could not be reached for too long",
+        f"no call has got through for {patience:.0f} s. {cause.message.rstrip('.')}",
         code=code,
-        advice="Check network and endpoint. The next try sends what was not sent.",
+        request_id=cause.request_id,
+        advice=f"{cause.advice or 'Check network and endpoint.'} {rest}",
+        http_status=cause.http_status,
     )

@@ -9,15 +9,20 @@ pool belongs to the main thread, so there is no lock.
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from typing import TYPE_CHECKING, Protocol
+
+from airflow_provider_aliyunsms.exceptions import NotSentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_aliyunsms.campaign.outcomes import Outcome
     from airflow_provider_aliyunsms.campaign.sending.jobs import Job
+
+log = logging.getLogger(__name__)
 
 Finished = tuple["Job", "Outcome | BaseException | None"]
 """A job with its outcome, with the error its call raised, or with None when the job was not begun."""
@@ -110,16 +115,35 @@ class Workers:
         """
         Hand a job to the next idle thread; a new thread is only started when there is work for it.
 
-        From here on the worker thread owns the job. The caller writes no field of it until it comes back.
+        From here on the worker thread owns the job. The caller writes no field of it until it comes back. Where this
+        machine has no more threads to give, the job waits for one of those that run.
+
+        :raises NotSentError: there is none that runs; the job comes back undone from :meth:`take`.
         """
         # Before the comparison below, because this job needs a thread, too. Counted after it, there would always be
         # one thread too few: with one call at a time none at all, and the first call would wait forever.
         self._busy += 1
         if len(self._threads) < min(self._busy, self._count):
-            thread = threading.Thread(target=self._run, name="aliyun-sms-call", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            self._start_thread(job)
         self._jobs.put(job)
+
+    def _start_thread(self, job: Job) -> None:
+        thread = threading.Thread(target=self._run, name="aliyun-sms-call", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            log.warning("No further thread could be started: calls go on with %d.", len(self._threads))
+            self._count = max(1, len(self._threads))
+            if self._threads:
+                return
+            # Back to the sender, which takes its intent back. Lost, it would be an open intent of a call that was
+            # never made, and on Globe its recipients could stay unknown.
+            self._results.put((job, None))
+            raise NotSentError(
+                "no thread could be started on this machine, so no call was made",
+                advice="Give the worker more memory or a higher limit of processes, then let the task retry.",
+            ) from error
+        self._threads.append(thread)
 
     def take(self, *, timeout: float) -> Finished | None:
         """Return the next result, None when there is none within ``timeout`` seconds."""

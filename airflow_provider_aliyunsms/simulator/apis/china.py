@@ -124,12 +124,14 @@ def _send(state: State, call: Call, rows: _Rows) -> Reply | Refusal:
     drafts = _drafts(state, rows, template_code=values["TemplateCode"])
     if isinstance(drafts, Refusal):
         return drafts
-    refusals = [china_refusal(draft.number) for draft in drafts]
+    refusals = [
+        _malformed(raw) if draft is None else china_refusal(draft.number)
+        for raw, draft in zip(rows.numbers, drafts, strict=True)
+    ]
     refusal = next((one for one in refusals if one is not None), None)
-    if refusal is not None:
-        drafts = [draft for draft, bad in zip(drafts, refusals, strict=True) if bad is None]
-        if not (drafts and state.options.accepts_in_part):
-            return refusal
+    good = [draft for draft, bad in zip(drafts, refusals, strict=True) if draft is not None and bad is None]
+    if refusal is not None and not (good and state.options.accepts_in_part):
+        return refusal
     submission = Submission(
         api="china",
         action=call.action,
@@ -141,7 +143,7 @@ def _send(state: State, call: Call, rows: _Rows) -> Reply | Refusal:
         account=call.account,
     )
     # Only after all checks: a refused request must leave no message, unless it is to be accepted in part.
-    state.accept(submission, drafts)
+    state.accept(submission, good)
     return refusal or china_reply(BizId=submission.biz_id)
 
 
@@ -163,12 +165,15 @@ def _check_sign_names(rows: _Rows) -> Refusal | None:
     return None
 
 
-def _drafts(state: State, rows: _Rows, *, template_code: str) -> list[Draft] | Refusal:
-    drafts = []
+def _malformed(raw: str) -> Refusal:
+    return Refusal("isv.MOBILE_NUMBER_ILLEGAL", f"{raw}invalid mobile number")
+
+
+def _drafts(state: State, rows: _Rows, *, template_code: str) -> list[Draft | None] | Refusal:
+    """Return one draft for each row, None for a malformed number; a refusal when another value is wrong."""
+    drafts: list[Draft | None] = []
     for raw, sign_name, item in zip(rows.numbers, rows.sign_names, rows.variables, strict=True):
         number = canonical_number(raw)
-        if number is None:
-            return Refusal("isv.MOBILE_NUMBER_ILLEGAL", f"{raw}invalid mobile number")
         variables = read_variables(item)
         if isinstance(variables, Refusal):
             return variables
@@ -179,7 +184,7 @@ def _drafts(state: State, rows: _Rows, *, template_code: str) -> list[Draft] | R
             return Refusal(
                 "isv.PARAM_LENGTH_LIMIT", f"A message must have at most {LONGEST_TEXT} characters."
             )
-        drafts.append(Draft(number, content))
+        drafts.append(None if number is None else Draft(number, content))
     return drafts
 
 
@@ -202,7 +207,7 @@ def query_send_details(state: State, call: Call) -> Reply | Refusal:
         return absent
     number = canonical_number(values["PhoneNumber"])
     if number is None:
-        return Refusal("isv.MOBILE_NUMBER_ILLEGAL", f"{values['PhoneNumber']}invalid mobile number")
+        return _malformed(values["PhoneNumber"])
     day = _read_day(values["SendDate"])
     size = read_number(values["PageSize"], least=1, most=50)
     page = read_number(values["CurrentPage"], least=1, most=_MANY)

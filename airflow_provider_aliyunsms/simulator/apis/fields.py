@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the parameters of a request; each reader returns the value, or the refusal or None for a wrong one."""
+"""Read the parameters of a request; a reader returns the value, or for a wrong one the refusal or None."""
 
 from __future__ import annotations
 

@@ -39,6 +39,9 @@ class Misbehaviour(BaseModel):
     skip: Annotated[int, Field(ge=0)] = 0
     seconds: Annotated[float, Field(ge=0)] = 0.0
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+    code: Annotated[str, Field(min_length=1, max_length=128)] = "isv.INVALID_PARAMETERS"
+    status: Annotated[int, Field(ge=200, le=599)] = 200
+    message: Annotated[str, Field(max_length=LONGEST_TEXT)] = "refused"
 
 
 _Code = Annotated[str, Field(max_length=64)]

@@ -43,6 +43,8 @@ _INSTEAD_OF_ANSWER = {
 
 def refusal_of(fault: Fault, *, api: Api) -> Refusal | None:
     """Return the refusal of a fault that keeps a request from being carried out, or None for other faults."""
+    if fault.kind is Kind.REFUSE:
+        return Refusal(fault.code, fault.message, status=fault.status)
     if fault.kind is Kind.THROTTLE:
         return throttled(seconds=fault.seconds or 1.0)
     return _REFUSALS.get(fault.kind) or _in_words_of(api, _BUSINESS_REFUSALS.get(fault.kind))

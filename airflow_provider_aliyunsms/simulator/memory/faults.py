@@ -31,6 +31,7 @@ class Kind(StrEnum):
     DOOMED = "doomed"
     SKEWED_CLOCK = "skewed_clock"
     LENGTHS = "lengths"
+    REFUSE = "refuse"
 
 
 MOST_FAULTS = 1000
@@ -54,6 +55,9 @@ class Fault:
     :param skip: the number of matching requests that pass before the first one.
     :param seconds: the length of a delay; for ``throttle`` the time to wait that the refusal names.
     :param probability: the chance, 0 to 1, that it happens to a matching request.
+    :param code: of ``refuse``: the code in the response.
+    :param status: of ``refuse``: the HTTP status; the APIs' own codes come with 200, the gateway's with 4xx.
+    :param message: of ``refuse``: the text beside the code.
     """
 
     kind: Kind
@@ -62,6 +66,9 @@ class Fault:
     skip: int = 0
     seconds: float = 0.0
     probability: float = 1.0
+    code: str = "isv.INVALID_PARAMETERS"
+    status: int = 200
+    message: str = "refused"
 
 
 class Faults:

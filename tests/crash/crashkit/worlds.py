@@ -13,6 +13,7 @@ from crashkit.audience import china_audience, globe_audience
 from crashkit.campaign_run import CampaignRun
 from launcher.airflow2 import Airflow2
 from launcher.airflow3 import Airflow3
+from launcher.s3 import ENDPOINT, S3Process
 from launcher.simulator import SimulatorProcess
 
 DAGS = Path(__file__).parents[1] / "dags"
@@ -53,7 +54,7 @@ class Worlds:
 @contextmanager
 def both_worlds(*, folder, airflow2_python=None, latency=LATENCY):
     """
-    Start both in ``folder``; on the way out all their processes are killed by pid, whatever happened.
+    Start both in ``folder``, and an S3 server for ledgers; all processes are killed by pid on the way out.
 
     :param airflow2_python: the interpreter of an environment with Airflow 2, to test that instead.
     """
@@ -68,6 +69,11 @@ def both_worlds(*, folder, airflow2_python=None, latency=LATENCY):
             "connections": {"aliyun_sms_default": gateway.url},
             "settings": {"CRASH_TEST_GLOBE_QPS": str(GLOBE_QPS)},
         }
+        if not airflow2_python:
+            storage = S3Process(folder=folder)
+            stack.callback(storage.end)
+            storage.start()
+            setup["settings"][ENDPOINT] = storage.endpoint
         airflow = Airflow2(python=airflow2_python, **setup) if airflow2_python else Airflow3(**setup)
         stack.callback(airflow.end)
         airflow.start()

@@ -167,6 +167,8 @@ class CampaignMachine(RuleBasedStateMachine):
         seconds_of_a_write=st.sampled_from([0.0, 0.0, 20.0]),
         calls_during_a_write=st.sampled_from([0, 0, 1, 2, 3, 8]),
         step_of_the_clock=st.sampled_from([0.0, 0.0, 720.0, -720.0]),
+        error_threshold=st.sampled_from([None, 0.0, 0.5]),
+        resend_rejected=st.booleans(),
     )
     def run_once(
         self,
@@ -180,6 +182,8 @@ class CampaignMachine(RuleBasedStateMachine):
         seconds_of_a_write,
         calls_during_a_write,
         step_of_the_clock,
+        error_threshold,
+        resend_rejected,
     ):
         world = self.world
         world.slow_store(seconds=seconds_of_a_write, calls=calls_during_a_write)
@@ -197,6 +201,8 @@ class CampaignMachine(RuleBasedStateMachine):
                 max_concurrency=max_concurrency,
                 stop_after=moment * 3 if crash in ("between calls", "stop") else None,
                 crash_on_stop=crash == "between calls",
+                error_threshold=error_threshold,
+                resend_rejected=resend_rejected,
             )
         except Crash:
             # The refusal may be forgotten. What a few look-ups show then is an accepted chunk.
@@ -212,11 +218,24 @@ class CampaignMachine(RuleBasedStateMachine):
     def run(self, **changes):
         """Run one try; without a store that holds anything it is the first one."""
         first_try = changes.pop("first_try", not self.world.store.values)
+        changes.setdefault("error_threshold", None)
         return self.world.run(self.audience, dedupe=self.dedupe, first_try=first_try, **changes)
 
     def fresh_process(self):
         self.world.slow_store(seconds=0.0, calls=2)
         self.world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
+
+    @rule(code=st.sampled_from(["isv.MOBILE_NUMBER_ILLEGAL", "isv.TEMPLATE_MISSING_PARAMETERS"]))
+    def refusals_have_another_code(self, code):
+        self.world.gateway.refusal = code
+
+    @precondition(lambda self: self.world.store.values)
+    @rule()
+    def clear_and_ask_for_the_refused(self):
+        self.world.clears += 1
+        self.fresh_process()
+        with contextlib.suppress(AliyunSmsError):
+            self.check_result(self.run(resend_rejected=True).summary)
 
     @precondition(lambda self: self.world.store.values)
     @rule()

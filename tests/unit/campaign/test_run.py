@@ -107,7 +107,7 @@ def test_a_ledger_of_another_campaign_is_refused(world):
     world.store.values["aliyun_sms.head"] = world.store.values["aliyun_sms.head"].replace(
         "campaign", "other", 1
     )
-    world.store.values["aliyun_sms.head"] = '{"campaign_id": "another", "generation": 1, "occasion": ""}'
+    world.store.values["aliyun_sms.head"] = '{"campaign_id": "another", "generation": 1, "started_at": ""}'
     with pytest.raises(LedgerError, match="another campaign"):
         retry(world)
 

@@ -114,15 +114,15 @@ def file_of(receipts):
     return opener
 
 
-class Gated:
-    """A wire whose every question passes the gate, as every query of a client does."""
+class Limited:
+    """A wire whose every question passes the limiter, as every query of a client does."""
 
-    def __init__(self, *, carrier, gate):
+    def __init__(self, *, carrier, limiter):
         self._carrier = carrier
-        self._gate = gate
+        self._limiter = limiter
 
     def status(self, *, message):
-        with self._gate.query():
+        with self._limiter.query():
             return self._carrier.status(message=message)
 
 
@@ -130,17 +130,19 @@ def poller_for(
     campaigns, channel, *, open_receipts=no_files, clock=None, progress=None, known=None, **limits
 ):
     clock = clock or Clock()
-    gate = QueryLimiter(
+    limiter = QueryLimiter(
         limits=QueryLimits(**{"max_qps": None, **limits}),
         calls=known.calls if known else 0,
         clock=clock,
         sleep=clock.sleep,
     )
     found = progress or [scan(campaign=each, open_receipts=open_receipts) for each in campaigns]
-    gated = Gated(carrier=channel, gate=gate)
-    parts = [Part(campaign=c, channel=gated, progress=done) for c, done in zip(campaigns, found, strict=True)]
+    limited = Limited(carrier=channel, limiter=limiter)
+    parts = [
+        Part(campaign=c, channel=limited, progress=done) for c, done in zip(campaigns, found, strict=True)
+    ]
     cursor = known.cursor if known else TOP
-    return DeliveryPoller(parts=parts, open_receipts=open_receipts, gate=gate, cursor=cursor)
+    return DeliveryPoller(parts=parts, open_receipts=open_receipts, limiter=limiter, cursor=cursor)
 
 
 def rules(**changes):

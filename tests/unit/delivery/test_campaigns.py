@@ -53,7 +53,7 @@ def test_nothing_accepted_needs_no_receipts(kit):
     [
         (None, "campaign is None"),
         ([], "empty list"),
-        ([None], "NoneType"),
+        ([None], "nothing but None"),
         (7, "not int"),
         (b"{}", "not bytes"),
         ("{'campaign_id': 1}", "not JSON"),

@@ -183,7 +183,7 @@ def test_the_allowed_calls_are_all_used_and_never_one_more(kit, carrier):
     report = poller.round()
     assert (report.asked, report.stopped) == (20, True)
     assert poller.round().asked == 0
-    assert sum(carrier.asked.values()) == poller.gate.calls == 70
+    assert sum(carrier.asked.values()) == poller.limiter.calls == 70
 
 
 @pytest.mark.parametrize(

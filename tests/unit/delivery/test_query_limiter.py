@@ -68,64 +68,64 @@ def test_a_slow_pace_spaces_the_calls():
 
 def test_calls_of_an_earlier_process_count_towards_the_pace(kit):
     clock = kit.Clock()
-    gate = QueryLimiter(limits=QueryLimits(max_qps=5), recent=5, clock=clock, sleep=clock.sleep)
-    with gate.query():
+    limiter = QueryLimiter(limits=QueryLimits(max_qps=5), recent=5, clock=clock, sleep=clock.sleep)
+    with limiter.query():
         assert clock.now >= 1
 
 
 def test_queries_are_spread_over_the_second(kit):
     clock, times = kit.Clock(), []
-    gate = QueryLimiter(limits=QueryLimits(max_qps=10), clock=clock, sleep=clock.sleep)
+    limiter = QueryLimiter(limits=QueryLimits(max_qps=10), clock=clock, sleep=clock.sleep)
     for _ in range(30):
-        with gate.query():
+        with limiter.query():
             times.append(clock.now)
     # after a pause as well
     clock.now += 100
     for _ in range(30):
-        with gate.query():
+        with limiter.query():
             times.append(clock.now)
     assert all(later - earlier >= 0.05 for earlier, later in itertools.pairwise(times))
 
 
 def test_threads_never_get_more_than_there_is():
-    gate = QueryLimiter(limits=QueryLimits(max_qps=None, max_calls=500))
+    limiter = QueryLimiter(limits=QueryLimits(max_qps=None, max_calls=500))
     passed = []
 
     def ask(number):
-        with gate.query():
+        with limiter.query():
             passed.append(number)
 
     with ThreadPoolExecutor(8) as pool:
         results = [future.exception() for future in [pool.submit(ask, n) for n in range(600)]]
-    assert len(passed) == gate.calls == 500
+    assert len(passed) == limiter.calls == 500
     assert sum(isinstance(each, CancelledError) for each in results) == 100
-    assert gate.used_up
+    assert limiter.used_up
 
 
 def test_whoever_waits_in_line_goes_home_when_it_closes():
-    gate, closed = QueryLimiter(limits=QueryLimits(max_qps=0.01)), threading.Event()
-    gate.listen(closed.is_set)
-    with gate.query():
+    limiter, closed = QueryLimiter(limits=QueryLimits(max_qps=0.01)), threading.Event()
+    limiter.listen(closed.is_set)
+    with limiter.query():
         pass
 
     def ask():
-        with gate.query():
-            raise AssertionError("the gate is closed")
+        with limiter.query():
+            raise AssertionError("the limiter is closed")
 
     with ThreadPoolExecutor(4) as pool:
         futures = [pool.submit(ask) for _ in range(4)]
         closed.set()
         assert all(isinstance(future.exception(10), CancelledError) for future in futures)
-    assert gate.calls == 1
+    assert limiter.calls == 1
 
 
 def test_a_query_that_fails_gives_its_place_back():
-    gate = QueryLimiter(limits=QueryLimits(max_qps=1000))
+    limiter = QueryLimiter(limits=QueryLimits(max_qps=1000))
     for _ in range(3):
-        with pytest.raises(ConnectionResetError), gate.query():
+        with pytest.raises(ConnectionResetError), limiter.query():
             raise ConnectionResetError
-    assert gate.recent <= 3
-    assert gate.calls == 3
+    assert limiter.recent <= 3
+    assert limiter.calls == 3
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,10 @@ percents = st.integers(min_value=0, max_value=100)
         pytest.param((0, 0, 10), 0.0, False, True, Verdict.SUCCESS, id="a ratio of zero is reached at once"),
         pytest.param((9, 0, 1), 0.9, True, False, Verdict.SUCCESS, id="deadline, reached"),
         pytest.param((8, 0, 2), 0.9, True, False, Verdict.TIMED_OUT, id="deadline, not reached"),
-        pytest.param((0, 0, 0), 1.0, False, False, Verdict.SUCCESS, id="nothing was accepted"),
+        pytest.param((0, 0, 0), 1.0, False, False, Verdict.TOO_FEW, id="nothing was accepted"),
+        pytest.param(
+            (0, 0, 0), None, False, False, Verdict.SUCCESS, id="nothing accepted, any result will do"
+        ),
     ],
 )
 def test_verdicts(tally, ratio, expired, stop, verdict):

@@ -26,8 +26,9 @@ NUMBER = "13800001234"
 
 
 def test_nothing_accepted_ends_without_a_question(kit, carrier):
-    watch = kit.watch_for([], carrier, min_delivered_ratio=1.0)
-    assert watch.look(now=lambda: kit.FINISHED_AT) is Verdict.SUCCESS
+    assert kit.watch_for([], carrier).look(now=lambda: kit.FINISHED_AT) is Verdict.SUCCESS
+    strict = kit.watch_for([], carrier, min_delivered_ratio=1.0)
+    assert strict.look(now=lambda: kit.FINISHED_AT) is Verdict.TOO_FEW
     assert not carrier.asked
 
 

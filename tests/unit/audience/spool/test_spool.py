@@ -278,6 +278,17 @@ def test_programming_errors_are_told():
             next(spool.unsettled(batch=0))
 
 
+def test_a_spool_that_could_not_be_loaded_is_not_loaded_again():
+    """Half of the audience is in it: a second load would add to that, or tell of a disk that is not well."""
+    rules = ChinaRules(sign_name="x", template_param=None)
+    with Spool() as spool:
+        broken = read_blocks([None], number_field="phone_number", open_binary=lambda _path: None)
+        with pytest.raises(AudienceError):
+            spool.load(broken, rules=rules, keys_of=keys_of)
+        with pytest.raises(RuntimeError, match="once"):
+            spool.load([], rules=rules, keys_of=keys_of)
+
+
 def test_an_error_of_the_source_passes_through_and_everything_is_deleted(tmp_path):
     with Spool(directory=tmp_path) as spool, pytest.raises(AudienceError, match="Row 3"):
         spool.load(

@@ -68,3 +68,47 @@ def test_an_id_that_holds_a_number_of_the_request_leaves_the_message_without_one
     outcome = globe_outcome(numbers=NUMBERS, response=answer(message_ids=tuple(ids)), time="t")
     assert outcome.kind is OutcomeKind.ACCEPTED
     assert outcome.message_ids == (*ids[:7], None)
+
+
+def settled(numbers, **fields):
+    outcome = globe_outcome(numbers=numbers, response=answer(**fields), time="t")
+    return outcome.kind, sorted(outcome.failed), outcome.message_ids
+
+
+THREE = NUMBERS[:3]
+
+
+@pytest.mark.parametrize(
+    ("failed", "ids", "count", "expected"),
+    [
+        # Blanks at the failed places tell which id is whose.
+        ((1,), ("a1", None, "a3"), 2, ("a1", None, "a3")),
+        ((1,), ("a1", None, "a3"), None, ("a1", None, "a3")),
+        # The old official sample: one of three was accepted, and there are two ids.
+        ((0, 1), ("1", "2"), 1, (None, None, None)),
+        ((1,), ("a1", "a2", "a3"), 2, (None, None, None)),
+        ((1,), (), 2, (None, None, None)),
+        ((1,), None, 2, (None, None, None)),
+        ((), (), 3, (None, None, None)),
+        ((0, 1, 2), ("1",), 0, (None, None, None)),
+    ],
+)
+def test_failed_list_and_success_count_that_agree_settle_a_chunk(failed, ids, count, expected):
+    numbers = tuple(THREE[index] for index in failed)
+    found = settled(THREE, failed=numbers, message_ids=ids, success_count=count)
+    assert found == (OutcomeKind.ACCEPTED, list(failed), expected)
+
+
+@pytest.mark.parametrize("spelling", ["+{}", "00{}", "+00{}", " {} ", "{0:.3}-{0}"])
+def test_a_failed_number_in_another_spelling_is_matched(spelling):
+    written = spelling.format(THREE[1])
+    found = settled(THREE, failed=(written,), message_ids=("a1", "a3"), success_count=2)
+    if "-" in written:
+        assert found[0] is OutcomeKind.UNKNOWN, "these are other digits"
+    else:
+        assert found == (OutcomeKind.ACCEPTED, [1], ("a1", None, "a3"))
+
+
+def test_the_same_number_in_two_spellings_contradicts_itself():
+    found = settled(THREE, failed=(THREE[1], f"+{THREE[1]}"), message_ids=("a1",), success_count=1)
+    assert found[0] is OutcomeKind.UNKNOWN

@@ -9,7 +9,7 @@ from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
 from airflow_provider_aliyunsms.campaign.chunks import make_chunk
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger, Occasion
-from airflow_provider_aliyunsms.campaign.ledger.stores import PathStore
+from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore, PathStore
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerMissingError
 
@@ -168,3 +168,33 @@ def test_a_refusal_for_want_of_a_ledger_does_not_make_one(begin, tmp_path):
             begin()
     # A claim is there, and it does not count.
     assert not any(path.name.startswith(("aliyun_sms.head", "aliyun_sms.g")) for path in tmp_path.rglob("*"))
+
+
+def test_a_claim_that_was_overwritten_after_it_was_read_back_stops_both(begin):
+    """On a store that takes every write: the one that comes late finds the windows of the other."""
+    store = MemoryStore()
+    first, _, _ = begin(store, first_try=True)
+    first.write_intents([chunk(1)])
+    claim, taken = "aliyun_sms.e000001.claim", []
+
+    class Late(MemoryStore):
+        """The second process: it has looked for the claim before the first one wrote it."""
+
+        def get(self, key):
+            if key.endswith(".claim") and not taken:
+                return None
+            return store.get(key)
+
+        def set(self, key, value):
+            taken.append(key)
+            store.set(key, value)
+
+    with pytest.raises(LedgerError, match="taken this campaign over"):
+        begin(Late(), first_try=True)
+    assert taken == [claim]
+    with pytest.raises(LedgerError, match="taken this campaign over"):
+        first.write_intents([chunk(2)])
+    # Whoever comes next goes on with what the first one has left.
+    _, opening, windows = begin(store)
+    assert opening.resumed
+    assert labels(windows)[0] == chunk(1).out_id

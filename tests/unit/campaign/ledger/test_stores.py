@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -74,3 +76,49 @@ def test_a_storage_path_that_calls_itself_a_path_is_written_where_it_points(tmp_
 
     PathStore(root=StoragePath(tmp_path), campaign_id="spring").set("key", 1)
     assert PathStore(root=tmp_path, campaign_id="spring").get("key") == 1
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS])
+def test_a_file_system_without_hard_links_is_refused_with_a_clear_text(tmp_path, monkeypatch, number):
+    """FAT, SMB and some FUSE file systems: without a link two tries could not tell which of them goes on."""
+
+    def link(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", link)
+    store = PathStore(root=tmp_path, campaign_id="c")
+    with pytest.raises(LedgerError, match="has no hard links") as raised:
+        store.create("k", 1)
+    assert "NFS" in raised.value.advice
+    assert store.get("k") is None
+
+
+def storage(tmp_path, *, keeps):
+    """Give a path on a storage that keeps the condition of a write, or takes every write, as some do."""
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    class Storage(MemoryFileSystem):
+        protocol = "s3"
+        store: ClassVar = {}
+        pseudo_dirs: ClassVar = [""]
+
+        def pipe_file(self, path, value, mode="overwrite", **kwargs):
+            return super().pipe_file(path, value, mode=mode if keeps else "overwrite", **kwargs)
+
+    class Folder:
+        def __init__(self, path):
+            self.fs, self.path = Storage(), path
+
+        def __truediv__(self, name):
+            return Folder(f"{self.path}/{name}")
+
+    return Folder("/ledger")
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_storage_shows_by_its_first_claim_whether_it_keeps_the_condition(tmp_path, keeps):
+    store = PathStore(root=storage(tmp_path, keeps=keeps), campaign_id="c", claim_wait=0.0)
+    assert store.create("k", {"owner": "one"})
+    assert store.claims_are_atomic is keeps
+    assert not store.create("k", {"owner": "two"})
+    assert store.get("k") == {"owner": "one"}

@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 
 import pytest
 from world import SETTLE_TIME, Crash, World
 
-from airflow_provider_aliyunsms.campaign.ledger.windows import Entry
-from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
+from airflow_provider_aliyunsms.campaign.ledger import Entry
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
 from airflow_provider_aliyunsms.campaign.sending.jobs import Job
-from airflow_provider_aliyunsms.campaign.sending.permits import StartPermits
 from airflow_provider_aliyunsms.campaign.sending.workers import Workers
 from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,
@@ -247,99 +246,55 @@ def test_threads_go_on_while_the_main_thread_waits_for_the_store(world):
     assert seen == [True]
 
 
-def test_threads_give_back_what_may_not_begin_and_what_is_recalled():
-    begun, go_on = threading.Event(), threading.Event()
-    jobs = [a_job(looked=number) for number in range(5)]
-    allowed = {0}
+@pytest.fixture
+def few_threads(monkeypatch):
+    """Let this machine have so many threads for calls and no more."""
 
-    def work(job):
-        begun.set()
-        assert go_on.wait(LONG)
-        return Outcome(kind=OutcomeKind.ACCEPTED, time="")
+    start, left = threading.Thread.start, [0]
 
-    pool = Workers(work=work, may_begin=lambda job: job.looked in allowed, count=1)
-    for job in jobs:
-        pool.give(job)
-    assert begun.wait(LONG)
-    assert pool.waiting == 4
-    assert pool.recall() == jobs[1:]
-    assert (pool.waiting, pool.busy) == (0, 1)
-    pool.give(jobs[4])
-    go_on.set()
-    assert pool.take(timeout=LONG)[0] is jobs[0]
-    assert pool.take(timeout=LONG) == (jobs[4], None)
+    def start_or_refuse(thread):
+        if thread.name == "aliyun-sms-call":
+            if left[0] == 0:
+                raise RuntimeError("can't start new thread")
+            left[0] -= 1
+        start(thread)
+
+    def limit(most):
+        left[0] = most
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_refuse)
+    return limit
+
+
+def test_a_thread_that_cannot_be_started_loses_no_job(few_threads):
+    few_threads(1)
+    pool = Workers(work=lambda job: job.looked, may_begin=lambda job: True, count=4)
+    for number in range(6):
+        pool.give(a_job(looked=number))
+    assert [pool.take(timeout=LONG)[1] for _ in range(6)] == [*range(6)]
     assert pool.busy == 0
+    pool.give(a_job(looked=6))
+    assert not pool.free, "the one thread there is has work"
+    assert pool.take(timeout=LONG)[1] == 6
     pool.stop()
+
+
+def test_without_any_thread_nothing_is_sent_and_every_intent_is_taken_back(world, few_threads):
+    few_threads(0)
+    world.make_workers = Workers
+    with pytest.raises(NotSentError, match="no thread"):
+        send(world)
+    assert world.gateway.submissions == 0
+    kept = [json.loads(text) for key, text in world.store.values.items() if ".w0" in key]
+    assert {entry.get("e") for window in kept for entry in window["c"]} == {"local.NOT_STARTED"}
+    few_threads(4)
+    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
+    everybody_once(world, retry(world))
 
 
 def a_job(**facts):
     entry = Entry(out_id="out", keys=(1,), nonce="n", date="2026-01-02T03:04:05Z", attempted_at=0.0)
     return Job(window=None, entry=entry, chunk=None, rows=(1,), places=(0,), **facts)
-
-
-class Written:
-    """As much of a ledger as the gate may see."""
-
-    written_at = 0.0
-
-
-def make_gate(world, *, outcomes):
-    return StartPermits(
-        work=lambda job: outcomes.pop(0),
-        ledger=Written(),
-        lease=15.0,
-        oldest_intent=75.0,
-        clock=world.clock,
-        stop_reason=lambda: world.told_to_stop,
-    )
-
-
-def test_a_doubt_stops_what_was_handed_over_before_its_verdict_for_good(world):
-    world.clock.seconds = 10.0
-    released, accepted = (
-        Outcome(kind=OutcomeKind.RELEASED, time=""),
-        Outcome(kind=OutcomeKind.ACCEPTED, time=""),
-    )
-    gate = make_gate(world, outcomes=[released, accepted, released])
-    first, waiting, late = (a_job() for _ in range(3))
-    gate.issue(first)
-    gate.issue(waiting)
-    assert gate.may_begin(first)
-    gate.work(first)
-    gate.issue(late)
-    assert gate.in_doubt
-    assert not gate.may_begin(waiting)
-    assert not gate.may_begin(late), "handed over after the doubt, but before the verdict"
-    gate.settled()
-    assert not gate.in_doubt
-    assert not gate.may_begin(waiting)
-    gate.issue(waiting)
-    assert gate.may_begin(waiting)
-    gate.work(waiting)
-    assert not gate.in_doubt, "a clear acceptance raises none"
-    assert gate.may_begin(waiting)
-    gate.close()
-    assert not gate.may_begin(waiting)
-
-
-def test_an_outcome_with_some_refused_is_not_clear_and_an_error_is_not_either(world):
-    gate = make_gate(world, outcomes=[Outcome(kind=OutcomeKind.ACCEPTED, time="", failed=frozenset({1}))])
-    job = a_job()
-    gate.work(job)
-    assert gate.in_doubt
-    gate.settled()
-    with pytest.raises(IndexError):
-        gate.work(job)
-    assert gate.in_doubt
-
-
-def test_a_job_that_seeks_evidence_is_not_held(world):
-    gate = make_gate(world, outcomes=[Outcome(kind=OutcomeKind.AMBIGUOUS, time="")])
-    job = a_job(settling=True)
-    gate.issue(job)
-    gate.work(job)
-    gate.close()
-    assert gate.may_begin(job)
 
 
 @pytest.mark.parametrize("calls", range(4))
@@ -351,27 +306,6 @@ def test_two_doubts_are_settled_beside_each_other_whatever_happens_during_a_writ
     world.clears += 1
     # Neither is looked at twice: that would take the second copy for one that needs a settle time of its own.
     everybody_once(world, send(world, first_try=False))
-
-
-def test_a_job_begins_only_within_the_lease(world):
-    gate = make_gate(world, outcomes=[])
-    job = a_job()
-    gate.issue(job)
-    world.clock.seconds = 15.0
-    assert gate.may_begin(job)
-    world.clock.seconds = 15.1
-    assert not gate.may_begin(job)
-
-
-def test_a_job_whose_intent_is_old_comes_back_to_have_it_renewed(world):
-    gate = make_gate(world, outcomes=[])
-    job = a_job()
-    gate.issue(job)
-    world.clock.seconds = 10.0
-    job.entry.attempted_at = 10.0 - 75.0
-    assert gate.may_begin(job)
-    job.entry.attempted_at -= 0.1
-    assert not gate.may_begin(job)
 
 
 def test_a_thread_that_ends_in_the_worst_way_ends_the_sending_as_well(world):

@@ -49,11 +49,10 @@ def test_one_cause_for_all_is_found_with_a_few_calls_and_sent_to_once_it_is_mend
     if size > 1600:
         assert not asked
     assert not world.gateway.accepted
-    world.gateway.refusal = None
+    world.gateway.poison = None
     world.clock.sleep(120)
-    summary = retry(world, people)
-    assert summary["accepted"] + summary["rejected"] == size
-    assert summary["rejected"] <= PROBES
+    world.clears += 1
+    assert retry(world, people)["accepted"] == size
     assert set(world.gateway.accepted.values()) == {1}
 
 

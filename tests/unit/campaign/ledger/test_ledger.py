@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is missing, damaged, lied about or changed in a ledger: nothing is taken for "nothing was sent"."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from world import World
+
+from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
+from airflow_provider_aliyunsms.campaign.chunks import make_chunk
+from airflow_provider_aliyunsms.campaign.clock import Clock
+from airflow_provider_aliyunsms.campaign.ledger import Ledger, MemoryStore, Occasion, PathStore
+from airflow_provider_aliyunsms.exceptions import LedgerConflictError, LedgerError, LedgerMissingError
+
+PEOPLE = [f"138000000{i:02d}" for i in range(40)]
+HEAD = "aliyun_sms.head"
+SUMMARY = "aliyun_sms.g1.summary"
+SECOND, THIRD = "aliyun_sms.g1.w000002", "aliyun_sms.g1.w000003"
+
+
+def window(number):
+    return f"aliyun_sms.g1.w{number:06d}"
+
+
+@pytest.fixture
+def world():
+    """Give a campaign of eight windows that has ended well."""
+    world = World()
+    world.run(PEOPLE, max_concurrency=1)
+    assert window(8) in world.store.values
+    return world
+
+
+def retry(world, **changes):
+    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
+    return world.run(PEOPLE, first_try=False, **changes).summary
+
+
+def refuses(world, *, match, **changes):
+    """Expect the next try to name what is wrong and to send nothing."""
+    before = world.gateway.submissions
+    with pytest.raises(LedgerError, match=match) as raised:
+        retry(world, **changes)
+    assert world.gateway.submissions == before
+    assert "Nothing was sent now" in raised.value.advice
+    return raised.value
+
+
+# ---- what is missing
+
+
+@pytest.mark.parametrize("gone", [[1], [4], [8], [7, 8], [*range(1, 9)]], ids=str)
+@pytest.mark.parametrize("summary", [True, False], ids=["with summary", "without"])
+def test_a_window_that_the_head_counts_and_nobody_has_stops_the_try(world, gone, summary):
+    for number in gone:
+        del world.store.values[window(number)]
+    if not summary:
+        del world.store.values[SUMMARY]
+    refuses(world, match=f"{window(gone[0])} is missing; the head counts 8")
+
+
+@pytest.mark.parametrize("left", [[window(1)], [SUMMARY], [window(1), window(2), SUMMARY]], ids=str)
+@pytest.mark.parametrize("first_try", [True, False])
+def test_parts_without_a_head_are_no_beginning(world, left, first_try):
+    """Also for what Airflow takes for a first try: the storage knows better."""
+    world.store.values = {key: world.store.values[key] for key in left}
+    before = world.gateway.submissions
+    with pytest.raises(LedgerError, match=f"{HEAD} is missing"):
+        world.run(PEOPLE, first_try=first_try)
+    assert world.gateway.submissions == before
+
+
+def test_a_hole_in_a_ledger_that_counts_no_windows_is_found_by_what_is_behind_it(world):
+    head = json.loads(world.store.values[HEAD])
+    del head["windows"]
+    world.store.values[HEAD] = json.dumps(head)
+    assert retry(world)["accepted"] == 40
+    del world.store.values[SECOND]
+    refuses(world, match=f"{SECOND} is missing, later ones are there")
+
+
+def test_the_number_of_a_window_that_nobody_counted_is_not_used_again(world):
+    """The process died between the window and the head: the window is read and counted by the next one."""
+    head = json.loads(world.store.values[HEAD]) | {"windows": 7}
+    world.store.values[HEAD] = json.dumps(head)
+    kept = world.store.values[window(8)]
+    world.run([*PEOPLE, "13800009998"], first_try=False)
+    assert world.store.values[window(8)] == kept
+    assert world.gateway.accepted["13800009998"] == 1
+    assert set(world.gateway.accepted.values()) == {1}
+    assert json.loads(world.store.values[HEAD])["windows"] == 9
+
+
+@pytest.mark.parametrize("which", range(12))
+def test_a_read_that_finds_nothing_once_is_asked_again(world, which):
+    world.store.lies_in = which
+    before = world.gateway.submissions
+    assert retry(world)["accepted"] == 40
+    assert world.gateway.submissions == before
+
+
+# ---- what is damaged
+
+
+@pytest.mark.parametrize("value", ["[]", '"x"', "7", "{}", '{"campaign_id": "campaign", "generation": -1}'])
+def test_a_damaged_head_is_named(world, value):
+    world.store.values[HEAD] = value
+    refuses(world, match=f"{HEAD} is damaged")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda value: [],
+        lambda value: {**value, "v": "two"},
+        lambda value: {**value, "i": 4},
+        lambda value: {**value, "c": [{**value["c"][0], "k": "AAAA"}]},
+        lambda value: {**value, "c": [{**value["c"][0], "r": "accepted?"}]},
+        lambda value: {**value, "c": 3},
+        lambda value: {name: part for name, part in value.items() if name != "s"},
+    ],
+)
+def test_a_damaged_window_is_named(world, damage):
+    world.store.values[THIRD] = json.dumps(damage(json.loads(world.store.values[THIRD])))
+    refuses(world, match=f"{THIRD} is damaged")
+
+
+def test_a_file_of_a_window_that_is_cut_short_is_named(tmp_path):
+    store = PathStore(root=tmp_path, campaign_id="spring")
+    begun(store).write_intents([chunk(1)])
+    (file,) = tmp_path.rglob("*.w000001.json")
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.raises(LedgerError, match=rf"{file.stem} is damaged") as raised:
+        begun(PathStore(root=tmp_path, campaign_id="spring"), first_try=False)
+    assert "Nothing was sent now" in raised.value.advice
+
+
+# ---- what has changed
+
+
+@pytest.mark.parametrize(("before", "after"), [("content", "phone"), ("phone", "content")])
+def test_the_head_remembers_dedupe_and_a_change_stops_before_the_first_call(world, before, after):
+    world = World()
+    world.run(PEOPLE, dedupe=before)
+    assert json.loads(world.store.values[HEAD])["dedupe"] == before
+    error = refuses(world, match=f"begun with dedupe='{before}', and now has dedupe='{after}'", dedupe=after)
+    assert isinstance(error, LedgerConflictError)
+    assert retry(world, dedupe=before)["accepted"] == 40
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "opens"),
+    [
+        ([], [], True),
+        ([], [b"new"], True),
+        ([b"old"], [b"old"], True),
+        ([b"old"], [b"new", b"old"], True),
+        ([b"old"], [b"new"], False),
+        ([b"old"], [], False),
+    ],
+)
+def test_a_secret_that_is_rotated_is_kept_behind_the_new_one(before, after, opens):
+    """Without the one that its hashes were made with, a ledger would know nobody."""
+    store = MemoryStore()
+    first = begun(store, secrets_known=before)
+    first.write_intents([chunk(1)])
+    keys = first.keys.numbers(["13800000001"])
+    if opens:
+        assert begun(store, secrets_known=after, first_try=False).keys.numbers(["13800000001"]) == keys
+        return
+    with pytest.raises(LedgerConflictError, match="secret") as raised:
+        begun(store, secrets_known=after, first_try=False)
+    assert "Fernet key" in raised.value.advice
+    assert "ledger_secret" in raised.value.advice
+
+
+def test_two_secrets_know_a_number_by_different_hashes_and_the_head_holds_neither():
+    stores = MemoryStore(), MemoryStore()
+    keys = {
+        begun(store, secrets_known=[name]).keys.numbers(["13800000001"])
+        for store, name in zip(stores, (b"one", b"two"), strict=True)
+    }
+    assert len(keys) == 2
+    assert not any(b"one" in json.dumps(store.get(HEAD)).encode() for store in stores)
+
+
+# ---- occasions
+
+
+def test_a_resend_is_made_once_for_each_occasion_ever(world):
+    """An occasion that comes back, such as a worker's retry that was delayed, is not a new one."""
+    accepted = []
+    for clear in (1, 2, 1, 2, 0):
+        world.clears = clear
+        retry(world, resend=True)
+        accepted.append(max(world.gateway.accepted.values()))
+    # Occasion 0 is that of the first sending.
+    assert accepted == [2, 3, 3, 3, 3]
+
+
+def test_an_occasion_that_an_earlier_version_named_is_known():
+    store = MemoryStore()
+    begun(store, name="run:0").write_intents([chunk(1)])
+    ledger = open_ledger(store)
+    opening = ledger.open(occasion=Occasion(name="run#3", also=("run:0",), first_try=False), resend=True)
+    assert opening.resumed
+
+
+# ---- the first seconds
+
+
+def test_a_try_that_died_before_its_first_record_is_followed_by_one_that_goes_on(caplog):
+    world = World()
+    assert world.run(PEOPLE, first_try=False, untouched=True).summary["accepted"] == 40
+    assert "so it sent nothing: this try goes on" in caplog.text
+
+
+def test_with_a_path_the_claim_of_the_first_try_tells_that_it_sent_nothing(tmp_path, caplog):
+    """The head is written after the claim and before anything can leave."""
+    store = PathStore(root=tmp_path, campaign_id="spring")
+    store.create("aliyun_sms.e000001.claim", {"owner": "died", "first": True})
+    begun(PathStore(root=tmp_path, campaign_id="spring"), first_try=False)
+    assert "so it sent nothing: this try goes on" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("cleared", "says"),
+    [(True, "was cleared"), (False, "was not cleared")],
+)
+def test_a_refusal_for_want_of_a_ledger_says_what_happened_and_what_to_do(cleared, says):
+    store = MemoryStore()
+    with pytest.raises(LedgerMissingError, match=says) as raised:
+        open_ledger(store).open(occasion=Occasion(name="run#1", first_try=False, cleared=cleared))
+    assert "SMS console" in raised.value.advice
+    assert "resend=True" in raised.value.advice
+    assert store.get(HEAD) is None
+
+
+def chunk(*keys):
+    recipients = [Recipient(number=f"1380000{key:04d}") for key in keys]
+    return make_chunk(campaign="spring", members=Members.of(list(zip(keys, recipients, strict=True))))
+
+
+def open_ledger(store, *, secrets_known=()):
+    return Ledger(
+        store=store,
+        campaign_id="spring",
+        fenced=isinstance(store, PathStore),
+        clock=Clock(),
+        secrets_known=secrets_known,
+    )
+
+
+def begun(store, *, secrets_known=(), first_try=True, name="run#0"):
+    """Open a ledger and read it, as a try does before it sends."""
+    ledger = open_ledger(store, secrets_known=secrets_known)
+    ledger.open(occasion=Occasion(name=name, first_try=first_try))
+    list(ledger.windows())
+    return ledger
