@@ -13,7 +13,8 @@ This page is made by `make bench`, which runs everything below in one go, in 30 
 some parts, `BENCH_10M=0` and `BENCH_FULL=0` leave the two longest out. The other side is a server that only answers,
 because the simulator would be the bottleneck. Client, server and Airflow share the cores, so that seconds at no
 latency say as much about the machine as about the client; ratios within a run can be compared, seconds of two runs
-can not.
+can not. Each part has its own date, and says nothing of later versions; a load above the number of cores at its end
+means that other programs had a share in its seconds.
 """
 
 LIMITS_NEXT = """## What limits it next
@@ -41,6 +42,10 @@ def page(results):
     return "\n".join([HEAD, _machines(results), tables(results), LIMITS_NEXT])
 
 
+def _measured(name, machine):
+    return f"{name} {machine['date']} (load {machine['load_after']})"
+
+
 def _machines(results):
     parts = {name: part for name, part in results.items() if "machine" in part}
     newest = max((part["machine"] for part in parts.values()), key=lambda each: each["date"])
@@ -51,7 +56,7 @@ def _machines(results):
             "versions",
             ", ".join(f"{name} {version}" for name, version in newest["versions"].items() if version),
         ),
-        ("measured", ", ".join(f"{name} {part['machine']['date']}" for name, part in parts.items())),
+        ("measured", ", ".join(_measured(name, part["machine"]) for name, part in parts.items())),
     ]
     text = table(("machine", ""), facts)
     if any(part["quick"] for part in parts.values()):
