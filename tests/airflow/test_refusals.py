@@ -29,7 +29,7 @@ INTRODUCTION = f"""\
 What a refusal of *every* call costs and ends in: one table for each API, one row for each class of code, for
 3 recipients and for 300. Each row is a real task with `retries={TRIES - 1}` against the
 [simulator](simulator.md), and a Clear after the cause was mended. Calls are the send calls of the first run,
-with all its tries; "+ n" are free look-ups. One call at a time, 100 recipients in each, `network_patience=3`,
+with all its tries; look-ups are free. One call at a time, 100 recipients in each, `network_patience=3`,
 `evidence_wait=3`, `refusal_wait=1`, `settle_time=10`.
 
 * Nobody is recorded as refused who was not tried.
@@ -94,11 +94,13 @@ def operator_of(api, *, size, ledger):
     return AliyunBatchSendMessageToGlobeOperator(recipients=people, message="hello", max_qps=100, **common)
 
 
-def bucket(count):
-    """Say a number of calls; large ones vary a little from run to run."""
-    if count <= 20:
-        return f"{count}"
-    return "< 200" if count < 200 else "many"
+def calls_of(*, sends, looks, tries):
+    """Say how many calls there were; what waits decide varies a little from run to run."""
+    if sends > 20 or tries > 1:
+        text = next((f"< {limit}" for limit in (20, 200) if sends < limit), "many")
+    else:
+        text = f"{sends}"
+    return f"{text} + look-ups" if looks else text
 
 
 def observe(refusal, *, api, size, run_dag, simulator, folder):
@@ -117,9 +119,12 @@ def observe(refusal, *, api, size, run_dag, simulator, folder):
         operator_of(api, size=size, ledger=folder)
     outcome = run_dag(dag)
     stats = simulator.stats()
-    calls = stats["requests"].get(SENDS[api], 0)
-    looks = stats["requests"].get(QUERIES[api], 0)
-    calls_text = bucket(calls) + (f" + {bucket(looks)}" if looks else "")
+    tries = outcome.tries["send"]
+    calls_text = calls_of(
+        sends=stats["requests"].get(SENDS[api], 0),
+        looks=stats["requests"].get(QUERIES[api], 0),
+        tries=tries,
+    )
     assert outcome.states == {"send": "failed"}, "a campaign that reached nobody is not green"
     assert simulator.counts() == {}
     simulator.behave()
@@ -127,7 +132,6 @@ def observe(refusal, *, api, size, run_dag, simulator, folder):
     counts = simulator.counts()
     assert set(counts.values()) <= {1}
     last = str(errors[0]).splitlines()[0] if errors else "-"
-    tries = outcome.tries["send"]
     told = "failed at once" if tries == 1 else f"failed, {tries} tries"
     served = len(counts)
     after = "serves all" if served == size else f"serves {served} of {size}"
