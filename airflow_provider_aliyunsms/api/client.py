@@ -40,6 +40,7 @@ from airflow_provider_aliyunsms.api.responses import (
 )
 from airflow_provider_aliyunsms.api.retrying import ReadRetries
 from airflow_provider_aliyunsms.api.signature import Envelope, SignedRequest, sign_acs3
+from airflow_provider_aliyunsms.codes import is_expired_token
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,
     ApiError,
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_EXPIRED: Final = "INVALIDSECURITYTOKEN.EXPIRED"
 _SENDS: Final = frozenset({CHINA.action, "SendSms", GLOBE.action})
 # Limits the memory of a long process in which many sends end without a clear response.
 _MOST_SIGNERS: Final = 10_000
@@ -365,7 +365,7 @@ class AliyunSmsClient:
             self._note_date(response, product=product, sent=sent)
             fields = accepted_fields(response, action=action, product=product)
         except NotSentError as error:
-            if (error.code or "").upper() == _EXPIRED and not renews(self._credentials):
+            if is_expired_token(error.code) and not renews(self._credentials):
                 raise _doomed(error) from error
             raise
         except AmbiguousOutcomeError:

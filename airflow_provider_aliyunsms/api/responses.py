@@ -240,6 +240,7 @@ UNREADABLE: Final = "UnreadableAnswer"
 
 _REFUSED: Final = (CodeClass.FLOW_CONTROL, CodeClass.RECIPIENT, CodeClass.REQUEST, CodeClass.CONTENT)
 _THROTTLE: Final = re.compile(r"^(throttling(\..*)?|(is[vp]\.)?qps_limit_control)$", re.IGNORECASE)
+_TOO_MANY: Final = 429
 _LEVELS: Final = (
     (re.compile(r"分钟级|minute", re.IGNORECASE), "minute", "Send to it again in the next minute."),
     (re.compile(r"小时级|hour", re.IGNORECASE), "hour", "Send to it again in the next hour."),
@@ -294,7 +295,7 @@ def _error(http: HttpResponse, *, fields: ResponseFields, raw: str, info: CodeIn
     what, advice = _with_limit(info, message=response_message(fields))
     text = f"{action}: {what}"
     request_id = request_id_of(fields)
-    if kind is NotSentError and _THROTTLE.match(raw):
+    if kind is NotSentError and (_THROTTLE.match(raw) or http.status == _TOO_MANY):
         return ThrottledError(
             text,
             code=code,

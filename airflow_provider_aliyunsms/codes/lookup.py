@@ -44,11 +44,21 @@ _GLOBE_VIEW: Final = {_key(info.code): info for info in reversed(_GLOBE_FIRST)}
 # dooms the campaign, and must not be taken for a malformed parameter, which is one recipient's refusal.
 _FAMILIES: Final = (
     (re.compile(r"^THROTTLING\b|^TOOMANYREQUESTS?\b|REQUESTLIMITEXCEEDED"), "THROTTLING"),
+    # A nonce that was seen is evidence of the first copy. Taken for a refusal, it would lead to a second message.
+    (
+        re.compile(r".*NONCE.*(USED|DUPLICATE|REPEAT|REPLAY|EXIST)|.*(USED|DUPLICATE|REPEAT)\w*NONCE"),
+        "SIGNATURENONCEUSED",
+    ),
     (
         re.compile(
             r"^(INVALID|ILLEGAL|EXPIRED)?[._]?TIME_?STAMP|REQUESTTIMETOOSKEWED|^(REQUEST|SIGNATURE)_?EXPIRED"
         ),
         "INVALIDTIMESTAMP",
+    ),
+    (re.compile(r"^(INVALID|ILLEGAL|EXPIRED)DATE$"), "INVALIDTIMESTAMP"),
+    (
+        re.compile(r".*(SECURITY|STS)_?TOKEN.*EXPIRED|^EXPIRED.*TOKEN|^TOKEN\.?EXPIRED"),
+        "INVALIDSECURITYTOKEN.EXPIRED",
     ),
     (re.compile(r"^MISSING\.?SECURITY_?TOKEN"), "MISSINGSECURITYTOKEN"),
     (re.compile(r"^(INVALID|ILLEGAL)\.?(SECURITY|STS)_?TOKEN"), "INVALIDSECURITYTOKEN"),
@@ -56,7 +66,11 @@ _FAMILIES: Final = (
     (re.compile(r"^(INVALID|ILLEGAL|INACTIVE)\.?ACCESS_?KEY_?SECRET"), "INVALIDACCESSKEYSECRET"),
     (re.compile(r"^(INVALID|ILLEGAL|INACTIVE)\.?ACCESS_?KEY"), "INVALIDACCESSKEYID"),
     (re.compile(r"^MISSING\.?(SIGNATURE|TIME_?STAMP|DATE\b)"), "MISSINGSIGNATURE"),
-    (re.compile(r"^(INVALID|ILLEGAL)\.?SIGNATURE(?!NONCE)"), "INVALIDSIGNATURE"),
+    (re.compile(r"^(INVALID|ILLEGAL)\.?SIGNATURE(?!NONCE)|^SIGNATUREDOESNOTMATCH\b"), "INVALIDSIGNATURE"),
+    (
+        re.compile(r"^(USER|ACCOUNT)[._]?(IS)?(DISABL|FROZEN|LOCK|BLOCK|ABNORMAL|NOTEXIST)"),
+        "ACCOUNT_ABNORMAL",
+    ),
     (re.compile(r"^FORBIDDEN\b|^NOPERMISSION\b"), "NOPERMISSION"),
     (re.compile(r"^ACCESSDENIED\b|^ACCESSFORBIDDEN\b"), "ACCESSDENIED"),
     (re.compile(r"^UNAUTHORIZED\b|^NOTAUTHORIZED\b"), "UNAUTHORIZED"),
@@ -65,7 +79,7 @@ _FAMILIES: Final = (
     (re.compile(r"^(INVALID|MISSING)\.?VERSION\b"), "INVALIDVERSION"),
     (re.compile(r"^MISSING[A-Z0-9.]+$"), "MISSINGPARAMETER"),
     (re.compile(r"^INVALIDPARAMETER[.:]?[A-Z0-9._]*$"), "INVALIDPARAMETER"),
-    (re.compile(r"^INVALID(?!SIGNATURE)[A-Z0-9]+(\.[A-Z0-9]+)?$"), "INVALIDPARAMETER"),
+    (re.compile(r"^INVALID(?!SIGNATURE|NONCE)[A-Z0-9]+(\.[A-Z0-9]+)?$"), "INVALIDPARAMETER"),
 )
 
 # What carriers and old channels write into records of accepted messages: DB:0141, MK:0001, LT:0001.
@@ -75,6 +89,20 @@ _RAW_CARRIER_CODE: Final = re.compile(
 
 _NOT_AN_ANSWER: Final = (408, 499)
 """Statuses below 500 after which the request may have been passed on all the same."""
+
+_UNDER_WAY: Final = (409, 423, 425)
+"""Statuses that speak of another copy or of something that is under way; with an unknown code they prove nothing."""
+
+_FOR_ALL: Final = (401, 402, 403, 404, 405, 406, 410, 411, 415)
+"""Statuses that are not about the contents of a request, so that every other call would be refused as well."""
+
+_TOO_MANY: Final = 429
+
+# Trouble behind the gateway, or with a nonce: the request, or its first copy, may have been passed on.
+_MAY_HAVE_PASSED: Final = re.compile(
+    r"NONCE|INTERNAL|SYSTEM_?(ERROR|BUSY|FAIL)|SERV(ICE|ER)_?(IS_?)?(ERROR|BUSY|UNAVAILABLE)|TIME_?OUT|TIMED_?OUT"
+    r"|UNAVAILABLE|UNKNOWN_?ERROR|BACKEND|UPSTREAM"
+)
 
 
 def tidy_code(code: str) -> str:
@@ -108,8 +136,8 @@ def look_up_code(
     found = _find(code, http_status=http_status, product=product)
     if found is not None and not (found.code_class is CodeClass.ACCEPTED and http_status >= 300):
         return found
-    if found is None and from_gateway and _is_refusal(http_status):
-        return _refused(code)
+    if found is None and from_gateway and _refuses(code, http_status=http_status):
+        return _refused(code, http_status=http_status)
     return _unknown(code)
 
 
@@ -139,10 +167,23 @@ def _is_refusal(http_status: int) -> bool:
     return 400 <= http_status < 500 and http_status not in _NOT_AN_ANSWER
 
 
-def _refused(code: str) -> CodeInfo:
+def _refuses(code: str, *, http_status: int) -> bool:
+    """Return whether the gateway's own response with a code that nobody knows proves that nothing was accepted."""
+    # "isp." names a fault of the platform, which may have had the request by then.
+    return (
+        _is_refusal(http_status)
+        and http_status not in _UNDER_WAY
+        and not code.strip().lower().startswith("isp.")
+        and not _MAY_HAVE_PASSED.search(_key(code))
+    )
+
+
+def _refused(code: str, *, http_status: int) -> CodeInfo:
+    if http_status == _TOO_MANY:
+        return replace(_CHINA_VIEW["THROTTLING"], code=tidy_code(code))
     return CodeInfo(
         tidy_code(code),
-        CodeClass.REQUEST,
+        CodeClass.DOOMED if http_status in _FOR_ALL else CodeClass.REQUEST,
         "The gateway refused the request with a code that no documentation known here explains.",
         "Look the code up in the API's documentation, or ask support with the request id.",
         "网关拒绝了请求，返回的代码在已知文档中没有说明。",
@@ -222,6 +263,16 @@ def explain(code: str | None, *, api: str = CHINA.action, action: str | None = N
     if found is None:
         return _from_carrier(code) if _RAW_CARRIER_CODE.match(_key(code)) else _unknown(code)
     return found if action is None else with_action(found, action)
+
+
+def is_expired_token(code: str | None) -> bool:
+    """Return whether the code of a refused call says that its security token has expired, in any spelling."""
+    key = _key(code or "")
+    kin = _kin(key, http_status=400, view=_CHINA_VIEW)
+    return key == _EXPIRED or kin is _CHINA_VIEW[_EXPIRED]
+
+
+_EXPIRED: Final = "INVALIDSECURITYTOKEN.EXPIRED"
 
 
 def concerns(code: str | None) -> Literal["signature", "template"] | None:

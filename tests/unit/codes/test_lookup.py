@@ -182,9 +182,17 @@ def test_a_clock_code_says_so_however_it_is_spelled(code):
     ("status", "from_gateway", "code_class"),
     [
         (400, True, CodeClass.REQUEST),
-        (403, True, CodeClass.REQUEST),
+        (422, True, CodeClass.REQUEST),
+        (401, True, CodeClass.DOOMED),
+        (403, True, CodeClass.DOOMED),
+        (404, True, CodeClass.DOOMED),
+        (429, True, CodeClass.RETRY),
         (400, False, CodeClass.AMBIGUOUS),
+        (429, False, CodeClass.AMBIGUOUS),
         (408, True, CodeClass.AMBIGUOUS),
+        (409, True, CodeClass.AMBIGUOUS),
+        (423, True, CodeClass.AMBIGUOUS),
+        (425, True, CodeClass.AMBIGUOUS),
         (499, True, CodeClass.AMBIGUOUS),
         (200, True, CodeClass.AMBIGUOUS),
         (500, True, CodeClass.AMBIGUOUS),
@@ -193,3 +201,47 @@ def test_a_clock_code_says_so_however_it_is_spelled(code):
 def test_an_unknown_code_is_a_refusal_only_in_the_gateways_own_words(status, from_gateway, code_class):
     found = look_up_code("BrandNewCode", http_status=status, from_gateway=from_gateway)
     assert (found.code, found.code_class) == ("BrandNewCode", code_class)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *(
+            "InternalNewError",
+            "SystemError",
+            "SystemBusy",
+            "Backend.Timeout",
+            "RequestTimedOut",
+            "ServiceBusy",
+        ),
+        *("Upstream.Unavailable", "isp.BRAND_NEW", "UnknownError", "InvalidNonce", "InvalidSignatureNonce"),
+    ],
+)
+def test_trouble_behind_the_gateway_is_no_refusal_whatever_the_status(code):
+    """Taken for a refusal, a Globe call is made again for its parts at once, and people may get a second message."""
+    assert look_up_code(code, http_status=400, from_gateway=True).code_class is CodeClass.AMBIGUOUS
+
+
+@pytest.mark.parametrize(
+    "code", ["NonceUsed", "SignatureNonceUsed.New", "DuplicateNonce", "InvalidNonce.Replay"]
+)
+def test_a_nonce_that_was_seen_is_evidence_however_it_is_spelled(code):
+    """Taken for a refusal, the message of the first copy would be sent a second time."""
+    assert look_up_code(code, http_status=400, from_gateway=True).code_class is CodeClass.NONCE_USED
+
+
+@pytest.mark.parametrize(
+    ("code", "code_class", "word"),
+    [
+        ("SignatureDoesNotMatch.NewKind", CodeClass.DOOMED, "secret"),
+        ("SecurityTokenExpired", CodeClass.RETRY, "token"),
+        ("InvalidStsToken.Expired", CodeClass.RETRY, "token"),
+        ("UserDisable", CodeClass.DOOMED, "account"),
+        ("AccountFrozen", CodeClass.DOOMED, "account"),
+        ("InvalidDate", CodeClass.RETRY, "clock"),
+    ],
+)
+def test_more_spellings_of_what_concerns_everybody(code, code_class, word):
+    found = look_up_code(code, http_status=400, from_gateway=True)
+    assert found.code_class is code_class
+    assert word in found.advice.lower()
