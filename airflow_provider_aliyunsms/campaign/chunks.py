@@ -31,7 +31,7 @@ class Chunk:
     :param members: the recipients with their contents and keys, in the order of the request.
     :param complete: False when the identical request cannot be made again: some of the recipients in the ledger are
         no longer in the audience, or the AccessKey is another one.
-    :param mixed: it is a part of a refused chunk with several signatures.
+    :param mixed: it is a part of a refused chunk with several signatures or extension codes.
     """
 
     out_id: str
@@ -43,9 +43,9 @@ class Chunk:
         return len(self.members)
 
     @property
-    def has_several_signatures(self) -> bool:
-        """Whether not all its recipients have the same signature; costs a pass over the contents."""
-        return len({recipient.sign_name for recipient in self.recipients}) > 1
+    def has_several_origins(self) -> bool:
+        """Whether its recipients differ in signature or extension code; costs a pass over the contents."""
+        return len({(recipient.sign_name, recipient.sms_up_extend_code) for recipient in self.recipients}) > 1
 
     @property
     def keys(self) -> tuple[int, ...]:
@@ -89,7 +89,7 @@ def parts(*, campaign: str, members: Members, mixed: bool = False) -> list[Chunk
 
     :param campaign: the campaign id, with the generation after a resend.
     :param members: the recipients, in order.
-    :param mixed: the refused chunk had several signatures.
+    :param mixed: the refused chunk had several signatures or extension codes.
     """
     size = max(1, -(-len(members) // PARTS))
     return [

@@ -228,6 +228,7 @@ _SIGNATURE_CODES: Final = frozenset(
         "SMS_SIGNATURE_SCENE_ILLEGAL",
     }
 )
+_EXTENSION_CODES: Final = frozenset({"EXTEND_CODE_ERROR", "ONE_CODE_MULTIPLE_SIGN", "CODE_ERROR"})
 _TEMPLATE_CODES: Final = frozenset({"SMS_TEMPLATE_ILLEGAL", "SMS_CONTENT_MISMATCH_TEMPLATE_TYPE"})
 
 
@@ -275,7 +276,7 @@ def is_expired_token(code: str | None) -> bool:
 _EXPIRED: Final = "INVALIDSECURITYTOKEN.EXPIRED"
 
 
-def concerns(code: str | None) -> Literal["signature", "template"] | None:
+def concerns(code: str | None) -> Literal["signature", "extension", "template"] | None:
     """
     Return what a code that dooms a campaign is about, where single rows may be at fault; None otherwise.
 
@@ -284,4 +285,6 @@ def concerns(code: str | None) -> Literal["signature", "template"] | None:
     key = _key(code or "")
     if key in _SIGNATURE_CODES:
         return "signature"
+    if key in _EXTENSION_CODES:
+        return "extension"
     return "template" if key in _TEMPLATE_CODES else None

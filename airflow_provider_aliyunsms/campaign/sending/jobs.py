@@ -169,13 +169,13 @@ class Attempts:
         """
         Turn the doom of a campaign into the refusal of one chunk, where it is the fault of some of its rows.
 
-        A signature that not all rows share is a row's own, and so is trouble with a template or signature with
-        which this campaign was accepted before.
+        A signature or extension code that not all rows share is a row's own, and so is trouble with a template or
+        signature with which this campaign was accepted before.
         """
         if outcome.error is None or not (subject := concerns(outcome.code)):
             return outcome
-        signs = subject == "signature" and (job.chunk.mixed or job.chunk.has_several_signatures)
-        if not signs and not self.accepted:
+        is_own = subject != "template" and (job.chunk.mixed or job.chunk.has_several_origins)
+        if not is_own and not self.accepted:
             return outcome
         return replace(outcome, kind=OutcomeKind.REFUSED, lasting=True, error=None)
 

@@ -614,4 +614,4 @@ class Sender:
 
 
 def _is_mixed(job: Job) -> bool:
-    return job.chunk.mixed or job.chunk.has_several_signatures
+    return job.chunk.mixed or job.chunk.has_several_origins

@@ -245,6 +245,27 @@ def test_a_signature_of_one_row_is_that_rows_fault(world):
     ]
 
 
+@pytest.mark.parametrize("code", ["isv.CODE_ERROR", "isv.EXTEND_CODE_ERROR", "isv.ONE_CODE_MULTIPLE_SIGN"])
+@pytest.mark.parametrize("bad", [{0}, {17, 18}])
+def test_an_extension_code_of_one_row_is_that_rows_fault(world, code, bad):
+    rows = [
+        {"phone_number": number, "sms_up_extend_code": "999" if place in bad else "1"}
+        for place, number in enumerate(PEOPLE)
+    ]
+    submit = world.gateway.submit
+
+    def judge(chunk, envelope):
+        if any(recipient.sms_up_extend_code == "999" for recipient in chunk.recipients):
+            world.gateway.submissions += 1
+            return "doomed", code
+        return submit(chunk, envelope)
+
+    world.gateway.submit = judge
+    summary = world.run(rows, evidence_wait=300.0).summary
+    assert (summary["accepted"], summary["rejected"]) == (40 - len(bad), len(bad))
+    assert nobody_twice(world)
+
+
 def test_trouble_with_a_template_that_was_accepted_before_is_the_fault_of_some_rows(world):
     refuse_signature(world, "isv.SMS_TEMPLATE_ILLEGAL")
     summary = world.run(rows_with_a_signature({20}), evidence_wait=300.0, max_concurrency=1).summary
