@@ -24,7 +24,9 @@ OURS = {
         "operators.parameters",
         "operators.redaction",
         "operators.rendering",
+        "parameter_checks",
         "private",
+        "products",
     },
     "sensors": {
         "campaign",
@@ -37,6 +39,7 @@ OURS = {
         "delivery.state",
         "delivery.verdict",
         "exceptions",
+        "parameter_checks",
         "private",
         "sensors",
         "sensors.aliyun_sms",
