@@ -8,7 +8,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 # test processes; 2 suits the smallest CI machines, 0 runs all in one process
-WORKERS ?= 2
+WORKERS ?= 3
 # further arguments for pytest, such as PYTEST_ARGS="-k ledger"
 PYTEST_ARGS ?=
 COVERAGE_FLOOR ?= 85
@@ -63,7 +63,7 @@ help: ## Show this help
 		printf '  make %-12s %s\n' "$$name" "$$text"
 	done
 	echo
-	echo '  Variables: PYTHON=python3.12 (any from 3.11), WORKERS=2, PYTEST_ARGS="-k ledger", COVERAGE_FLOOR=85'
+	echo '  Variables: PYTHON=python3.12 (any from 3.11), WORKERS=3, PYTEST_ARGS="-k ledger", COVERAGE_FLOOR=85'
 	echo '  COMPAT="2.11 3.3", COMPAT_PYTHONS="python3.11 /opt/python3.12/bin/python"'
 
 .PHONY: test

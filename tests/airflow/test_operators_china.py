@@ -98,7 +98,7 @@ def test_a_big_file_leaves_its_receipts_in_a_file(run_task, simulator, aliyun_co
 
 def test_one_bad_number_does_not_sink_ninety_nine(run_task, simulator, aliyun_connection):
     people = [f"1380002{i:04d}" for i in range(30)] + ["13800020501", "13800020503"]
-    summary = run_task("china_poison", SEND.format(f"recipients={people!r}")).xcom("send")
+    summary = run_task("china_poison", SEND.format(f"recipients={people!r}, refusal_wait=1")).xcom("send")
     assert (summary["accepted"], summary["rejected"]) == (30, 2)
     assert summary["errors"] == {"isv.MOBILE_NUMBER_ILLEGAL": 1, "isv.BLACK_KEY_CONTROL_LIMIT": 1}
     assert simulator.counts(duplicates=True) == {}
