@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -279,11 +280,22 @@ def test_importing_the_floor_does_not_import_phonenumbers():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_fifty_thousand_numbers_take_well_under_half_a_second():
-    started = time.process_time()
-    for _ in range(50_000):
-        mainland_number("+86 138 0000 1234")
-    assert time.process_time() - started < 0.5
+def seconds_of(work):
+    """Give the shortest of a few runs: what another process takes in between does not count."""
+    taken = []
+    for _ in range(5):
+        started = time.process_time()
+        for _ in range(2_000):
+            work("+86 138 0000 1234")
+        taken.append(time.process_time() - started)
+    return min(taken)
+
+
+def test_a_mainland_number_takes_well_under_half_the_time_of_parsing_one():
+    def parsed(text):
+        return phonenumbers.is_valid_number(phonenumbers.parse(text, None))
+
+    assert seconds_of(mainland_number) < 0.5 * seconds_of(parsed)
 
 
 def test_no_number_is_longer_than_one_that_can_be_dialled_from_abroad():
