@@ -259,8 +259,8 @@ def test_retry_rejected_picks_those_who_were_refused_for_now_and_no_others(
     run_example, simulator, a_campaign_with_losses
 ):
     outcome = run_example("retry_rejected", **a_campaign_with_losses)
-    # the simulator refuses this number each time
-    again = outcome.xcom("send_to_rejected")
+    # the simulator refuses this number each time, and a campaign that reached nobody is red
+    again = outcome.xcom("send_to_rejected", "campaign")
     assert again["errors"] == {"isv.BUSINESS_LIMIT_CONTROL": 1}
     assert again["total"] == 1
     assert_nobody_twice(simulator, accepted=23)

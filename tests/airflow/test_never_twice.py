@@ -23,7 +23,7 @@ from airflow_provider_aliyunsms.operators.aliyun_sms import (
 
 PEOPLE = [f"1380008{{number:04d}}" for number in range(60)]
 QUICK = dict(settle_time=2, chunk_size=5, max_concurrency=2)
-RETRIED = dict(execution_timeout=timedelta(seconds=1.5), retries=6, retry_delay=timedelta(0))
+RETRIED = dict(execution_timeout=timedelta(seconds=4), retries=6, retry_delay=timedelta(0))
 BATCH = dict(task_id="send", template_code="SMS_1", **QUICK)
 
 with DAG("{dag_id}", schedule=None) as dag:
@@ -59,7 +59,7 @@ def people_of(tmp_path):
 
 def slow_at_first(simulator):
     """Let the first try run into its timeout with calls in flight."""
-    simulator.misbehave("delay", action="SendBatchSms", times=8, seconds=0.5)
+    simulator.misbehave("delay", action="SendBatchSms", times=8, seconds=1.2)
 
 
 def nobody_twice(simulator, *, reached=60):
