@@ -68,11 +68,15 @@ def _free_port():
         return one.getsockname()[1]
 
 
+def _environment():
+    """Return the environment of a server: the tests' own temporary folder is closed to its ordinary user."""
+    return os.environ | {"LC_ALL": "C.UTF-8", "HOME": "/tmp", "TMPDIR": "/tmp"}
+
+
 def _make_database(command):
     """Run the program that makes the files of a server, with what an ordinary user has."""
-    environment = os.environ | {"LC_ALL": "C.UTF-8", "HOME": "/tmp", "TMPDIR": "/tmp"}
     made = subprocess.run(
-        command, check=False, capture_output=True, text=True, errors="replace", cwd="/", env=environment
+        command, check=False, capture_output=True, text=True, errors="replace", cwd="/", env=_environment()
     )
     if made.returncode:
         raise NoServerError(
@@ -84,7 +88,13 @@ def _make_database(command):
 def _running(command, *, ready, folder):
     """Run a server until the block ends; it is ready when it prints that it is."""
     server = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", cwd=folder
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        cwd=folder,
+        env=_environment(),
     )
     printed, is_ready = [], threading.Event()
 
