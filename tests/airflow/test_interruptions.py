@@ -30,10 +30,10 @@ def run_task(run_dag, tmp_path):
 
 
 def test_an_execution_timeout_is_resumed_by_the_retry(run_task, simulator, aliyun_connection):
-    simulator.misbehave("delay", action="SendBatchSms", times=25, seconds=0.2)
+    simulator.misbehave("delay", action="SendBatchSms", times=25, seconds=0.5)
     outcome = run_task(
         "cut_timeout",
-        "execution_timeout=timedelta(seconds=1.5), retries=5, retry_delay=timedelta(0), settle_time=2",
+        "execution_timeout=timedelta(seconds=4), retries=5, retry_delay=timedelta(0), settle_time=2",
     )
     assert outcome.state == "success"
     assert outcome.tries["send"] > 1
