@@ -122,7 +122,7 @@ def test_a_file_that_is_written_anew_reaches_nobody_twice(
     send = f"AliyunSendBatchSmsOperator(recipients={path!r}, sign_name='测试', KEPT, **BATCH, retries=0{{}})"
     if not finished:
         slow_at_first(simulator)
-    timeout = "" if finished else ", execution_timeout=timedelta(seconds=1.5)"
+    timeout = "" if finished else ", execution_timeout=timedelta(seconds=4)"
     first = run_task("file_written_anew", send.format(timeout))
     assert first.state == ("success" if finished else "failed")
     before = len(simulator.counts())
