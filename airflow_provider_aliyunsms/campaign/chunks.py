@@ -109,11 +109,11 @@ def probes(*, campaign: str, chunk: Chunk, count: int) -> tuple[list[Chunk], lis
     :returns: the chunks of one recipient each, and the chunks of the rest.
     """
     members, size = chunk.members, len(chunk)
-    places = [place * size // count for place in range(count)] if count < size else [*range(size)]
-    others = [place for place in range(size) if place not in {*places}]
+    places = {place * size // count for place in range(count)} if count < size else {*range(size)}
+    others = [place for place in range(size) if place not in places]
     singles = [
         replace(make_chunk(campaign=campaign, members=members.at([place])), mixed=chunk.mixed)
-        for place in places
+        for place in sorted(places)
     ]
     return singles, parts(campaign=campaign, members=members.at(others), mixed=chunk.mixed) if others else []
 

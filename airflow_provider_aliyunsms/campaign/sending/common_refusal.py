@@ -67,7 +67,7 @@ class CommonRefusal:
             self._over = True
         elif len(job.entry) > 1:
             self._suspect(job, outcome)
-        elif self.is_probing and not job.settling:
+        elif job.probe and self.is_probing and not job.settling:
             self._under_way -= 1
             if outcome.kind is OutcomeKind.REFUSED:
                 return self._count_refusal(outcome.code)

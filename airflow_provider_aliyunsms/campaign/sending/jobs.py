@@ -60,6 +60,7 @@ class Job:
         made.
     :param replaying: the ledger holds the time of a replay, which may be made now.
     :param wants_replay: the evidence asks for a replay.
+    :param probe: its recipient is tried alone, to find out whether a refusal is common to all.
     :param reason: the code with which its call ended without a clear response.
     :param noted: the ledger gets, or has, what the gateway said of this entry.
     :param lead: seconds ahead that the ledger is told of the next replay.
@@ -88,7 +89,8 @@ class Job:
     replaying: bool = False
     # Written by the worker thread, read by the main thread once it has the result.
     wants_replay: bool = False
-    # Main thread only, all three.
+    # Main thread only, all four.
+    probe: bool = False
     reason: str | None = None
     noted: bool = False
     lead: float = REPLAY_LEAD

@@ -334,7 +334,7 @@ class Sender:
     @property
     def _may_start_new(self) -> bool:
         """Whether a call of a new chunk may start: while a refusal may be common to all, single recipients only."""
-        return bool(self._ready) and (not self._common.is_probing or len(self._ready[0].chunk) == 1)
+        return bool(self._ready) and (not self._common.is_probing or self._ready[0].probe)
 
     def _next_ready(self) -> Job:
         # While the job is still in _ready. If the write fails, _wind_down() finds the job there and records that
@@ -355,11 +355,7 @@ class Sender:
         """Return whether a new chunk goes before a look-up: they take turns, so that neither waits for ever."""
         return (
             self._looked_last
-            and (
-                self._may_start_new
-                or self._common.wanted > 0
-                or (not self._common.is_probing and self._may_cut)
-            )
+            and (self._may_start_new or self._may_cut)
             and not self._held_back()
             # Its time in the ledger must not become too old.
             and not any(job.wants_replay for job in self._open)
@@ -368,8 +364,16 @@ class Sender:
     @property
     def _may_cut(self) -> bool:
         """Whether new chunks may be cut and written to the ledger, and there are recipients for them."""
-        may_open = self._books.windows_under_way < self._policy.open_windows
-        return bool(may_open and (self._ready or self._again or self._fresh_left))
+        left = bool(self._again or self._fresh_left)
+        if self._common.is_probing:
+            # True without anybody to try, it would be the turn of nothing for ever, and no chunk be looked up.
+            return self._common.wanted > 0 and (left or self._has_ready_to_withdraw)
+        return left and self._books.windows_under_way < self._policy.open_windows
+
+    @property
+    def _has_ready_to_withdraw(self) -> bool:
+        """Whether some ready job is no probe; probes stand in front of all others."""
+        return bool(self._ready) and not self._ready[-1].probe
 
     def _settling_limit(self) -> int:
         """Return how many calls may seek evidence at once: while there are new calls to make, half of all."""
@@ -402,16 +406,19 @@ class Sender:
             chunks += singles
             self._put_first(rest)
         if chunks:
-            self._ready.extendleft(reversed(self._books.open_window(chunks)))
+            jobs = self._books.open_window(chunks)
             # After the write: if it fails, no probe is under way, and the try ends.
-            self._common.begun(len(chunks))
+            self._common.begun(len(jobs))
+            for job in reversed(jobs):
+                job.probe = True
+                self._ready.appendleft(job)
 
     def _next_to_probe(self) -> Chunk | None:
         if self._again:
             return self._again.popleft()
         chunk = next(self._fresh, None)
         self._fresh_left = self._fresh_left and chunk is not None
-        if chunk is None and self._ready and len(self._ready[-1].chunk) > 1:
+        if chunk is None and self._has_ready_to_withdraw:
             # Its call was not made: the ready jobs are those that no worker thread has.
             job = self._ready.pop()
             self._books.withdraw(job)

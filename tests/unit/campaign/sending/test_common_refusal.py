@@ -123,3 +123,38 @@ def test_a_crash_between_the_probes_is_resumed_and_nobody_gets_two():
         summary = retry(world, people, max_concurrency=4)
         assert (summary["accepted"], summary["rejected"]) == (499, 1)
         assert world.gateway.accepted == Counter(GOOD[:499])
+
+
+@pytest.mark.parametrize("size", [250, 3201, 3250])
+@pytest.mark.parametrize("doubt", ["hidden", "unreachable"])
+def test_look_ups_that_show_nothing_do_not_keep_the_try_from_its_end(size, doubt):
+    """Nobody is left to try alone, and no refused chunk can be looked up: the try ends, and the next one goes on."""
+    world = world_of()
+    world.gateway.query_faults.extend([doubt] * 100_000)
+    people = BAD[:size]
+    with contextlib.suppress(TooManyRefusedError):
+        summary = run(world, people)
+        assert summary["unknown"] + summary["rejected"] == size
+    assert world.gateway.submissions <= 16 + PROBES
+    world.gateway.query_faults.clear()
+    world.gateway.poison = None
+    world.clock.sleep(120)
+    world.clears += 1
+    assert retry(world, people)["accepted"] == size
+    assert set(world.gateway.accepted.values()) == {1}
+
+
+def test_every_refused_chunk_is_looked_up_while_recipients_to_try_are_wanted():
+    world = world_of()
+    world.gateway.query_faults.extend(["hidden"] * 4)
+    with pytest.raises(TooManyRefusedError):
+        run(world, BAD[:300])
+    assert world.gateway.submissions <= 3 + PROBES
+
+
+def test_a_single_recipient_at_the_end_is_tried_like_any_other():
+    """The last chunk of this audience is one person; it stands behind chunks that have to wait."""
+    world = world_of()
+    with pytest.raises(TooManyRefusedError):
+        run(world, BAD[:3201])
+    assert world.gateway.submissions == 16 + PROBES
