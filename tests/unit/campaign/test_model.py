@@ -107,10 +107,6 @@ class CampaignMachine(RuleBasedStateMachine):
     def refused_batches_are_accepted_in_part(self, partial):
         self.world.gateway.partial = partial
 
-    @rule(code=st.sampled_from(["isv.MOBILE_NUMBER_ILLEGAL", "isv.TEMPLATE_PARAMS_ILLEGAL"]))
-    def refusals_concern_a_number_or_a_text(self, code):
-        self.world.gateway.refusal = code
-
     @rule(without=st.booleans())
     def records_carry_no_out_id(self, without):
         self.world.gateway.without_out_id = without
@@ -169,6 +165,7 @@ class CampaignMachine(RuleBasedStateMachine):
         step_of_the_clock=st.sampled_from([0.0, 0.0, 720.0, -720.0]),
         error_threshold=st.sampled_from([None, 0.0, 0.5]),
         resend_rejected=st.booleans(),
+        refuses_all=st.sampled_from([False, False, False, True]),
     )
     def run_once(
         self,
@@ -184,6 +181,7 @@ class CampaignMachine(RuleBasedStateMachine):
         step_of_the_clock,
         error_threshold,
         resend_rejected,
+        refuses_all,
     ):
         world = self.world
         world.slow_store(seconds=seconds_of_a_write, calls=calls_during_a_write)
@@ -195,6 +193,9 @@ class CampaignMachine(RuleBasedStateMachine):
             broken_in=moment if crash == "store fails" else None,
         )
         world.step = step_of_the_clock
+        told = world.gateway.refusal
+        if refuses_all:
+            world.gateway.poison, world.gateway.refusal = "", "isv.TEMPLATE_MISSING_PARAMETERS"
         try:
             result = self.run(
                 chunk_size=chunk_size,
@@ -213,6 +214,7 @@ class CampaignMachine(RuleBasedStateMachine):
             self.check_result(result.summary)
         world.gateway.faults.clear()
         world.gateway.query_faults.clear()
+        world.gateway.poison, world.gateway.refusal = POISON, told
         world.step = 0.0
 
     def run(self, **changes):
@@ -257,12 +259,12 @@ class CampaignMachine(RuleBasedStateMachine):
             with contextlib.suppress(AliyunSmsError):
                 self.check_result(self.run(resend=True).summary)
 
-    def run_well(self):
+    def run_well(self, **changes):
         self.fresh_process()
-        first = self.run()
+        first = self.run(**changes)
         self.check_result(first.summary)
         if first.summary["unknown"] == 0:
-            again = self.run(first_try=False)
+            again = self.run(first_try=False, **changes)
             assert again.summary == first.summary, "a cleared task must return the same to the letter"
 
     def check_result(self, summary):
@@ -303,10 +305,12 @@ class CampaignMachine(RuleBasedStateMachine):
         world.gateway.tells_time = True
         world.store.lies_in = None
         world.clock.sleep(SETTLE_TIME + 901)
+        world.clears += 1
         for self.dedupe in ("content", "phone"):
             # One of the two is the one that the campaign was begun with.
             with contextlib.suppress(LedgerError):
-                self.run_well()
+                # Also for those who were refused while all were.
+                self.run_well(resend_rejected=True)
                 break
         else:
             raise AssertionError("neither dedupe is the one of the ledger")
