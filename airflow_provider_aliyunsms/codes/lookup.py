@@ -168,7 +168,7 @@ def _is_refusal(http_status: int) -> bool:
 
 
 def _refuses(code: str, *, http_status: int) -> bool:
-    """Return whether the gateway's own response with a code that nobody knows proves that nothing was accepted."""
+    """Return whether a response with a code that is in no table proves that nothing was accepted."""
     # "isp." names a fault of the platform, which may have had the request by then.
     return (
         _is_refusal(http_status)

@@ -120,7 +120,7 @@ class AliyunSmsNotifier(BaseNotifier):
 
         :raises ConfigurationError: the field says what is sent, or through which account.
         """
-        from airflow_provider_aliyunsms.notifications.lenient import render_leniently
+        from airflow_provider_aliyunsms.notifications.wording import render_leniently
 
         try:
             self._do_render_template_fields(self, [name], context, environment, set())

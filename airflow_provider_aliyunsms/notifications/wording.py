@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Turn any text into a value that the API accepts as a template variable.
+Word an alert so that it is sent whatever is in it: unknown names become dashes, values what the API accepts.
 
-The API refuses a message for a forbidden character in a variable, and the alert would not be sent.
-
-The rules are those of https://help.aliyun.com/zh/sms/user-guide/message-template-specifications.
+The API refuses a message for a forbidden character in a variable, and the alert would not be sent. The
+rules are those of https://help.aliyun.com/zh/sms/user-guide/message-template-specifications.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import jinja2
 
 MAX_LENGTH: Final = 35
 NOTHING: Final = "-"
@@ -23,6 +25,42 @@ _BARE_HOST: Final = re.compile(
 )
 _BRACKETS: Final = str.maketrans(dict.fromkeys("【〖『「", "(") | dict.fromkeys("】〗』」", ")"))
 _PLAIN_SYMBOLS: Final = frozenset("$+<=>^`|~¥￥")
+
+
+class Dash(jinja2.ChainableUndefined):
+    """An unknown name: it is written as a dash, and so is everything that is asked of it."""
+
+    def __str__(self) -> str:
+        return NOTHING
+
+    def __call__(self, *_args: Any, **_kwargs: Any) -> Dash:  # type: ignore[override]
+        """Return itself: what an unknown function returns is not known either."""
+        return self
+
+
+def render_leniently(
+    template: Any, *, render: Callable[[Any, jinja2.Environment], Any], environment: jinja2.Environment
+) -> Any:
+    """
+    Render a template, or the ones in a mapping or list, each by itself; what cannot be rendered at all is a dash.
+
+    :param template: a text, or a mapping or list of them.
+    :param render: renders one template in an environment.
+    :param environment: the one whose names are strict.
+    """
+    if isinstance(template, Mapping):
+        return {
+            name: render_leniently(value, render=render, environment=environment)
+            for name, value in template.items()
+        }
+    if isinstance(template, list | tuple | set | frozenset):
+        return [render_leniently(value, render=render, environment=environment) for value in template]
+    for tried in (environment, environment.overlay(undefined=Dash)):
+        try:
+            return render(template, tried)
+        except Exception:  # noqa: BLE001, S112 - a template may raise anything; the field was named in the log already
+            continue
+    return NOTHING
 
 
 def fit_variable(value: object) -> str:

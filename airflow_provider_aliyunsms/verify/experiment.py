@@ -33,7 +33,7 @@ MOST_MESSAGES: Final = 3
 """Send calls of one experiment; each has the own number once."""
 
 MARGIN: Final = 3.0
-"""How many times longer than one record took others may take."""
+"""A later record is waited for so many times as long as the first one took."""
 
 LATEST_REPLAY: Final = 600.0
 """Seconds after which the replay no longer waits for the first record: the date of a request holds for 15 minutes."""

@@ -31,7 +31,7 @@ _REPORT: Final = "No parameter helps. Please report this with the request id; un
 
 
 class Result(StrEnum):
-    """How a fact compares with what the provider assumes."""
+    """Say whether a fact is as the provider assumes."""
 
     AS_ASSUMED = "as assumed"
     DIFFERS = "differs"
@@ -62,7 +62,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _About:
-    """What a fact is about; its methods return the fact with one of the three results."""
+    """Hold the name and the words of a fact; the methods add one of the three results."""
 
     name: str
     fact: str

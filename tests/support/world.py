@@ -286,7 +286,9 @@ class CrashingStore:
         self.broken_in: int | None = None
         self.lies_in: int | None = None
 
-    def new_process(self, *, crash_in: int | None, crash_after_write: bool, broken_in: int | None) -> None:
+    def new_process(
+        self, *, crash_in: int | None = None, crash_after_write: bool = False, broken_in: int | None = None
+    ) -> None:
         self._crash_in = crash_in
         self._crash_after_write = crash_after_write
         self._dead = False
@@ -420,6 +422,11 @@ class World:
             return Campaign(plan=plan, clock=clock, make_workers=self.make_workers).run()
         finally:
             self.clock.ends_at = float("inf")
+
+    def retry(self, recipients, **changes):
+        """Run the next try of the same run: in a new process, in which nothing goes wrong."""
+        self.store.new_process()
+        return self.run(recipients, first_try=False, **changes)
 
     def slow_store(self, *, seconds: float, calls: int) -> None:
         """Let every write take so long, and so many calls end in that time."""

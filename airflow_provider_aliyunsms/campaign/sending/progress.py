@@ -92,7 +92,7 @@ class ProgressReporter:
 
 
 def _left(counts: SpoolCounts, *, rate: float) -> str:
-    """Say how long it will take, where that is known: nobody knows when evidence comes."""
+    """Return how long the rest will take, or that this cannot be known."""
     if not counts.pending:
         return f"waiting for evidence of {counts.unknown}" if counts.unknown else "nobody left"
     return (

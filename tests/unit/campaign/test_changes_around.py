@@ -25,8 +25,7 @@ def world():
 
 
 def retry(world, people=PEOPLE, **changes):
-    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
-    return world.run(people, first_try=False, **changes).summary
+    return world.retry(people, **changes).summary
 
 
 def nobody_twice(world):
@@ -223,11 +222,16 @@ def rows_with_a_signature(bad):
     ]
 
 
-def refuse_signature(world, code):
+def has_bad_signature(recipient):
+    return recipient.sign_name == "坏"
+
+
+def refuse_where(world, code, is_bad):
+    """Let the gateway refuse each call that holds a recipient of this kind."""
     submit = world.gateway.submit
 
     def judge(chunk, envelope):
-        if any(recipient.sign_name == "坏" for recipient in chunk.recipients):
+        if any(is_bad(recipient) for recipient in chunk.recipients):
             world.gateway.submissions += 1
             return "doomed", code
         return submit(chunk, envelope)
@@ -236,7 +240,7 @@ def refuse_signature(world, code):
 
 
 def test_a_signature_of_one_row_is_that_rows_fault(world):
-    refuse_signature(world, "isv.SMS_SIGNATURE_ILLEGAL")
+    refuse_where(world, "isv.SMS_SIGNATURE_ILLEGAL", has_bad_signature)
     summary = world.run(rows_with_a_signature({0}), evidence_wait=300.0).summary
     assert (summary["accepted"], summary["rejected"]) == (39, 1)
     assert nobody_twice(world)
@@ -252,22 +256,14 @@ def test_an_extension_code_of_one_row_is_that_rows_fault(world, code, bad):
         {"phone_number": number, "sms_up_extend_code": "999" if place in bad else "1"}
         for place, number in enumerate(PEOPLE)
     ]
-    submit = world.gateway.submit
-
-    def judge(chunk, envelope):
-        if any(recipient.sms_up_extend_code == "999" for recipient in chunk.recipients):
-            world.gateway.submissions += 1
-            return "doomed", code
-        return submit(chunk, envelope)
-
-    world.gateway.submit = judge
+    refuse_where(world, code, lambda recipient: recipient.sms_up_extend_code == "999")
     summary = world.run(rows, evidence_wait=300.0).summary
     assert (summary["accepted"], summary["rejected"]) == (40 - len(bad), len(bad))
     assert nobody_twice(world)
 
 
 def test_trouble_with_a_template_that_was_accepted_before_is_the_fault_of_some_rows(world):
-    refuse_signature(world, "isv.SMS_TEMPLATE_ILLEGAL")
+    refuse_where(world, "isv.SMS_TEMPLATE_ILLEGAL", has_bad_signature)
     summary = world.run(rows_with_a_signature({20}), evidence_wait=300.0, max_concurrency=1).summary
     assert (summary["accepted"], summary["rejected"]) == (39, 1)
     assert nobody_twice(world)

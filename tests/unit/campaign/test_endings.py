@@ -28,8 +28,7 @@ def world():
 
 def again(world, people=PEOPLE, **changes):
     """Run an automatic retry."""
-    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
-    return world.run(people, first_try=False, **changes).summary
+    return world.retry(people, **changes).summary
 
 
 def cleared(world, people=PEOPLE, **changes):

@@ -225,7 +225,7 @@ class CampaignMachine(RuleBasedStateMachine):
 
     def fresh_process(self):
         self.world.slow_store(seconds=0.0, calls=2)
-        self.world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
+        self.world.store.new_process()
 
     @rule(code=st.sampled_from(["isv.MOBILE_NUMBER_ILLEGAL", "isv.TEMPLATE_MISSING_PARAMETERS"]))
     def refusals_have_another_code(self, code):

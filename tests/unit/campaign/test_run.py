@@ -27,8 +27,7 @@ def world():
 
 
 def retry(world, people=PEOPLE, **changes):
-    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
-    return world.run(people, first_try=False, **changes).summary
+    return world.retry(people, **changes).summary
 
 
 def test_everybody_is_served_once(world):

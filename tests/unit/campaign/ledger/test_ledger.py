@@ -34,8 +34,7 @@ def world():
 
 
 def retry(world, **changes):
-    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
-    return world.run(PEOPLE, first_try=False, **changes).summary
+    return world.retry(PEOPLE, **changes).summary
 
 
 def refuses(world, *, match, **changes):

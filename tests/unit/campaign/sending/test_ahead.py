@@ -60,7 +60,7 @@ def send(world, people=PEOPLE, **changes):
 
 
 def retry(world, people=PEOPLE, **changes):
-    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
+    world.store.new_process()
     world.store.meanwhile = lambda key: None
     world.told_to_stop = None
     return send(world, people, first_try=False, **changes)
@@ -288,7 +288,7 @@ def test_without_any_thread_nothing_is_sent_and_every_intent_is_taken_back(world
     kept = [json.loads(text) for key, text in world.store.values.items() if ".w0" in key]
     assert {entry.get("e") for window in kept for entry in window["c"]} == {"local.NOT_STARTED"}
     few_threads(4)
-    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
+    world.store.new_process()
     everybody_once(world, retry(world))
 
 

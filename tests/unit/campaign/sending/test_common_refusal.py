@@ -23,14 +23,15 @@ def world_of(*, can_look_up=True, code=CONTENT):
     return world
 
 
+SETTINGS = {"chunk_size": 100, "max_concurrency": 16, "evidence_wait": 300.0}
+
+
 def run(world, people, **changes):
-    settings = {"chunk_size": 100, "max_concurrency": 16, "evidence_wait": 300.0} | changes
-    return world.run(people, **settings).summary
+    return world.run(people, **SETTINGS | changes).summary
 
 
 def retry(world, people, **changes):
-    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
-    return run(world, people, first_try=False, **changes)
+    return world.retry(people, **SETTINGS | changes).summary
 
 
 @pytest.mark.parametrize("size", [40, 100, 300, 1600, 5000])

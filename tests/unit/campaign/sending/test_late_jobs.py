@@ -38,7 +38,7 @@ def test_a_call_that_was_held_back_by_pauses_is_not_released_too_soon_after_a_cr
     assert world.gateway.accepted
 
     world.gateway.submit = submit
-    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
+    world.store.new_process()
     world.clock.sleep(20)
     summary = world.run(PEOPLE, chunk_size=1, max_concurrency=8, evidence_wait=10_000.0).summary
     assert world.gateway.accepted == Counter(PEOPLE)

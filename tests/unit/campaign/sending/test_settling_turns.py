@@ -36,7 +36,7 @@ def interrupted():
     with pytest.raises(Crash):
         world.run(PEOPLE, max_concurrency=4)
     world.gateway.faults.clear()
-    world.store.new_process(crash_in=None, crash_after_write=False, broken_in=None)
+    world.store.new_process()
     world.make_workers = lambda **options: LateWorkers(**options, clock=world.clock)
     return world
 
