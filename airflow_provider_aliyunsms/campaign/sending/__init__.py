@@ -12,7 +12,8 @@ counts to the log and to the ledger while it runs.
 First ``restoring`` applies what the ledger says of earlier tries to the rows of this one. Then each chunk passes
 through these steps:
 
-1. Its intent is written to the ledger (``bookkeeping``), and it becomes a *job*: a chunk on its way to an outcome.
+1. It is cut from the pending recipients, or from a chunk that has to be sent anew (``supply``). Its intent is written
+   to the ledger (``bookkeeping``), and it becomes a *job*: a chunk on its way to an outcome.
 2. The main thread hands the job to a worker thread (``workers``).
 3. The worker thread asks whether the job may still start (``permits``), makes the call (``jobs``) and puts the
    outcome into a queue. Something may have happened since step 2 that ends the sending; therefore it asks.

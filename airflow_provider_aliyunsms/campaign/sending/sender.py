@@ -11,25 +11,25 @@ ledger; ``permits.py`` checks these jobs again, in the worker thread, right befo
 from __future__ import annotations
 
 import logging
-from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, make_chunk, parts, probes
+from airflow_provider_aliyunsms.campaign.chunks import make_chunk, parts, probes
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
-from airflow_provider_aliyunsms.campaign.policy import look_again_after, window_chunks
+from airflow_provider_aliyunsms.campaign.policy import look_again_after
 from airflow_provider_aliyunsms.campaign.sending.bookkeeping import Bookkeeper
 from airflow_provider_aliyunsms.campaign.sending.common_refusal import CommonRefusal
 from airflow_provider_aliyunsms.campaign.sending.jobs import Attempts, Job
 from airflow_provider_aliyunsms.campaign.sending.permits import StartPermits, is_clear
 from airflow_provider_aliyunsms.campaign.sending.restoring import Restoration
 from airflow_provider_aliyunsms.campaign.sending.stop_conditions import StopConditions
+from airflow_provider_aliyunsms.campaign.sending.supply import Supply
 from airflow_provider_aliyunsms.codes import CodeClass, explain
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
     from airflow_provider_aliyunsms.audience.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
@@ -53,8 +53,8 @@ class Sender:
     Every field and method belongs to the main thread. Of the objects made here, worker threads use two: the
     attempts (:class:`.Attempts`), which have no state, and the permits (:class:`.StartPermits`).
 
-    A chunk is in exactly one place at a time: not cut yet, ``_again``, ``_ready``, with the workers, ``_open``, or
-    done. A chunk in two places would be sent twice; one in none would be left with an open intent.
+    A chunk is in exactly one place at a time: ``_supply``, with the workers, ``_open``, or done. A chunk in two
+    places would be sent twice; one in none would be left with an open intent.
 
     :param plan: gives channel, policy and the reason to stop.
     :param ledger: the durable record, already opened.
@@ -112,16 +112,14 @@ class Sender:
         )
         self._stops = StopConditions(policy=policy, clock=clock, stop_reason=plan.stop_reason)
         self._common = CommonRefusal(enabled=policy.error_threshold is not None, product=plan.channel.product)
-        self._window_chunks = window_chunks(policy, with_message_ids=plan.channel.product.has_message_ids)
-        # A generator that reads nothing yet: its first chunk is cut after run() has applied the ledger to the
-        # spool. Before that, the spool shows recipients of earlier tries as pending, and each of them would get a
-        # second message.
-        self._fresh = self._fresh_chunks()
-        self._fresh_left = True
-        # New chunks of recipients whose last chunk was split or released; they have no intent yet.
-        self._again: deque[Chunk] = deque()
-        # Jobs whose intents are in the ledger and whose calls were certainly not begun.
-        self._ready: deque[Job] = deque()
+        self._supply = Supply(
+            campaign=ledger.campaign,
+            spool=spool,
+            books=self._books,
+            policy=policy,
+            common=self._common,
+            with_message_ids=plan.channel.product.has_message_ids,
+        )
         # Jobs whose outcome is unknown, and that no worker thread has.
         self._open: list[Job] = []
         # Jobs that the workers have, by their labels, whose calls may have been begun.
@@ -160,7 +158,7 @@ class Sender:
         :raises NotSentError: the gateway could not be reached for too long.
         :raises OutcomeUnknownError: too many calls without a clear response; the rest was not begun.
         """
-        # Before the first chunk is cut, see _fresh.
+        # Before the first chunk is cut, see Supply.
         self._restore()
         self._stops.begin()
         try:
@@ -178,7 +176,7 @@ class Sender:
             again=self._may_go_again,
         ).run()
         self._open = restored.jobs
-        self._fresh_left = self._spool.counts().pending > 0
+        self._supply.begin()
         self.changed, self.absent = restored.changed, restored.absent
         if restored.absent and self._plan.positional:
             raise LedgerConflictError(
@@ -246,9 +244,10 @@ class Sender:
     def _hand_out_ahead(self) -> None:
         """Hand out jobs with which the threads can go on while the ledger is written."""
         # All conditions anew for each job: the threads work on, and may have raised a doubt since the last one.
-        while self._ready and self._workers.waiting < self._policy.most_waiting and self._all_is_well():
+        most = self._policy.most_waiting
+        while self._supply.ready and self._workers.waiting < most and self._all_is_well():
             self._books.confirm_if_due()
-            self._hand_out(self._next_ready())
+            self._hand_out(self._supply.next_ready())
 
     def _all_is_well(self) -> bool:
         """
@@ -281,8 +280,9 @@ class Sender:
 
     def _is_over(self) -> bool:
         """Return whether nothing but open chunks is left, and none of them was settled for long enough."""
-        waiting_alone = not (self._ready or self._again or self._fresh_left)
-        return not self._looks_are_due() and self._stops.patience_is_over(waiting_alone=waiting_alone)
+        return not self._looks_are_due() and self._stops.patience_is_over(
+            waiting_alone=self._supply.is_used_up
+        )
 
     def _looks_are_due(self) -> bool:
         """Return whether an open chunk was not looked up once, or is to be replayed: that much is waited for."""
@@ -310,17 +310,17 @@ class Sender:
         if self._held_back():
             return False
         if self._common.is_probing:
-            self._open_probes()
-            return self._may_start_new and self._workers.free
+            self._supply.open_probes()
+            return self._supply.may_start and self._workers.free
         # The next window is written before the last one is used up, so that the threads have work meanwhile.
-        few = 2 * self._policy.most_waiting if self._all_is_well() else 0
-        if len(self._ready) <= few and self._books.windows_under_way < self._policy.open_windows:
+        reserve = 2 * self._policy.most_waiting if self._all_is_well() else 0
+        if self._supply.wants_window(in_reserve=reserve):
             self._open_window()
         # Asked again: the jobs handed out ahead of the write may have taken the last idle thread.
-        return bool(self._ready) and self._workers.free
+        return bool(self._supply.ready) and self._workers.free
 
     def _next_job(self) -> Job | None:
-        job = None if self._may_start_new and self._is_turn_of_new_chunk() else self._due_job()
+        job = None if self._supply.may_start and self._is_turn_of_new_chunk() else self._due_job()
         if job is not None:
             if job.wants_replay:
                 # Before the job is handed out, and right before it: the ledger must hold the time of a replay
@@ -329,19 +329,7 @@ class Sender:
                 self._books.journal_replay(job)
             self._open.remove(job)
             return job
-        return self._next_ready() if self._may_start_new else None
-
-    @property
-    def _may_start_new(self) -> bool:
-        """Whether a call of a new chunk may start: while a refusal may be common to all, single recipients only."""
-        return bool(self._ready) and (not self._common.is_probing or self._ready[0].probe)
-
-    def _next_ready(self) -> Job:
-        # While the job is still in _ready. If the write fails, _wind_down() finds the job there and records that
-        # its call was never made. Taken out before, its intent would stay open, and on Globe, where nothing can be
-        # looked up, its recipients could end as "unknown" although nothing was sent to them.
-        self._books.renew_intents(self._ready)
-        return self._ready.popleft()
+        return self._supply.next_ready() if self._supply.may_start else None
 
     def _due_job(self) -> Job | None:
         if self._settling >= self._settling_limit():
@@ -355,82 +343,24 @@ class Sender:
         """Return whether a new chunk goes before a look-up: they take turns, so that neither waits for ever."""
         return (
             self._looked_last
-            and (self._may_start_new or self._may_cut)
+            and (self._supply.may_start or self._supply.may_cut)
             and not self._held_back()
             # Its time in the ledger must not become too old.
             and not any(job.wants_replay for job in self._open)
         )
 
-    @property
-    def _may_cut(self) -> bool:
-        """Whether new chunks may be cut and written to the ledger, and there are recipients for them."""
-        left = bool(self._again or self._fresh_left)
-        if self._common.is_probing:
-            # True without anybody to try, it would be the turn of nothing for ever, and no chunk be looked up.
-            return self._common.wanted > 0 and (left or self._has_ready_to_withdraw)
-        return left and self._books.windows_under_way < self._policy.open_windows
-
-    @property
-    def _has_ready_to_withdraw(self) -> bool:
-        """Whether some ready job is no probe; probes stand in front of all others."""
-        return bool(self._ready) and not self._ready[-1].probe
-
     def _settling_limit(self) -> int:
         """Return how many calls may seek evidence at once: while there are new calls to make, half of all."""
         most = self._policy.max_concurrency
-        return max(1, most // 2) if self._ready or self._again or self._fresh_left else most
+        return most if self._supply.is_used_up else max(1, most // 2)
 
     def _open_window(self) -> None:
-        chunks: list[Chunk] = []
         self._hand_out_ahead()
-        while len(chunks) < self._window_chunks:
-            chunk = self._again.popleft() if self._again else next(self._fresh, None)
-            if chunk is None:
-                self._fresh_left = False
-                break
-            chunks.append(chunk)
+        chunks = self._supply.next_chunks()
         if chunks:
             # Once more before the write: cutting took time, and the threads may have finished what they had.
             self._hand_out_ahead()
-            # Jobs exist only when their intents are durable. If the write fails, these chunks are dropped and the
-            # try ends; the next try finds their recipients pending, or under an earlier intent in the ledger.
-            self._ready.extend(self._books.open_window(chunks))
-
-    def _open_probes(self) -> None:
-        """Write the intents of the single recipients that are to be tried, and put them first."""
-        chunks: list[Chunk] = []
-        while len(chunks) < self._common.wanted and (chunk := self._next_to_probe()) is not None:
-            singles, rest = probes(
-                campaign=self._ledger.campaign, chunk=chunk, count=self._common.wanted - len(chunks)
-            )
-            chunks += singles
-            self._put_first(rest)
-        if chunks:
-            jobs = self._books.open_window(chunks)
-            # After the write: if it fails, no probe is under way, and the try ends.
-            self._common.begun(len(jobs))
-            for job in reversed(jobs):
-                job.probe = True
-                self._ready.appendleft(job)
-
-    def _next_to_probe(self) -> Chunk | None:
-        if self._again:
-            return self._again.popleft()
-        chunk = next(self._fresh, None)
-        self._fresh_left = self._fresh_left and chunk is not None
-        if chunk is None and self._has_ready_to_withdraw:
-            # Its call was not made: the ready jobs are those that no worker thread has.
-            job = self._ready.pop()
-            self._books.withdraw(job)
-            chunk = job.chunk
-        return chunk
-
-    def _fresh_chunks(self) -> Iterator[Chunk]:
-        yield from cut(
-            campaign=self._ledger.campaign,
-            batches=self._spool.unsettled(batch=self._policy.chunk_size * 8),
-            size=self._policy.chunk_size,
-        )
+            self._supply.open_window(chunks)
 
     def _collect(self, *, timeout: float) -> None:
         result = self._workers.take(timeout=timeout)
@@ -466,19 +396,19 @@ class Sender:
         self._not_begun(jobs)
 
     def _not_begun(self, jobs: list[Job]) -> None:
-        """Put jobs that were handed out and not begun back to the front of the ready jobs, in their order."""
+        """Put jobs that were handed out and not begun back to the front, in their order."""
         for job in reversed(jobs):
             if job.settling:
-                # Back to the idle thread that was about to take it. It does not belong into _ready: its first call
-                # was made, and _wind_down() would record it as not made, so that the next try would send a second
-                # message.
+                # Back to the idle thread that was about to take it. It does not belong into the supply: its first
+                # call was made, and _wind_down() would record it as not made, so that the next try would send a
+                # second message.
                 self._settling += 1
                 self._given[job.entry.out_id] = job
                 self._workers.give(job)
             else:
                 self._given.pop(job.entry.out_id, None)
                 self._pace.cancel()
-                self._ready.appendleft(job)
+                self._supply.put_back(job)
                 self._looked_last = True
 
     def _apply(self, job: Job, outcome: Outcome) -> None:
@@ -491,26 +421,22 @@ class Sender:
             self._keep_open(job, outcome)
             return
         job.replaying = False
-        # Before the recipients go into _again. It notes the release, and the next window is written only after that
-        # note is in the ledger. With the new intent first, a crash would leave two open intents for these
+        # Before the recipients go back into the supply. It notes the release, and the next window is written only
+        # after that note is in the ledger. With the new intent first, a crash would leave two open intents for these
         # recipients, and both could end in a message.
         again = self._books.settle(job, outcome)
         campaign, members = self._ledger.campaign, job.chunk.members
         if outcome.kind is OutcomeKind.SPLIT:
             whole = replace(make_chunk(campaign=campaign, members=members), mixed=_is_mixed(job))
             singles, rest = probes(campaign=campaign, chunk=whole, count=self._common.wanted)
-            self._put_first([*singles, *rest])
+            self._supply.put_first([*singles, *rest])
         elif outcome.kind is OutcomeKind.RELEASED:
-            self._put_first([make_chunk(campaign=campaign, members=members)])
+            self._supply.put_first([make_chunk(campaign=campaign, members=members)])
         elif again:
             some = members.at([index for index, place in enumerate(job.places) if place in {*again}])
-            self._put_first(parts(campaign=campaign, members=some, mixed=_is_mixed(job)))
+            self._supply.put_first(parts(campaign=campaign, members=some, mixed=_is_mixed(job)))
         elif outcome.kind is OutcomeKind.ACCEPTED:
             self._attempts.accepted = True
-
-    def _put_first(self, chunks: Sequence[Chunk]) -> None:
-        """Send chunks of recipients that were released before anything new: they show soonest what is wrong."""
-        self._again.extendleft(reversed([chunk for chunk in chunks if len(chunk)]))
 
     def _slow_down(self, job: Job, outcome: Outcome) -> None:
         if outcome.throttled:
@@ -574,7 +500,7 @@ class Sender:
         # First of all. A thread that has just taken a job, so that recall() cannot have it, must find the permits
         # closed; otherwise its call would be made after the reason to stop.
         self._permits.close()
-        # Before the wait for calls in flight, because these may hang: waiting jobs are in _ready in any case.
+        # Before the wait for calls in flight, because these may hang: waiting jobs are in the supply in any case.
         self._recall()
         deadline = self._clock.monotonic() + WIND_DOWN
         try:
@@ -587,7 +513,7 @@ class Sender:
 
     def _end_books(self) -> None:
         try:
-            self._give_back()
+            self._supply.give_back()
         finally:
             # Whatever happened before, such as a full disk: outcomes that are known must reach the ledger.
             self._write_last_outcomes()
@@ -600,15 +526,6 @@ class Sender:
                 self._books.leave_open(job)
             except AliyunSmsError as error:
                 log.warning("The receipts of this try will not be complete: %s", error)
-
-    def _give_back(self) -> None:
-        """Take intents and chunks back whose calls were never made."""
-        for chunk in self._again:
-            self._books.give_back(chunk)
-        # Only jobs that were never handed out, were recalled, or came back undone are in _ready: no call of these
-        # was begun, so it is safe to record that.
-        while self._ready:
-            self._books.take_back(self._ready.popleft())
 
     def _write_last_outcomes(self) -> None:
         try:
