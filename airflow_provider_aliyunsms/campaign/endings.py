@@ -67,6 +67,8 @@ def refusals_error(
     judged = accepted + refused
     if accepted and refused / judged <= threshold:
         return None
+    if refused / judged <= threshold:
+        return TooManyRefusedError(f"the gateway refused all {judged} recipients, and nobody was reached")
     return TooManyRefusedError(
         f"the gateway refused {refused} of {judged} recipients, more than error_threshold={threshold:g} allows"
     )

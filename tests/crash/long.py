@@ -57,7 +57,7 @@ SCENARIOS = {
     "Clear of a succeeded task": partial(people.clear_a_finished_task, size=1000),
     "marked failed in mid-send, then cleared": partial(people.mark_failed_in_mid_send, size=3000),
     "cleared in mid-send": partial(people.clear_in_mid_send, size=4000),
-    "killed before it had a ledger: refuses, says so": partial(people.die_before_it_begins, size=1000),
+    "killed before it had a ledger": partial(people.die_before_it_begins, size=1000),
     "execution_timeout, again and again": partial(people.time_out, size=4000),
     "API server killed, started at once": partial(
         people.kill_the_api_server, size=3000, wait_for_death=False

@@ -171,8 +171,8 @@ class Attempts:
         """
         Turn the doom of a campaign into the refusal of one chunk, where it is the fault of some of its rows.
 
-        A signature or extension code that not all rows share is a row's own, and so is trouble with a template or
-        signature with which this campaign was accepted before.
+        A signature or extension code that not all rows share is a row's own. So is any such trouble, also with a
+        template, once this campaign was accepted with it before.
         """
         if outcome.error is None or not (subject := concerns(outcome.code)):
             return outcome

@@ -187,6 +187,11 @@ def test_the_judgement_at_the_end(accepted, rejected, local, threshold, fails):
     assert (refusals_error(summary, local=local, threshold=threshold) is not None) is fails
 
 
+def test_an_error_does_not_name_a_threshold_that_was_kept():
+    error = refusals_error({"accepted": 0, "rejected": 3}, local=0, threshold=1.0)
+    assert error.message == "the gateway refused all 3 recipients, and nobody was reached"
+
+
 def test_a_doomed_try_leaves_receipts_and_a_summary(world):
     world.gateway.faults.extend(["ok", "doomed"])
     with pytest.raises(CampaignDoomedError, match="5 accepted, 0 rejected, 15 skipped") as caught:
