@@ -144,6 +144,10 @@ crash-test: $(STAMP) ## Kill real Airflow processes dozens of times and write do
 race-test: $(STAMP) ## Let processes start one campaign together (ROUNDS=300 STORAGE=local KILLS=0; 10 minutes)
 	@$(BIN)/python tests/race/long.py --rounds $(ROUNDS) --storage $(STORAGE) --kills $(KILLS)
 
+.PHONY: pace-test
+pace-test: $(STAMP) ## Measure how well four processes share the limit of an account, by Redis (5 minutes)
+	@$(BIN)/python tests/pace/long.py
+
 .PHONY: bench
 bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md (30 minutes; BENCH_QUICK=1: some)
 	@$(BENCH_VENV)/bin/python tests/benchmarks/run.py

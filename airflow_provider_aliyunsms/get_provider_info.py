@@ -114,8 +114,30 @@ def _extra_fields() -> dict[str, object]:
             ),
             "schema": {"type": ["string", "null"], "format": "password"},
         },
+        **_pace_fields(),
         **_credential_fields(),
         **_role_fields(),
+    }
+
+
+def _pace_fields() -> dict[str, object]:
+    number = {"type": ["number", "null"], "exclusiveMinimum": 0}
+    return {
+        "pace_conn_id": _text(
+            "Redis connection for the pace",
+            "All tasks of all workers keep the two limits below together. Empty: each task keeps them by itself. "
+            'Needs the package\'s extra "redis".',
+        ),
+        "china_qps": {
+            "label": "China calls a second",
+            "description": "What the account may make to the China API. Empty: no limit.",
+            "schema": number,
+        },
+        "globe_qps": {
+            "label": "Globe calls a second",
+            "description": "What the account may make to the Globe API. Empty: 1.",
+            "schema": number,
+        },
     }
 
 

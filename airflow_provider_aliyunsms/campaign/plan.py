@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
     from airflow_provider_aliyunsms.campaign.ledger import Store
+    from airflow_provider_aliyunsms.campaign.pacing import AccountPace
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
 
@@ -60,6 +61,7 @@ class Plan:
     :param resend_rejected: send again to all whom the gateway refused on an earlier occasion, whatever the cause.
     :param positional: True when the campaign id is derived from a position in a list of mapped inputs; a ledger that
         holds a recipient who is not in the audience then stops the try.
+    :param account_pace: the limit of the account, kept together with all other tasks; None for none.
     :param secrets_known: secrets for the hashes in the ledger, the one for new ledgers first; empty for none.
     """
 
@@ -81,6 +83,7 @@ class Plan:
     interruptions: tuple[type[BaseException], ...] = ()
     dry_run: bool = False
     positional: bool = False
+    account_pace: AccountPace | None = None
     secrets_known: tuple[bytes, ...] = field(default=(), repr=False)
     facts: SourceFacts = field(default_factory=SourceFacts)
 

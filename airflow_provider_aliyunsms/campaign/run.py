@@ -158,7 +158,7 @@ class Campaign:
         product = self._plan.channel.product
 
         def again(number: int, code: str | None) -> bool:
-            if number > opening.windows_before:
+            if not ledger.is_of_earlier_occasion(number):
                 return False
             return self._plan.resend_rejected or (
                 opening.ended_refused and not is_own_cause(code, product=product)
@@ -176,7 +176,8 @@ class Campaign:
         )
         ends: tuple[type[BaseException], ...] = (AliyunSmsError, *self._plan.interruptions)
         try:
-            sender.run()
+            with self._plan.account_pace or contextlib.nullcontext():
+                sender.run()
         except ends as error:
             progress.log_now()
             owns = self._still_owns(ledger, error)

@@ -43,6 +43,7 @@ class WatchedCampaign:
     :param receipts_path: path or URI of the receipts file; None when the receipts are inline.
     :param receipts: the accepted receipts of a small campaign; None when they are in a file, or were left behind in
         the XCom (:meth:`to_json`). They hold phone numbers, so the repr leaves them out.
+    :param receipts_host: the machine on whose disk the receipts file is; None when it is on no disk of one machine.
     :param dry_run: it was a rehearsal: nothing was sent. Not kept for a trigger, which has nothing to ask then.
     """
 
@@ -54,6 +55,7 @@ class WatchedCampaign:
     receipts_path: str | None
     receipts: tuple[Mapping[str, Any], ...] | None
     dry_run: bool = False
+    receipts_host: str | None = None
 
     def __repr__(self) -> str:
         return f"WatchedCampaign({self.campaign_id!r}, accepted={self.accepted})"
@@ -77,6 +79,7 @@ class WatchedCampaign:
             "finished_at": self.finished_at,
             "digest": self.digest,
             "receipts_path": self.receipts_path,
+            **({"receipts_host": self.receipts_host} if self.receipts_host else {}),
         }
 
     @classmethod
@@ -98,6 +101,7 @@ class WatchedCampaign:
                 finished_at=kept["finished_at"],
                 digest=kept["digest"],
                 receipts_path=kept.get("receipts_path"),
+                receipts_host=kept.get("receipts_host"),
                 receipts=None if packed is None else _unpacked(packed),
             )
         except (KeyError, TypeError, AttributeError, ValueError, zlib.error, binascii.Error):
@@ -117,6 +121,7 @@ class WatchedCampaign:
             and isinstance(self.finished_at, int | float)
             and math.isfinite(self.finished_at)
             and isinstance(self.receipts_path, str | None)
+            and isinstance(self.receipts_host, str | None)
         )
 
 
@@ -239,6 +244,7 @@ def _watched_one(campaign: Any) -> WatchedCampaign:
         receipts_path=path,
         receipts=receipts,
         dry_run=campaign.get("dry_run") is True,
+        receipts_host=str(host) if (host := campaign.get("receipts_host")) else None,
     )
 
 

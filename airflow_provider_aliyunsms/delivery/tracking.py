@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from socket import gethostname
 from typing import IO, Any
 
 from airflow_provider_aliyunsms.campaign.ports import Tracked
@@ -111,5 +112,15 @@ def _receipts(
         yield ((at, receipt) for at, receipt in enumerate(campaign.receipts) if wanted(at))
         return
     path = campaign.receipts_path or ""
-    with open_receipts(path) as stream:
+    with _opened(campaign, open_receipts) as stream:
         yield read_receipts(path=path, stream=stream, wanted=wanted)
+
+
+def _opened(campaign: WatchedCampaign, open_receipts: OpenReceipts) -> AbstractContextManager[IO[bytes]]:
+    host, here = campaign.receipts_host, gethostname()
+    try:
+        return open_receipts(campaign.receipts_path or "")
+    except ConfigurationError as error:
+        if host and host != here:
+            error.message = f"{error.message.rstrip('.')}: it is on the disk of {host}, and this is {here}"
+        raise

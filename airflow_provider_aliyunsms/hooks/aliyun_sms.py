@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
     from airflow_provider_aliyunsms.api.models import MessageStatus, SendDetailsPage, SendResponse
+    from airflow_provider_aliyunsms.campaign.pacing import AccountPace
     from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
+    from airflow_provider_aliyunsms.products import Product
 
 
 class AliyunSmsHook(BaseHook):
@@ -49,7 +51,8 @@ class AliyunSmsHook(BaseHook):
     * **Extra**: ``region_id`` and ``globe_region_id`` choose the endpoints of the China and the Globe API;
       ``sign_name`` and ``sender_id`` are defaults for recipients without their own; ``alert_phone_numbers`` are the
       numbers of alerts that name none, with commas between them; ``connect_timeout`` and ``read_timeout`` are seconds
-      (5 and 10). Other names are ignored.
+      (5 and 10). ``china_qps`` and ``globe_qps`` are calls a second that the account may make, and ``pace_conn_id``
+      is the Redis connection by which all tasks keep them together. Other names are ignored.
     * **Extra, credentials**: ``credential_type`` says where they come from. ``access_key``, the default: login and
       password, with a ``security_token`` if there is one. ``sts``: the same, token required. The other types are
       fetched and renewed by the package ``alibabacloud-credentials`` (extra ``credentials``). ``ram_role_arn`` and
@@ -124,6 +127,20 @@ class AliyunSmsHook(BaseHook):
     def sender_id(self) -> str | None:
         """The default sender ID of this connection, for the Globe API."""
         return self.settings.sender_id
+
+    def account_pace(self, *, product: Product, most: float | None, connections: int) -> AccountPace | None:
+        """
+        Return the limit that all tasks with this account share; connects to nothing yet.
+
+        :param product: which of the two APIs.
+        :param most: calls a second that the caller makes at most; None for no limit of its own.
+        :param connections: how many calls it may have in flight.
+        :returns: None when the connection has no ``pace_conn_id``, or no limit for this API.
+        :raises ConfigurationError: the extra ``redis`` is not installed.
+        """
+        from airflow_provider_aliyunsms.hooks.account_pace import account_pace_for
+
+        return account_pace_for(self.settings, product=product, most=most, connections=connections)
 
     @without_locals
     def get_conn(self) -> AliyunSmsClient:

@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 MAX_TIMEOUT: Final = 300.0
 """Seconds; the longest timeout a connection may set."""
 
+MAX_QPS: Final = 100_000.0
+"""Calls a second; the largest limit of an account that a connection may name."""
+
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -136,6 +139,29 @@ def seconds(extra: dict[str, Any], name: str, *, default: float) -> float:
             advice=f"Correct it, or leave it out for the default of {default:g} seconds.",
         )
     return duration
+
+
+def qps(extra: dict[str, Any], name: str) -> float | None:
+    """
+    Return a field of the extra that is a number of calls a second; None when it is missing or empty.
+
+    :raises ConfigurationError: it is not a number, or not above 0 and at most :data:`MAX_QPS`.
+    """
+    value = extra.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise wrong(name, expected="a number of calls a second", value=value)
+    try:
+        calls = float(value)
+    except (ValueError, OverflowError):
+        raise wrong(name, expected="a number of calls a second", value=value) from None
+    if not 0 < calls <= MAX_QPS:
+        raise ConfigurationError(
+            f"{name} in the extra of the connection must be more than 0 and at most {MAX_QPS:g}.",
+            advice="Give the calls a second that Alibaba Cloud allows the account, or leave it out.",
+        )
+    return calls
 
 
 def wrong(name: str, *, expected: str, value: object) -> ConfigurationError:
@@ -302,6 +328,9 @@ EXTRA_FIELDS: Final = CREDENTIAL_FIELDS | {
     "connect_timeout",
     "read_timeout",
     "ledger_secret",
+    "pace_conn_id",
+    "china_qps",
+    "globe_qps",
 }
 
 
@@ -321,6 +350,10 @@ class ConnectionSettings:
     :param connect_timeout: seconds, 0 < x <= 300.
     :param read_timeout: seconds, 0 < x <= 300.
     :param ledger_secret: mixed into the hashes by which a ledger knows recipients; None for none.
+    :param pace_conn_id: the connection to Redis by which all tasks share the limits below; None if each keeps them by
+        itself.
+    :param china_qps: calls a second of the account to the China API; None for no limit.
+    :param globe_qps: the same to the Globe API; None for the operator's own limit.
     """
 
     credentials: Credentials | CredentialsConfig = field(repr=False)
@@ -334,6 +367,9 @@ class ConnectionSettings:
     connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
     read_timeout: float = DEFAULT_READ_TIMEOUT
     ledger_secret: str | None = field(default=None, repr=False)
+    pace_conn_id: str | None = None
+    china_qps: float | None = None
+    globe_qps: float | None = None
 
 
 def read_settings(connection: Connection) -> ConnectionSettings:
@@ -362,6 +398,9 @@ def read_settings(connection: Connection) -> ConnectionSettings:
         connect_timeout=seconds(extra, "connect_timeout", default=DEFAULT_CONNECT_TIMEOUT),
         read_timeout=seconds(extra, "read_timeout", default=DEFAULT_READ_TIMEOUT),
         ledger_secret=text(extra, "ledger_secret"),
+        pace_conn_id=text(extra, "pace_conn_id"),
+        china_qps=qps(extra, "china_qps"),
+        globe_qps=qps(extra, "globe_qps"),
     )
 
 

@@ -275,7 +275,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
     )
     operator_extra_links = (AliyunSmsGlobeConsoleLink(), AliyunSmsReceiptsLink())
     number_field = "to"
-    largest_chunk = GLOBE.max_chunk_size
+    _product = GLOBE
 
     def __init__(
         self,

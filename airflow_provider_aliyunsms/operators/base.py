@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from abc import abstractmethod
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -109,7 +108,7 @@ class AliyunSmsSendOperator(BaseOperator):
     }
     ui_color = "#fff1e6"
     number_field = "phone_number"
-    largest_chunk = CHINA.max_chunk_size
+    _product = CHINA
 
     def __init__(
         self,
@@ -201,7 +200,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
         :raises ConfigurationError: one has the wrong type, or is out of range.
         """
-        check_whole("chunk_size", self.chunk_size, low=1, high=self.largest_chunk)
+        check_whole("chunk_size", self.chunk_size, low=1, high=self._product.max_chunk_size)
         check_whole("max_concurrency", self.max_concurrency, low=1, high=MOST_AT_ONCE)
         check_qps(self.max_qps)
         check_word("dedupe", self.dedupe, words=("content", "phone"))
@@ -338,8 +337,12 @@ class AliyunSmsSendOperator(BaseOperator):
             occasion_of,
             secrets_known,
         )
+        from airflow_provider_aliyunsms.operators.placement import warn_of_local_places
 
         ti = context["ti"]
+        warn_of_local_places(
+            {name: getattr(self, name) for name in _PLACES}, executor=getattr(self, "executor", None)
+        )
         campaign_id = self._identity(context)
         resend = as_bool(self.resend, name="resend")
         choice = self._store(context)
@@ -366,6 +369,9 @@ class AliyunSmsSendOperator(BaseOperator):
             interruptions=(AirflowTaskTimeout,),
             dry_run=as_bool(self.is_dry_run, name="dry_run"),
             positional=not self._names_campaign and _map_index(ti) >= 0,
+            account_pace=self.hook.account_pace(
+                product=self._product, most=self.max_qps, connections=int(self.max_concurrency)
+            ),
             secrets_known=secrets_known(self.hook.settings.ledger_secret),
         )
 
@@ -432,7 +438,7 @@ class AliyunSmsSendOperator(BaseOperator):
         return SendPolicy(
             chunk_size=int(self.chunk_size),
             max_concurrency=int(self.max_concurrency),
-            max_qps=self.max_qps,
+            max_qps=self._own_qps(),
             settle_time=as_seconds(self.settle_time),
             refusal_wait=as_seconds(self.refusal_wait),
             evidence_wait=as_seconds(self.evidence_wait),
@@ -441,16 +447,25 @@ class AliyunSmsSendOperator(BaseOperator):
             resend_unknown=as_bool(self.resend_unknown, name="resend_unknown"),
         )
 
+    def _own_qps(self) -> float | None:
+        """Return the calls a second of this task: where no limit is shared, the account's holds for each task."""
+        from airflow_provider_aliyunsms.hooks.account_pace import account_qps
+
+        account = account_qps(self.hook.settings, product=self._product)
+        return min((limit for limit in (self.max_qps, account) if limit is not None), default=None)
+
     def _stop_reason(self) -> Callable[[], str | None]:
         """Return the function that is called before every call, from any thread; a text stops the sending."""
-        # Taken now, while the supervisor is alive; the system gives an orphan another parent.
-        parent = os.getppid()
+        from airflow_provider_aliyunsms.operators.supervisor import Supervisor
+
+        # Made now, while the supervisor is alive.
+        supervisor = Supervisor()
 
         def reason() -> str | None:
             if self._killed:
                 return "the task was killed"
             # A supervisor that died cannot store outcomes any more, and Airflow will start another try.
-            return "the task's supervisor died" if os.getppid() != parent else None
+            return "the task's supervisor died" if supervisor.is_gone else None
 
         return reason
 

@@ -10,6 +10,7 @@ import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT, is_receipt_file, write_receipts
@@ -65,7 +66,8 @@ class ReceiptKeeper:
 
         :param receipts: one receipt for every row of the audience.
         :param total: the number of receipts.
-        :returns: ``{"receipts": [...]}`` or ``{"receipts_path": path}``.
+        :returns: ``{"receipts": [...]}`` or ``{"receipts_path": path}``, with the machine under ``receipts_host``
+            when the file is on its disk.
         """
         if self._receipts_path is None and total <= INLINE_LIMIT:
             return {"receipts": list(receipts)}
@@ -82,7 +84,9 @@ class ReceiptKeeper:
                 "only writes the receipts and sends nothing.",
             ) from error
         log.info("Receipts: %s", path)
-        return {"receipts_path": path}
+        where = {"receipts_path": path}
+        # For the error of a sensor that looks for the file on another machine.
+        return where if _local(storage_path(path)) is None else where | {"receipts_host": gethostname()}
 
     def _try_out(self) -> None:
         path = self._file()

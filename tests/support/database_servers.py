@@ -12,9 +12,11 @@ import functools
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -180,3 +182,66 @@ def mariadb(folder):
             "schema": "people",
             "extra": {"charset": "utf8mb4"},
         }
+
+
+class RedisServer:
+    """
+    A Redis on a free port of loopback, without files; it can be killed and started again in between.
+
+    :ivar port: where it listens.
+    """
+
+    def __init__(self, folder):
+        self._program = _program("redis-server", places=("usr/bin/redis-server",), packages=("redis-server",))
+        self._folder = folder
+        self.port = _free_port()
+        self._server = None
+
+    def start(self):
+        """Start it, with nothing in it, and wait until it answers."""
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self._server = subprocess.Popen(
+            [self._program, *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder,
+            env=_environment(),
+        )
+        deadline = time.monotonic() + LONGEST_START
+        while not self._answers():
+            if self._server.poll() is not None or time.monotonic() > deadline:
+                raise NoServerError(f"redis-server ended with {self._server.poll()}")
+            time.sleep(0.02)
+
+    def kill(self):
+        """Kill it; what it knew is gone."""
+        self._server.kill()
+        self._server.wait(30)
+
+    def freeze(self):
+        """Let it hang: connections are open, and nothing is answered."""
+        self._server.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        """Let it go on after :meth:`freeze`."""
+        self._server.send_signal(signal.SIGCONT)
+
+    def _answers(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as one:
+                one.sendall(b"PING\r\n")
+                return one.recv(5) == b"+PONG"
+        except OSError:
+            return False
+
+
+@contextmanager
+def redis_server(folder):
+    """Run Redis; gives the :class:`RedisServer`."""
+    server = RedisServer(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.thaw()
+        server.kill()

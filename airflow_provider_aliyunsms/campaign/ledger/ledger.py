@@ -15,9 +15,10 @@ On a store that cannot refuse the writes of an older process, these keys stand b
 A resend starts the next generation, once for each occasion on which a user asked for it. The automatic retries of
 that occasion resume the new generation, as they would resume any other.
 
-Absence is no proof. The head counts the windows, and no call is made before the head has counted the window of its
-intent. A window that the head counts and the store does not have, or a head that is missing while windows are
-there, ends the try before its first call.
+Absence is no proof. Each window is counted by a value that is written after it: by the head, or by an earlier window
+whose outcomes are to be written anyway. No call is made before the window of its intent is counted. A window that is
+counted and that the store does not have, or a head that is missing while windows are there, ends the try before its
+first call.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ _HEAD: Final = "aliyun_sms.head"
 _PROGRESS: Final = "aliyun_sms.progress"
 _PROBES: Final = 8
 """Numbers after the last window that are looked at for windows behind a hole."""
+
+_ALL: Final = -1
+"""Instead of a number of windows: all that exist, because the present occasion has written none."""
 
 _MOST_OCCASIONS: Final = 100
 _RESTORE: Final = (
@@ -91,7 +95,6 @@ class Opening:
         Always False for a ledger that is not fenced.
     :param summary: the result that an earlier try wrote at its end, None when there is none.
     :param started_at: when this generation of the campaign was begun, ``2026-01-02T03:04:05Z``.
-    :param windows_before: how many windows were written on earlier occasions; 0 on the first one.
     :param ended_refused: the campaign ended on an earlier occasion because the gateway refused too many, see
         :meth:`Ledger.note_refusals`.
     """
@@ -100,7 +103,6 @@ class Opening:
     contested: bool
     summary: Mapping[str, Any] | None
     started_at: str
-    windows_before: int = 0
     ended_refused: bool = False
 
 
@@ -145,6 +147,7 @@ class Ledger:
         self._secrets = [*secrets_known, b""]
         self._head: dict[str, Any] = {}
         self._windows = 0
+        self._has_counted = False
         self.keys = LedgerKeys(campaign_id=campaign_id, dedupe=dedupe)
         self.calls = 0
         self.written_at = clock.monotonic()
@@ -209,19 +212,25 @@ class Ledger:
             contested=claim is not None and claim.contested,
             summary=summary,
             started_at=self._head["started_at"],
-            windows_before=self._head["before"],
             ended_refused=bool(self._head.get("ended_refused")),
         )
 
+    def is_of_earlier_occasion(self, number: int) -> bool:
+        """Return whether the window of this number was written before the present occasion; for an open ledger."""
+        before: int = self._head["before"]
+        return before == _ALL or number <= before
+
     def _begin_occasion(self, occasion: Occasion) -> None:
         """Note how many windows there were when this occasion began; its automatic retries find the same number."""
-        if self._head.get("on") == occasion.name and _is_count(self._head.get("before")):
+        before = self._head.get("before")
+        if self._head.get("on") == occasion.name and (before == _ALL or _is_count(before)):
             return
         ended = self._head.pop("refused", None) is not None
         began = "on" in self._head or self._head.get("occasion") != occasion.name
         self._head |= {
             "on": occasion.name,
-            "before": self._head.get("windows", 0) if began else 0,
+            # How many that are is known when they are read, and written with the first new intents.
+            "before": _ALL if began else 0,
             "ended_refused": ended,
         }
 
@@ -245,26 +254,33 @@ class Ledger:
         :raises LedgerError: a window is missing, is damaged, or cannot be read or copied; nothing is sent.
         """
         # A record of version 1 has no count. There the first missing number is the end.
-        counted = self._head.get("windows")
+        counted = self._head.get("windows") or 0
         # The order matters: a released recipient stands in a later window again, and that later outcome has to be
         # applied last.
-        while (value := self._window_value(self._windows + 1, counted=counted or 0)) is not None:
+        while (value := self._window_value(self._windows + 1, counted=counted)) is not None:
             self._windows += 1
             window = self._read_window(self._windows, value)
+            counted = max(counted, window.counted)
             self.calls += sum(not _never_made(entry) for entry in window.entries)
             yield window
         self._look_behind_the_end()
+        if self._head["before"] == _ALL:
+            self._head["before"] = self._windows
         if self._fence is not None:
             # Only when every window was read, and with that copied. A try that finds this epoch complete reads no
             # older one, and would send again to the recipients of a window that was not copied.
             self._guarded(self._fence.seal, "written")
 
-    def write_intents(self, chunks: Sequence[Chunk], *, signer: str = "") -> Window:
+    def write_intents(
+        self, chunks: Sequence[Chunk], *, signer: str = "", counted_in: Window | None = None
+    ) -> Window:
         """
         Write the intent to send these chunks durably, as one new window; they may be sent once this has returned.
 
-        It costs two writes of the store: the window, and the head that counts it.
+        It costs two writes of the store: the window, and a value that counts it.
 
+        :param counted_in: an earlier window that is to be written anyway: it counts the new one. Otherwise, and for
+            the first window of a try, the head does.
         :param signer: a hash that stands for the AccessKey that will sign the requests, and for the endpoint.
         :returns: the window, with one entry for each chunk in the same order.
         :raises LedgerError: when the store does not take one of them; then none of the chunks may be sent.
@@ -290,12 +306,20 @@ class Ledger:
         self._windows += 1
         # After the window and before its calls. Counted after them, a window that the store loses would not be
         # missed, and its recipients would get a second message.
+        self._count(window, counted_in)
+        self.calls += len(chunks)
+        return window
+
+    def _count(self, window: Window, counted_in: Window | None) -> None:
+        began, self._has_counted = self._has_counted, True
         self._head["windows"] = self._windows
+        if began and counted_in is not None and counted_in.number < window.number:
+            counted_in.counted = self._windows
+            self.save(counted_in)
+            return
         if self._fence is not None:
             self._head["sealed"] = self._fence.epoch
         self._set(_HEAD, self._head)
-        self.calls += len(chunks)
-        return window
 
     def save(self, window: Window) -> None:
         """
@@ -418,7 +442,7 @@ class Ledger:
         value = self._sure(self._window_key(number))
         if value is None and number <= counted:
             raise LedgerError(
-                f"the ledger's {self._window_key(number)} is missing; the head counts {counted}",
+                f"the ledger's {self._window_key(number)} is missing, although it was counted",
                 advice=_RESTORE,
             )
         return value

@@ -107,6 +107,7 @@ class Window:
         change.
     :param by_gateway: its times are the gateway's. Otherwise they are this machine's, which may be wrong by
         minutes.
+    :param counted: how many windows there were when this one was written last; 0 where the head says it.
     :param version: the form in which it was written first, and is written again.
     """
 
@@ -116,6 +117,7 @@ class Window:
     signer: str = ""
     entries: list[Entry] = field(default_factory=list)
     by_gateway: bool = False
+    counted: int = 0
     version: int = VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -123,6 +125,8 @@ class Window:
         value: dict[str, Any] = {"v": self.version, "s": self.seed, "d": self.date, "p": self.signer}
         if self.version > 1:
             value |= {"i": self.number, "g": int(self.by_gateway)}
+        if self.counted:
+            value["w"] = self.counted
         return value | {"c": [entry.to_json() for entry in self.entries]}
 
     @classmethod
@@ -142,6 +146,7 @@ class Window:
                 date=value["d"],
                 signer=str(value.get("p", "")),
                 by_gateway=bool(value.get("g")),
+                counted=int(value.get("w", 0)),
                 version=version,
             )
             parse_stamp(window.date)

@@ -98,7 +98,8 @@ class Bookkeeper:
         """
         Write the intents of chunks to the ledger and return one job for each, which may be started now.
 
-        It costs one write of the ledger, and more when released chunks have to be written first.
+        It costs two writes of the ledger: the intents, and a value that counts them, which is a window whose calls
+        have all ended where there is one. It costs more when released chunks have to be written first.
 
         :raises LedgerError: the ledger takes no write any more; none of the chunks may be sent.
         """
@@ -109,7 +110,11 @@ class Bookkeeper:
             self.write_all()
         # Before a job exists. A call whose intent is not durable would be forgotten in a crash, and the next try
         # would send to its recipients again.
-        window = self._ledger.write_intents(chunks, signer=self._signer())
+        due = self._unwritten.get(self._through[0]) if self._through else None
+        window = self._ledger.write_intents(chunks, signer=self._signer(), counted_in=due)
+        if due is not None and due.counted == window.number:
+            # Only now: had the write failed, write_all() would try once more.
+            del self._unwritten[self._through.popleft()]
         self._outstanding[window.number] = len(window.entries)
         return [
             Job(

@@ -45,6 +45,7 @@ class StartPermits:
     :param oldest_intent: seconds after which an intent must be renewed in the ledger before its call is made.
     :param clock: the time.
     :param stop_reason: called before every call, by any thread; a text means that sending must stop.
+    :param pace_is_held: the same; False means that the process may not use its part of the account's pace any more.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class StartPermits:
         oldest_intent: float,
         clock: Clock,
         stop_reason: Callable[[], str | None],
+        pace_is_held: Callable[[], bool] = lambda: True,
     ) -> None:
         self._work = work
         self._ledger = ledger
@@ -63,6 +65,7 @@ class StartPermits:
         self._oldest_intent = oldest_intent
         self._clock = clock
         self._stop_reason = stop_reason
+        self._pace_is_held = pace_is_held
         # Guards the increment of _raised alone.
         self._lock = threading.Lock()
         # Written by worker threads under the lock, read by all threads without it. Without the lock, two threads
@@ -104,6 +107,7 @@ class StartPermits:
             # An intent that says a much earlier time than the call lets a later try count empty look-ups as proof
             # too soon; it would send again what was accepted.
             and now - job.entry.attempted_at <= self._oldest_intent
+            and self._pace_is_held()
             and not self._stop_reason()
         )
 

@@ -94,6 +94,7 @@ class Sender:
             connections=policy.max_concurrency,
             starts_full=resumed,
             now=clock.monotonic(),
+            shared=plan.account_pace,
         )
         self._attempts = Attempts(channel=plan.channel, policy=policy, clock=clock)
         self._permits = StartPermits(
@@ -103,6 +104,7 @@ class Sender:
             oldest_intent=policy.intent_lasts + policy.lease,
             clock=clock,
             stop_reason=plan.stop_reason,
+            pace_is_held=plan.account_pace.may_begin if plan.account_pace else lambda: True,
         )
         self._workers = make_workers(
             work=self._permits.work, may_begin=self._permits.may_begin, count=policy.max_concurrency
@@ -206,10 +208,13 @@ class Sender:
         self._stops.check(
             open_chunks=self._doubtful, held_back=self._held_back() and not self._looks_are_due()
         )
+        if self._plan.account_pace is not None:
+            self._plan.account_pace.check(patience=self._policy.network_patience)
         if self._books.is_due:
             # Before the write, which may take long: the threads go on with these jobs meanwhile.
             self._hand_out_ahead()
-            self._books.write_due()
+            if not self._opens_window_at_once():
+                self._books.write_due()
         if not self._workers.free or not self._prepare_work():
             return self._wait_for_result()
         if self._permits.in_doubt:
@@ -258,7 +263,7 @@ class Sender:
         return (
             # A call counts for the pace when it is handed out; one that waits would leave at a later, unknown time.
             self._pace.wait_time(now=self._clock.monotonic()) <= 0
-            and self._pace.pace is None
+            and self._pace.is_free
             and self._stops.calm
             and not self._common.is_probing
             and not self._permits.in_doubt
@@ -354,13 +359,18 @@ class Sender:
         most = self._policy.max_concurrency
         return most if self._supply.is_used_up else max(1, most // 2)
 
-    def _open_window(self) -> None:
+    def _opens_window_at_once(self) -> bool:
+        """Open a window where one may be: outcomes that are due are then written together with its count."""
+        return self._all_is_well() and self._supply.may_open_window and self._open_window()
+
+    def _open_window(self) -> bool:
         self._hand_out_ahead()
         chunks = self._supply.next_chunks()
         if chunks:
             # Once more before the write: cutting took time, and the threads may have finished what they had.
             self._hand_out_ahead()
             self._supply.open_window(chunks)
+        return bool(chunks)
 
     def _collect(self, *, timeout: float) -> None:
         result = self._workers.take(timeout=timeout)

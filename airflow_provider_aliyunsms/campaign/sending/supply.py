@@ -90,11 +90,16 @@ class Supply:
         if self._common.is_probing:
             # True without anybody to try, it would be the turn of nothing for ever, and no chunk be looked up.
             return self._common.wanted > 0 and (left or self._has_ready_to_withdraw)
-        return left and self._may_open_window
+        return left and self.may_open_window
+
+    @property
+    def may_open_window(self) -> bool:
+        """Whether fewer windows are in progress than may be."""
+        return self._books.windows_under_way < self._policy.open_windows
 
     def wants_window(self, *, in_reserve: int) -> bool:
         """Return whether a new window is to be opened, because no more than so many jobs are ready."""
-        return len(self._ready) <= in_reserve and self._may_open_window
+        return len(self._ready) <= in_reserve and self.may_open_window
 
     def next_chunks(self) -> list[Chunk]:
         """Take the chunks of the next window: first those that are sent anew, then recipients not cut yet."""
@@ -169,10 +174,6 @@ class Supply:
         # was begun, so it is safe to record that.
         while self._ready:
             self._books.take_back(self._ready.popleft())
-
-    @property
-    def _may_open_window(self) -> bool:
-        return self._books.windows_under_way < self._policy.open_windows
 
     @property
     def _has_ready_to_withdraw(self) -> bool:

@@ -125,10 +125,13 @@ class CampaignMachine(RuleBasedStateMachine):
 
     @property
     def counted_windows(self) -> list[str]:
-        """Name the windows that the head counts: a call may have been made for each of them."""
-        head = json.loads(self.world.store.values.get("aliyun_sms.head", "{}"))
-        generation = head.get("generation", 0)
-        return [f"aliyun_sms.g{generation}.w{number:06d}" for number in range(1, head.get("windows", 0) + 1)]
+        """Name the windows that are counted somewhere: a call may have been made for each of them."""
+        values = self.world.store.values
+        head = json.loads(values.get("aliyun_sms.head", "{}"))
+        generation = f"aliyun_sms.g{head.get('generation', 0)}."
+        windows = [json.loads(text) for key, text in values.items() if key.startswith(f"{generation}w")]
+        last = max([head.get("windows", 0), *(window.get("w", 0) for window in windows)])
+        return [f"{generation}w{number:06d}" for number in range(1, last + 1)]
 
     @precondition(lambda self: self.counted_windows)
     @rule(data=st.data(), first_try=st.booleans())

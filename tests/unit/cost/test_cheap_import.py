@@ -31,6 +31,10 @@ OURS = {
     "sensors": {
         "campaign",
         "campaign.pacing",
+        "campaign.pacing.account",
+        "campaign.pacing.adaptive",
+        "campaign.pacing.redis_store",
+        "campaign.pacing.window",
         "campaign.ports",
         "delivery",
         "delivery.checkpoint",

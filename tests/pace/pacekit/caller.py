@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+One process that makes as many calls as the account's pace lets it, until its standard input ends::
+
+    python -m pacekit.caller --redis 6379 --gateway 1234 --limit 10
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import socket
+import sys
+import threading
+import time
+
+import redis
+
+from airflow_provider_aliyunsms.campaign.clock import Clock
+from airflow_provider_aliyunsms.campaign.pacing import AccountPace, RedisPaceStore
+
+THREADS = 8
+
+
+def main():
+    arguments = _arguments()
+    client = redis.Redis(port=arguments.redis, socket_timeout=2.0, socket_connect_timeout=2.0)
+    store = RedisPaceStore(client=client, key="pace", name="pace")
+    pace = AccountPace(
+        store=store,
+        limit=arguments.limit,
+        connections=THREADS,
+        clock=(clock := Clock()),
+    )
+    jobs, idle = queue.SimpleQueue(), threading.Semaphore(THREADS)
+    for _ in range(THREADS):
+        threading.Thread(target=_call, args=(jobs, idle, pace, clock, arguments), daemon=True).start()
+    threading.Thread(target=_end_with_the_input, daemon=True).start()
+    with pace:
+        while True:
+            wait = pace.wait_time(now=clock.monotonic())
+            if wait > 0:
+                time.sleep(min(wait, 0.05))
+                continue
+            idle.acquire()
+            pace.start()
+            jobs.put(clock.monotonic())
+
+
+def _call(jobs, idle, pace, clock, arguments):
+    with socket.create_connection(("127.0.0.1", arguments.gateway)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while True:
+            began = jobs.get()
+            if pace.may_begin():
+                connection.sendall(arguments.name.encode())
+                connection.recv(1)
+                pace.end(started=began, now=clock.monotonic())
+            else:
+                pace.cancel()
+            idle.release()
+
+
+def _end_with_the_input():
+    sys.stdin.read()
+    os._exit(0)
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--redis", type=int, required=True, help="the port of Redis")
+    parser.add_argument("--gateway", type=int, required=True, help="the port of the gateway")
+    parser.add_argument("--limit", type=float, required=True, help="calls a second of the account")
+    parser.add_argument("--name", default="x", help="one letter, by which the gateway knows the calls")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that call at the same time, and what happens to them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[3]
+
+
+class Crew:
+    """
+    Processes that make calls; a context that ends them.
+
+    :param redis: the server by which they share the limit.
+    :param gateway: where their calls arrive.
+    :param limit: calls a second of the account.
+    """
+
+    def __init__(self, *, redis, gateway, limit):
+        self._redis = redis
+        self._gateway = gateway
+        self._limit = limit
+        self.processes = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait(10)
+            process.stdin.close()
+
+    def start(self, *, limit=None, name="x"):
+        """Start one more process."""
+        command = [
+            *(sys.executable, "-m", "pacekit.caller", "--redis", str(self._redis.port)),
+            *("--gateway", str(self._gateway.port), "--limit", str(limit or self._limit), "--name", name),
+        ]
+        paths = os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "tests" / "pace")])
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": paths})
+        self.processes.append(process)
+        return process

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Real processes share one limit by a real Redis, and a gateway counts by its own clock what arrives.
+
+The limit must hold in every second, whatever happens to processes and server. How much of it is used is measured by
+``make pace-test`` on a quiet machine; here only that the calls go on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from database_servers import NoServerError, redis_server
+from launcher.processes import wait_for
+from pacekit.crew import Crew
+from pacekit.gateway import Gateway
+
+
+@pytest.fixture
+def redis(tmp_path):
+    try:
+        with redis_server(tmp_path) as server:
+            yield server
+    except NoServerError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def gateway():
+    with Gateway() as one:
+        yield one
+
+
+def more(gateway, calls, *, timeout=60):
+    """Wait until so many more calls have arrived."""
+    before = len(gateway.arrivals)
+    wait_for(lambda: len(gateway.arrivals) >= before + calls, timeout=timeout, what=f"{calls} more calls")
+
+
+@pytest.mark.parametrize(("limit", "calls"), [(1, 8), (10, 60), (100, 500)])
+def test_four_processes_keep_one_limit(redis, gateway, limit, calls):
+    with Crew(redis=redis, gateway=gateway, limit=limit) as crew:
+        for letter in "abcd":
+            crew.start(name=letter)
+        more(gateway, calls)
+    assert gateway.most_in_a_second() <= limit
+    # Each had its turn, or its share.
+    assert len(set(gateway.names)) >= (2 if limit == 1 else 4)
+
+
+def test_whatever_dies_the_limit_holds(redis, gateway):
+    with Crew(redis=redis, gateway=gateway, limit=20) as crew:
+        first, second, *_ = [crew.start() for _ in range(4)]
+        more(gateway, 60)
+        os.kill(first.pid, signal.SIGKILL)
+        more(gateway, 40)
+        redis.kill()
+        redis.start()
+        more(gateway, 60)
+        os.kill(second.pid, signal.SIGSTOP)
+        more(gateway, 100)
+        os.kill(second.pid, signal.SIGCONT)
+        more(gateway, 40)
+        redis.freeze()
+        # As long as places may last, and calls be under way.
+        wait_for(lambda: time.monotonic() - gateway.arrivals[-1] > 1.5, timeout=20, what="the calls end")
+        redis.thaw()
+        more(gateway, 40)
+    assert gateway.most_in_a_second() <= 20
+
+
+def test_a_lower_limit_of_one_process_holds_for_all(redis, gateway):
+    with Crew(redis=redis, gateway=gateway, limit=40) as crew:
+        crew.start()
+        more(gateway, 80)
+        crew.start(limit=5)
+        more(gateway, 40)
+        began = time.monotonic()
+        more(gateway, 20)
+        taken = time.monotonic() - began
+    assert taken > 20 / 5 - 1.2
+
+
+def test_a_process_that_comes_later_has_its_turn(redis, gateway):
+    with Crew(redis=redis, gateway=gateway, limit=1) as crew:
+        for _ in range(2):
+            crew.start(name="a")
+        more(gateway, 2)
+        crew.start(name="b")
+        wait_for(lambda: "b" in gateway.names, timeout=60, what="the last one calls")
+    assert gateway.most_in_a_second() <= 1

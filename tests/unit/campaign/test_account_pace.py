@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The limit that processes share: what the script in a real Redis gives to whom, and what a process makes of it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+
+import pytest
+from database_servers import NoServerError, redis_server
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from launcher.processes import wait_for
+
+from airflow_provider_aliyunsms.campaign.clock import Clock
+from airflow_provider_aliyunsms.campaign.pacing import (
+    AccountPace,
+    Demand,
+    RedisPaceStore,
+    account,
+    redis_store,
+)
+from airflow_provider_aliyunsms.exceptions import NotSentError
+
+redis = pytest.importorskip("redis")
+LIMIT = 10
+LONG = 600.0
+"""Seconds for which places are held that shall not end in a test."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    try:
+        with redis_server(tmp_path_factory.mktemp("redis")) as one:
+            yield one
+    except NoServerError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def client(server):
+    one = redis.Redis(port=server.port, socket_timeout=0.5, socket_connect_timeout=0.5)
+    one.flushall()
+    yield one
+    one.close()
+
+
+class Store:
+    """Exchanges in words; nobody has to wait for its opening."""
+
+    def __init__(self, client, key="pace"):
+        self.real = RedisPaceStore(client=client, key=key, name="redis_default")
+        self.ask("nobody", wanted=0, lasts=0.0, span=-redis_store.GRACE)
+
+    def ask(self, holder, *, wanted, keeps=None, free_in=0.0, limit=LIMIT, lasts=LONG, span=1.0):
+        demand = Demand(holder=holder, limit=limit, span=span, wanted=wanted, keeps=keeps, free_in=free_in)
+        return self.real.exchange(demand, lasts=lasts)
+
+
+@pytest.fixture
+def store(client):
+    return Store(client)
+
+
+def test_one_gets_all_and_a_second_one_its_half_as_soon_as_the_calls_of_the_first_do_not_count(store):
+    first = store.ask("a", wanted=LIMIT)
+    assert (first.held, first.coming, first.share) == (LIMIT, (), LIMIT)
+    second = store.ask("b", wanted=LIMIT)
+    assert (second.held, second.share) == (0, 5)
+    assert store.ask("a", wanted=LIMIT).share == 5
+    assert store.ask("a", wanted=LIMIT, keeps=5, free_in=0.7).held == 5
+    second = store.ask("b", wanted=LIMIT)
+    ((places, wait),) = second.coming
+    assert places == second.held == 5
+    assert 0.5 < wait <= 0.7
+
+
+def test_a_response_that_was_lost_changes_nothing(store):
+    store.ask("a", wanted=LIMIT)
+    store.ask("b", wanted=LIMIT)
+    for _ in range(3):
+        assert store.ask("a", wanted=LIMIT, keeps=5, free_in=0.7).held == 5
+    for _ in range(3):
+        second = store.ask("b", wanted=LIMIT)
+        assert (second.held, [places for places, _ in second.coming]) == (5, [5])
+    # Also when they are given back before they could be used.
+    store.ask("b", wanted=0, keeps=0)
+    first = store.ask("a", wanted=LIMIT)
+    ((places, wait),) = first.coming
+    assert (first.held, places) == (LIMIT, 5)
+    assert wait > 0.5
+
+
+def test_who_wants_little_leaves_the_rest_to_the_others(store):
+    store.ask("a", wanted=2)
+    assert store.ask("b", wanted=LIMIT).held == 8
+    store.ask("a", wanted=0, keeps=0)
+    assert store.ask("b", wanted=LIMIT).held == LIMIT
+
+
+def test_of_more_processes_than_places_each_has_its_turn(store, monkeypatch):
+    monkeypatch.setattr(redis_store, "TURN", 0.2)
+    assert store.ask("a", wanted=1, limit=1).held == 1
+    for other in "bc":
+        assert store.ask(other, wanted=1, limit=1).share == 0
+    assert store.ask("a", wanted=1, limit=1).share == 1
+    time.sleep(0.2)
+    assert store.ask("a", wanted=1, limit=1).share == 0
+    store.ask("a", wanted=1, limit=1, keeps=0)
+    assert store.ask("c", wanted=1, limit=1).held == 0
+    assert store.ask("b", wanted=1, limit=1).held == 1
+
+
+def test_the_lower_of_two_limits_holds_for_both(store):
+    store.ask("a", wanted=LIMIT)
+    lower = store.ask("b", wanted=LIMIT, limit=4)
+    assert (lower.held, lower.limit, lower.share) == (0, 4, 2)
+    first = store.ask("a", wanted=LIMIT)
+    assert (first.held, first.limit, first.share) == (LIMIT, 4, 2)
+    store.ask("a", wanted=LIMIT, keeps=2)
+    assert store.ask("b", wanted=LIMIT, limit=4).held == 2
+
+
+def test_places_of_a_process_that_was_lost_come_back_when_its_last_call_has_arrived(store):
+    store.ask("a", wanted=LIMIT, lasts=0.2)
+    assert store.ask("b", wanted=LIMIT).held == 0
+    time.sleep(0.2)
+    second = store.ask("b", wanted=LIMIT)
+    ((places, wait),) = second.coming
+    assert places == second.held == LIMIT
+    assert redis_store.GRACE < wait <= 1.0 + redis_store.GRACE
+    # It was only slow, and comes back with nothing.
+    assert store.ask("a", wanted=LIMIT).held == 0
+
+
+def test_a_server_that_may_have_forgotten_the_holders_gives_nobody_anything(store, server):
+    store.ask("a", wanted=LIMIT, lasts=1.0)
+    server.kill()
+    server.start()
+    grant = store.ask("b", wanted=LIMIT, lasts=1.0)
+    assert grant.held == 0
+    assert 3.5 < grant.opens_in <= 1.0 + 1.0 + redis_store.GRACE
+
+
+KEYS = itertools.count()
+STEPS = st.tuples(
+    st.sampled_from("abcd"),
+    st.integers(0, 12),
+    st.one_of(st.none(), st.integers(0, 12)),
+    st.floats(0, 1),
+    st.sampled_from([LIMIT, LIMIT, 7]),
+)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEPS, max_size=25))
+def test_whatever_they_ask_no_more_is_given_out_than_there_is(client, steps):
+    store, held = Store(client, key=f"pace{next(KEYS)}"), {}
+    for holder, wanted, keeps, free_in, limit in steps:
+        before = held.get(holder, 0) if keeps is None else min(held.get(holder, 0), keeps)
+        grant = store.ask(holder, wanted=wanted, keeps=keeps, free_in=free_in, limit=limit)
+        held[holder] = grant.held
+        assert before <= grant.held <= max(before, grant.share)
+        assert sum(held.values()) <= LIMIT
+        if grant.held > before:
+            assert sum(held.values()) <= grant.limit
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    for name, seconds in {"LASTS": 1.0, "EARLY": 0.2, "RENEW_EVERY": 0.2, "RETRY_EVERY": 0.1}.items():
+        monkeypatch.setattr(account, name, seconds)
+
+
+def pace_of(client, **changes):
+    store = RedisPaceStore(client=client, key="pace", name="redis_default")
+    return AccountPace(store=store, clock=Clock(), **{"limit": LIMIT, **changes})
+
+
+def now():
+    return Clock().monotonic()
+
+
+def test_places_that_cannot_be_renewed_are_not_used(client, server, quick):
+    Store(client)
+    with pace_of(client) as pace:
+        assert pace.wait_time(now=now()) == math.inf
+        wait_for(lambda: pace.wait_time(now=now()) == 0, timeout=10, what="it has places")
+        assert pace.may_begin()
+        server.freeze()
+        try:
+            wait_for(lambda: pace.wait_time(now=now()) == math.inf, timeout=10, what="its places are over")
+            assert not pace.may_begin()
+            pace.check(patience=LONG)
+            with pytest.raises(
+                NotSentError, match="connection 'redis_default' has not been reached"
+            ) as raised:
+                pace.check(patience=0.1)
+            assert "pace_conn_id" in raised.value.advice
+        finally:
+            server.thaw()
+        wait_for(lambda: pace.wait_time(now=now()) == 0, timeout=20, what="it has places again")
+        pace.check(patience=0.5 + account.RETRY_EVERY)
+
+
+def test_a_process_that_ends_gives_its_places_to_the_others_once_its_calls_do_not_count(client, quick):
+    store = Store(client)
+    with pace_of(client) as pace:
+        wait_for(lambda: pace.wait_time(now=now()) == 0, timeout=10, what="it has places")
+        pace.start()
+        pace.end(started=now(), now=now())
+    other = store.ask("other", wanted=LIMIT)
+    assert other.held == LIMIT
+    assert other.coming
+    assert all(0.8 < wait <= 1.1 for _, wait in other.coming)
+
+
+def test_a_process_that_wants_no_call_leaves_its_places_to_the_others(client, quick, monkeypatch):
+    monkeypatch.setattr(account, "WANTED_FOR", 0.3)
+    store = Store(client)
+    with pace_of(client) as pace:
+        wait_for(lambda: pace.wait_time(now=now()) == 0, timeout=10, what="it has places")
+        wait_for(
+            lambda: store.ask("other", wanted=LIMIT).held == LIMIT, timeout=10, what="the other one has all"
+        )
+        assert pace.wait_time(now=now()) == math.inf
+
+
+def test_a_process_asks_for_no_more_than_it_may_use(client, quick):
+    store = Store(client)
+    with pace_of(client, most=2.5) as pace:
+        wait_for(lambda: pace.wait_time(now=now()) == 0, timeout=10, what="it has places")
+        assert store.ask("other", wanted=LIMIT).held == LIMIT - 3
