@@ -199,5 +199,5 @@ $(AUDIT_STAMP): $(LOCK) pyproject.toml
 	touch $@
 
 $(RUNTIME_STAMP): $(LOCK) pyproject.toml
-	@.ci/make-venv "$(PYTHON)" $(RUNTIME_VENV) '.[credentials,excel,parquet,sql,simulator]'
+	@.ci/make-venv "$(PYTHON)" $(RUNTIME_VENV) '.[credentials,excel,parquet,redis,sql,simulator]'
 	touch $@
