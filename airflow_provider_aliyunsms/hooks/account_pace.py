@@ -50,7 +50,15 @@ def account_pace_for(
         key=f"aliyun_sms:pace:{product.action}:{_account(settings)}",
         name=settings.pace_conn_id,
     )
-    return AccountPace(store=store, limit=limit, most=most, connections=connections, clock=Clock())
+    return AccountPace(
+        store=store,
+        limit=limit,
+        most=most,
+        connections=connections,
+        # To connect, for the TLS handshake, and until the response.
+        call_lasts=2 * settings.connect_timeout + settings.read_timeout,
+        clock=Clock(),
+    )
 
 
 def _client(conn_id: str) -> Any:
@@ -61,15 +69,28 @@ def _client(conn_id: str) -> Any:
             "pace_conn_id needs the Airflow provider for Redis, which is not installed",
             advice="Install airflow-provider-aliyunsms[redis], or empty pace_conn_id.",
         ) from None
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     hook: Any = RedisHook(redis_conn_id=conn_id)
     client = hook.get_conn()
-    # The hook has no parameter for these, and without them a server that hangs would not be noticed.
-    client.connection_pool.connection_kwargs |= {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
+    pool = getattr(client, "connection_pool", None)
+    if pool is None:
+        raise ConfigurationError(
+            "the connection named by pace_conn_id is one to a cluster",
+            advice="Name a single Redis server, or one with replicas behind one address.",
+        )
+    # The hook has no parameters for these. Without them a server that hangs would hold a process up for minutes.
+    pool.connection_kwargs |= {
+        "socket_timeout": TIMEOUT,
+        "socket_connect_timeout": TIMEOUT,
+        "retry": Retry(NoBackoff(), 0),
+    }
     return client
 
 
 def _account(settings: ConnectionSettings) -> str:
-    """Return a name of the account at its endpoint that tells nothing of the AccessKey."""
+    """Return a name of the account that tells nothing of the AccessKey."""
     found = settings.credentials
     # Keys of a role are others every hour; the role itself stays.
     who = (
@@ -77,7 +98,9 @@ def _account(settings: ConnectionSettings) -> str:
         if isinstance(found, Credentials)
         else (found.credential_type, *(f"{name}={value}" for name, value in found.options if name in _WHO))
     )
+    # The limits are those of the account, whatever the endpoint. A simulator on this machine is another gateway.
     where = settings.endpoint or ""
+    where = where if "127.0.0.1" in where or "localhost" in where else ""
     return hashlib.blake2b("\n".join((*who, where)).encode(), digest_size=12).hexdigest()
 
 

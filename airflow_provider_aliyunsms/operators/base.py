@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
+    from airflow_provider_aliyunsms.campaign.pacing import AccountPace
     from airflow_provider_aliyunsms.campaign.plan import Plan, Result
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
@@ -369,9 +370,7 @@ class AliyunSmsSendOperator(BaseOperator):
             interruptions=(AirflowTaskTimeout,),
             dry_run=as_bool(self.is_dry_run, name="dry_run"),
             positional=not self._names_campaign and _map_index(ti) >= 0,
-            account_pace=self.hook.account_pace(
-                product=self._product, most=self.max_qps, connections=int(self.max_concurrency)
-            ),
+            account_pace=self._account_pace(),
             secrets_known=secrets_known(self.hook.settings.ledger_secret),
         )
 
@@ -445,6 +444,13 @@ class AliyunSmsSendOperator(BaseOperator):
             error_threshold=self.error_threshold,
             network_patience=as_seconds(self.network_patience),
             resend_unknown=as_bool(self.resend_unknown, name="resend_unknown"),
+        )
+
+    def _account_pace(self) -> AccountPace | None:
+        if as_bool(self.is_dry_run, name="dry_run"):
+            return None
+        return self.hook.account_pace(
+            product=self._product, most=self.max_qps, connections=int(self.max_concurrency)
         )
 
     def _own_qps(self) -> float | None:

@@ -97,3 +97,13 @@ def test_a_process_that_comes_later_has_its_turn(redis, gateway):
         crew.start(name="b")
         wait_for(lambda: "b" in gateway.names, timeout=60, what="the last one calls")
     assert gateway.most_in_a_second() <= 1
+
+
+def test_slow_ledgers_and_unequal_ways_to_the_gateway_do_not_break_it(redis, gateway):
+    with Crew(redis=redis, gateway=gateway, limit=4) as crew:
+        crew.start(name="a", write=0.3)
+        crew.start(name="b", distance=0.3)
+        crew.start(name="c")
+        more(gateway, 40)
+    assert gateway.most_in_a_second() <= 4
+    assert set(gateway.names) == {*"abc"}

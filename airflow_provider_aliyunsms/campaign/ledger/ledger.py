@@ -161,8 +161,7 @@ class Ledger:
     @property
     def has_windows(self) -> bool:
         """Whether an earlier try has written intents in this generation; ask after :meth:`open`, before a write."""
-        counted = self._head.get("windows")
-        return bool(counted) or (counted is None and self._sure(self._window_key(1)) is not None)
+        return bool(self._head.get("windows")) or self._sure(self._window_key(1)) is not None
 
     def open(self, *, occasion: Occasion, resend: bool = False) -> Opening:
         """
@@ -194,7 +193,7 @@ class Ledger:
         resumed = head["generation"] > 0 and not (resend and not _is_known(head, occasion))
         if not resumed:
             head = self._next_generation(head, occasion)
-        elif head.get("windows") == 0:
+        elif self._has_no_intent(head):
             head |= {"dedupe": self._dedupe, "secret": _name_of(self._secrets[0])}
         self._head = {**head, "owner": self._owner}
         self._head.pop("sealed", None)
@@ -229,7 +228,7 @@ class Ledger:
         began = "on" in self._head or self._head.get("occasion") != occasion.name
         self._head |= {
             "on": occasion.name,
-            # How many that are is known when they are read, and written with the first new intents.
+            # How many that are is known when they are read, and written then.
             "before": _ALL if began else 0,
             "ended_refused": ended,
         }
@@ -248,8 +247,8 @@ class Ledger:
         Yield the windows of this generation in the order in which they were written.
 
         Call it once, after :meth:`open`, and read it to its end before anything is written: the end of it also
-        makes this try's epoch complete. It costs one read of the store for each window and a few more, and a write
-        of each window's copy when the ledger is fenced.
+        makes this try's epoch complete, and counts the windows. It costs one read of the store for each window and a
+        few more, a write when there are any, and a write of each window's copy when the ledger is fenced.
 
         :raises LedgerError: a window is missing, is damaged, or cannot be read or copied; nothing is sent.
         """
@@ -264,12 +263,15 @@ class Ledger:
             self.calls += sum(not _never_made(entry) for entry in window.entries)
             yield window
         self._look_behind_the_end()
-        if self._head["before"] == _ALL:
-            self._head["before"] = self._windows
         if self._fence is not None:
             # Only when every window was read, and with that copied. A try that finds this epoch complete reads no
             # older one, and would send again to the recipients of a window that was not copied.
             self._guarded(self._fence.seal, "written")
+        if self._windows:
+            # Before a replay, which is a call as well. The last window may not be counted yet, because its process
+            # died; and this try may write no window that would be counted. Lost later, it would not be missed, and
+            # its recipients would get a second message.
+            self._write_count()
 
     def write_intents(
         self, chunks: Sequence[Chunk], *, signer: str = "", counted_in: Window | None = None
@@ -312,14 +314,24 @@ class Ledger:
 
     def _count(self, window: Window, counted_in: Window | None) -> None:
         began, self._has_counted = self._has_counted, True
-        self._head["windows"] = self._windows
         if began and counted_in is not None and counted_in.number < window.number:
             counted_in.counted = self._windows
             self.save(counted_in)
             return
+        self._write_count()
+
+    def _write_count(self) -> None:
+        self._head["windows"] = self._windows
+        if self._head["before"] == _ALL:
+            self._head["before"] = self._windows
         if self._fence is not None:
             self._head["sealed"] = self._fence.epoch
         self._set(_HEAD, self._head)
+
+    def _has_no_intent(self, head: Mapping[str, Any]) -> bool:
+        """Return whether a generation has no window: none that the head counts, and none that it does not."""
+        first = self._window_key(1, generation=head["generation"]) if head["generation"] else None
+        return head.get("windows") == 0 and (first is None or self._sure(first) is None)
 
     def save(self, window: Window) -> None:
         """
@@ -404,7 +416,7 @@ class Ledger:
                 advice="Give this campaign its own ledger_path or campaign_id.",
             )
         before = head.get("dedupe", self._dedupe)
-        if head.get("windows") == 0:
+        if self._has_no_intent(head):
             # Nothing was sent yet, so nothing depends on it.
             return
         if before != self._dedupe and not begins:

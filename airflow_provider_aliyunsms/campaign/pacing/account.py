@@ -4,7 +4,7 @@ Keep one limit together with all other processes that use the same account.
 
 The limit of the account is a number of *places*: calls that the rate window may hold. A process asks a store for
 places, and may make as many calls as it holds places for; it keeps that with a rate window of its own. No place is
-held by two processes, so all of them together keep the limit, whatever their clocks say and however late a call is.
+held by two processes, so all of them together keep the limit, whatever their clocks say.
 
 Places are held for a few seconds and renewed in a thread of their own. One that cannot be renewed is not used any
 more: without the store there are no calls, never calls without a limit.
@@ -62,18 +62,22 @@ class Demand:
     :param holder: the name of the process, which no other one has.
     :param limit: calls that the rate window of the account may hold.
     :param span: the length of the rate window in seconds.
+    :param number: how many-th exchange of this process it is; one that arrives behind a later one is refused.
     :param wanted: how many places the process could use; 0 to hold none.
     :param keeps: how many of its places it goes on to use, so that the others may be taken back; None for all. The
         number of those kept and not of those given back: after a lost response the same may be asked again.
     :param free_in: seconds after which the calls made with the others do not count any more.
+    :param grace: seconds after which a call of this process has arrived, once it was about to leave: its timeouts.
     """
 
     holder: str
     limit: int
     span: float
+    number: int
     wanted: int
     keeps: int | None = None
     free_in: float = 0.0
+    grace: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,19 +89,25 @@ class Grant:
     :param coming: those of them that may not be used yet, each with the seconds until then.
     :param share: how many it should hold; those above it are to be given back.
     :param limit: the lowest limit that any of the processes names.
+    :param span: the longest rate window that any of them names.
     :param opens_in: seconds for which the store gives nobody anything, because it may have forgotten who holds what.
     """
 
     held: int
+    share: int
+    limit: int
+    span: float
     coming: tuple[tuple[int, float], ...] = ()
-    share: int = 0
-    limit: int = 0
     opens_in: float = 0.0
 
 
 class PaceStore(Protocol):
     """
     Decides who holds how many places.
+
+    It must never let two processes hold one place. So it counts a place that is given back, or whose holder did not
+    renew it, until the last call made with it does not count any more; and it gives nothing while it may have
+    forgotten who holds what.
 
     :ivar name: where it is, for logs and errors: the id of its connection.
     """
@@ -109,7 +119,7 @@ class PaceStore(Protocol):
         Renew, give back and take places, in one step that no other process can come between.
 
         :param lasts: seconds for which the places are held from now on.
-        :raises Exception: the store cannot be reached, or does not answer in time.
+        :raises Exception: the store cannot be reached, or does not answer in time, or has had a later demand.
         """
 
 
@@ -122,6 +132,8 @@ class _Holding:
     # Places that may be used from a moment on, because calls of their last holder still count until then.
     coming: list[tuple[float, int]] = field(default_factory=list)
     until: float = -math.inf
+    # Grows whenever places may have become another process's without being given back.
+    term: int = 0
 
     def usable(self, *, now: float) -> int:
         self.coming = [(at, places) for at, places in self.coming if at > now]
@@ -141,7 +153,9 @@ class AccountPace:
     :param limit: calls a second of the account. A fraction above one is cut off; below one the calls are spaced.
     :param most: calls a second that this process makes at most; None for no limit of its own.
     :param connections: how many calls it may have in flight.
+    :param call_lasts: seconds that one call takes at most, by its timeouts.
     :param clock: the time.
+    :ivar taken_in: the term in which the last place was taken; for the thread that takes them.
     """
 
     def __init__(
@@ -152,17 +166,22 @@ class AccountPace:
         clock: Clock,
         most: float | None = None,
         connections: int = 1,
+        call_lasts: float = 20.0,
     ) -> None:
+        self.taken_in = 0
+        self._call_lasts = call_lasts
+        self._exchanges = 0
+        self._trouble = ""
         self._store = store
         self._clock = clock
         self._holder = uuid.uuid4().hex
         self._limit = max(1, math.floor(limit))
-        self._span = (WINDOW if limit >= 1 else WINDOW / limit) + MARGIN
+        self._span = self._own_span = (WINDOW if limit >= 1 else WINDOW / limit) + MARGIN
         self._most = self._limit if most is None else min(self._limit, max(1, math.ceil(most)))
         # Guards all fields below. It is never held during an exchange, which may take long.
         self._lock = threading.Lock()
         self._window = RateWindow(max_qps=limit, connections=connections)
-        self._window.allow(0)
+        self._window.allow(0, span=self._span)
         self._holding = _Holding()
         self._used = self._asked = 0
         self._used_at = self._missed_at = -math.inf
@@ -174,7 +193,13 @@ class AccountPace:
 
     def __enter__(self) -> AccountPace:
         self._reached_at = self._clock.monotonic()
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise NotSentError(
+                "this machine gives no thread that could renew the account's pace",
+                advice="Nothing was sent by this try. Raise the limit of threads of the worker.",
+            ) from error
         return self
 
     def __exit__(
@@ -192,18 +217,22 @@ class AccountPace:
         To ask means to want a call: the process then gets places, if the others leave any.
         """
         with self._lock:
-            wait = self._wait_time(now)
-            if wait > 0:
-                self._missed_at = now
-                if self._asked < self._most:
-                    self._asked = self._most
-                    self._wake.set()
-            return wait
+            return self._wait_time(now)
 
-    def start(self) -> None:
-        """Count a call that leaves now; :meth:`wait_time` has just returned 0."""
+    def take(self, *, now: float) -> float:
+        """
+        Count a call that is about to leave, and return 0; or return the seconds until one may, and count none.
+
+        A place with such a call stays with this process until the call is ended or cancelled, as long as the store
+        is reached. Each call must be ended or cancelled.
+        """
+        # In one step: between the look and the count the other thread could give the place back.
         with self._lock:
-            self._window.start()
+            wait = self._wait_time(now)
+            if wait <= 0:
+                self._window.start()
+                self.taken_in = self._holding.term
+            return wait
 
     def cancel(self) -> None:
         """Take back the count of a call that was not made after all."""
@@ -217,9 +246,14 @@ class AccountPace:
             self._used_at = now
             self._used = max(self._used, self._window.recent(now=now))
 
-    def may_begin(self) -> bool:
-        """Return whether the places are still held; asked by the thread that makes a call, right before it."""
-        return self._clock.monotonic() < self._holding.until
+    def may_begin(self, term: int) -> bool:
+        """
+        Return whether a place is still this process's; asked by the thread that makes the call, right before it.
+
+        :param term: the :attr:`taken_in` of the place.
+        """
+        with self._lock:
+            return term == self._holding.term and self._clock.monotonic() < self._holding.until
 
     def check(self, *, patience: float) -> None:
         """
@@ -229,26 +263,30 @@ class AccountPace:
         :raises NotSentError: it has been; nothing was sent since the places ended.
         """
         silence = self._clock.monotonic() - self._reached_at
-        if silence > patience:
+        # An exchange a second is usual: a shorter time says nothing.
+        if silence > max(patience, LASTS):
             raise NotSentError(
                 f"the pace that all tasks of the account share cannot be kept: the connection {self._store.name!r} "
-                f"has not been reached for {silence:.0f} s",
+                f"has not been reached for {silence:.0f} s{self._trouble}",
                 advice="Check that connection (pace_conn_id) and its server. The next try sends what was not sent.",
             )
 
     def _wait_time(self, now: float) -> float:
-        if not self._refresh(now):
-            return math.inf
-        wait = self._window.wait_time(now=now)
+        wait = self._window.wait_time(now=now) if self._refresh(now) else math.inf
         if wait == math.inf and self._holding.coming:
-            return min(at for at, _ in self._holding.coming) - now
+            wait = max(0.001, min(at for at, _ in self._holding.coming) - now)
+        if wait > 0:
+            self._missed_at = now
+            if self._asked < self._most:
+                self._asked = self._most
+                self._wake.set()
         return wait
 
     def _refresh(self, now: float) -> bool:
         """Let the rate window hold as many calls as may be used; return whether places are held at all."""
         if now >= self._holding.until:
             return False
-        self._window.allow(max(0, self._holding.usable(now=now)))
+        self._window.allow(max(0, self._holding.usable(now=now)), span=self._span)
         return True
 
     def _renew_again_and_again(self) -> None:
@@ -265,13 +303,19 @@ class AccountPace:
             grant = self._store.exchange(demand, lasts=LASTS)
         # Whatever a client of a store raises, no place is renewed, and check() ends the try if it stays so.
         except Exception as error:  # noqa: BLE001 - see above
-            self._tell("reach", f"cannot be reached ({type(error).__name__}): no call is made until it is")
+            self._trouble = f" ({type(error).__name__})"
+            self._tell("reach", f"cannot be reached{self._trouble}: no call is made until it is")
             return RETRY_EVERY
         with self._lock:
             now = self._clock.monotonic()
             self._reached_at = now
             holding = self._holding
+            kept = holding.held if demand.keeps is None else min(holding.held, demand.keeps)
+            if now >= holding.until or grant.held < kept:
+                # Calls that were counted and did not leave yet must not leave any more.
+                holding.term += 1
             holding.held, holding.share = grant.held, grant.share
+            self._span = max(self._span, grant.span)
             # From the response on, which is later than the store's own moment: never too early.
             holding.coming = [(now + wait, places) for places, wait in grant.coming]
             # From the request on, which is earlier than the store's own moment. Counted from the response, a slow one
@@ -290,7 +334,7 @@ class AccountPace:
             holding = self._holding
             if self._closed:
                 wanted = holding.share = 0
-                self._window.allow(0)
+                self._window.allow(0, span=self._span)
             else:
                 wanted = self._asked = self._wanted(now)
             keeps, free_in = None, 0.0
@@ -299,14 +343,18 @@ class AccountPace:
                 # only become fewer. While one of them is in flight nobody knows until when it will count.
                 free_at = self._window.free_at(calls=holding.share, now=now)
                 if free_at < math.inf:
-                    keeps, free_in = holding.share, free_at - now
+                    # The lead is this process's way to the gateway. Another one may have a shorter way.
+                    keeps, free_in = holding.share, max(0.0, free_at - now) + self._window.lead
+            self._exchanges += 1
             return Demand(
                 holder=self._holder,
                 limit=self._limit,
-                span=self._span,
+                span=self._own_span,
+                number=self._exchanges,
                 wanted=wanted,
                 keeps=keeps,
                 free_in=free_in,
+                grace=self._call_lasts,
             )
 
     def _wanted(self, now: float) -> int:

@@ -21,11 +21,11 @@ CALM = 1.0
 class SharedLimit(Protocol):
     """A limit that this campaign shares with other processes; see :class:`.AccountPace`."""
 
+    def take(self, *, now: float) -> float:
+        """Count a call that is about to leave, and return 0; or return the seconds until one may, and count none."""
+
     def wait_time(self, *, now: float) -> float:
         """Return the seconds until the next call may be made; infinity when that is not known yet."""
-
-    def start(self) -> None:
-        """Count a call that leaves now."""
 
     def cancel(self) -> None:
         """Take back the count of a call that was not made after all."""
@@ -77,22 +77,30 @@ class AdaptivePace:
 
     def wait_time(self, *, now: float) -> float:
         """Return the seconds until the next call may be made; infinity when a response must come first."""
-        self._recover(now=now)
-        own = max(0.0, self._paused_until - now, self._window.wait_time(now=now))
+        own = self._own_wait_time(now=now)
         # Asked only when nothing else is in the way: to be asked means that a call is wanted, and a process that
         # wants none leaves its places to the others.
         return own if own > 0 or self._shared is None else self._shared.wait_time(now=now)
+
+    def take(self, *, now: float) -> float:
+        """
+        Count a call that leaves now, and return 0; or return the seconds until one may leave, and count none.
+
+        Every call that was counted must be ended or cancelled.
+        """
+        wait = self._own_wait_time(now=now)
+        if wait > 0:
+            return wait
+        # In one step with the count: places that no call is counted for are given to others at any moment.
+        if self._shared is not None and (wait := self._shared.take(now=now)) > 0:
+            return wait
+        self._window.start()
+        return 0.0
 
     @property
     def is_free(self) -> bool:
         """Whether there is no limit at the moment."""
         return self.pace is None and self._shared is None
-
-    def start(self) -> None:
-        """Count a call that leaves now."""
-        self._window.start()
-        if self._shared is not None:
-            self._shared.start()
 
     def cancel(self) -> None:
         """Take back the count of a call that was not made after all."""
@@ -118,6 +126,10 @@ class AdaptivePace:
         # Before the pace is halved: the recovery is measured by the pace that was too fast.
         self._pace_then = max(1.0, float(self._window.recent(now=now)) if self.pace is None else self.pace)
         self._set(max(1.0, self._pace_then * DECREASE))
+
+    def _own_wait_time(self, *, now: float) -> float:
+        self._recover(now=now)
+        return max(0.0, self._paused_until - now, self._window.wait_time(now=now))
 
     def _recover(self, *, now: float) -> None:
         if self._reduced is None:

@@ -9,10 +9,10 @@ from typing import Any, Final
 from airflow_provider_aliyunsms.campaign.pacing.account import Demand, Grant
 
 GRACE: Final = 2.0
-"""Seconds after which a call of a process that was lost has arrived, if it was about to leave."""
+"""Seconds for which a server that may have forgotten the holders waits for calls that are on their way."""
 
 TURN: Final = 5.0
-"""Seconds after which a process gives its place to one that waits, where there are fewer places than processes."""
+"""Seconds after which a process lets another one have the place that is one too few for an equal share."""
 
 _FORGET: Final = 7 * 24 * 3600
 """Seconds without an exchange after which Redis may drop the record."""
@@ -23,10 +23,14 @@ _EXCHANGE: Final = """
 local holder, limit, span, wanted = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local keeps, free_in, lasts = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local grace, turn, forget = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
+local number, own_grace = tonumber(ARGV[11]), tonumber(ARGV[12])
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local server = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+if not server then
+    return redis.error_reply('ERR this server has no run_id, so a restart could not be noticed')
+end
 local kept = redis.call('GET', KEYS[1])
 local state = kept and cjson.decode(kept)
 
@@ -41,14 +45,25 @@ state.seen = now
 for name, each in pairs(state.holders) do
     if each.ends <= now then
         if each.places > 0 then
-            table.insert(state.back, {places = each.places, at = each.ends + each.span + grace})
+            local at = each.ends + each.span + each.grace
+            table.insert(state.back, {places = each.places, at = at, lost_by = name})
         end
         state.holders[name] = nil
     end
 end
 
-local me = state.holders[holder] or {places = 0, turn = now, since = now, coming = {}}
+local me = state.holders[holder] or {places = 0, turn = now, since = now, share = 0, number = 0, coming = {}}
+-- A demand that was under way for long must not be obeyed after a later one: its sender thinks that it was lost.
+if number <= me.number then
+    return redis.error_reply('ERR a later demand was here before')
+end
 state.holders[holder] = me
+-- One that was only out of reach counts its calls itself, and gets back what nobody else has taken.
+for _, each in ipairs(state.back) do
+    if each.lost_by == holder and each.at > now then
+        me.places, each.places = me.places + each.places, 0
+    end
+end
 local coming, latest = {}, now + free_in
 for _, each in ipairs(me.coming) do
     if each.at > now then
@@ -61,12 +76,12 @@ if keeps >= 0 and me.places > keeps then
     table.insert(state.back, {places = me.places - keeps, at = latest})
     me.places = keeps
 end
-me.ends, me.wanted, me.limit, me.span = now + lasts, wanted, limit, span
+me.ends, me.wanted, me.limit, me.span, me.grace, me.number = now + lasts, wanted, limit, span, own_grace, number
 
-local held, lowest = 0, limit
+local held, lowest, longest = 0, limit, span
 for _, each in pairs(state.holders) do
     held = held + each.places
-    lowest = math.min(lowest, each.limit)
+    lowest, longest = math.min(lowest, each.limit), math.max(longest, each.span)
 end
 local waiting = {}
 for _, each in ipairs(state.back) do
@@ -108,20 +123,22 @@ local function shares()
     for place, each in ipairs(open) do
         found[each.name] = each_one + (place <= extra and 1 or 0)
     end
-    return found, #open > 0 and each_one == 0 and extra < #open
+    return found, each_one
 end
 
-local found, crowded = shares()
-if crowded and me.places > 0 and now - me.since >= turn then
-    -- To the end of the line.
-    me.turn = now
-    found = shares()
-end
+local found, each_one = shares()
 local share = found[holder] or 0
+if share > me.share then me.since = now end
+if share > each_one and me.places >= share and wanted > each_one and now - me.since >= turn then
+    -- To the end of the line: what is one too few for an equal share goes round.
+    me.turn, me.since = now, now
+    found = shares()
+    share = found[holder] or 0
+end
+me.share = share
 
 local missing, free = share - me.places, lowest - held
 if missing > 0 and now >= state.opens and free >= 0 then
-    if me.places == 0 then me.since = now end
     local some = math.min(missing, free)
     me.places, missing = me.places + some, missing - some
     -- Places whose last calls still count may be given away as well; they are used once these do not count.
@@ -130,7 +147,6 @@ if missing > 0 and now >= state.opens and free >= 0 then
         if some > 0 then
             each.places, me.places, missing = each.places - some, me.places + some, missing - some
             table.insert(me.coming, {places = some, at = each.at})
-            me.since = math.max(me.since, each.at)
         end
     end
 end
@@ -144,7 +160,7 @@ redis.call('SET', KEYS[1], cjson.encode(state), 'EX', forget)
 local waits = {}
 for _, each in ipairs(me.coming) do table.insert(waits, {each.places, tostring(each.at - now)}) end
 return cjson.encode({held = me.places, coming = waits, share = share, limit = lowest,
-    opens_in = tostring(math.max(0, state.opens - now))})
+    span = tostring(longest), opens_in = tostring(math.max(0, state.opens - now))})
 """
 
 
@@ -153,10 +169,11 @@ class RedisPaceStore:
     Decide in Redis who holds how many places; a :class:`.PaceStore`.
 
     An exchange costs one round trip and well below a millisecond of the server. It works with Redis 5 and later, and
-    with servers that speak its protocol and have Lua scripts. After the server was started anew, or another one took
-    over, nobody gets a place for some seconds, so that those who held places before are certainly done.
+    with servers that speak its protocol, have Lua scripts, and tell by ``run_id`` that they were started anew. After
+    that, or when another server took over, nobody gets a place for some seconds, so that those who held places before
+    are certainly done.
 
-    :param client: a client of the package ``redis``; it should have timeouts of a few seconds.
+    :param client: a client of the package ``redis``, with timeouts of a few seconds and without retries.
     :param key: names the account and the API; no secret.
     :param name: the id of the connection, for logs and errors.
     """
@@ -170,7 +187,8 @@ class RedisPaceStore:
         """
         Renew, give back and take places in one script.
 
-        :raises redis.RedisError: the server cannot be reached, does not answer in time, or runs no scripts.
+        :raises redis.RedisError: the server cannot be reached, does not answer in time, runs no scripts, or has had a
+            later demand of this process.
         """
         answer = json.loads(
             self._exchange(
@@ -186,6 +204,8 @@ class RedisPaceStore:
                     GRACE,
                     TURN,
                     _FORGET,
+                    demand.number,
+                    demand.grace,
                 ],
             )
         )
@@ -195,5 +215,6 @@ class RedisPaceStore:
             coming=tuple((places, float(wait)) for places, wait in answer["coming"] or ()),
             share=answer["share"],
             limit=answer["limit"],
+            span=float(answer["span"]),
             opens_in=float(answer["opens_in"]),
         )

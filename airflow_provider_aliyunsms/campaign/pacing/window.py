@@ -53,9 +53,19 @@ class RateWindow:
         self._limit = math.inf if max_qps is None else max(1, math.floor(max_qps))
         self._span = (WINDOW if max_qps is None or max_qps >= 1 else WINDOW / max_qps) + MARGIN
 
-    def allow(self, calls: int) -> None:
-        """Set how many calls the rate window may hold, 0 for none; its length stays as it is."""
-        self._limit = calls
+    def allow(self, calls: int, *, span: float) -> None:
+        """
+        Set what the rate window may hold.
+
+        :param calls: how many calls, 0 for none.
+        :param span: its length in seconds.
+        """
+        self._limit, self._span = calls, span
+
+    @property
+    def lead(self) -> float:
+        """How many seconds before its response a call counts as arrived."""
+        return self._quickest if self._responses > self._unbelieved else 0.0
 
     def wait_time(self, *, now: float) -> float:
         """Return the seconds until the next call may start; infinity when a response must come first."""
@@ -90,7 +100,7 @@ class RateWindow:
         self._flying -= 1
         self._responses += 1
         self._quickest = min(self._quickest, now - started)
-        at = now - self._quickest if self._responses > self._unbelieved else now
+        at = now - self.lead
         # In ascending order, always: _expire and wait_time look at the first ones only.
         self._arrived.append(max(at, self._arrived[-1] if self._arrived else -math.inf))
 

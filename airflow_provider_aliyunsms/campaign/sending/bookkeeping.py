@@ -211,8 +211,16 @@ class Bookkeeper:
     @property
     def is_due(self) -> bool:
         """Whether outcomes must be written now: all calls of a window have ended, or some outcome waits too long."""
-        long_enough = self._clock.monotonic() - self._written_at > WRITE_EVERY
-        return bool(self._through or (self._unwritten and long_enough))
+        return bool(self._through or (self._unwritten and self._is_long_ago))
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether nothing but windows whose calls have all ended is due: the next new window may go first."""
+        return bool(self._through) and not self._is_long_ago
+
+    @property
+    def _is_long_ago(self) -> bool:
+        return self._clock.monotonic() - self._written_at > WRITE_EVERY
 
     def renew_intents(self, ready: Sequence[Job]) -> None:
         """

@@ -66,6 +66,7 @@ class Job:
     :param lead: seconds ahead that the ledger is told of the next replay.
     :param looked: how often evidence was looked for.
     :param due: when to look for evidence next, in monotonic seconds.
+    :param pace_term: in which term its place in the account's pace was taken, see :class:`.AccountPace`.
     :param ticket: the number of doubts that were settled when the job was handed over, see :class:`.StartPermits`.
     :param made_at: when the worker thread began it, in monotonic seconds.
     :param ended_at: when the worker thread was done with it, in monotonic seconds.
@@ -99,6 +100,7 @@ class Job:
     due: float = 0.0
     # Written by the main thread right before it gives the job to the workers; read by the worker thread.
     ticket: int = 0
+    pace_term: int = 0
     # Written by the worker thread; read by the main thread once it has the result.
     made_at: float = 0.0
     ended_at: float = 0.0

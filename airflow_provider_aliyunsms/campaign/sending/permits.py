@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.pacing import AccountPace
     from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 
 
@@ -45,7 +46,7 @@ class StartPermits:
     :param oldest_intent: seconds after which an intent must be renewed in the ledger before its call is made.
     :param clock: the time.
     :param stop_reason: called before every call, by any thread; a text means that sending must stop.
-    :param pace_is_held: the same; False means that the process may not use its part of the account's pace any more.
+    :param account_pace: asked before every call whether its place in the account's pace is still this process's.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class StartPermits:
         oldest_intent: float,
         clock: Clock,
         stop_reason: Callable[[], str | None],
-        pace_is_held: Callable[[], bool] = lambda: True,
+        account_pace: AccountPace | None = None,
     ) -> None:
         self._work = work
         self._ledger = ledger
@@ -65,7 +66,7 @@ class StartPermits:
         self._oldest_intent = oldest_intent
         self._clock = clock
         self._stop_reason = stop_reason
-        self._pace_is_held = pace_is_held
+        self._account_pace = account_pace
         # Guards the increment of _raised alone.
         self._lock = threading.Lock()
         # Written by worker threads under the lock, read by all threads without it. Without the lock, two threads
@@ -92,6 +93,7 @@ class StartPermits:
         # The number settled, not the number raised. With the latter, a doubt that was raised but not yet judged
         # would not stop this job: its call would be made although the sending may have to stop.
         job.ticket = self._settled
+        job.pace_term = self._account_pace.taken_in if self._account_pace is not None else 0
 
     def may_begin(self, job: Job) -> bool:
         """Return whether a job may start now; called by a worker thread right before the call is made."""
@@ -107,7 +109,7 @@ class StartPermits:
             # An intent that says a much earlier time than the call lets a later try count empty look-ups as proof
             # too soon; it would send again what was accepted.
             and now - job.entry.attempted_at <= self._oldest_intent
-            and self._pace_is_held()
+            and (self._account_pace is None or self._account_pace.may_begin(job.pace_term))
             and not self._stop_reason()
         )
 

@@ -42,6 +42,9 @@ log = logging.getLogger(__name__)
 NAP = 0.2
 """Seconds after which the stop flag is checked again while nothing happens."""
 
+SOON = 1.0
+"""Seconds for which an intent may wait for the account's pace; for longer none is written."""
+
 WIND_DOWN = 3.0
 """Seconds to wait for the calls in flight when sending stops early."""
 
@@ -104,7 +107,7 @@ class Sender:
             oldest_intent=policy.intent_lasts + policy.lease,
             clock=clock,
             stop_reason=plan.stop_reason,
-            pace_is_held=plan.account_pace.may_begin if plan.account_pace else lambda: True,
+            account_pace=plan.account_pace,
         )
         self._workers = make_workers(
             work=self._permits.work, may_begin=self._permits.may_begin, count=policy.max_concurrency
@@ -208,8 +211,8 @@ class Sender:
         self._stops.check(
             open_chunks=self._doubtful, held_back=self._held_back() and not self._looks_are_due()
         )
-        if self._plan.account_pace is not None:
-            self._plan.account_pace.check(patience=self._policy.network_patience)
+        if self._waits_for_account():
+            return True
         if self._books.is_due:
             # Before the write, which may take long: the threads go on with these jobs meanwhile.
             self._hand_out_ahead()
@@ -222,25 +225,50 @@ class Sender:
             # job that is handed out all the same could come back undone each time.
             self._collect(timeout=NAP)
             return True
-        wait = self._pace.wait_time(now=self._clock.monotonic())
+        # Before the writes that follow, which may take long: a place that no call is counted for may be given to
+        # another process meanwhile.
+        wait = self._pace.take(now=self._clock.monotonic())
         if wait > 0:
             self._collect(timeout=min(wait, NAP))
             return True
-        # After the wait for the pace and before the hand-out. A process that was replaced finds it out here; later,
-        # the call would be made while the new try sends to the same recipients.
-        self._books.confirm_if_due()
-        job = self._next_job()
+        job = None
+        try:
+            # After the wait for the pace and before the hand-out. A process that was replaced finds it out here;
+            # later, the call would be made while the new try sends to the same recipients.
+            self._books.confirm_if_due()
+            job = self._next_job()
+        finally:
+            if job is None:
+                self._pace.cancel()
         if job is None:
             return self._wait_for_result()
         self._hand_out(job)
         self._collect(timeout=0)
         return True
 
+    def _waits_for_account(self) -> bool:
+        """
+        Wait a moment for others with the same account, where a new window would have to wait for them.
+
+        Its intents would be open meanwhile, for calls that nobody made.
+        """
+        account = self._plan.account_pace
+        if account is None:
+            return False
+        account.check(patience=self._policy.network_patience)
+        began = self._clock.monotonic()
+        if self._supply.ready or not self._supply.may_cut or account.wait_time(now=began) <= SOON:
+            return False
+        self._collect(timeout=NAP)
+        # To wait for one's turn is no trouble of the gateway.
+        self._stops.leave_out(self._clock.monotonic() - began)
+        return True
+
     def _hand_out(self, job: Job) -> None:
+        """Give a job to the workers; its call is counted by the pace already."""
         # Before give(): from then on the worker thread owns the job. With an old ticket it would give the job back
         # undone.
         self._permits.issue(job)
-        self._pace.start()
         self._settling += job.settling
         self._looked_last = job.settling
         self._given[job.entry.out_id] = job
@@ -252,7 +280,9 @@ class Sender:
         most = self._policy.most_waiting
         while self._supply.ready and self._workers.waiting < most and self._all_is_well():
             self._books.confirm_if_due()
-            self._hand_out(self._supply.next_ready())
+            job = self._supply.next_ready()
+            self._pace.take(now=self._clock.monotonic())
+            self._hand_out(job)
 
     def _all_is_well(self) -> bool:
         """
@@ -262,8 +292,8 @@ class Sender:
         """
         return (
             # A call counts for the pace when it is handed out; one that waits would leave at a later, unknown time.
-            self._pace.wait_time(now=self._clock.monotonic()) <= 0
-            and self._pace.is_free
+            self._pace.is_free
+            and self._pace.wait_time(now=self._clock.monotonic()) <= 0
             and self._stops.calm
             and not self._common.is_probing
             and not self._permits.in_doubt
@@ -360,8 +390,10 @@ class Sender:
         return most if self._supply.is_used_up else max(1, most // 2)
 
     def _opens_window_at_once(self) -> bool:
-        """Open a window where one may be: outcomes that are due are then written together with its count."""
-        return self._all_is_well() and self._supply.may_open_window and self._open_window()
+        """Open a window where one may be: the outcomes of an ended one are then written together with its count."""
+        # With one call at a time a crash must leave one chunk open, and the outcome goes first.
+        at_once = self._policy.open_windows > 1 and self._books.can_wait
+        return at_once and self._all_is_well() and self._supply.may_open_window and self._open_window()
 
     def _open_window(self) -> bool:
         self._hand_out_ahead()

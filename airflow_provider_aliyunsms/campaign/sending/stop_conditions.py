@@ -83,6 +83,10 @@ class StopConditions:
         """End the try with this error, if there is one, before the next step."""
         self._doom = self._doom or error
 
+    def leave_out(self, seconds: float) -> None:
+        """Do not count so many seconds that have just passed as time without a clear response."""
+        self._last_response_at = min(self._clock.monotonic(), self._last_response_at + seconds)
+
     def pause_until(self, outcome: Outcome) -> float:
         """
         Return the monotonic time before which no call may be made, after a call that did not get through.

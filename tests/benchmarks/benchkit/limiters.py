@@ -36,9 +36,8 @@ class Ours:
         while True:
             self._answered.clear()
             with self._lock:
-                wait = self._pace.wait_time(now=time.monotonic())
+                wait = self._pace.take(now=time.monotonic())
                 if wait <= 0:
-                    self._pace.start()
                     return
             if math.isinf(wait):
                 self._answered.wait(5)

@@ -16,6 +16,8 @@ import threading
 import time
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.pacing import AccountPace, RedisPaceStore
@@ -25,7 +27,8 @@ THREADS = 8
 
 def main():
     arguments = _arguments()
-    client = redis.Redis(port=arguments.redis, socket_timeout=2.0, socket_connect_timeout=2.0)
+    once = Retry(NoBackoff(), 0)
+    client = redis.Redis(port=arguments.redis, socket_timeout=2.0, socket_connect_timeout=2.0, retry=once)
     store = RedisPaceStore(client=client, key="pace", name="pace")
     pace = AccountPace(
         store=store,
@@ -39,23 +42,27 @@ def main():
     threading.Thread(target=_end_with_the_input, daemon=True).start()
     with pace:
         while True:
-            wait = pace.wait_time(now=clock.monotonic())
+            idle.acquire()
+            wait = pace.take(now=clock.monotonic())
             if wait > 0:
+                idle.release()
                 time.sleep(min(wait, 0.05))
                 continue
-            idle.acquire()
-            pace.start()
-            jobs.put(clock.monotonic())
+            # As a campaign writes its ledger between the two.
+            time.sleep(arguments.write)
+            jobs.put((clock.monotonic(), pace.taken_in))
 
 
 def _call(jobs, idle, pace, clock, arguments):
     with socket.create_connection(("127.0.0.1", arguments.gateway)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while True:
-            began = jobs.get()
-            if pace.may_begin():
+            began, term = jobs.get()
+            if pace.may_begin(term):
+                time.sleep(arguments.distance)
                 connection.sendall(arguments.name.encode())
                 connection.recv(1)
+                time.sleep(arguments.distance)
                 pace.end(started=began, now=clock.monotonic())
             else:
                 pace.cancel()
@@ -72,6 +79,10 @@ def _arguments():
     parser.add_argument("--redis", type=int, required=True, help="the port of Redis")
     parser.add_argument("--gateway", type=int, required=True, help="the port of the gateway")
     parser.add_argument("--limit", type=float, required=True, help="calls a second of the account")
+    parser.add_argument(
+        "--write", type=float, default=0.0, help="seconds that its ledger takes before each call"
+    )
+    parser.add_argument("--distance", type=float, default=0.0, help="seconds to the gateway, one way")
     parser.add_argument("--name", default="x", help="one letter, by which the gateway knows the calls")
     return parser.parse_args()
 

@@ -37,11 +37,12 @@ class Crew:
             process.wait(10)
             process.stdin.close()
 
-    def start(self, *, limit=None, name="x"):
+    def start(self, *, limit=None, name="x", write=0.0, distance=0.0):
         """Start one more process."""
         command = [
             *(sys.executable, "-m", "pacekit.caller", "--redis", str(self._redis.port)),
             *("--gateway", str(self._gateway.port), "--limit", str(limit or self._limit), "--name", name),
+            *("--write", str(write), "--distance", str(distance)),
         ]
         paths = os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "tests" / "pace")])
         process = subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": paths})

@@ -56,7 +56,7 @@ def test_calls_of_an_earlier_process_may_still_count():
 
 def test_a_pause_holds_everything_back_even_without_a_limit():
     limiter = AdaptivePace(max_qps=None)
-    limiter.start()
+    assert limiter.take(now=1.0) == 0.0
     limiter.end(started=1.0, now=1.0)
     limiter.pause(until=7.0)
     assert limiter.wait_time(now=5.0) == 2.0
@@ -69,8 +69,9 @@ def drive(*, pace, real_limit, seconds, delays=()):
     """Call against a gateway that refuses what exceeds its own limit in any second."""
     now, called, accepted, refused, delays = 0.0, [], [], 0, iter(delays)
     while now < seconds:
-        now += next(delays, 0.0) + pace.wait_time(now=now)
-        pace.start()
+        now += next(delays, 0.0)
+        while (wait := pace.take(now=now)) > 0:
+            now += wait
         pace.end(started=now, now=now)
         called.append(now)
         if len(accepted) - bisect.bisect_left(accepted, now - 1.0) >= real_limit:
@@ -121,8 +122,8 @@ def test_the_limit_is_kept_where_the_gateway_counts(limit, there, back):
     """Calls one after the other, each some time on its way: at least one of them went there at once."""
     pace, now, arrived = AdaptivePace(max_qps=limit), 0.0, []
     for way_there, way_back in zip([0.0, *there], [0.0, *back], strict=True):
-        now += pace.wait_time(now=now)
-        pace.start()
+        while (wait := pace.take(now=now)) > 0:
+            now += wait
         arrived.append(now + way_there)
         pace.end(started=now, now=now + way_there + way_back)
         now += way_there + way_back
@@ -132,8 +133,8 @@ def test_the_limit_is_kept_where_the_gateway_counts(limit, there, back):
 def test_a_steady_way_to_the_gateway_costs_no_calls():
     pace, now, calls = AdaptivePace(max_qps=1), 0.0, 0
     while now < 60:
-        now += pace.wait_time(now=now)
-        pace.start()
+        while (wait := pace.take(now=now)) > 0:
+            now += wait
         pace.end(started=now, now=now + 0.3)
         now += 0.3
         calls += 1

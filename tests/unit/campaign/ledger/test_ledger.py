@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from world import World
+from world import Crash, World
 
 from airflow_provider_aliyunsms.audience.recipients import Members, Recipient
 from airflow_provider_aliyunsms.campaign.chunks import make_chunk
@@ -101,13 +101,18 @@ def test_parts_without_a_head_are_no_beginning(world, left, first_try):
     assert world.gateway.submissions == before
 
 
-def test_a_hole_in_a_ledger_that_counts_no_windows_is_found_by_what_is_behind_it(world):
-    # As earlier versions wrote them.
+def without_counts(world):
+    """Take the counts out, as earlier versions wrote no such."""
     for key, text in world.store.values.items():
         value = json.loads(text)
         value.pop("windows" if key == HEAD else "w", None)
         world.store.values[key] = json.dumps(value)
+
+
+def test_a_hole_in_a_ledger_that_counts_no_windows_is_found_by_what_is_behind_it(world):
+    without_counts(world)
     assert retry(world)["accepted"] == 40
+    without_counts(world)
     del world.store.values[SECOND]
     refuses(world, match=f"{SECOND} is missing, later ones are there")
 
@@ -290,3 +295,56 @@ def begun(store, *, secrets_known=(), first_try=True, name="run#0"):
     ledger.open(occasion=Occasion(name=name, first_try=first_try))
     list(ledger.windows())
     return ledger
+
+
+# ---- a window that nobody counted before its process died
+
+
+def between_window_and_head(*, can_look_up):
+    """Return a world whose first try died after the intents of its only window, before they were counted."""
+    world = World(can_look_up=can_look_up)
+    # Three writes: the head, the window, and the count that is not written any more.
+    world.store.new_process(crash_in=2)
+    with pytest.raises(Crash):
+        world.run(PEOPLE[:10], chunk_size=10)
+    assert set(world.store.values) == {HEAD, window(1)}
+    assert not world.gateway.accepted
+    return world
+
+
+def test_a_window_that_was_only_replayed_is_counted_as_well():
+    """A replay is a call too: without its window everybody would be sent to again."""
+    world = between_window_and_head(can_look_up=False)
+    assert world.retry(PEOPLE[:10], chunk_size=10).summary["accepted"] == 10
+    assert counted(world) == 1
+    del world.store.values[window(1)]
+    del world.store.values[SUMMARY]
+    world.clears += 1
+    refuses(world, match=f"{window(1)} is missing, although it was counted")
+
+
+def test_the_secret_of_a_window_that_nobody_counted_is_asked_for():
+    store = MemoryStore()
+    begun(store, secrets_known=[b"old"])
+    ledger = begun(store, secrets_known=[b"old"], first_try=False)
+    head = store.get(HEAD)
+    ledger.write_intents([chunk(1)])
+    store.set(HEAD, head)
+    with pytest.raises(LedgerConflictError, match="secret"):
+        begun(store, secrets_known=[b"new"], first_try=False)
+
+
+def test_an_epoch_that_was_only_read_is_missed_when_its_mark_is_lost(tmp_path):
+    """Its try may have replayed what the epoch before shows as open."""
+    store = PathStore(root=tmp_path, campaign_id="spring")
+    begun(store).write_intents([chunk(1)])
+    begun(store, first_try=False)
+    (mark,) = tmp_path.rglob("*e000002.ready*")
+    mark.unlink()
+    with pytest.raises(LedgerError, match="a part of the ledger is missing"):
+        begun(store, first_try=False)
+
+
+def test_an_audience_that_is_empty_later_is_no_skip_after_a_window_that_nobody_counted():
+    world = between_window_and_head(can_look_up=False)
+    assert world.retry([], chunk_size=10).summary["total"] == 10

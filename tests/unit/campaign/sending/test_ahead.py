@@ -187,9 +187,10 @@ def test_the_pace_forgets_what_was_not_begun(world, monkeypatch):
     counts = Counter()
 
     class CountedPace(AdaptivePace):
-        def start(self):
-            counts["start"] += 1
-            super().start()
+        def take(self, *, now):
+            wait = super().take(now=now)
+            counts["start"] += wait <= 0
+            return wait
 
         def cancel(self):
             counts["cancel"] += 1
