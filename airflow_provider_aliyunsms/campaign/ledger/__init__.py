@@ -19,13 +19,13 @@ unknown outcome. The record holds keys (hashes), ids and codes; never a phone nu
   next number, its *epoch*, and puts it into the names of all values that it writes
   (``aliyun_sms.e000002.g1.w000001``). So it cannot overwrite anything of another try.
 
-The values of a ledger: a *head*, which names the campaign, its owner and the number of windows; the windows; and a
-summary once all recipients were served. Absence is no proof: a window that the head counts and the store does not
-have, or a missing head beside windows, ends the try before its first call.
+The values of a ledger: a *head*, which names the campaign and its owner; the windows; and a summary once all
+recipients were served. Absence is no proof. Every window is counted, by the head or by an earlier window: one that
+was counted and that the store does not have, or a missing head beside windows, ends the try before its first call.
 
-The order is: open, read all windows, and only then send. The intents of a window are written, and the head counts
-it, before its calls are made. An outcome that allows recipients to be sent to again is written before the intent
-that sends to them.
+The order is: open, read all windows, which also counts them, and only then send. The intents of a window are
+written, and the window is counted, before its calls are made. An outcome that allows recipients to be sent to again
+is written before the intent that sends to them.
 
 Threads: only the main thread of a try uses this package. There is one exception: worker threads read
 :attr:`Ledger.written_at`, a single number.

@@ -107,7 +107,7 @@ class Window:
         change.
     :param by_gateway: its times are the gateway's. Otherwise they are this machine's, which may be wrong by
         minutes.
-    :param counted: how many windows there were when this one was written last; 0 where the head says it.
+    :param counted: how many windows there were when this one was last written to count them; 0 if it never was.
     :param version: the form in which it was written first, and is written again.
     """
 

@@ -98,8 +98,9 @@ class Bookkeeper:
         """
         Write the intents of chunks to the ledger and return one job for each, which may be started now.
 
-        It costs two writes of the ledger: the intents, and a value that counts them, which is a window whose calls
-        have all ended where there is one. It costs more when released chunks have to be written first.
+        It costs two writes of the ledger: the intents, and a value that counts them. Where the outcomes of a window
+        whose calls have all ended are due, that window counts them, and the second write is none too many. It costs
+        more when released chunks have to be written first.
 
         :raises LedgerError: the ledger takes no write any more; none of the chunks may be sent.
         """

@@ -34,6 +34,7 @@ def main():
         store=store,
         limit=arguments.limit,
         connections=THREADS,
+        call_lasts=1.0,
         clock=(clock := Clock()),
     )
     jobs, idle = queue.SimpleQueue(), threading.Semaphore(THREADS)
