@@ -393,6 +393,7 @@ class World:
             "dry_run": False,
             "dedupe": "content",
             "positional": False,
+            "account_pace": None,
         }
         for name, value in changes.items():
             (plan_fields if name in plan_fields or name == "limits" else policy)[name] = value

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.pacing import AccountPace
     from airflow_provider_aliyunsms.campaign.plan import Plan
     from airflow_provider_aliyunsms.campaign.sending.workers import MakeWorkers
 
@@ -211,13 +212,16 @@ class Sender:
         self._stops.check(
             open_chunks=self._doubtful, held_back=self._held_back() and not self._looks_are_due()
         )
-        if self._waits_for_account():
-            return True
+        account = self._plan.account_pace
+        if account is not None:
+            account.check(patience=self._policy.network_patience)
         if self._books.is_due:
             # Before the write, which may take long: the threads go on with these jobs meanwhile.
             self._hand_out_ahead()
             if not self._opens_window_at_once():
                 self._books.write_due()
+        if account is not None and self._waits_for(account):
+            return True
         if not self._workers.free or not self._prepare_work():
             return self._wait_for_result()
         if self._permits.in_doubt:
@@ -246,22 +250,19 @@ class Sender:
         self._collect(timeout=0)
         return True
 
-    def _waits_for_account(self) -> bool:
+    def _waits_for(self, account: AccountPace) -> bool:
         """
         Wait a moment for others with the same account, where a new window would have to wait for them.
 
         Its intents would be open meanwhile, for calls that nobody made.
         """
-        account = self._plan.account_pace
-        if account is None:
-            return False
-        account.check(patience=self._policy.network_patience)
-        began = self._clock.monotonic()
+        began, is_idle = self._clock.monotonic(), not self._workers.busy
         if self._supply.ready or not self._supply.may_cut or account.wait_time(now=began) <= SOON:
             return False
         self._collect(timeout=NAP)
-        # To wait for one's turn is no trouble of the gateway.
-        self._stops.leave_out(self._clock.monotonic() - began)
+        if is_idle:
+            # To wait for one's turn is no trouble of the gateway.
+            self._stops.leave_out(self._clock.monotonic() - began)
         return True
 
     def _hand_out(self, job: Job) -> None:

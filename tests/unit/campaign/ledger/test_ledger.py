@@ -297,6 +297,19 @@ def begun(store, *, secrets_known=(), first_try=True, name="run#0"):
     return ledger
 
 
+def test_with_one_call_at_a_time_no_more_than_one_chunk_is_ever_open():
+    """Where nothing can be looked up, each open chunk may end as unknown."""
+    world, most = World(can_look_up=False), [0]
+
+    def count(key):
+        windows = [json.loads(text) for name, text in world.store.values.items() if ".w" in name]
+        most.append(sum("r" not in entry for window in windows for entry in window["c"]))
+
+    world.store.meanwhile = count
+    assert world.run(PEOPLE, chunk_size=5, max_concurrency=1).summary["accepted"] == 40
+    assert max(most) == 1
+
+
 # ---- a window that nobody counted before its process died
 
 

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A campaign that has to wait for others with the same account waits with nothing open, and loses nothing by it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from world import World
+
+from airflow_provider_aliyunsms.exceptions import NotSentError
+
+PEOPLE = [f"138000000{i:02d}" for i in range(12)]
+
+
+class Turns:
+    """An account in whose pace this campaign has one call in so many seconds; a context, as the real one."""
+
+    def __init__(self, world, *, every):
+        self.taken_in = 1
+        self._world = world
+        self._every = every
+        self._next = 0.0
+        self.counted = 0
+        self.open_while_waiting = set()
+        self.lapsed_at = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        assert self.counted == 0, "each call that was counted must be ended or cancelled"
+
+    def check(self, *, patience):
+        if self.lapsed_at is not None and self._world.clock.monotonic() - self.lapsed_at > patience:
+            raise NotSentError("the pace cannot be kept")
+
+    def wait_time(self, *, now):
+        wait = float("inf") if self.lapsed_at is not None else max(0.0, self._next - now)
+        if wait > 2.0:
+            windows = [json.loads(text) for key, text in self._world.store.values.items() if ".w" in key]
+            self.open_while_waiting.add(sum("r" not in entry for window in windows for entry in window["c"]))
+        return wait
+
+    def take(self, *, now):
+        wait = self.wait_time(now=now)
+        if wait <= 0:
+            self._next = now + self._every
+            self.counted += 1
+        return wait
+
+    def cancel(self):
+        self.counted -= 1
+
+    def end(self, *, started, now):
+        self.counted -= 1
+
+    def may_begin(self, term):
+        return term == self.taken_in
+
+
+@pytest.mark.parametrize("can_look_up", [True, False])
+def test_nothing_is_open_while_others_have_their_turn(can_look_up):
+    world = World(can_look_up=can_look_up)
+    turns = Turns(world, every=40.0)
+    summary = world.run(PEOPLE, chunk_size=2, max_concurrency=1, account_pace=turns).summary
+    assert summary["accepted"] == len(PEOPLE)
+    assert turns.open_while_waiting == {0}
+
+
+def test_a_turn_that_comes_late_is_no_trouble_of_the_gateway():
+    world = World()
+    world.gateway.faults.append("throttle")
+    turns = Turns(world, every=50.0)
+    summary = world.run(
+        PEOPLE, chunk_size=2, max_concurrency=1, account_pace=turns, network_patience=45.0
+    ).summary
+    assert summary["accepted"] == len(PEOPLE)
+
+
+def test_a_job_whose_place_is_another_s_by_now_does_not_begin():
+    world = World()
+    turns = Turns(world, every=0.0)
+    allowed, asked = turns.may_begin, []
+
+    def may_begin(term):
+        asked.append(term)
+        return allowed(term) and len(asked) % 3 > 0
+
+    turns.may_begin = may_begin
+    summary = world.run(PEOPLE, chunk_size=2, max_concurrency=2, account_pace=turns).summary
+    assert summary["accepted"] == len(PEOPLE)
+    assert set(world.gateway.accepted.values()) == {1}
+    assert len(asked) > world.gateway.submissions
+
+
+def test_without_the_store_the_try_ends_with_everybody_told():
+    world = World()
+    turns = Turns(world, every=0.0)
+    submit = world.gateway.submit
+
+    def once(chunk, envelope):
+        turns.lapsed_at = world.clock.monotonic()
+        return submit(chunk, envelope)
+
+    world.gateway.submit = once
+    with pytest.raises(NotSentError, match="the pace cannot be kept"):
+        world.run(PEOPLE, chunk_size=2, max_concurrency=1, account_pace=turns, network_patience=60.0)
+    assert world.failures[-1]["accepted"] == 2
+    assert world.failures[-1]["skipped"] == 10
+    world.gateway.submit = submit
+    assert world.retry(PEOPLE).summary["accepted"] == len(PEOPLE)
+    assert set(world.gateway.accepted.values()) == {1}
