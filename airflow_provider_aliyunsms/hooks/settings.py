@@ -124,15 +124,9 @@ def seconds(extra: dict[str, Any], name: str, *, default: float) -> float:
 
     :raises ConfigurationError: it is not a number, not above 0, or above :data:`MAX_TIMEOUT`.
     """
-    value = extra.get(name)
-    if value is None or value == "":
+    duration = _number(extra, name, expected="a number of seconds")
+    if duration is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise wrong(name, expected="a number of seconds", value=value)
-    try:
-        duration = float(value)
-    except (ValueError, OverflowError):
-        raise wrong(name, expected="a number of seconds", value=value) from None
     if not (math.isfinite(duration) and 0 < duration <= MAX_TIMEOUT):
         raise ConfigurationError(
             f"{name} in the extra of the connection must be more than 0 and at most {MAX_TIMEOUT:g} seconds.",
@@ -147,21 +141,25 @@ def qps(extra: dict[str, Any], name: str) -> float | None:
 
     :raises ConfigurationError: it is not a number, or not above 0 and at most :data:`MAX_QPS`.
     """
-    value = extra.get(name)
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise wrong(name, expected="a number of calls a second", value=value)
-    try:
-        calls = float(value)
-    except (ValueError, OverflowError):
-        raise wrong(name, expected="a number of calls a second", value=value) from None
-    if not 0 < calls <= MAX_QPS:
+    calls = _number(extra, name, expected="a number of calls a second")
+    if calls is not None and not 0 < calls <= MAX_QPS:
         raise ConfigurationError(
             f"{name} in the extra of the connection must be more than 0 and at most {MAX_QPS:g}.",
             advice="Give the calls a second that Alibaba Cloud allows the account, or leave it out.",
         )
     return calls
+
+
+def _number(extra: dict[str, Any], name: str, *, expected: str) -> float | None:
+    value = extra.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise wrong(name, expected=expected, value=value)
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        raise wrong(name, expected=expected, value=value) from None
 
 
 def wrong(name: str, *, expected: str, value: object) -> ConfigurationError:
