@@ -121,23 +121,17 @@ def _extra_fields() -> dict[str, object]:
 
 
 def _pace_fields() -> dict[str, object]:
-    number = {"type": ["number", "null"], "exclusiveMinimum": 0}
+    # Texts, because a limit may be a fraction, and the form of older versions has no field for such a number.
     return {
         "pace_conn_id": _text(
             "Redis connection for the pace",
             "All tasks of all workers keep the two limits below together. Empty: each task keeps them by itself. "
             'Needs the package\'s extra "redis".',
         ),
-        "china_qps": {
-            "label": "China calls a second",
-            "description": "What the account may make to the China API. Empty: no limit.",
-            "schema": number,
-        },
-        "globe_qps": {
-            "label": "Globe calls a second",
-            "description": "What the account may make to the Globe API. Empty: 1.",
-            "schema": number,
-        },
+        "china_qps": _text(
+            "China calls a second", "What the account may make to the China API. Empty: no limit."
+        ),
+        "globe_qps": _text("Globe calls a second", "What the account may make to the Globe API. Empty: 1."),
     }
 
 
