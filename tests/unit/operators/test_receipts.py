@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from socket import gethostname
+
 import pytest
 
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
@@ -30,7 +32,8 @@ def test_a_place_that_cannot_be_written_is_found_before_the_first_call(tmp_path,
 
 def test_a_missing_folder_is_made(tmp_path):
     made = keeper(tmp_path / "not" / "there" / "r.csv")
-    assert made(receipts(), 0) == {"receipts_path": str(tmp_path / "not" / "there" / "r.csv")}
+    where = {"receipts_path": str(tmp_path / "not" / "there" / "r.csv"), "receipts_host": gethostname()}
+    assert made(receipts(), 0) == where
 
 
 def test_one_file_for_two_mapped_tasks_is_refused(tmp_path):
