@@ -32,6 +32,8 @@ from airflow_provider_aliyunsms.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_aliyunsms.campaign.ledger import Entry, Window
+
 
 log = logging.getLogger(__name__)
 
@@ -157,8 +159,8 @@ class Campaign:
         progress = ProgressReporter(ledger=ledger, spool=spool, clock=self._clock)
         product = self._plan.channel.product
 
-        def again(number: int, code: str | None) -> bool:
-            if not ledger.is_of_earlier_occasion(number):
+        def again(window: Window, entry: Entry, code: str | None) -> bool:
+            if not ledger.was_settled_earlier(window, entry):
                 return False
             return self._plan.resend_rejected or (
                 opening.ended_refused and not is_own_cause(code, product=product)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
     from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.ledger.stores import Store
+    from airflow_provider_aliyunsms.campaign.outcomes import Outcome
 
 T = TypeVar("T")
 
@@ -214,10 +215,23 @@ class Ledger:
             ended_refused=bool(self._head.get("ended_refused")),
         )
 
-    def is_of_earlier_occasion(self, number: int) -> bool:
-        """Return whether the window of this number was written before the present occasion; for an open ledger."""
+    def settle(self, window: Window, entry: Entry, outcome: Outcome) -> None:
+        """Give an entry its final outcome; :meth:`save` of the window makes it durable."""
+        entry.outcome = outcome
+        entry.refused = None
+        if self._is_of_earlier_occasion(window):
+            entry.settled_on = self._occasion_hash()
+
+    def was_settled_earlier(self, window: Window, entry: Entry) -> bool:
+        """Return whether an earlier occasion than the present one settled the entry; for an open ledger."""
+        return self._is_of_earlier_occasion(window) and entry.settled_on != self._occasion_hash()
+
+    def _is_of_earlier_occasion(self, window: Window) -> bool:
         before: int = self._head["before"]
-        return before == _ALL or number <= before
+        return before == _ALL or window.number <= before
+
+    def _occasion_hash(self) -> str:
+        return hashlib.blake2b(str(self._head["on"]).encode(), digest_size=4).hexdigest()
 
     def _begin_occasion(self, occasion: Occasion) -> None:
         """Note how many windows there were when this occasion began; its automatic retries find the same number."""

@@ -54,6 +54,7 @@ class Entry:
     :param outcome: how the chunk ended, None while that is unknown.
     :param seen: the gateway said that it knows the nonce, so a replay would prove nothing any more.
     :param refused: the code with which the gateway refused the whole chunk, while it is not settled yet.
+    :param settled_on: a hash of the occasion that settled it, if that is a later one than its window's; else empty.
     """
 
     out_id: str
@@ -66,6 +67,7 @@ class Entry:
     outcome: Outcome | None = None
     seen: bool = False
     refused: str | None = None
+    settled_on: str = ""
 
     def __len__(self) -> int:
         return len(self.number_keys or self.keys)
@@ -88,6 +90,8 @@ class Entry:
             value["n"] = 1
         if self.refused:
             value["x"] = self.refused
+        if self.settled_on:
+            value["z"] = self.settled_on
         if self.settled and self.outcome:
             value |= self.outcome.to_json()
         return value
@@ -176,6 +180,7 @@ class Window:
             outcome=outcome,
             seen="n" in kept,
             refused=kept.get("x"),
+            settled_on=str(kept.get("z", "")),
         )
 
 

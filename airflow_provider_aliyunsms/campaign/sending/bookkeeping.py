@@ -136,8 +136,7 @@ class Bookkeeper:
         :returns: for *accepted*, *refused* and *unknown*: positions in the entry that are to be sent to again.
         :raises LedgerError: the spool's disk fails; the outcome is written to the ledger all the same.
         """
-        job.entry.outcome = outcome
-        job.entry.refused = None
+        self._ledger.settle(job.window, job.entry, outcome)
         # Before the spool, whose disk may be full: an outcome that is known must reach the ledger. And before
         # _ended(), which marks a window as due only if it finds it here. The other way round the outcome of a window
         # of one chunk, as with one call at a time, would wait for WRITE_EVERY, and a crash could leave several calls

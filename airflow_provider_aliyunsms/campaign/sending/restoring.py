@@ -72,7 +72,7 @@ class Restoration:
     :param spool: the audience, loaded; every recipient is still pending.
     :param signer: returns a hash that stands for the AccessKey in use and its endpoint.
     :param resend_unknown: treat outcomes that were given up for want of evidence as open again.
-    :param again: returns whether recipients with this refusal, in a window with this number, are sent to again;
+    :param again: returns whether recipients whom this entry says were refused, with this code, are sent to again;
         None for nobody.
     """
 
@@ -83,7 +83,7 @@ class Restoration:
         spool: Spool,
         signer: Callable[[], str],
         resend_unknown: bool,
-        again: Callable[[int, str | None], bool] | None = None,
+        again: Callable[[Window, Entry, str | None], bool] | None = None,
     ) -> None:
         self._ledger = ledger
         self._spool = spool
@@ -152,7 +152,7 @@ class Restoration:
             out_id=entry.out_id, biz_id=outcome.biz_id, time=outcome.time, settlements=settlements
         )
         # A refusal is certain, so nobody among these has got anything. What a later window says of them comes after.
-        again += self._refused(window, outcome, size=len(rows))
+        again += self._refused(window, entry, outcome, size=len(rows))
         self._spool.reopen([row for row in (rows[position] for position in again) if row is not None])
         if len(known) < len(rows):
             self._put(entry, rows, outcome)
@@ -161,7 +161,7 @@ class Restoration:
             if (row := next(taken, None)) is not None:
                 self._controls[window.signer] = (entry.out_id, row)
 
-    def _refused(self, window: Window, outcome: Outcome, *, size: int) -> list[int]:
+    def _refused(self, window: Window, entry: Entry, outcome: Outcome, *, size: int) -> list[int]:
         """Return the positions of recipients who were refused and may be sent to again."""
         if outcome.kind is OutcomeKind.REFUSED:
             refused = [position for position in range(size) if position not in outcome.again]
@@ -171,7 +171,7 @@ class Restoration:
             refused = sorted(outcome.failed - outcome.again)
         else:
             return []
-        if not refused or self._again is None or not self._again(window.number, outcome.code):
+        if not refused or self._again is None or not self._again(window, entry, outcome.code):
             return []
         self._refused_again += len(refused)
         return refused

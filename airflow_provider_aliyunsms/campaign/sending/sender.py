@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
-    from airflow_provider_aliyunsms.campaign.ledger import Ledger
+    from airflow_provider_aliyunsms.campaign.ledger import Entry, Ledger, Window
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace
     from airflow_provider_aliyunsms.campaign.plan import Plan
     from airflow_provider_aliyunsms.campaign.sending.workers import MakeWorkers
@@ -67,8 +67,8 @@ class Sender:
     :param on_progress: called after each step, by the main thread.
     :param make_workers: makes the pool of threads that make the calls.
     :param resumed: whether an earlier try may have made calls within the last second.
-    :param again: returns whether recipients with a refusal of an earlier try, in a window with this number and with
-        this code, are sent to again; None for nobody.
+    :param again: returns whether recipients whom this entry of an earlier try says were refused, with this code, are
+        sent to again; None for nobody.
     :ivar changed: recipients who get nothing because they were sent to, or may have been, under another content.
     :ivar absent: recipients of the ledger who are not in the audience any more.
     """
@@ -83,7 +83,7 @@ class Sender:
         on_progress: Callable[[], None],
         make_workers: MakeWorkers,
         resumed: bool,
-        again: Callable[[int, str | None], bool] | None = None,
+        again: Callable[[Window, Entry, str | None], bool] | None = None,
     ) -> None:
         policy = plan.policy
         self._may_go_again = again

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from world import POISON, Crash, World
 
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.sending.restoring import divide
@@ -83,3 +84,28 @@ def test_rows_that_no_outcome_concerns_are_left_alone():
     rows, again = told(outcome(OutcomeKind.UNKNOWN, code="c"), rows=[7, None, 9], skip=frozenset({2}))
     assert rows == {7: ("unknown", "c", None)}
     assert again == []
+
+
+@pytest.mark.parametrize("can_look_up", [True, False])
+def test_a_refusal_found_out_in_this_occasion_is_not_taken_back_by_its_retries(can_look_up):
+    """An intent of the first occasion is settled in the second one: it is refused, once."""
+    world = World(can_look_up=can_look_up)
+    people = [{"phone_number": f"138000000{POISON}", "template_param": {"code": "1"}}]
+    world.store.new_process(crash_in=2)
+    with pytest.raises(Crash):
+        world.run(people)
+    assert world.gateway.submissions == 0
+    world.clears += 1
+    world.clock.sleep(1)
+    world.store.new_process()
+    first = world.run(people, resend_rejected=True, error_threshold=None).summary
+    assert first["rejected"] == 1
+    made = world.gateway.submissions
+    world.store.new_process()
+    assert world.run(people, resend_rejected=True, error_threshold=None).summary == first
+    assert world.gateway.submissions == made
+    # The next person who asks for it gets it.
+    world.clears += 1
+    world.store.new_process()
+    world.run(people, resend_rejected=True, error_threshold=None)
+    assert world.gateway.submissions > made
