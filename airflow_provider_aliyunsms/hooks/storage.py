@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -34,6 +35,7 @@ _PROBLEMS = (
     ("chains several storages with ::", re.compile(r"^[A-Za-z0-9+.-]*::|://.*::")),
     ("has a password in it", re.compile(r"^[A-Za-z0-9+.-]+://[^/@]*:[^/@]*@")),
 )
+_BUFFER = 256 * 1024
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,19}")
 
 
@@ -79,7 +81,9 @@ def open_binary(path: str) -> BinaryIO:
     check_place(path)
     if "://" not in path:
         return Path(path).expanduser().open("rb")
-    return cast("BinaryIO", storage_path(path).open("rb"))
+    # The files of fsspec are no complete binary files: readline() of most takes no limit, and without one a line that
+    # never ends would be read into memory.
+    return cast("BinaryIO", io.BufferedReader(storage_path(path).open("rb"), buffer_size=_BUFFER))
 
 
 def file_fingerprint(path: str) -> object:

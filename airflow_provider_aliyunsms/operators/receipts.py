@@ -110,7 +110,10 @@ class ReceiptKeeper:
         """Write down whose receipts the file will hold, unless another task of the same run has done so."""
         beside = storage_path(f"{path}.owner")
         try:
-            other = json.loads(beside.read_bytes())
+            # Not read_bytes() and its like: without a connection in the URI these do not use the storage that the
+            # provider has set up, with its default connection, but fsspec's own.
+            with beside.open("rb") as stream:
+                other = json.loads(stream.read())
         except (FileNotFoundError, ValueError):
             other = {}
         same_run = isinstance(other, dict) and other.get("run_id") == self._owner["run_id"]
@@ -123,11 +126,12 @@ class ReceiptKeeper:
             )
         owner = json.dumps(self._owner).encode()
         if (local := _local(beside)) is None:
-            beside.write_bytes(owner)
+            with beside.open("wb") as stream:
+                stream.write(owner)
             return
-        with file_beside(local) as (new, stream):
-            stream.write(owner)
-            stream.close()
+        with file_beside(local) as (new, written):
+            written.write(owner)
+            written.close()
             new.replace(local)
 
     def _file(self) -> str:
