@@ -140,6 +140,10 @@ docs: $(STAMP) ## Build the documentation into build/docs
 crash-test: $(STAMP) ## Kill real Airflow processes dozens of times and write docs/crash-test.md (27 minutes)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/crash/long.py
 
+.PHONY: distributed-test
+distributed-test: $(STAMP) ## Strike an Airflow of several machines (CeleryExecutor) and write docs/distributed.md (25 minutes)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/distributed/long.py
+
 .PHONY: race-test
 race-test: $(STAMP) ## Let processes start one campaign together (ROUNDS=300 STORAGE=local KILLS=0; 10 minutes)
 	@$(BIN)/python tests/race/long.py --rounds $(ROUNDS) --storage $(STORAGE) --kills $(KILLS)

@@ -25,9 +25,9 @@ from crashkit import scenarios_airflow as people
 from crashkit import scenarios_around as around
 from crashkit import scenarios_ledger as ledgers
 from crashkit.campaigns import Line, killed_campaign
-from crashkit.judge import leaks
 from crashkit.report import as_page, as_text, summary_line
 from crashkit.worlds import LATENCY, both_worlds
+from judging import leaks
 from launcher import airflow2_environment
 from launcher.s3 import BUCKET
 

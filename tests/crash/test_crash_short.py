@@ -7,9 +7,9 @@ import os
 import random
 
 import pytest
-from crashkit.judge import leaks
 from crashkit.kills import strike
 from crashkit.scenarios_airflow import clear_a_finished_task
+from judging import leaks
 
 pytestmark = pytest.mark.crash
 

@@ -17,7 +17,7 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 LONGEST_START = 60
@@ -87,7 +87,7 @@ def _make_database(command):
 
 
 @contextmanager
-def _running(command, *, ready, folder):
+def _running(command, *, ready, folder, ends_by=signal.SIGTERM):
     """Run a server until the block ends; it is ready when it prints that it is."""
     server = subprocess.Popen(
         command,
@@ -115,31 +115,71 @@ def _running(command, *, ready, folder):
             raise AssertionError("".join(printed[-20:]))
         yield
     finally:
-        server.terminate()
+        server.send_signal(ends_by)
         server.wait(30)
         reader.join(5)
+
+
+class PostgresServer:
+    """
+    A PostgreSQL on a free port of loopback; it can be killed and started again, with what it knew.
+
+    :param folder: for its files.
+    :ivar port: where it listens.
+    """
+
+    def __init__(self, folder):
+        initdb = _program("initdb", places=("usr/lib/postgresql/*/bin/initdb",), packages=("postgresql",))
+        self._folder, self._data, self.port = folder, folder / "data", _free_port()
+        self._data.mkdir()
+        self._user = _ordinary(folder, "nobody") and _ordinary(self._data, "nobody")
+        self._program = str(Path(initdb).resolve().parent / "postgres")
+        login = ["--username=tester", "--auth=trust", "--no-sync"]
+        _make_database([*self._user, initdb, "--pgdata", str(self._data), *login])
+        self._life = ExitStack()
+
+    @property
+    def connection(self):
+        """Its address as an Airflow connection."""
+        return {
+            "conn_type": "postgres",
+            "host": "127.0.0.1",
+            "port": self.port,
+            "login": "tester",
+            "schema": "postgres",
+        }
+
+    @property
+    def address(self):
+        """Its address as PostgreSQL's own clients take it."""
+        return f"postgresql://tester@127.0.0.1:{self.port}/postgres"
+
+    def start(self):
+        """Start it and wait until it takes connections."""
+        # once more: other tests that start meanwhile close the folders above
+        _ordinary(self._folder, "nobody")
+        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self._data}"]
+        # a kill of the server is no loss of power: what it has written is with the system
+        options += ["-c", "fsync=off", "-c", "max_connections=200"]
+        command = [*self._user, self._program, "-D", str(self._data), "-p", str(self.port), *options]
+        self._life.enter_context(
+            _running(command, ready="ready to accept connections", folder="/", ends_by=signal.SIGQUIT)
+        )
+
+    def end(self):
+        """End it at once: what was under way is undone when it starts again."""
+        self._life.close()
 
 
 @contextmanager
 def postgres(folder):
     """Run PostgreSQL; gives the address of a database as an Airflow connection."""
-    places = ("usr/lib/postgresql/*/bin/initdb",)
-    initdb = _program("initdb", places=places, packages=("postgresql",))
-    binaries = Path(initdb).resolve().parent
-    data, port = folder / "data", _free_port()
-    data.mkdir()
-    user = _ordinary(folder, "nobody") and _ordinary(data, "nobody")
-    _make_database([*user, initdb, "--pgdata", str(data), "--username=tester", "--auth=trust", "--no-sync"])
-    options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={data}", "-c", "fsync=off"]
-    command = [*user, str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
-    with _running(command, ready="ready to accept connections", folder="/"):
-        yield {
-            "conn_type": "postgres",
-            "host": "127.0.0.1",
-            "port": port,
-            "login": "tester",
-            "schema": "postgres",
-        }
+    server = PostgresServer(folder)
+    server.start()
+    try:
+        yield server.connection
+    finally:
+        server.end()
 
 
 @contextmanager
@@ -218,6 +258,12 @@ class RedisServer:
         self._server.kill()
         self._server.wait(30)
 
+    def end(self):
+        """Kill it, also when it hangs."""
+        if self._server is not None and self._server.poll() is None:
+            self.thaw()
+            self.kill()
+
     def freeze(self):
         """Let it hang: connections are open, and nothing is answered."""
         self._server.send_signal(signal.SIGSTOP)
@@ -243,5 +289,4 @@ def redis_server(folder):
     try:
         yield server
     finally:
-        server.thaw()
-        server.kill()
+        server.end()

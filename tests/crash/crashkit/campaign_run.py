@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from crashkit.judge import judge
+from judging import judge
 from launcher.processes import wait_for
 
 if TYPE_CHECKING:

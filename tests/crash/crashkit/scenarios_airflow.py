@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from crashkit.judge import Verdict
+from judging import Verdict
 from launcher.processes import alive, stays, wait_for
 
 NOBODY = Verdict(sendable=0, duplicates=0, losses=0, unknown=0, unknown_unsent=0, complaints=())

@@ -9,8 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from crashkit.audience import china_audience, globe_audience
 from crashkit.campaign_run import CampaignRun
+from judging import china_audience, globe_audience
 from launcher.airflow2 import Airflow2
 from launcher.airflow3 import Airflow3
 from launcher.s3 import ENDPOINT, S3Process

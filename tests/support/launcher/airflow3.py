@@ -167,11 +167,12 @@ class Airflow3:
 
         def answered():
             try:
-                return self._session.request(method, url, timeout=30, **request)
+                answer = self._session.request(method, url, timeout=30, **request)
             except requests.ConnectionError:
                 if method != "GET":
                     raise
-                return None  # the API server is one of the victims
+                return None  # the API server is one of the victims, and so is its database
+            return None if answer.status_code >= 500 and method == "GET" else answer
 
         # "is not None": the answer 404 is false
         answer = wait_for(
