@@ -26,9 +26,10 @@ class BenchAirflow(Airflow3):
 
     :param folder: its home.
     :param connections: connection id to the address of a server.
+    :param database: the address of its database; None for a file of SQLite.
     """
 
-    def __init__(self, *, folder, connections):
+    def __init__(self, *, folder, connections, database=None):
         paths = [str(KIT), os.environ.get("PYTHONPATH", "")]
         settings = {
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
@@ -38,6 +39,8 @@ class BenchAirflow(Airflow3):
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "300",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "15",
         }
+        if database:
+            settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = database
         super().__init__(
             folder=folder, dags=KIT / "dags", dag_ids=DAG_IDS, connections=connections, settings=settings
         )
@@ -78,9 +81,9 @@ class BenchAirflow(Airflow3):
 
 
 @contextmanager
-def bench_airflow(*, folder, connections):
+def bench_airflow(*, folder, connections, database=None):
     """Start one and give it; every process of it is ended on the way out."""
-    world = BenchAirflow(folder=Path(folder), connections=connections)
+    world = BenchAirflow(folder=Path(folder), connections=connections, database=database)
     try:
         world.start()
         yield world

@@ -186,6 +186,31 @@ whose nonce is used and of which there is no record, as `refusal_wait` (60 s) wo
 """
 
 
+def machines(part):
+    ledger = [
+        (f"{row['latency_ms']} ms", row["sqlite"], row["postgres"], row["ratio"], row["cpu_ratio"])
+        for row in part["ledger"]
+    ]
+    mapped = [
+        (f"{row['tasks']}", f"{row['recipients']:,}", row["seconds"], row["busy"]) for row in part["mapped"]
+    ]
+    return f"""## Several machines
+
+Airflow's database, and with it the ledger, on PostgreSQL and in a file of SQLite: {part["size"]:,} recipients with
+the operator and the LocalExecutor, in turn; median of the ratios of neighbours.
+
+{table(("latency", "SQLite s", "PostgreSQL s", "PostgreSQL / SQLite", "CPU"), ledger)}
+
+The same audience through one task and through mapped tasks, with the CeleryExecutor, PostgreSQL, Redis and two
+workers on this machine, {part["mapped_latency_ms"]} ms, 16 calls in flight for each task, no limit of the account.
+*seconds* are from the start of the first send to the end of the last one, as Airflow tells them; the processes' start
+is part of it. *cores* is how many of this machine's {part["cores"]} cores were busy meanwhile, with the server and
+all of Airflow.
+
+{table(("tasks", "recipients", "seconds", "cores"), mapped)}
+"""
+
+
 SECTIONS = {
     "call": call,
     "campaign": campaign,
@@ -193,4 +218,5 @@ SECTIONS = {
     "pacing": pacing,
     "sensor": sensor,
     "resume": resume,
+    "machines": machines,
 }

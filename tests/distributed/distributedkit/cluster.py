@@ -27,6 +27,7 @@ DAGS = Path(__file__).parents[1] / "dags"
 VISIBILITY = 20
 """Seconds after which Redis gives a task that still runs to another worker once more; a day by default."""
 
+DAG_IDS = frozenset({"china", "globe", "elsewhere"})
 CHINA_QPS = 40
 GLOBE_QPS = 4
 LATENCY = 0.1
@@ -129,8 +130,14 @@ class Keeper(threading.Thread):
 
 
 @contextmanager
-def running_cluster(*, folder):
-    """Start everything in ``folder``, and end it by pid on the way out."""
+def running_cluster(*, folder, dags=DAGS, dag_ids=DAG_IDS, sms=None):
+    """
+    Start everything in ``folder``, and end it by pid on the way out.
+
+    :param dags: the folder of the DAG files.
+    :param dag_ids: the DAGs that must be there.
+    :param sms: the address of another gateway than the simulator, which keeps no limit of an account.
+    """
     # Workers run as this user, PostgreSQL as an ordinary one that must reach its own folder below.
     with ExitStack() as stack:
         for name in ("postgres", "redis"):
@@ -144,13 +151,12 @@ def running_cluster(*, folder):
         gateway.start(latency=LATENCY, globe_qps=GLOBE_QPS)
         stack.callback(storage.end)
         storage.start()
-        settings = _settings(postgres=postgres, redis=redis, gateway=gateway) | s3_provider.install(
-            folder, endpoint=storage.endpoint
-        )
+        settings = _settings(postgres=postgres, redis=redis, sms=_sms(sms or gateway.url, paced=not sms))
+        settings |= s3_provider.install(folder, endpoint=storage.endpoint)
         airflow = Airflow3(
             folder=folder,
-            dags=DAGS,
-            dag_ids={"china", "globe", "elsewhere"},
+            dags=dags,
+            dag_ids=dag_ids,
             settings=settings,
             further=("triggerer",),
         )
@@ -177,13 +183,17 @@ def running_cluster(*, folder):
         )
 
 
-def _settings(*, postgres, redis, gateway):
+def _sms(url, *, paced):
+    fields = json.loads(connection(url)["AIRFLOW_CONN_ALIYUN_SMS_DEFAULT"])
+    limits = {"pace_conn_id": "sms_pace", "china_qps": CHINA_QPS, "globe_qps": GLOBE_QPS}
+    return fields | {"extra": limits if paced else {}}
+
+
+def _settings(*, postgres, redis, sms):
     database = postgres.address.partition("://")[2]
     broker = f"redis://127.0.0.1:{redis.port}"
-    sms = json.loads(connection(gateway.url)["AIRFLOW_CONN_ALIYUN_SMS_DEFAULT"])
-    limits = {"pace_conn_id": "sms_pace", "china_qps": CHINA_QPS, "globe_qps": GLOBE_QPS}
     return {
-        "AIRFLOW_CONN_ALIYUN_SMS_DEFAULT": json.dumps(sms | {"extra": limits}),
+        "AIRFLOW_CONN_ALIYUN_SMS_DEFAULT": json.dumps(sms),
         "AIRFLOW_CONN_SMS_PACE": f"{broker}/1",
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
         "AIRFLOW__CORE__PARALLELISM": "16",

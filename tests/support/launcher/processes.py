@@ -20,7 +20,7 @@ class GaveUpError(AssertionError):
     """A condition did not come true in time."""
 
 
-def wait_for(condition, *, timeout, what):
+def wait_for(condition, *, timeout, what, poll=POLL):
     """Return the first true value of ``condition()``; look again until ``timeout`` seconds have passed."""
     deadline = time.monotonic() + timeout
     while True:
@@ -29,7 +29,7 @@ def wait_for(condition, *, timeout, what):
             return value
         if time.monotonic() > deadline:
             raise GaveUpError(f"not within {timeout:.0f} s: {what}")
-        time.sleep(POLL)
+        time.sleep(poll)
 
 
 def stays(condition, *, seconds, what):
