@@ -77,7 +77,7 @@ def _check_complete(found: Mapping[int, Mapping[str, Any]]) -> None:
         if not same or _whole_id(each) is None:
             raise ConfigurationError(f"the result of shard {index} is of another campaign", advice=_GIVE)
     missing = sorted(set(range(of)) - found.keys())
-    if missing or len(found) != of:
+    if missing:
         named = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
         raise ConfigurationError(
             f"{len(missing)} of {of} shards have no result: {named}",
@@ -115,6 +115,7 @@ def _is_result(value: object) -> bool:
         return False
     return (
         all(_is_count(shard.get(name)) for name in ("index", "of", "rows"))
+        and shard["index"] < shard["of"]
         and isinstance(shard.get("checksum"), str)
         and all(_is_count(value.get(name)) for name in _COUNTS)
         and all(isinstance(value.get(name), str) for name in _TEXTS)

@@ -213,8 +213,8 @@ def check_source(shard: object, recipients: object) -> None:
     if not isinstance(recipients, str) or recipients.lstrip().startswith("["):
         raise ConfigurationError(
             "shards are for files and queries, and recipients is a list",
-            advice="Nothing was sent now. Every shard would fetch the whole list from Airflow's database: write it to "
-            "a file, such as .parquet, and give its path; or send it without shards.",
+            advice="Nothing was sent now. Every shard would fetch the whole list from Airflow's database: write it "
+            "to a file, such as .parquet, and give its path; or send it without shards.",
         )
 
 

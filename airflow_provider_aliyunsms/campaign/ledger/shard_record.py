@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _KEY: Final = "aliyun_sms.shards"
 _BACK: Final = (
     "Nothing was sent now. Bring it back from a copy of the storage; files of a ledger must not be removed one by "
-    "one. If there is none, look in the SMS console for what was sent; a new run with another campaign_id sends to all "
-    "recipients again."
+    "one. If there is none, look in the SMS console for what was sent; a new run with another campaign_id sends to "
+    "all recipients again."
 )
 _ANEW: Final = "start a new run with another campaign_id, which sends to all recipients again"
 
