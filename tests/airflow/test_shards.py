@@ -82,6 +82,7 @@ def clear(run_dag, monkeypatch):
 
     def again(path, first, *tasks, lose_state=False):
         def cleared_run(*, dag, session, **_):
+            from airflow.models.dag_version import DagVersion
             from sqlalchemy import select, text
 
             if lose_state:
@@ -99,6 +100,9 @@ def clear(run_dag, monkeypatch):
                 )
             )
             run.dag = dag
+            # As the scheduler does when the file has changed: tasks that are new in it come into the run.
+            version = DagVersion.get_latest_version(dag.dag_id, session=session)
+            run.verify_integrity(session=session, dag_version_id=version.id)
             session.commit()
             return run
 
@@ -172,9 +176,9 @@ def test_shards_of_globe(run_dag, dag_file, audience, simulator, aliyun_connecti
     rows = [*people, people[0].replace("+65", "0065 "), people[1].replace("+", "")]
     path = Path(audience(rows))
     path.write_text(path.read_text().replace("phone_number", "to"))
-    body = BODY.replace("AliyunSendBatchSmsOperator.partial", "AliyunBatchSendMessageToGlobeOperator.partial").replace(
-        "**SEND", 'task_id="send", message="Hello", chunk_size=10, max_qps=None, retries=0'
-    )
+    body = BODY.replace(
+        "AliyunSendBatchSmsOperator.partial", "AliyunBatchSendMessageToGlobeOperator.partial"
+    ).replace("**SEND", 'task_id="send", message="Hello", chunk_size=10, max_qps=None, retries=0')
     outcome = run_dag(dag_file("shards_globe", body, recipients=str(path)))
     assert outcome.state == "success"
     nobody_twice(simulator, [number.lstrip("+") for number in people])
@@ -230,7 +234,9 @@ def test_another_number_of_shards_is_refused_and_the_old_one_goes_on(
     first = run_dag(dag_file("shards_edited", recipients=people))
     calls = simulator.stats()["requests"]["SendBatchSms"]
     audience([*PEOPLE, "13800179999"])
-    edited = clear(dag_file("shards_edited", shards=count, recipients=people), first, *ALL, lose_state=lose_state)
+    edited = clear(
+        dag_file("shards_edited", shards=count, recipients=people), first, *ALL, lose_state=lose_state
+    )
     assert edited.states["plan"] == "failed"
     assert simulator.stats()["requests"]["SendBatchSms"] == calls
     told = "".join(capfd.readouterr())
@@ -312,7 +318,8 @@ def test_a_send_that_does_not_find_the_record_of_its_plan_sends_nothing(
     run_dag, dag_file, audience, simulator, aliyun_connection, ledger, capfd
 ):
     body = BODY.replace(
-        "send =", f"import shutil\n@task\ndef gone(kwargs):\n    shutil.rmtree({{ledger!r}})\n    return kwargs\nsend ="
+        "send =",
+        f"import shutil\n@task\ndef gone(kwargs):\n    shutil.rmtree({{ledger!r}})\n    return kwargs\nsend =",
     ).replace("expand_kwargs(plan.output)", "expand_kwargs(gone(plan.output))")
     outcome = run_dag(dag_file("shards_gone", body, recipients=audience(PEOPLE)))
     assert set(sends(outcome).values()) == {"failed"}
@@ -366,7 +373,9 @@ def test_a_campaign_does_not_change_between_whole_and_shards(
     ]
     assert states == ["success", "failed"]
     nobody_twice(simulator)
-    told = "this campaign was begun in 4 shards" if first_in_shards else "this campaign was begun without shards"
+    told = (
+        "this campaign was begun in 4 shards" if first_in_shards else "this campaign was begun without shards"
+    )
     assert told in "".join(capfd.readouterr())
     audience([*PEOPLE, "13800179999"])
     back = run_dag(dag_file("shards_or_whole_0", bodies[0], recipients=people))
@@ -424,7 +433,7 @@ Meanwhile(recipients={recipients!r}, campaign_id="spring", ledger_path={ledger!r
         (
             "expand_kwargs(plan.output)",
             'partial(campaign_id="spring", ledger_path={ledger!r})'
-            '.expand(shard=[{{"index": 0, "of": 4, "record": "x"}}])',
+            '.expand(shard=[{{"index": 0, "of": 4, "record": "x"}}])\nplan >> send',
             "planned with another record",
         ),
     ],
@@ -457,7 +466,9 @@ def test_a_plan_that_cannot_be_is_an_error_of_the_dag_file(changes, told):
     from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSmsShards
 
     with pytest.raises(ConfigurationError, match=told):
-        AliyunSmsShards(**{"task_id": "plan", "campaign_id": "spring", "ledger_path": "/x", "shards": 4} | changes)
+        AliyunSmsShards(
+            **{"task_id": "plan", "campaign_id": "spring", "ledger_path": "/x", "shards": 4} | changes
+        )
 
 
 @pytest.mark.parametrize(
@@ -478,7 +489,9 @@ def test_templates_of_a_plan_that_are_rendered_to_nothing_are_refused(
 
 
 def test_a_rehearsal_leaves_no_record(run_dag, dag_file, audience, simulator, aliyun_connection, ledger):
-    body = BODY.replace('task_id="plan"', 'task_id="plan", dry_run=True').replace("**SEND", "dry_run=True, **SEND")
+    body = BODY.replace('task_id="plan"', 'task_id="plan", dry_run=True').replace(
+        "**SEND", "dry_run=True, **SEND"
+    )
     outcome = run_dag(dag_file("shards_dry", body, shards=2, recipients=audience(PEOPLE)))
     assert outcome.state == "success"
     assert (outcome.xcom("total")["skipped"], outcome.xcom("total")["dry_run"]) == (60, True)

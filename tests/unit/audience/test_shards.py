@@ -46,9 +46,7 @@ def parts_of(blocks, *, of, product="china"):
 
 
 def blocks_of(rows, *, product="china"):
-    return [
-        *read_blocks(rows, open_binary=open, number_field="phone_number" if product == "china" else "to")
-    ]
+    return [*read_blocks(rows, open_binary=open, number_field="phone_number" if product == "china" else "to")]
 
 
 def spellings(number):
@@ -72,7 +70,9 @@ def spellings(number):
 
 NUMBERS = st.integers(0, 9999).map(lambda tail: f"1380001{tail:04d}")
 ROWS = st.lists(
-    st.one_of(NUMBERS.flatmap(spellings), st.text(max_size=12), st.from_regex(r"\+852[0-9]{8}", fullmatch=True)),
+    st.one_of(
+        NUMBERS.flatmap(spellings), st.text(max_size=12), st.from_regex(r"\+852[0-9]{8}", fullmatch=True)
+    ),
     min_size=1,
     max_size=60,
 )
@@ -104,7 +104,13 @@ def test_all_spellings_of_a_number_are_in_one_shard(data, of):
 
 @pytest.mark.parametrize("of", [2, 7, 64])
 def test_numbers_abroad_are_known_in_every_spelling_too(of):
-    rows = ["+44 7911 123456", "0044 7911123456", "44 (0)7911 123456", "+447911123456", " ４４７９１１１２３４５６"]
+    rows = [
+        "+44 7911 123456",
+        "0044 7911123456",
+        "44 (0)7911 123456",
+        "+447911123456",
+        " ４４７９１１１２３４５６",
+    ]
     parts, _ = parts_of(blocks_of([{"to": row} for row in rows], product="globe"), of=of, product="globe")
     assert sorted(map(len, parts)) == [0] * (of - 1) + [5]
     china = [{"phone_number": "9123 4567", "phone_region": "HK"}, {"phone_number": "+852 91234567"}]
@@ -218,7 +224,9 @@ def loaded(blocks, shard):
     return spool, cut
 
 
-@pytest.mark.parametrize("make", [csv, jsonl, parquet, xlsx, None], ids=["csv", "jsonl", "parquet", "xlsx", "sql"])
+@pytest.mark.parametrize(
+    "make", [csv, jsonl, parquet, xlsx, None], ids=["csv", "jsonl", "parquet", "xlsx", "sql"]
+)
 def test_the_shards_of_every_source_add_up_to_it(make, tmp_path):
     numbers, total, errors, rejected = [], 0, {}, []
     for index in range(3):

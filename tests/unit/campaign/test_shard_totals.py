@@ -56,7 +56,9 @@ def test_they_are_added_up_in_any_order():
 
 
 def test_further_fields_come_where_a_shard_has_them():
-    added = add_up([RESULTS[0], result(1, repeated_numbers=2, dry_run=True), RESULTS[2] | {"receipts_path": None}])
+    added = add_up(
+        [RESULTS[0], result(1, repeated_numbers=2, dry_run=True), RESULTS[2] | {"receipts_path": None}]
+    )
     assert (added["repeated_numbers"], added["dry_run"]) == (2, True)
     assert len(added["receipts_paths"]) == 2
 

@@ -158,7 +158,10 @@ def test_a_damaged_record_is_no_missing_one(record, tmp_path, damage):
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"by": "number-2"}, "a rule that this version does not have"), ({"campaign_id": "x"}, "another campaign")],
+    [
+        ({"by": "number-2"}, "a rule that this version does not have"),
+        ({"campaign_id": "x"}, "another campaign"),
+    ],
 )
 def test_the_record_of_another_rule_or_campaign_is_refused(record, tmp_path, change, told):
     record.plan(of=4, may_begin=True)
@@ -178,5 +181,7 @@ def test_a_read_that_finds_nothing_is_made_twice(record, tmp_path):
             self.blinked, first = True, not self.blinked
             return None if first else super().get(key)
 
-    blinking = ShardRecord(campaign_id="spring", store_of=lambda each: Blinks(root=tmp_path, campaign_id=each))
+    blinking = ShardRecord(
+        campaign_id="spring", store_of=lambda each: Blinks(root=tmp_path, campaign_id=each)
+    )
     blinking.check(shard=Shard(index=0, of=4), name=name)
