@@ -3,8 +3,8 @@
 One large campaign in four tasks beside each other, which the workers share.
 
 Each task reads the whole file and sends to the people of its shard. Which shard that is follows from the number
-alone, so the file may come in another order, or with more people, when tasks are cleared: nobody gets a second message.
-The number of shards must stay what it is for the whole campaign; a change of it is refused.
+alone, so the file may come in another order, or with more people, when tasks are cleared: nobody gets a second
+message. The number of shards must stay what it is for the whole campaign; a change of it is refused.
 """
 
 from __future__ import annotations

@@ -319,7 +319,7 @@ def test_a_send_that_does_not_find_the_record_of_its_plan_sends_nothing(
 ):
     body = BODY.replace(
         "send =",
-        f"import shutil\n@task\ndef gone(kwargs):\n    shutil.rmtree({{ledger!r}})\n    return kwargs\nsend =",
+        "import shutil\n@task\ndef gone(kwargs):\n    shutil.rmtree({ledger!r})\n    return kwargs\nsend =",
     ).replace("expand_kwargs(plan.output)", "expand_kwargs(gone(plan.output))")
     outcome = run_dag(dag_file("shards_gone", body, recipients=audience(PEOPLE)))
     assert set(sends(outcome).values()) == {"failed"}

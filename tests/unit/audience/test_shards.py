@@ -207,7 +207,7 @@ def file_blocks(make, folder):
     name, content = make()
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_blocks(str(path), open_binary=lambda place: open(place, "rb"))  # noqa: PTH123, SIM115
+    return read_blocks(str(path), open_binary=lambda place: open(place, "rb"))  # noqa: PTH123
 
 
 def loaded(blocks, shard):
