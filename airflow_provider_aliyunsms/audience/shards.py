@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.rules import PreparedBlock
 
-MOST_SHARDS = 1000
-"""The largest number of shards of one audience. Each of them reads the whole source."""
-
 CUT_BY = "number-1"
 """
 The name of the rule by which a row finds its shard.

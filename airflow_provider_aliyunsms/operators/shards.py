@@ -23,7 +23,7 @@ from airflow_provider_aliyunsms.parameter_checks import check_texts, check_whole
 from airflow_provider_aliyunsms.private import without_locals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -36,7 +36,7 @@ __all__ = ["AliyunSmsShards", "AliyunSmsShardsSummary"]
 log = logging.getLogger(__name__)
 
 MOST_SHARDS = 1000
-"""The largest number of shards; what is cut by it, ``audience/shards.py``, is loaded only by a running task."""
+"""The largest number of shards of one audience. Each of them reads the whole source."""
 
 _FIELDS = {"index", "of", "record"}
 _PLACE = (
@@ -247,7 +247,7 @@ def check_record(
         record.check(shard=part, name=shard["record"])
 
 
-def then_checked(blocks: Iterable[Block], check: Any) -> Iterator[Block]:
+def then_checked(blocks: Iterable[Block], check: Callable[[], None]) -> Iterator[Block]:
     """
     Yield the blocks of an audience, and check the record of the shards once more after the last of them.
 

@@ -324,7 +324,30 @@ def test_a_send_that_does_not_find_the_record_of_its_plan_sends_nothing(
     outcome = run_dag(dag_file("shards_gone", body, recipients=audience(PEOPLE)))
     assert set(sends(outcome).values()) == {"failed"}
     assert simulator.counts() == {}
+    assert not Path(ledger).exists(), "nor has it opened a ledger"
     assert "ledger_path has no record of the number of shards" in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    "body", [BODY, BODY.replace("plan.output", "gone(plan.output)")], ids=["plan", "send"]
+)
+def test_what_no_retry_would_change_is_not_retried(
+    run_dag, dag_file, audience, simulator, aliyun_connection, body
+):
+    people = audience(PEOPLE)
+    run_dag(dag_file("shards_final", recipients=people))
+    retried = body.replace("retries=0)\nsend", "retries=3, retry_delay=0)\nsend")
+    gone = (
+        '@task\ndef gone(kwargs):\n    return [each | {{"campaign_id": "autumn"}} for each in kwargs]\nsend ='
+    )
+    retried = retried.replace("send =", gone).replace("**SEND", "**SEND | dict(retries=3, retry_delay=0)")
+    outcome = run_dag(
+        dag_file("shards_final", retried, shards=4 if "gone(plan" in body else 8, recipients=people)
+    )
+    assert outcome.state == "failed"
+    ran = {name: tries for name, tries in outcome.tries.items() if outcome.states[name] == "failed"}
+    assert set(ran.values()) == {1}
+    nobody_twice(simulator)
 
 
 def test_a_plan_that_dies_in_its_first_try_is_made_by_the_second(
