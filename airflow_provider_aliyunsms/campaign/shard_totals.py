@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from airflow_provider_aliyunsms.audience.shards import shard_campaign
@@ -13,6 +14,7 @@ from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationEr
 _OUTCOMES = ("accepted", "rejected", "skipped", "unknown")
 _COUNTS = ("total", *_OUTCOMES, "requests")
 _TEXTS = ("campaign_id", "api", "started_at", "finished_at")
+_SHOWN = 5
 _GIVE = "Give the output of the mapped send task, such as campaign=send.output."
 
 
@@ -31,7 +33,7 @@ def add_up(results: object) -> dict[str, Any]:
     _check_one_audience([each["shard"] for each in found.values()], totals=sum(_column(found, "total")))
     errors = Counter[str]()
     for each in found.values():
-        errors.update(each.get("errors") or {})
+        errors.update(each["errors"])
     repeated = sum(each.get("repeated_numbers", 0) for each in found.values())
     return {
         "campaign_id": _whole_id(first),
@@ -76,11 +78,12 @@ def _check_complete(found: Mapping[int, Mapping[str, Any]]) -> None:
         same = (each["shard"]["of"], each["api"], _whole_id(each)) == (of, first["api"], _whole_id(first))
         if not same or _whole_id(each) is None:
             raise ConfigurationError(f"the result of shard {index} is of another campaign", advice=_GIVE)
-    missing = sorted(set(range(of)) - found.keys())
+    missing = of - len(found)
     if missing:
-        named = ", ".join(map(str, missing[:5])) + (" ..." if len(missing) > 5 else "")
+        first_missing = islice((index for index in range(of) if index not in found), _SHOWN)
+        named = ", ".join(map(str, first_missing)) + (" ..." if missing > _SHOWN else "")
         raise ConfigurationError(
-            f"{len(missing)} of {of} shards have no result: {named}",
+            f"{missing} of {of} shards have no result: {named}",
             advice="Their people may not have been sent to. Clear the send tasks that are not green, then this one.",
         )
 
@@ -119,6 +122,10 @@ def _is_result(value: object) -> bool:
         and isinstance(shard.get("checksum"), str)
         and all(_is_count(value.get(name)) for name in _COUNTS)
         and all(isinstance(value.get(name), str) for name in _TEXTS)
+        and isinstance(errors := value.get("errors"), Mapping)
+        and all(isinstance(code, str) and _is_count(count) for code, count in errors.items())
+        and _is_count(value.get("repeated_numbers", 0))
+        and isinstance(value.get("receipts_path"), str | None)
     )
 
 

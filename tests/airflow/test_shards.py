@@ -407,26 +407,30 @@ def test_a_campaign_does_not_change_between_whole_and_shards(
 
 
 def test_a_whole_campaign_that_begins_while_the_shards_are_planned_sends_nothing(
-    run_dag, dag_file, audience, simulator, aliyun_connection
+    run_dag, dag_file, audience, simulator, aliyun_connection, capfd
 ):
     """It found no record when it began; it looks once more before it sends."""
     body = """
-from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
-
 class Meanwhile(AliyunSendBatchSmsOperator):
     def make_rules(self):
-        made = super().make_rules()
-        def check_all():
-            from airflow_provider_aliyunsms.operators.shards import _record
-            _record(campaign_id="spring", ledger_path={ledger!r}).plan(of=4, may_begin=True)
-        made.check_all = check_all
-        return made
+        # after it has looked for a record, and before it claims its ledger
+        AliyunSmsShards(
+            task_id="plan", campaign_id="spring", ledger_path={ledger!r}, shards=4
+        ).execute(dict(CONTEXT))
+        return super().make_rules()
+
+    def execute(self, context):
+        CONTEXT.update(context)
+        return super().execute(context)
+
+CONTEXT = dict()
 
 Meanwhile(recipients={recipients!r}, campaign_id="spring", ledger_path={ledger!r}, **SEND)
 """
     outcome = run_dag(dag_file("shards_meanwhile", body, recipients=audience(PEOPLE)))
     assert outcome.state == "failed"
     assert simulator.counts() == {}
+    assert "this campaign was begun in 4 shards" in "".join(capfd.readouterr())
 
 
 # ---- parameters

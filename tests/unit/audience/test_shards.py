@@ -147,6 +147,11 @@ def test_shards_are_about_equal():
     assert max(counts) < 1.1 * MANY
 
 
+def test_rejected_rows_are_shared_out_too():
+    parts, _ = parts_of(blocks_of([{"phone_number": f"n/a {row}"} for row in range(400)]), of=4)
+    assert all(50 < len(part) < 150 for part in parts)
+
+
 def test_the_checksum_tells_other_people_and_not_another_order():
     def checksum(rows):
         _, (cut,) = parts_of(blocks_of([{"phone_number": row} for row in rows]), of=1)
@@ -155,6 +160,8 @@ def test_the_checksum_tells_other_people_and_not_another_order():
     people = [f"1380003{tail:04d}" for tail in range(50)]
     assert checksum(people) == checksum([*reversed(people[1:]), "+86 1380003 0000"])
     assert checksum(people) != checksum([*people[1:], "13800039999"])
+    several_blocks = [f"1380003{tail:04d}" for tail in range(2500)]
+    assert checksum(several_blocks) == checksum([*reversed(several_blocks)])
     assert len(checksum(people)) == 4, "short, so that it says nothing about one number"
 
 

@@ -86,6 +86,11 @@ def test_further_fields_come_where_a_shard_has_them():
         ([result(0, accepted=5) | {"accepted": "5"}], "not that of a shard"),
         ([result(0, shard={"checksum": None})], "not that of a shard"),
         ([result(0, started_at=None)], "not that of a shard"),
+        ([result(0, errors=None)], "not that of a shard"),
+        ([result(0, errors={"local.DUPLICATE": "1"})], "not that of a shard"),
+        ([result(0, repeated_numbers="2")], "not that of a shard"),
+        ([result(0, receipts_path=7)], "not that of a shard"),
+        ([result(0, of=10**9)], "999999999 of 1000000000 shards have no result"),
     ],
 )
 def test_what_is_not_all_shards_of_one_campaign_is_refused(results, told):
