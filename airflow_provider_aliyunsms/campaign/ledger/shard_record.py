@@ -70,7 +70,8 @@ class ShardRecord:
         """
         Record the number of shards, or compare it with the record, and return the name of the record.
 
-        Costs two reads and a write; the first time also eight reads for each shard, to see that none has a ledger.
+        Costs one read; the first time about twenty, a write, and eight reads for each shard, to see that none has a
+        ledger.
 
         :param of: the number of shards.
         :param may_begin: whether a missing record proves that no shard was planned before, as far as Airflow knows.
