@@ -156,8 +156,8 @@ def test_everybody_gets_one_message_and_the_rows_add_up(
     }
 
 
-def test_the_sensor_takes_the_output_of_the_shards(
-    run_dag, dag_file, audience, simulator, aliyun_connection, tmp_path
+def test_the_sensor_takes_the_output_of_the_shards_and_nothing_but_receipts_holds_a_number(
+    run_dag, dag_file, audience, simulator, aliyun_connection, tmp_path, ledger, capfd
 ):
     body = BODY.replace("recipients=", f"receipts_path={str(tmp_path / 'receipts')!r}, recipients=") + (
         'AliyunSmsDeliverySensor(task_id="seen", campaign=send.output, poke_interval=0.5, timeout=5)\n'
@@ -169,6 +169,10 @@ def test_the_sensor_takes_the_output_of_the_shards(
     written = [json.loads(line) for path in files for line in Path(path).read_text().splitlines()]
     assert len(files) == 4
     assert sorted(each["phone_number"] for each in written) == PEOPLE
+    kept = "".join(path.read_text() for path in Path(ledger).rglob("*") if path.is_file())
+    told = json.dumps(outcome.xcoms) + "".join(capfd.readouterr())
+    assert '"by":"number-1"' in kept
+    assert not [number for number in PEOPLE if number in kept or number in told]
 
 
 def test_shards_of_globe(run_dag, dag_file, audience, simulator, aliyun_connection):
