@@ -10,6 +10,7 @@ from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:
+    from airflow_provider_aliyunsms.audience.shards import ShardCut
     from airflow_provider_aliyunsms.audience.spool import Spool
 
 _SHOWN = 5
@@ -31,7 +32,9 @@ class AudienceLimits:
     max_duplicates: float | None = None
 
 
-def admit(*, spool: Spool, limits: AudienceLimits, has_sent: bool = False) -> None:
+def admit(
+    *, spool: Spool, limits: AudienceLimits, has_sent: bool = False, cut: ShardCut | None = None
+) -> None:
     """
     Check a loaded audience and raise an error if it must not be sent to.
 
@@ -41,12 +44,14 @@ def admit(*, spool: Spool, limits: AudienceLimits, has_sent: bool = False) -> No
     :param limits: the limits that it must keep.
     :param has_sent: an earlier try of this campaign may have sent to somebody. Then an empty audience is no reason to
         skip: the recipients of that try keep their outcomes.
+    :param cut: counts the whole of an audience of which the spool holds one shard. A shard may be empty, or may have
+        nobody who can be sent to, as long as the whole is not.
     :raises AudienceError: the audience is empty (code ``local.EMPTY_AUDIENCE``), none of its rows can be sent to, or
         more rows were rejected than ``max_rejected`` allows.
     :raises ConfigurationError: no row can be sent to because there is no signature, neither in the rows nor in the
         operator nor in the connection (code ``local.MISSING_SIGNATURE``).
     """
-    if spool.total == 0 and has_sent:
+    if spool.total == 0 and (has_sent or (cut is not None and cut.rows)):
         return
     if spool.total == 0:
         raise AudienceError(
@@ -57,14 +62,15 @@ def admit(*, spool: Spool, limits: AudienceLimits, has_sent: bool = False) -> No
     findings = spool.local_errors()
     # A duplicate is skipped, not rejected: its recipient is sent to once.
     rejected = sum(count for code, count in findings.items() if code != LocalCode.DUPLICATE.value)
+    none_ready = spool.ready == 0 and not (cut is not None and cut.good)
     # Before the general error: one setting corrects all rows, so the error must name the setting and not the rows.
-    if spool.ready == 0 and findings.get(LocalCode.MISSING_SIGNATURE.value, 0) == rejected:
+    if none_ready and findings.get(LocalCode.MISSING_SIGNATURE.value, 0) == rejected:
         raise ConfigurationError(
             "there is no signature: not in the rows, not in sign_name, not in the connection",
             code=LocalCode.MISSING_SIGNATURE.value,
             advice="Give the operator a sign_name, or the connection's extra one.",
         )
-    if spool.ready == 0:
+    if none_ready:
         raise AudienceError(
             f"not one of {spool.total} rows can be sent to: {_first(spool)}",
             advice="Nothing was sent now. Correct the rows or their column names.",

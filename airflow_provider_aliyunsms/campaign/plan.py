@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.recipients import Dedupe
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
+    from airflow_provider_aliyunsms.audience.shards import Shard
     from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
     from airflow_provider_aliyunsms.campaign.ledger import Store
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace
@@ -63,6 +64,7 @@ class Plan:
         holds a recipient who is not in the audience then stops the try.
     :param account_pace: the limit of the account, kept together with all other tasks; None for none.
     :param secrets_known: secrets for the hashes in the ledger, the one for new ledgers first; empty for none.
+    :param shard: the part of the audience to send to; None for all of it.
     """
 
     campaign_id: str
@@ -85,6 +87,7 @@ class Plan:
     positional: bool = False
     account_pace: AccountPace | None = None
     secrets_known: tuple[bytes, ...] = field(default=(), repr=False)
+    shard: Shard | None = None
     facts: SourceFacts = field(default_factory=SourceFacts)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aliyunsms.audience.fields import TO
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
 from airflow_provider_aliyunsms.audience.report import AudienceReport, PartsCount
+from airflow_provider_aliyunsms.audience.shards import ShardCut
 from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
@@ -60,6 +61,7 @@ class Campaign:
         self._clock = CampaignClock(clock=clock or Clock(), gateway_time=plan.channel.gateway_time)
         self._make_workers = make_workers
         self._report: AudienceReport | None = None
+        self._cut = None if plan.shard is None else ShardCut(plan.shard)
 
     def run(self) -> Result:
         """
@@ -95,7 +97,7 @@ class Campaign:
             try:
                 self._load(spool, ledger)
                 # Before the first call: after it, an error about the audience would come too late.
-                admit(spool=spool, limits=plan.limits, has_sent=ledger.has_windows)
+                admit(spool=spool, limits=plan.limits, has_sent=ledger.has_windows, cut=self._cut)
             except AliyunSmsError:
                 self._close_ledger(ledger)
                 raise
@@ -118,7 +120,16 @@ class Campaign:
                 campaign_id=campaign, numbers=numbers, contents=contents, dedupe=dedupe
             ),
             by_content=dedupe == "content",
+            shard=self._cut,
         )
+        if self._cut is not None:
+            log.info(
+                "Shard %d of %d: %d of the %d rows of the audience are its own.",
+                self._cut.shard.index,
+                self._cut.shard.of,
+                spool.total,
+                self._cut.rows,
+            )
         # The texts of the China API are those of the template, which is not known here.
         parts = PartsCount() if self._plan.channel.product.number_field == TO else None
         report = self._report = AudienceReport.of(
@@ -316,6 +327,7 @@ class Campaign:
             **({"repeated_numbers": spool.repeated_numbers} if spool.repeated_numbers else {}),
             "digest": spool.digest,
             "audience": self._report.figures() if self._report else {},
+            **({"shard": self._cut.figures()} if self._cut is not None else {}),
             "started_at": started_at,
             "finished_at": utc_stamp(self._clock.now()),
         }

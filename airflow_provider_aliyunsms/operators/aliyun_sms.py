@@ -13,6 +13,7 @@ from airflow_provider_aliyunsms.links.aliyun_sms import (
 )
 from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
 from airflow_provider_aliyunsms.operators.parameters import as_bool
+from airflow_provider_aliyunsms.operators.shards import AliyunSmsShards, AliyunSmsShardsSummary
 from airflow_provider_aliyunsms.parameter_checks import check_mapping, check_texts, check_whole
 from airflow_provider_aliyunsms.private import unwrap
 from airflow_provider_aliyunsms.products import GLOBE
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.campaign.ports import Channel
 
-__all__ = ["AliyunBatchSendMessageToGlobeOperator", "AliyunSendBatchSmsOperator"]
+__all__ = [
+    "AliyunBatchSendMessageToGlobeOperator",
+    "AliyunSendBatchSmsOperator",
+    "AliyunSmsShards",
+    "AliyunSmsShardsSummary",
+]
 
 MESSAGE_TYPES = ("OTP", "NOTIFY", "MKT", "GENERAL")
 
@@ -90,6 +96,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         to 35 characters. (templated)
     :param campaign_id: the identity within which no recipient is sent to twice; by default dag id, task id, run id
         and map index. (templated)
+    :param shard: the part of the audience that this task sends to, as :class:`AliyunSmsShards` returns it with
+        ``campaign_id`` and ``ledger_path``; the audience must be a file or a query. By default all of it. The
+        parameters that judge an audience or its outcomes judge those of the shard.
     :param chunk_size: recipients of one call, 1 to 100.
     :param max_concurrency: calls in flight at once, 1 to 64.
     :param max_qps: calls a second, None for no limit; the account's own limit is 5,000.

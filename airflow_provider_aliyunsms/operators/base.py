@@ -38,6 +38,13 @@ from airflow_provider_aliyunsms.operators.parameters import (
 )
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
 from airflow_provider_aliyunsms.operators.rendering import text_of
+from airflow_provider_aliyunsms.operators.shards import (
+    check_record,
+    check_shard,
+    check_source,
+    shard_of,
+    then_checked,
+)
 from airflow_provider_aliyunsms.parameter_checks import (
     check_duration,
     check_limit,
@@ -126,6 +133,7 @@ class AliyunSmsSendOperator(BaseOperator):
         null_values: Collection[str] | None = None,
         phone_region: str | None = None,
         campaign_id: str | None = None,
+        shard: Mapping[str, Any] | None = None,
         chunk_size: int,
         max_concurrency: int,
         max_qps: float | None,
@@ -169,6 +177,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self.campaign_id = campaign_id
         # Known before a template turns it into something else, or into nothing.
         self._names_campaign = campaign_id is not None
+        self.shard = shard
         self.chunk_size = chunk_size
         self.max_concurrency = max_concurrency
         self.max_qps = max_qps
@@ -222,6 +231,7 @@ class AliyunSmsSendOperator(BaseOperator):
         )
         check_texts(**{name: getattr(self, name) for name in names})
         check_mapping("column_mapping", self.column_mapping)
+        check_shard(self.shard, durable=self.durable, receipts_path=self.receipts_path)
 
     @cached_property
     def hook(self) -> AliyunSmsHook:
@@ -349,10 +359,12 @@ class AliyunSmsSendOperator(BaseOperator):
         choice = self._store(context)
         retries = self.retries or 0
         check_resend(resend=resend, choice=choice, context=context, retries=retries)
+        check_source(self.shard, unwrap(self.recipients))
         facts = SourceFacts()
+        blocks = then_checked(self._audience().blocks(facts), partial(self._check_record, context))
         return Plan(
             campaign_id=campaign_id,
-            blocks=read_without_retries(self._audience().blocks(facts)),
+            blocks=read_without_retries(blocks),
             facts=facts,
             rules=self.make_rules(),
             dedupe=self.dedupe,
@@ -372,16 +384,30 @@ class AliyunSmsSendOperator(BaseOperator):
             positional=not self._names_campaign and _map_index(ti) >= 0,
             account_pace=self._account_pace(),
             secrets_known=secrets_known(self.hook.settings.ledger_secret),
+            shard=shard_of(self.shard),
         )
 
     def _store(self, context: Context) -> StoreChoice:
         from airflow_provider_aliyunsms.operators.ledger_store import choose_store
 
+        # Before any ledger is opened, also one that only says that this try has failed: people may have moved to this
+        # shard from others.
+        self._check_record(context)
         return choose_store(
             context=context,
             campaign_id=self._identity(context),
             ledger_path=self.ledger_path,
             durable=self.durable,
+        )
+
+    def _check_record(self, context: Context) -> None:
+        if self.shard is None and not self.ledger_path:
+            return
+        check_record(
+            self.shard,
+            campaign_id=self._whole_identity(context),
+            ledger_path=self.ledger_path if self.durable else None,
+            dry_run=as_bool(self.is_dry_run, name="dry_run"),
         )
 
     def _audience(self) -> AudienceSource:
@@ -400,6 +426,11 @@ class AliyunSmsSendOperator(BaseOperator):
         )
 
     def _identity(self, context: Context) -> str:
+        """Return the id of what this task sends: that of the campaign, or of its shard."""
+        whole, shard = self._whole_identity(context), shard_of(self.shard)
+        return whole if shard is None else shard.campaign_id(whole)
+
+    def _whole_identity(self, context: Context) -> str:
         """
         Return the campaign id: the given one, or one that follows from the task, its run and its map index.
 

@@ -15,6 +15,7 @@ from airflow_provider_aliyunsms.exceptions import (
     ConfigurationError,
     CredentialsError,
     CredentialsRefusedError,
+    LedgerConflictError,
     OutcomeUnknownError,
 )
 
@@ -43,8 +44,14 @@ class FinalAudienceError(AudienceError, AirflowFailException):
     """An :class:`AudienceError` that is not retried: its list of recipients is the same in every try."""
 
 
-def final(error: ConfigurationError | AudienceError) -> AliyunSmsError:
+class FinalLedgerConflictError(LedgerConflictError, AirflowFailException):
+    """A :class:`LedgerConflictError` that is not retried: the record is the same in every try."""
+
+
+def final(error: ConfigurationError | AudienceError | LedgerConflictError) -> AliyunSmsError:
     """Return the same error as an instance of a class that Airflow does not retry."""
+    if isinstance(error, LedgerConflictError):
+        return FinalLedgerConflictError(error.message, code=error.code, advice=error.advice)
     if isinstance(error, AudienceError):
         return FinalAudienceError(
             error.message, row=error.row, field=error.field, code=error.code, advice=error.advice
@@ -58,11 +65,12 @@ def without_retries() -> Iterator[None]:
     """
     Run a block that comes before the first call, and fail the task without retries for a wrong configuration.
 
-    The next try would find the same wrong parameter or connection. Credentials that were refused are retried: they
-    may be granted a little later.
+    The next try would find the same wrong parameter or connection, and the same record of the shards. Credentials
+    that were refused are retried: they may be granted a little later.
 
     :raises FinalConfigurationError: instead of a :class:`ConfigurationError`.
     :raises FinalCredentialsError: instead of a :class:`CredentialsError`.
+    :raises FinalLedgerConflictError: instead of a :class:`LedgerConflictError`.
     :raises CredentialsRefusedError: unchanged, so that Airflow retries the task.
     """
     try:
@@ -70,7 +78,7 @@ def without_retries() -> Iterator[None]:
     # Before its base class ConfigurationError: after it, this branch would never be reached.
     except CredentialsRefusedError:
         raise
-    except ConfigurationError as error:
+    except (ConfigurationError, LedgerConflictError) as error:
         raise final(error) from error
 
 

@@ -92,7 +92,7 @@ def choose_store(
         return StoreChoice(store=MemoryStore(), fenced=False)
     if ledger_path:
         return StoreChoice(
-            store=PathStore(root=cast("StoragePath", storage_path(ledger_path)), campaign_id=campaign_id),
+            store=path_store(ledger_path=ledger_path, campaign_id=campaign_id),
             fenced=True,
         )
     store = cast("dict[str, Any]", context).get("task_state_store")
@@ -106,6 +106,15 @@ def choose_store(
     # of a process that was replaced, and may lose them by rules of its own.
     offloaded = bool(conf.get("workers", "state_store_backend", fallback=""))
     return StoreChoice(store=TaskStateStore(store), fenced=offloaded, keeps_all=not offloaded)
+
+
+def path_store(*, ledger_path: str, campaign_id: str) -> PathStore:
+    """
+    Return the store of a campaign's ledger below ``ledger_path``.
+
+    :raises ConfigurationError: nothing installed knows the storage of ``ledger_path``.
+    """
+    return PathStore(root=cast("StoragePath", storage_path(ledger_path)), campaign_id=campaign_id)
 
 
 def occasion_of(context: Context, *, retries: int, choice: StoreChoice) -> Occasion:

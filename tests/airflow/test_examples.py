@@ -176,6 +176,27 @@ def test_mapped_lists(run_example, simulator):
     assert_nobody_twice(simulator, accepted=3)
 
 
+def test_sharded_campaign_adds_four_shards_up(run_example, simulator, tmp_path):
+    rows = [f"1380000{number},张伟" for number in range(1001, 1041)]
+    path = write_csv(
+        tmp_path / "members.csv",
+        header="phone_number,name",
+        rows=[*rows, "+86 138 0000 1001,张伟", "1380000,王芳"],
+    )
+    outcome = run_example(
+        "sharded_campaign",
+        recipients=path,
+        receipts=str(tmp_path / "receipts"),
+        ledger=str(tmp_path / "ledger"),
+    )
+    assert outcome.state == "success"
+    total = outcome.xcom("total")
+    assert outcomes(total) == {"total": 42, "accepted": 40, "rejected": 1, "skipped": 1, "unknown": 0}
+    assert (total["shards"], len(total["receipts_paths"])) == (4, 4)
+    assert outcome.xcom("delivered")["delivered"] == 40
+    assert_nobody_twice(simulator, accepted=40)
+
+
 def test_deferrable_delivery_waits_in_its_trigger_and_reports_both_results(run_example, simulator, tmp_path):
     simulator.options(delivery_delay=1.0)
     rows = [f"1380000{number},张伟" for number in range(1001, 1151)]

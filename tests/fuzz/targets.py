@@ -33,11 +33,13 @@ from airflow_provider_aliyunsms.audience.phone_numbers import (
 from airflow_provider_aliyunsms.audience.rules.base import prepare_block
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.rules.globe import GlobeRules
+from airflow_provider_aliyunsms.audience.shards import Shard
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.channels.globe import globe_outcome
 from airflow_provider_aliyunsms.campaign.clock import Clock
-from airflow_provider_aliyunsms.campaign.ledger import Ledger, MemoryStore, Occasion
+from airflow_provider_aliyunsms.campaign.ledger import Ledger, MemoryStore, Occasion, ShardRecord
 from airflow_provider_aliyunsms.campaign.receipts.files import RECEIPT_ENDINGS, read_receipts
+from airflow_provider_aliyunsms.campaign.shard_totals import add_up
 from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, watched
 from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
 from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
@@ -253,6 +255,21 @@ def feed_ledger(data: bytes) -> None:
     for name in ("claim", "ready", "head", "g1.w000001", "goodbye"):
         kept = {f"aliyun_sms.e000001.{key}": part for key, part in (first | {name: value}).items()}
         read_ledger(kept, fenced=True)
+    read_shard_record(value)
+
+
+def read_shard_record(value: object) -> None:
+    """Ask the record of the shards what each task asks it; a damaged one lets nothing be sent."""
+    store = MemoryStore()
+    store.set("aliyun_sms.shards", value)
+    record = ShardRecord(campaign_id="c", store_of=lambda name: store if name == "c" else MemoryStore())
+    for ask in (
+        lambda: record.check(shard=Shard(index=0, of=4), name="n"),
+        lambda: record.plan(of=4, may_begin=True),
+        record.check_whole,
+    ):
+        with contextlib.suppress(LedgerError):
+            ask()
 
 
 def read_ledger(kept: dict[str, object], *, fenced: bool) -> None:
@@ -277,6 +294,8 @@ def feed_trigger(data: bytes) -> None:
             json.dumps(campaign.to_json())
     with contextlib.suppress(ConfigurationError):
         watched(value)
+    with contextlib.suppress(ConfigurationError, AudienceError):
+        json.dumps(add_up(value if isinstance(value, list) else [value]))
     fingerprint = value.get("fingerprint") if isinstance(value, dict) else None
     known = Checkpoint.from_json(value, fingerprint=fingerprint if isinstance(fingerprint, str) else "f")
     if known is not None:
@@ -345,6 +364,21 @@ _HEAD = {
     "secret": "",
     "windows": 1,
     "owner": "o",
+}
+_SHARDS = {"campaign_id": "c", "of": 4, "by": "number-1", "name": "n"}
+_SHARD_RESULT = {
+    "campaign_id": "c/shard-0",
+    "api": "SendBatchSms",
+    "total": 1,
+    "accepted": 1,
+    "rejected": 0,
+    "skipped": 0,
+    "unknown": 0,
+    "requests": 1,
+    "errors": {},
+    "shard": {"index": 0, "of": 1, "rows": 1, "checksum": "0000"},
+    "started_at": "2026-01-02T03:04:05Z",
+    "finished_at": "2026-01-02T03:04:05Z",
 }
 _RECEIPT = {
     "phone_number": "13800001234",
@@ -498,16 +532,18 @@ TARGETS = {
             json_with(list(_WINDOW))
             | json_with(list(_HEAD))
             | changed(_HEAD)
+            | changed(_SHARDS)
             | changed(_WINDOW)
             | changed(_ENTRY | dict.fromkeys("xnebmfg")).map(in_window)
         ),
-        (_text(_WINDOW), _text(_HEAD)),
+        (_text(_WINDOW), _text(_HEAD), _text(_SHARDS)),
     ),
     "triggers": Target(
         "arguments and events of triggers, stored progress, results of send tasks",
         feed_trigger,
         spoiled(
             st.sampled_from([_text(_CAMPAIGN | {"packed": _PACKED}), _text(_KNOWN), _text(_STATE)])
+            | changed(_SHARD_RESULT)
             | json_with(
                 [*_CAMPAIGN, *_KNOWN, *_STATE, "receipts", "receipts_path", "packed", "status", "known"]
             )
@@ -516,6 +552,7 @@ TARGETS = {
             _text(_CAMPAIGN | {"packed": _PACKED}),
             _text(_KNOWN),
             _text(_STATE),
+            _text(_SHARD_RESULT),
             _text({"status": "progress", "known": _KNOWN}),
         ),
     ),

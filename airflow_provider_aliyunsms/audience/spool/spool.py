@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.recipients import LedgerKeys, Recipient
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
+    from airflow_provider_aliyunsms.audience.shards import ShardCut
 
 __all__ = ["ReceiptRun", "Rejection", "Settlement", "Spool", "SpoolCounts"]
 
@@ -90,9 +91,10 @@ class Spool:
         rules: RecipientRules,
         keys_of: Callable[[Sequence[str], Sequence[str]], Sequence[int]],
         by_content: bool = True,
+        shard: ShardCut | None = None,
     ) -> None:
         """
-        Read, check and store the whole audience; call this once, before any other method.
+        Read, check and store the whole audience, or one shard of it; call this once, before any other method.
 
         A row that the rules reject is kept with its reason. A row whose key an earlier row has is kept as skipped.
         After any error the spool cannot be used and must be closed.
@@ -101,6 +103,7 @@ class Spool:
         :param rules: the rules of the product.
         :param keys_of: makes the recipient keys from numbers and their contents.
         :param by_content: the keys cover the content, so that one number may have several rows. They are counted.
+        :param shard: keeps the rows of one shard; the others are checked, too, and take no disk.
         :raises AudienceError: when the source cannot be read, a row shows a mistake in the whole audience, or the
             disk is full; nothing was sent.
         :raises RuntimeError: when the spool was loaded before, or loading it has failed.
@@ -119,6 +122,10 @@ class Spool:
             # The source is read outside disk_before_sending: its errors must not be reported as a full disk.
             for block in source:
                 prepared = prepare_block(block, rules=rules)
+                if shard is not None:
+                    prepared = shard.part_of(prepared)
+                    if not prepared.numbers:
+                        continue
                 good = [*map(bool, prepared.contents)]
                 good_numbers = [*compress(prepared.numbers, good)]
                 keys = keys_of(good_numbers, [*compress(prepared.contents, good)])

@@ -15,6 +15,7 @@ unknown outcome. The record holds keys (hashes), ids and codes; never a phone nu
   write for each chunk would cost more than its call.
 * ``stores`` holds the places where a ledger can live. A :class:`Store` has ``get`` and ``set``. Airflow's
   ``task_state_store`` is one; :class:`PathStore` is a folder, also on remote storage.
+* ``shard_record`` keeps the number of shards of a campaign, which must never change.
 * ``fence`` protects a store that cannot refuse the writes of an older process, such as a folder. Each try claims the
   next number, its *epoch*, and puts it into the names of all values that it writes
   (``aliyun_sms.e000002.g1.w000001``). So it cannot overwrite anything of another try.
@@ -40,6 +41,7 @@ do without. Another place to store ledgers is a class in ``stores``.
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.campaign.ledger.ledger import Ledger, Occasion, Opening
+from airflow_provider_aliyunsms.campaign.ledger.shard_record import ShardRecord
 from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore, PathStore, StoragePath, Store
 from airflow_provider_aliyunsms.campaign.ledger.windows import MAX_BYTES, Entry, Window, bytes_of
 
@@ -51,6 +53,7 @@ __all__ = [
     "Occasion",
     "Opening",
     "PathStore",
+    "ShardRecord",
     "StoragePath",
     "Store",
     "Window",

@@ -208,6 +208,15 @@ class Fence:
         return _key(self._epoch, key)
 
 
+def has_begun(store: Store) -> bool:
+    """
+    Return whether any try has ever claimed an epoch in a store; costs up to eight reads.
+
+    Not the first epoch alone is looked for: what removes old files removes that one first.
+    """
+    return any(store.get(_key(epoch, "claim")) is not None for epoch in range(1, _PROBES + 1))
+
+
 def _key(epoch: int, key: str) -> str:
     return f"{_PREFIX}e{epoch:06d}.{key.removeprefix(_PREFIX)}"
 

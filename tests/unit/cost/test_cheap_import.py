@@ -24,6 +24,7 @@ OURS = {
         "operators.parameters",
         "operators.redaction",
         "operators.rendering",
+        "operators.shards",
         "parameter_checks",
         "private",
         "products",

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Define the operators that cut one audience into mapped send tasks and add their results up.
+
+``AliyunSmsShards`` plans the shards: it writes their number down and returns the arguments of one send task for each
+of them. A send task that is given a ``shard`` checks with :func:`check_record` that its shard is one of those, and
+``AliyunSmsShardsSummary`` checks at the end that all of them are there.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
+from airflow_provider_aliyunsms.operators.failures import final, without_retries
+from airflow_provider_aliyunsms.operators.parameters import as_bool
+from airflow_provider_aliyunsms.parameter_checks import check_texts, check_whole
+from airflow_provider_aliyunsms.private import without_locals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_aliyunsms.audience.rows import Block
+    from airflow_provider_aliyunsms.audience.shards import Shard
+    from airflow_provider_aliyunsms.campaign.ledger import ShardRecord
+
+__all__ = ["AliyunSmsShards", "AliyunSmsShardsSummary"]
+
+log = logging.getLogger(__name__)
+
+MOST_SHARDS = 1000
+"""The largest number of shards of one audience. Each of them reads the whole source."""
+
+_FIELDS = {"index", "of", "record"}
+_PLACE = (
+    "Nothing was sent now. Give AliyunSmsShards a ledger_path on a storage that all workers share: the number of "
+    "shards is written down there, and each shard keeps its ledger there."
+)
+
+
+class AliyunSmsShards(BaseOperator):
+    """
+    Plan the shards of one campaign, and return the arguments of one mapped send task for each of them.
+
+    Map a send operator over the result: ``AliyunSendBatchSmsOperator.partial(...).expand_kwargs(shards.output)``, or
+    Globe's. Each mapped task reads the whole audience and sends to the people of its shard. The shard of a person
+    follows from the number alone, in whatever spelling and place it stands in the file.
+
+    Sends nothing and reads no audience. Writes one small file below ``ledger_path``.
+
+    The number of shards of a campaign never changes. With another one, people would move to shards whose ledgers do
+    not know them, and get a second message. A later try, run or Clear with another number is refused, here and in
+    each send task, and so is one that finds no record although shards may have been sent.
+
+    :param campaign_id: the identity of the whole campaign, such as ``spring/{{ run_id }}``. Each shard is a campaign
+        of its own, ``<campaign_id>/shard-<index>``. (templated)
+    :param ledger_path: the folder of the ledgers and of the record of the number of shards, on a storage that all
+        workers share. (templated)
+    :param shards: how many, 1 to 1,000. Each task reads the whole audience, so a few are enough. (templated)
+    :param dry_run: leave no record; for send tasks with ``dry_run=True``. (templated)
+    :raises ConfigurationError: a parameter is wrong; not retried.
+    :raises LedgerConflictError: the campaign was begun with another number of shards or without any, or the record is
+        missing that would tell; not retried.
+    :raises LedgerError: the storage cannot be read or written; a retry tries again.
+    """
+
+    template_fields: Sequence[str] = ("campaign_id", "ledger_path", "shards", "is_dry_run")
+    ui_color = "#fff1e6"
+
+    def __init__(
+        self,
+        *,
+        campaign_id: str,
+        ledger_path: str,
+        shards: int | str,
+        dry_run: bool | str = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.campaign_id = campaign_id
+        self.ledger_path = ledger_path
+        self.shards = shards
+        self.is_dry_run = dry_run  # BaseOperator has a method called dry_run
+        check_texts(campaign_id=campaign_id, ledger_path=ledger_path)
+        if not _is_template(shards):
+            _count(shards)
+
+    @without_locals
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Write the number of shards down, or compare it with the record, and return the arguments of each task."""
+        with without_retries():
+            of = _count(self.shards)
+            campaign_id, ledger_path = _given(self.campaign_id), _given(self.ledger_path)
+            if not campaign_id or not ledger_path:
+                name = "ledger_path" if campaign_id else "campaign_id"
+                raise ConfigurationError(
+                    f"{name} of the shards is missing, or was rendered to nothing", advice=_PLACE
+                )
+            record = _record(campaign_id=campaign_id, ledger_path=ledger_path)
+            if as_bool(self.is_dry_run, name="dry_run"):
+                record.check_rehearsal(of=of)
+                name = ""
+            else:
+                name = record.plan(of=of, may_begin=_may_begin(context, retries=self.retries or 0))
+        log.info("Campaign %s is sent in %d shards.", campaign_id, of)
+        return [
+            {
+                "campaign_id": campaign_id,
+                "ledger_path": ledger_path,
+                "shard": {"index": index, "of": of, "record": name},
+            }
+            for index in range(of)
+        ]
+
+
+class AliyunSmsShardsSummary(BaseOperator):
+    """
+    Add the results of all shards of one campaign up to one result, and fail if one of them is missing.
+
+    Green means that every shard was sent and that all of them have read the same audience, so that nobody was left
+    out between two of them. Reads no receipts and makes no call.
+
+    The XCom has the fields of a send task's result, without the receipts themselves: ``campaign_id, api, total,
+    accepted, rejected, skipped, unknown, requests, errors, started_at, finished_at``, ``shards`` (how many),
+    ``rows`` (of the audience) and ``receipts_paths`` (those of the shards, in their order). The sensor takes the
+    output of the send tasks, not this.
+
+    :param campaign: the output of the mapped send task. (templated)
+    :raises ConfigurationError: a result is missing, is there twice, or is of another campaign; not retried.
+    :raises AudienceError: two shards have read different audiences; not retried.
+    """
+
+    template_fields: Sequence[str] = ("campaign",)
+    ui_color = "#ffe0cc"
+
+    def __init__(self, *, campaign: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.campaign = campaign
+
+    @without_locals
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow gives it
+        """Return the sum of the results."""
+        from airflow_provider_aliyunsms.campaign.shard_totals import add_up
+
+        try:
+            result = add_up(self.campaign)
+        except (ConfigurationError, AudienceError) as error:
+            raise final(error) from error
+        log.info(
+            "Campaign %s: %d shards, %d accepted, %d rejected, %d skipped, %d unknown of %d.",
+            result["campaign_id"],
+            *(result[name] for name in ("shards", "accepted", "rejected", "skipped", "unknown", "total")),
+        )
+        return result
+
+
+def check_shard(shard: object, *, durable: bool, receipts_path: object) -> None:
+    """
+    Check the ``shard`` of a send operator where its value is known, and the parameters that go with it.
+
+    :raises ConfigurationError: it is none that :class:`AliyunSmsShards` returns, or a parameter excludes it.
+    """
+    if shard is None:
+        return
+    if not isinstance(shard, Mapping) or shard.keys() != _FIELDS or not isinstance(shard["record"], str):
+        raise ConfigurationError(
+            "shard must be one of those that AliyunSmsShards returns",
+            advice="Nothing was sent now. Map the operator with expand_kwargs(shards.output), where shards is that "
+            "task.",
+        )
+    check_whole("shard: of", shard["of"], low=1, high=MOST_SHARDS)
+    check_whole("shard: index", shard["index"], low=0, high=shard["of"] - 1)
+    if not durable:
+        raise ConfigurationError("a shard needs a ledger, so durable=False excludes it", advice=_PLACE)
+    if isinstance(receipts_path, str) and not _is_template(receipts_path):
+        from airflow_provider_aliyunsms.campaign.receipts import is_receipt_file
+
+        if is_receipt_file(receipts_path):
+            raise ConfigurationError(
+                "receipts_path is one file for all shards, so one would overwrite the other's",
+                advice="Nothing was sent now. Give a folder: each shard writes a file of its own there.",
+            )
+
+
+def shard_of(shard: Mapping[str, Any] | None) -> Shard | None:
+    """Return the part of the audience that the ``shard`` of a send operator names; None without one."""
+    from airflow_provider_aliyunsms.audience.shards import Shard
+
+    return None if shard is None else Shard(index=int(shard["index"]), of=int(shard["of"]))
+
+
+def check_source(shard: object, recipients: object) -> None:
+    """
+    Check that a shard's audience is a file or a query.
+
+    :param recipients: the operator's; None with a query.
+    :raises ConfigurationError: it is a list or a data frame.
+    """
+    if (
+        shard is None
+        or recipients is None
+        or hasattr(recipients, "__fspath__")
+        or hasattr(recipients, "as_uri")
+    ):
+        return
+    if not isinstance(recipients, str) or recipients.lstrip().startswith("["):
+        raise ConfigurationError(
+            "shards are for files and queries, and recipients is a list",
+            advice="Nothing was sent now. Every shard would fetch the whole list from Airflow's database: write it "
+            "to a file, such as .parquet, and give its path; or send it without shards.",
+        )
+
+
+def check_record(
+    shard: Mapping[str, Any] | None, *, campaign_id: str, ledger_path: str | None, dry_run: bool
+) -> None:
+    """
+    Check that a send task's shard is one of those that the campaign was cut into; or that it was not cut at all.
+
+    Costs one or two reads where there is a ``ledger_path``.
+
+    :param shard: the operator's; None for a task that sends to the whole audience.
+    :param campaign_id: that of the whole campaign.
+    :raises ConfigurationError: a shard has no ``ledger_path``.
+    :raises LedgerConflictError: the record says otherwise, or is missing; nothing was sent.
+    """
+    part = shard_of(shard)
+    if not ledger_path:
+        if part is not None:
+            raise ConfigurationError(
+                "a shard has no ledger_path, or it was rendered to nothing", advice=_PLACE
+            )
+        return
+    record = _record(campaign_id=campaign_id, ledger_path=ledger_path)
+    if shard is None or part is None:
+        record.check_whole()
+    elif dry_run:
+        record.check_rehearsal(of=part.of)
+    else:
+        record.check(shard=part, name=shard["record"])
+
+
+def then_checked(blocks: Iterable[Block], check: Callable[[], None]) -> Iterator[Block]:
+    """
+    Yield the blocks of an audience, and check the record of the shards once more after the last of them.
+
+    The whole audience is read before the first call. Two tasks that began one campaign at the same moment in
+    different ways had both found nothing when they began; by now one of them finds what the other has written.
+
+    :param check: raises an error if the record does not fit any more.
+    """
+    yield from blocks
+    check()
+
+
+def _record(*, campaign_id: str, ledger_path: str) -> ShardRecord:
+    from airflow_provider_aliyunsms.campaign.ledger import ShardRecord
+    from airflow_provider_aliyunsms.operators.ledger_store import path_store
+
+    return ShardRecord(
+        campaign_id=campaign_id,
+        store_of=lambda identity: path_store(ledger_path=ledger_path, campaign_id=identity),
+    )
+
+
+def _may_begin(context: Context, *, retries: int) -> bool:
+    """Return whether this task has certainly planned nothing before: its first try, or automatic retries of it."""
+    from airflow_provider_aliyunsms.campaign.ledger import MemoryStore
+    from airflow_provider_aliyunsms.operators.ledger_store import StoreChoice, occasion_of
+
+    # "keeps_all" leaves the question to Airflow alone. A task that is retried without a Clear has never succeeded, so
+    # that no shard has been sent in its run.
+    choice = StoreChoice(store=MemoryStore(), fenced=False, keeps_all=True)
+    occasion = occasion_of(context, retries=retries, choice=choice)
+    return occasion.first_try or occasion.untouched
+
+
+def _given(value: object) -> str:
+    text = "" if value is None else str(value).strip()
+    return "" if text == "None" else text
+
+
+def _is_template(value: object) -> bool:
+    # A number, and a text of digits, are literals; of what else may be given, only the rendered value is known.
+    return not isinstance(value, int | float | bytes) and not (
+        isinstance(value, str) and "{{" not in value and "{%" not in value
+    )
+
+
+def _count(shards: object) -> int:
+    number = int(shards) if isinstance(shards, str) and re.fullmatch(r"\s*[0-9]{1,6}\s*", shards) else shards
+    check_whole("shards", number, low=1, high=MOST_SHARDS)
+    return int(number)  # type: ignore[call-overload, no-any-return]
