@@ -43,7 +43,7 @@ PLANS = (
         ),
     ),
     (
-        [("china", CHINA, ON_STORAGE)],
+        [("sharded", [sum(CHINA)], ON_STORAGE)],
         (
             *("kill -9 a whole worker", "freeze a whole worker, thaw", "kill -9 supervisor"),
             *("Redis away for 15 s", "warm shutdown of a worker"),

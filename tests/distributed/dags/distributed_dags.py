@@ -10,6 +10,8 @@ from airflow.providers.common.compat.sdk import DAG, task
 from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunBatchSendMessageToGlobeOperator,
     AliyunSendBatchSmsOperator,
+    AliyunSmsShards,
+    AliyunSmsShardsSummary,
 )
 from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySensor
 
@@ -41,15 +43,39 @@ SENSOR = {
     "timeout": timedelta(minutes=10),
 }
 
-for name in ("china", "globe"):
+
+def shards():
+    """Map the sends over the shards of one audience, and add them up."""
+    plan = AliyunSmsShards(
+        task_id="shards",
+        campaign_id="{{ run_id }}",
+        ledger_path="{{ dag_run.conf['ledger'] }}",
+        shards=4,
+        retries=30,
+        retry_delay=timedelta(seconds=1),
+    )
+    common = {name: value for name, value in COMMON.items() if name != "ledger_path"}
+    send = AliyunSendBatchSmsOperator.partial(
+        recipients="{{ dag_run.conf['audiences'][0] }}", **CHINA, **common
+    ).expand_kwargs(plan.output)
+    AliyunSmsShardsSummary(
+        task_id="total", campaign=send.output, retries=10, retry_delay=timedelta(seconds=1)
+    )
+    return send.output
+
+
+for name in ("china", "globe", "sharded"):
     with DAG(name, schedule=None, is_paused_upon_creation=False, max_active_runs=4):
-        if name == "china":
+        if name == "sharded":
+            output = shards()
+        elif name == "china":
             send = AliyunSendBatchSmsOperator.partial(**CHINA, **COMMON)
+            output = send.expand(recipients=audiences()).output
         else:
             send = AliyunBatchSendMessageToGlobeOperator.partial(
                 message="Hello ${name}", chunk_size=50, max_qps=100, **COMMON
             )
-        output = send.expand(recipients=audiences()).output
+            output = send.expand(recipients=audiences()).output
         for mode, how in MODES.items():
             AliyunSmsDeliverySensor(
                 task_id=f"delivered_{mode}",

@@ -27,7 +27,7 @@ DAGS = Path(__file__).parents[1] / "dags"
 VISIBILITY = 20
 """Seconds after which Redis gives a task that still runs to another worker once more; a day by default."""
 
-DAG_IDS = frozenset({"china", "globe", "elsewhere"})
+DAG_IDS = frozenset({"china", "globe", "sharded", "elsewhere"})
 CHINA_QPS = 40
 GLOBE_QPS = 4
 LATENCY = 0.1

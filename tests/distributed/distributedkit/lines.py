@@ -86,7 +86,7 @@ def _judged(run, *, blows, own, began, trouble):
         traceback.print_exc()
         trouble = f"{trouble or ''} {type(error).__name__}: {str(error)[:200]}".strip()
     return Line(
-        name=f"{run.dag_id}, {len(run.audiences)} mapped",
+        name=f"China, {run.mapped} shards" if run.sharded else f"{run.dag_id.title()}, {run.mapped} mapped",
         ledger="object storage" if run.conf["ledger"] else "Airflow's database",
         blows=blows if own else (),
         tries=tries,
