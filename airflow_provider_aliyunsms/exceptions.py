@@ -135,6 +135,14 @@ class ConnectionNotMadeError(NotSentError):
     """The request never left this machine, because of DNS, a refused connection, TLS handshake or connect timeout."""
 
 
+class PaceError(NotSentError):
+    """
+    The call was not made: the pace that all tasks of the account share left no room for it in time.
+
+    Or it is not known whether there is room, because the connection by which they share it cannot be reached.
+    """
+
+
 class ThrottledError(NotSentError):
     """
     The gateway refused the call because too many calls came in a short time.

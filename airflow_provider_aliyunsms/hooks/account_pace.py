@@ -13,6 +13,8 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
     from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
     from airflow_provider_aliyunsms.products import Product
 
@@ -30,8 +32,25 @@ def account_qps(settings: ConnectionSettings, *, product: Product) -> float | No
     return GLOBE_QPS if settings.globe_qps is None and settings.pace_conn_id else settings.globe_qps
 
 
+async def redis_connection(settings: ConnectionSettings) -> Connection | None:
+    """
+    Return the connection that ``pace_conn_id`` names, without blocking the event loop; None where it names none.
+
+    :raises AirflowNotFoundException: there is no connection of this id.
+    """
+    from airflow.providers.common.compat.connection import get_async_connection
+
+    return await get_async_connection(settings.pace_conn_id) if settings.pace_conn_id else None
+
+
 def account_pace_for(
-    settings: ConnectionSettings, *, product: Product, most: float | None, connections: int
+    settings: ConnectionSettings,
+    *,
+    product: Product,
+    most: float | None,
+    connections: int,
+    urgent: bool = False,
+    redis: Connection | None = None,
 ) -> AccountPace | None:
     """
     Return the limit that all tasks of the account share; connects to nothing yet.
@@ -39,6 +58,8 @@ def account_pace_for(
     :param product: says which API; each has a limit of its own.
     :param most: calls a second that this task makes at most; None for no limit of its own.
     :param connections: how many calls it may have in flight.
+    :param urgent: whether its calls go before those of all tasks.
+    :param redis: the connection that ``pace_conn_id`` names, for callers in the triggerer; None to fetch it here.
     :returns: None when the connection names no store, or no limit for this API.
     :raises ConfigurationError: the extra ``redis`` is not installed.
     """
@@ -46,7 +67,7 @@ def account_pace_for(
     if settings.pace_conn_id is None or limit is None:
         return None
     store = RedisPaceStore(
-        client=_client(settings.pace_conn_id),
+        client=_client(settings.pace_conn_id, connection=redis),
         key=f"aliyun_sms:pace:{product.action}:{_account(settings)}",
         name=settings.pace_conn_id,
     )
@@ -58,10 +79,11 @@ def account_pace_for(
         # To connect, for the TLS handshake, and until the response.
         call_lasts=2 * settings.connect_timeout + settings.read_timeout,
         clock=Clock(),
+        urgent=urgent,
     )
 
 
-def _client(conn_id: str) -> Any:
+def _client(conn_id: str, *, connection: Connection | None) -> Any:
     try:
         from airflow.providers.redis.hooks.redis import RedisHook
     except ImportError:
@@ -73,6 +95,8 @@ def _client(conn_id: str) -> Any:
     from redis.retry import Retry
 
     hook: Any = RedisHook(redis_conn_id=conn_id)
+    if connection is not None:
+        hook.get_connection = lambda _: connection
     client = hook.get_conn()
     pool = getattr(client, "connection_pool", None)
     if pool is None:

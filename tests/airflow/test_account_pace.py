@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
+from contextlib import contextmanager
 
 import pytest
 from database_servers import NoServerError, redis_server
+from launcher.processes import wait_for
 
 from airflow_provider_aliyunsms.campaign.clock import Clock
+from airflow_provider_aliyunsms.campaign.pacing import redis_store
 from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+from airflow_provider_aliyunsms.notifications import alert as alerts
+from airflow_provider_aliyunsms.notifications.aliyun_sms import AliyunSmsNotifier
 from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 REDIS = pytest.importorskip("redis")
@@ -27,6 +34,12 @@ GLOBE = {{"task_id": "send", "recipients": PEOPLE, "message": "Hi", "chunk_size"
 with DAG("{dag_id}", schedule=None, default_args={{"retries": 0}}) as dag:
     {body}
 """
+
+
+@pytest.fixture(autouse=True)
+def open_at_once(monkeypatch):
+    """Spare a test the first seconds, in which a new server gives nothing."""
+    monkeypatch.setattr(redis_store, "GRACE", -60.0)
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +148,84 @@ def test_the_china_api_has_no_shared_limit_unless_one_is_named(shared):
     assert AliyunSmsHook().account_pace(product=CHINA, most=None, connections=1) is None
     shared(china_qps=100)
     assert AliyunSmsHook().account_pace(product=CHINA, most=None, connections=1) is not None
+
+
+ON_CALL = [f"138000010{n:02d}" for n in range(3)]
+
+
+@pytest.fixture
+def notifier(tmp_path):
+    def make(*phone_numbers):
+        return AliyunSmsNotifier(
+            phone_numbers=list(phone_numbers),
+            template_code="SMS_1",
+            sign_name="阿里云",
+            state_dir=str(tmp_path),
+        )
+
+    return make
+
+
+@contextmanager
+def a_campaign_in_need():
+    """A task that makes as many calls as it may, until the block ends; gives the moments of its calls."""
+    over, calls, clock = threading.Event(), [], Clock()
+
+    def work():
+        with AliyunSmsHook().account_pace(product=CHINA, most=None, connections=1) as pace:
+            while not over.wait(0.01):
+                began = clock.monotonic()
+                if pace.take(now=began) <= 0:
+                    calls.append(began)
+                    pace.end(started=began, now=clock.monotonic())
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield calls
+    finally:
+        over.set()
+        thread.join(20)
+
+
+def test_alerts_count_against_the_limit_and_go_before_campaigns(
+    simulator, shared, notifier, caplog
+):
+    shared(china_qps=1)
+    with a_campaign_in_need() as calls:
+        wait_for(lambda: calls, timeout=20, what="the campaign calls")
+        began = time.monotonic()
+        notifier(ON_CALL[0])({})
+        # By its turn it would wait for five seconds.
+        assert time.monotonic() - began < 4.0
+        asyncio.run(awaited(notifier(*ON_CALL[1:])))
+        before = len(calls)
+        wait_for(lambda: len(calls) > before, timeout=20, what="the campaign goes on")
+    assert simulator.counts() == dict.fromkeys(ON_CALL, 1)
+    assert simulator.stats()["worst_second"]["SendSms"] == 1
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def awaited(notifier):
+    await notifier
+
+
+def test_an_alert_is_not_sent_without_redis_and_its_log_names_the_connection(
+    simulator, shared, notifier, redis, monkeypatch, caplog
+):
+    shared(china_qps=1)
+    monkeypatch.setattr(alerts, "PATIENCE", 3.0)
+    redis.freeze()
+    try:
+        notifier(*ON_CALL)({})
+    finally:
+        redis.thaw()
+    assert simulator.counts() == {}
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert line.startswith("The alert to 138****1000 is not sent. ")
+    assert "the connection 'sms_pace' has not been reached" in line
+    # It does not count for the hour either.
+    for _ in range(10):
+        shared()
+        notifier(ON_CALL[0])({})
+    assert simulator.counts() == {ON_CALL[0]: 10}

@@ -36,7 +36,11 @@ def main():
         connections=THREADS,
         call_lasts=1.0,
         clock=(clock := Clock()),
+        urgent=bool(arguments.urgent),
+        most=arguments.urgent or None,
     )
+    if arguments.urgent:
+        return _alert(pace, arguments)
     jobs, idle = queue.SimpleQueue(), threading.Semaphore(THREADS)
     for _ in range(THREADS):
         threading.Thread(target=_call, args=(jobs, idle, pace, clock, arguments), daemon=True).start()
@@ -70,6 +74,17 @@ def _call(jobs, idle, pace, clock, arguments):
             idle.release()
 
 
+def _alert(pace, arguments):
+    """Make so many calls as a notifier does, and end."""
+    with socket.create_connection(("127.0.0.1", arguments.gateway)) as connection, pace:
+        connection.sendall(b"?")
+        connection.recv(1)
+        for _ in range(arguments.urgent):
+            with pace.call(patience=30.0):
+                connection.sendall(arguments.name.encode())
+                connection.recv(1)
+
+
 def _end_with_the_input():
     sys.stdin.read()
     os._exit(0)
@@ -85,6 +100,7 @@ def _arguments():
     )
     parser.add_argument("--distance", type=float, default=0.0, help="seconds to the gateway, one way")
     parser.add_argument("--name", default="x", help="one letter, by which the gateway knows the calls")
+    parser.add_argument("--urgent", type=int, default=0, help="make so many calls of an alert, and end")
     return parser.parse_args()
 
 

@@ -133,6 +133,61 @@ def test_a_place_too_few_for_equal_shares_goes_round(store, monkeypatch):
     assert store.ask("b", wanted=3, limit=3).share == 2
 
 
+def test_an_urgent_demand_gets_the_place_of_the_one_whose_turn_it_is(store):
+    assert store.ask("campaign", wanted=1, limit=1).held == 1
+    assert store.ask("other campaign", wanted=1, limit=1).share == 0
+    first = store.ask("alert", wanted=1, limit=1, urgent=True)
+    assert (first.held, first.share) == (0, 1)
+    assert store.ask("campaign", wanted=1, limit=1).share == 0
+    assert store.ask("campaign", wanted=1, limit=1, keeps=0, free_in=0.6).held == 0
+    # Not the campaign that has waited for longer.
+    assert store.ask("other campaign", wanted=1, limit=1).held == 0
+    first = store.ask("alert", wanted=1, limit=1, urgent=True)
+    ((places, wait),) = first.coming
+    assert (first.held, places) == (1, 1)
+    assert 0.3 < wait <= 0.6
+    store.ask("alert", wanted=0, limit=1, urgent=True, keeps=0)
+    assert store.ask("campaign", wanted=1, limit=1).held == 1
+
+
+def test_urgent_demands_leave_the_rest_and_one_place_to_the_others(store):
+    assert store.ask("alert", wanted=3, urgent=True).held == 3
+    assert store.ask("campaign", wanted=LIMIT).held == 7
+    assert store.ask("alert", wanted=LIMIT, urgent=True).share == LIMIT - 1
+    assert store.ask("campaign", wanted=LIMIT).share == 1
+    store.ask("campaign", wanted=0, keeps=0)
+    assert store.ask("alert", wanted=LIMIT, urgent=True).held == LIMIT
+
+
+def test_urgent_demands_are_fair_among_themselves(store, monkeypatch):
+    monkeypatch.setattr(redis_store, "TURN", 0.2)
+    assert store.ask("a", wanted=6, urgent=True).held == 6
+    assert store.ask("b", wanted=6, urgent=True).share == 5
+    assert store.ask("a", wanted=6, urgent=True).share == 5
+    # One place for several goes round, as among campaigns.
+    assert store.ask("c", wanted=1, limit=1, urgent=True).share == 0
+    store.ask("b", wanted=0, keeps=0, urgent=True)
+    store.ask("a", wanted=1, limit=1, keeps=1, urgent=True)
+    time.sleep(0.2)
+    assert store.ask("a", wanted=1, limit=1, urgent=True).share == 0
+    store.ask("a", wanted=1, limit=1, keeps=0, urgent=True)
+    assert store.ask("c", wanted=1, limit=1, urgent=True).held == 1
+
+
+def test_a_campaign_that_gives_way_to_an_alert_does_not_begin_a_new_turn(store, monkeypatch):
+    monkeypatch.setattr(redis_store, "TURN", 1.0)
+    assert store.ask("a", wanted=1, limit=1).held == 1
+    assert store.ask("b", wanted=1, limit=1).share == 0
+    store.ask("alert", wanted=1, limit=1, urgent=True)
+    store.ask("a", wanted=1, limit=1, keeps=0)
+    store.ask("alert", wanted=1, limit=1, urgent=True)
+    time.sleep(0.7)
+    store.ask("alert", wanted=0, limit=1, keeps=0, urgent=True)
+    assert store.ask("a", wanted=1, limit=1).held == 1
+    time.sleep(0.4)
+    assert store.ask("a", wanted=1, limit=1).share == 0
+
+
 def test_a_demand_that_arrives_behind_a_later_one_is_refused(store):
     store.ask("a", wanted=LIMIT, number=1000)
     for late in (1000, 999):
@@ -192,6 +247,7 @@ STEPS = st.tuples(
     st.one_of(st.none(), st.integers(0, 12)),
     st.floats(0, 1),
     st.sampled_from([LIMIT, LIMIT, 7]),
+    st.booleans(),
 )
 
 
@@ -199,9 +255,10 @@ STEPS = st.tuples(
 @given(steps=st.lists(STEPS, max_size=25))
 def test_whatever_they_ask_no_more_is_given_out_than_there_is(client, steps):
     store, held = Store(client, key=f"pace{next(KEYS)}"), {}
-    for holder, wanted, keeps, free_in, limit in steps:
+    for holder, wanted, keeps, free_in, limit, urgent in steps:
         before = held.get(holder, 0) if keeps is None else min(held.get(holder, 0), keeps)
-        grant = store.ask(holder, wanted=wanted, keeps=keeps, free_in=free_in, limit=limit)
+        more = {"free_in": free_in, "limit": limit, "urgent": urgent}
+        grant = store.ask(holder, wanted=wanted, keeps=keeps, **more)
         held[holder] = grant.held
         assert before <= grant.held <= max(before, grant.share)
         assert sum(held.values()) <= LIMIT
