@@ -188,9 +188,7 @@ def a_campaign_in_need():
         thread.join(20)
 
 
-def test_alerts_count_against_the_limit_and_go_before_campaigns(
-    simulator, shared, notifier, caplog
-):
+def test_alerts_count_against_the_limit_and_go_before_campaigns(simulator, shared, notifier, caplog):
     shared(china_qps=1)
     with a_campaign_in_need() as calls:
         wait_for(lambda: calls, timeout=20, what="the campaign calls")
