@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
-    from airflow_provider_aliyunsms.campaign.pacing import AccountPace
+    from airflow_provider_aliyunsms.campaign.pacing import AccountPace, PaceMember
     from airflow_provider_aliyunsms.campaign.plan import Plan, Result
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
@@ -69,6 +69,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+LOOK_UP_PATIENCE = 30.0
+"""Seconds for which one query of a look-up waits for the account's pace; after that it proves nothing."""
 
 FAILED_KEY = "campaign"
 """The XCom key of the summary of a try that fails; that of one that succeeds is the return value."""
@@ -192,6 +195,7 @@ class AliyunSmsSendOperator(BaseOperator):
         # The XCom key under which the links find the summary; empty while there is none.
         self.summary_key = ""
         self._killed = False
+        self._query_pace: PaceMember | None = None
         self._renders_text = True
         self._check_literals()
 
@@ -266,6 +270,8 @@ class AliyunSmsSendOperator(BaseOperator):
             # Another try would meet the same refusal, and every call may cost money.
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         finally:
+            if self._query_pace is not None:
+                self._query_pace.close()
             self.hook.get_conn().close()
         return self._verdict(context, result)
 
@@ -350,6 +356,7 @@ class AliyunSmsSendOperator(BaseOperator):
         retries = self.retries or 0
         check_resend(resend=resend, choice=choice, context=context, retries=retries)
         facts = SourceFacts()
+        self._pace_look_ups()
         return Plan(
             campaign_id=campaign_id,
             blocks=read_without_retries(self._audience().blocks(facts)),
@@ -452,6 +459,14 @@ class AliyunSmsSendOperator(BaseOperator):
         return self.hook.account_pace(
             product=self._product, most=self.max_qps, connections=int(self.max_concurrency)
         )
+
+    def _pace_look_ups(self) -> None:
+        """Let the look-ups keep the account's limit for queries together with all sensors, each in its own thread."""
+        self._query_pace = self.hook.query_pace(product=self._product) if self._product.can_look_up else None
+        if self._query_pace is not None:
+            self.hook.get_conn().pace_reads(
+                partial(self._query_pace.call, patience=LOOK_UP_PATIENCE, should_stop=lambda: self._killed)
+            )
 
     def _own_qps(self) -> float | None:
         """Return the calls a second of this task: where no limit is shared, the account's holds for each task."""

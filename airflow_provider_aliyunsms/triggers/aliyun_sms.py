@@ -187,16 +187,20 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
     async def _make_watch(self) -> Watch:
         from airflow.providers.common.compat.connection import get_async_connection
 
-        connection = await get_async_connection(self.aliyun_sms_conn_id)
-        # In a thread, because it reads all receipts, and would stop all triggers of the process meanwhile.
-        return await asyncio.to_thread(self._build, connection)
+        from airflow_provider_aliyunsms.hooks.account_pace import redis_connection
+        from airflow_provider_aliyunsms.hooks.settings import read_settings
 
-    def _build(self, connection: Any) -> Watch:
+        connection = await get_async_connection(self.aliyun_sms_conn_id)
+        redis = await redis_connection(read_settings(connection))
+        # In a thread, because it reads all receipts, and would stop all triggers of the process meanwhile.
+        return await asyncio.to_thread(self._build, connection, redis)
+
+    def _build(self, connection: Any, redis: Any) -> Watch:
         from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, campaigns_fingerprint
         from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
         from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits
         from airflow_provider_aliyunsms.delivery.watch import WatchPolicy
-        from airflow_provider_aliyunsms.hooks.delivery_watch import make_watch, status_client
+        from airflow_provider_aliyunsms.hooks.delivery_watch import StatusClients, make_watch
 
         campaigns = [WatchedCampaign.from_json(each) for each in self.campaigns]
         expected = campaigns_fingerprint(campaigns, sample_size=self.sample_size)
@@ -215,7 +219,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
             limits=QueryLimits(
                 max_qps=self.max_qps, max_concurrency=self.max_concurrency, max_calls=self.max_calls
             ),
-            client=lambda limiter: status_client(connection, limiter=limiter),
+            connect=lambda: StatusClients(connection, redis=redis),
             known=Checkpoint.from_json(self.known, fingerprint=expected),
         )
 

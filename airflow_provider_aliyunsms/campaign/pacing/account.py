@@ -220,6 +220,10 @@ class AccountPace:
         self._wake.set()
         self._thread.join(timeout=1.0)
 
+    def now(self) -> float:
+        """Return the time by which this pace counts, in monotonic seconds."""
+        return self._clock.monotonic()
+
     def wait_time(self, *, now: float) -> float:
         """
         Return the seconds until the next call may be made; infinity when that is not known yet.

@@ -34,9 +34,9 @@ class StartPermits:
     exactly as many doubts have been raised by then. So a job that waits in the queue while a doubt comes up is
     never started; it comes back undone and is handed over again with a new ticket, or not at all.
 
-    A job that seeks evidence is not held back, but for a replay that has lost its place in the account's pace. It is only given to an idle thread, and the ledger says already that
+    A job that seeks evidence is not held back. It is only given to an idle thread, and the ledger says already that
     a copy of its request may have left. If it were taken back, its recipients would have to wait for another settle
-    time.
+    time. A replay that has lost its place in the account's pace is: it comes back undone and is journaled anew.
 
     Threads: worker threads call :meth:`may_begin` and :meth:`work`; the main thread calls all other methods.
 

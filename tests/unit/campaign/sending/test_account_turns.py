@@ -151,7 +151,7 @@ def test_a_replay_that_was_held_back_does_not_make_evidence_wait_for_longer():
     world = World()
     world.gateway.faults.append("drop_before")
     turns, began = Turns(world, every=0.0), world.clock.monotonic()
-    losing_places(turns, lost=lambda asked: 0 < asked and world.clock.monotonic() - began < 860)
+    losing_places(turns, lost=lambda asked: asked > 0 and world.clock.monotonic() - began < 860)
     summary = world.run(
         PEOPLE, chunk_size=12, max_concurrency=1, account_pace=turns, settle_time=850.0, evidence_wait=2000.0
     ).summary
