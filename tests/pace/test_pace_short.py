@@ -142,3 +142,12 @@ def test_alerts_of_several_processes_share_what_a_campaign_leaves_and_one_may_di
         # As soon as their places are over it has all five.
         wait_for(lambda: gateway.names[before:].count("c") >= 20, timeout=60, what="the campaign goes on")
     assert gateway.most_in_a_second() <= 5
+
+
+def test_sensors_of_several_processes_share_one_limit(redis, gateway):
+    with Crew(redis=redis, gateway=gateway, limit=20) as crew:
+        for letter in "ab":
+            crew.start(name=letter, queries=1)
+        wait_for(lambda: {*gateway.names} == {*"ab"}, timeout=30, what="both ask")
+        more(gateway, 80)
+    assert gateway.most_in_a_second() <= 20

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
+import threading
 import time
 
 import pytest
@@ -16,12 +18,14 @@ from launcher.processes import wait_for
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.pacing import (
     AccountPace,
+    CommonPace,
     Demand,
+    PaceMember,
     RedisPaceStore,
     account,
     redis_store,
 )
-from airflow_provider_aliyunsms.exceptions import NotSentError
+from airflow_provider_aliyunsms.exceptions import NotSentError, PaceError
 
 redis = pytest.importorskip("redis")
 from redis.backoff import NoBackoff  # noqa: E402 - it may not be there
@@ -349,3 +353,82 @@ def test_a_place_that_a_call_is_counted_for_is_not_given_away(client, quick, mon
         assert pace.may_begin(pace.taken_in)
         pace.end(started=began, now=now())
         wait_for(lambda: store.ask("other", wanted=1, limit=1).held == 1, timeout=10, what="the other has it")
+
+
+def test_many_threads_wait_for_their_places_and_none_is_counted_twice(client, quick):
+    Store(client)
+    made = []
+
+    def work():
+        with pace.call(patience=20.0):
+            made.append(now())
+
+    with pace_of(client, limit=4) as pace:
+        threads = [threading.Thread(target=work) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    made.sort()
+    assert len(made) == 12
+    assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(made[::4]))
+
+
+def test_a_call_that_gets_no_place_in_time_is_not_made(client, quick):
+    store = Store(client)
+    store.ask("other", wanted=LIMIT)
+    with pace_of(client) as pace:
+        with pytest.raises(PaceError, match="no room for this call within 1 s"), pace.call(patience=0.6):
+            raise AssertionError
+        stopped = pace.call(patience=600.0, should_stop=lambda: True)
+        with pytest.raises(PaceError, match="its task ends"), stopped:
+            raise AssertionError
+    with pytest.raises(PaceError, match="its task ends"), pace.call(patience=600.0):
+        raise AssertionError
+
+
+def test_an_error_for_want_of_the_store_names_it(client, quick, server):
+    Store(client)
+    server.freeze()
+    try:
+        with pace_of(client) as pace:
+            with pytest.raises(PaceError, match="'redis_default'") as raised, pace.call(patience=1.0):
+                raise AssertionError
+    finally:
+        server.thaw()
+    assert "'redis_default' (pace_conn_id)" in raised.value.advice
+
+
+def holders(client):
+    return {name: each["places"] for name, each in json.loads(client.get("pace"))["holders"].items()}
+
+
+def test_all_in_one_process_are_one_process_to_the_store(client, quick):
+    Store(client)
+    made, common = [], CommonPace()
+
+    def make():
+        made.append(pace_of(client))
+        return made[-1]
+
+    members = [PaceMember(common=common, make=make) for _ in range(3)]
+    for member in members:
+        with member.call(patience=10.0, should_stop=lambda: False):
+            pass
+    assert len(made) == 1
+    assert list(holders(client).values()) == [LIMIT]
+    members[0].leave()
+    members[0].leave()
+    members[1].close()
+    with members[2].call(patience=10.0, should_stop=lambda: False):
+        pass
+    with pytest.raises(PaceError, match="its task ends"):
+        members[1].joined()
+    members[2].leave()
+    # The last one gave the places back.
+    assert holders(client) == {}
+    with members[0].call(patience=10.0, should_stop=lambda: False):
+        pass
+    assert len(made) == 2
+    members[0].close()
+    assert holders(client) == {}
