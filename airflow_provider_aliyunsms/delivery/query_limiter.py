@@ -182,6 +182,9 @@ class QueryLimiter:
         with self._line:
             # Checked under the same hold of _line as calls grows: in between, another thread could use up max_calls.
             while not (self.used_up or self._should_stop()):
+                if pace is not None:
+                    # Before each wait, so that those who queue up behind one that gave up do not wait as well.
+                    pace.check(patience=STORE_PATIENCE)
                 now = self._clock()
                 delay = self._delay(now=now, pace=pace)
                 if delay <= 0:
@@ -191,8 +194,6 @@ class QueryLimiter:
                     # Counted before it is made, not after: queries that are under way count towards max_calls.
                     self.calls += 1
                     return now
-                if pace is not None:
-                    pace.check(patience=STORE_PATIENCE)
                 if delay < math.inf:
                     # Without _answered, so that other threads can note the end of their queries meanwhile.
                     self._sleep(min(delay, NAP))
