@@ -393,10 +393,12 @@ def test_an_error_for_want_of_the_store_names_it(client, quick, server):
     try:
         with pace_of(client) as pace:
             call = pace.call(patience=1.0)
-            raised = pytest.raises(PaceError, call.__enter__)
+            with pytest.raises(
+                PaceError, match="the connection 'redis_default' has not been reached"
+            ) as raised:
+                call.__enter__()
     finally:
         server.thaw()
-    assert "the connection 'redis_default' has not been reached" in str(raised.value)
     assert "'redis_default' (pace_conn_id)" in raised.value.advice
 
 
