@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import logging
 import os
@@ -176,10 +175,11 @@ class AliyunSmsNotifier(BaseNotifier):
 
             from airflow_provider_aliyunsms.hooks.account_pace import redis_connection
             from airflow_provider_aliyunsms.hooks.settings import read_settings
+            from airflow_provider_aliyunsms.own_thread import in_own_thread
 
             connection = await get_async_connection(self.aliyun_sms_conn_id)
             redis = await redis_connection(read_settings(connection))
-            await asyncio.to_thread(self._send, connection, redis)
+            await in_own_thread(lambda: self._send(connection, redis), name="aliyun-sms-alert")
         except Exception as error:  # noqa: BLE001 - the same
             self._log_failure(error)
 

@@ -4,24 +4,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_aliyunsms.own_thread import in_own_thread
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from airflow_provider_aliyunsms.delivery.verdict import Verdict
     from airflow_provider_aliyunsms.delivery.watch import Watch
 
-T = TypeVar("T")
-
 log = logging.getLogger(__name__)
+
+THREAD = "aliyun-sms-delivery-round"
 
 
 class AliyunSmsDeliveryTrigger(BaseTrigger):
@@ -144,10 +144,10 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         while True:
             # Awaited to the end: a watch has no locks. Nothing below may run beside look, nor two looks beside each
             # other. After a cancelled await the watch is left to its thread and not touched here again.
-            verdict = await _in_own_thread(leg.look)
+            verdict = await in_own_thread(leg.look, name=THREAD)
             if verdict is not Verdict.WAIT:
                 return watch.ending(verdict).as_event()
-            if leg.is_over() and (event := await _in_own_thread(leg.event)) is not None:
+            if leg.is_over() and (event := await in_own_thread(leg.event, name=THREAD)) is not None:
                 return event
             await asyncio.sleep(watch.wait(now=time.time()))
 
@@ -265,21 +265,3 @@ class _Leg:
         # on from an older number and make more calls than allowed.
         is_new = self._watch.tally.pending != self._pending or self._watch.is_counted
         return progress_event(known) if whole and is_new else None
-
-
-async def _in_own_thread(work: Callable[[], T]) -> T:
-    """
-    Run a function in a new thread and return its result.
-
-    A round can take minutes, and ``asyncio.to_thread`` has only a few threads for all triggers of the process.
-    """
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aliyun-sms-delivery-round")
-    try:
-        # With a copy of the context, because Airflow finds the task's log through it.
-        return await asyncio.get_running_loop().run_in_executor(
-            executor, contextvars.copy_context().run, work
-        )
-    finally:
-        # Without waiting: after a cancelled await the thread still runs, and waiting would block the event loop and
-        # all triggers of the process.
-        executor.shutdown(wait=False)

@@ -13,7 +13,7 @@ these by a :class:`RateWindow`. Who holds how many is decided in a :class:`PaceS
 :class:`CommonPace` is for a process in which many make calls at the same time (``common``): they are one process to
 the store. :class:`PaceMember` is one of them.
 
-Another store for places is another class with the one method of :class:`PaceStore`.
+Another store for places is another class with the methods of :class:`PaceStore`.
 """
 
 from __future__ import annotations

@@ -129,6 +129,9 @@ class PaceStore(Protocol):
         :raises Exception: the store cannot be reached, or does not answer in time, or has had a later demand.
         """
 
+    def hang_up(self) -> None:
+        """Close idle connections; the next exchange opens another one. Raises nothing."""
+
 
 @dataclass(slots=True)
 class _Holding:
@@ -356,6 +359,8 @@ class AccountPace:
             self._wake.clear()
             self._wake.wait(self._exchange())
         self._exchange()
+        # Here and not in __exit__, which does not wait for the last exchange for long.
+        self._store.hang_up()
 
     def _exchange(self) -> float:
         """Exchange with the store; return the seconds until the next time."""

@@ -200,8 +200,13 @@ class RedisPaceStore:
 
     def __init__(self, *, client: Any, key: str, name: str) -> None:
         self.name = name
+        self._client = client
         self._key = key
         self._exchange = client.register_script(_EXCHANGE)
+
+    def hang_up(self) -> None:
+        """Close idle connections: a triggerer may ask for hours, with a client for each of its watches."""
+        self._client.connection_pool.disconnect()
 
     def exchange(self, demand: Demand, *, lasts: float) -> Grant:
         """

@@ -435,3 +435,15 @@ def test_all_in_one_process_are_one_process_to_the_store(client, quick):
     assert len(made) == 2
     members[0].close()
     assert holders(client) == {}
+
+
+def test_a_process_that_is_done_leaves_no_connection_to_the_server(client, quick):
+    Store(client)
+    before = len(client.client_list())
+    store = RedisPaceStore(
+        client=redis.Redis(port=client.get_connection_kwargs()["port"]), key="pace", name="x"
+    )
+    for _ in range(2):
+        with AccountPace(store=store, clock=Clock(), limit=LIMIT) as pace, pace.call(patience=10.0):
+            assert len(client.client_list()) == before + 1
+        wait_for(lambda: len(client.client_list()) == before, timeout=10, what="its connection is closed")
