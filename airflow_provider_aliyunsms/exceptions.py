@@ -12,6 +12,7 @@ Define the errors that this package raises.
     ├── ApiError                       the outcome of one call
     │   ├── NotSentError               certainly not accepted; may be sent again after a wait
     │   │   ├── ConnectionNotMadeError the request never left this machine
+    │   │   ├── PaceError              the pace that all tasks of the account share left no room for the call
     │   │   └── ThrottledError         the rate of the calls was too high; carries retry_after
     │   ├── RequestRefusedError        not accepted: the request or one of its recipients is wrong
     │   ├── CampaignDoomedError        not accepted, and no other call of this campaign would be
@@ -133,6 +134,14 @@ class NotSentError(ApiError):
 
 class ConnectionNotMadeError(NotSentError):
     """The request never left this machine, because of DNS, a refused connection, TLS handshake or connect timeout."""
+
+
+class PaceError(NotSentError):
+    """
+    The call was not made: the pace that all tasks of the account share left no room for it in time.
+
+    Or it is not known whether there is room, because the connection by which they share it cannot be reached.
+    """
 
 
 class ThrottledError(NotSentError):

@@ -125,13 +125,17 @@ def _pace_fields() -> dict[str, object]:
     return {
         "pace_conn_id": _text(
             "Redis connection for the pace",
-            "All tasks of all workers keep the two limits below together. Empty: each task keeps them by itself. "
+            "All tasks of all workers keep the limits below together. Empty: each task keeps them by itself. "
             'Needs the package\'s extra "redis".',
         ),
         "china_qps": _text(
             "China calls a second", "What the account may make to the China API. Empty: no limit."
         ),
         "globe_qps": _text("Globe calls a second", "What the account may make to the Globe API. Empty: 1."),
+        "query_qps": _text(
+            "Queries a second",
+            "What the account may make to each of QuerySendDetails and QueryMessage. Empty: no limit.",
+        ),
     }
 
 

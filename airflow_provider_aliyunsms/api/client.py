@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_aliyunsms.api.credentials import renews
@@ -51,6 +52,7 @@ from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from airflow_provider_aliyunsms.api.credentials import Credentials, CredentialsProvider
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
@@ -144,6 +146,14 @@ class AliyunSmsClient:
             log.info("The gateway did not tell its time (%s).", error.code or type(error).__name__)
             return
         self._note_date(response, product=product, sent=sent)
+
+    def pace_reads(self, around_attempt: Callable[[], AbstractContextManager[None]]) -> None:
+        """
+        Make every attempt of a read call within a context from now on; before threads share this client.
+
+        :param around_attempt: returns the context, see :class:`.ReadRetries`.
+        """
+        self._read_retries = replace(self._read_retries, around_attempt=around_attempt)
 
     def close(self) -> None:
         """Close the idle connections of the transport."""

@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, TypeVar
 from tenacity import (
     RetryCallState,
     Retrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     wait_random_exponential,
 )
 
-from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError, NotSentError, ThrottledError
+from airflow_provider_aliyunsms.exceptions import (
+    AmbiguousOutcomeError,
+    NotSentError,
+    PaceError,
+    ThrottledError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +56,8 @@ class ReadRetries:
         """
         Make attempts until one succeeds, one fails for good, or their number is used up.
 
-        A ``NotSentError`` or an ``AmbiguousOutcomeError`` leads to another attempt; any other error ends the call.
+        A ``NotSentError`` or an ``AmbiguousOutcomeError`` leads to another attempt; any other error ends the call. So
+        does a ``PaceError``: whoever raised it has waited already.
 
         :param attempt: makes one attempt, which must not change anything at the gateway.
         :returns: the result of the attempt that succeeded.
@@ -60,7 +66,7 @@ class ReadRetries:
         retrying = Retrying(
             stop=stop_after_attempt(self.attempts),
             wait=self._wait,
-            retry=retry_if_exception_type((NotSentError, AmbiguousOutcomeError)),
+            retry=retry_if_exception(_may_pass),
             reraise=True,
         )
         return retrying(lambda: self._one(attempt))
@@ -76,3 +82,7 @@ class ReadRetries:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, ThrottledError) else None
         return min(max(wait, asked or 0.0), self.longest_wait)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, (NotSentError, AmbiguousOutcomeError)) and not isinstance(error, PaceError)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
 from airflow_provider_aliyunsms.delivery.state import Tally, total
 from airflow_provider_aliyunsms.delivery.tracking import OpenReceipts, pending_messages
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ApiError, CampaignDoomedError
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ApiError, CampaignDoomedError, PaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -240,7 +240,8 @@ class _Round:
             raise
         except ApiError as error:
             self._unanswered += 1
-            self.unanswered_in_a_row += 1
+            # Without the account's pace no query can be made, so the round ends at once: the others would all wait.
+            self.unanswered_in_a_row += GIVE_UP_AFTER if isinstance(error, PaceError) else 1
             self._error = error
         else:
             self.unanswered_in_a_row = 0

@@ -23,11 +23,16 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from airflow_provider_aliyunsms.campaign.pacing import AccountPace, PaceMember
+
 MOST_AT_ONCE = 64
 """The largest ``max_concurrency``: as many connections as a client keeps."""
 
 NAP = 0.25
 """The longest time, in seconds, to wait for a turn before ``should_stop`` is asked again."""
+
+STORE_PATIENCE = 10.0
+"""Seconds without the store of the account's pace after which a query is given up; the next round tries again."""
 
 CATCH_UP = 0.05
 """The longest delay, in seconds, that is made up for; a longer one is not, so that no burst follows a pause."""
@@ -144,20 +149,27 @@ class QueryLimiter:
         self._should_stop = should_stop
 
     @contextmanager
-    def query(self) -> Iterator[None]:
+    def query(self, account: PaceMember | None = None) -> Iterator[None]:
         """
         Wait for the next turn and count one query, which the caller makes inside the context.
 
         The query counts even if it fails.
 
+        :param account: a further limit, which all queries with the same account share; None for none.
+        :raises PaceError: whether the account has room is not known, for :data:`STORE_PATIENCE` seconds; nothing was
+            counted.
         :raises CancelledError: no query may start any more, because ``should_stop`` returned True or ``max_calls``
             queries were made. Nothing was counted.
         """
         # Before the try block: a query that was not let through is not in the rate window and must not leave it.
-        started = self._enter()
+        pace = account.joined() if account is not None else None
+        started = self._enter(pace)
+        began = pace.now() if pace is not None else 0.0
         try:
             yield
         finally:
+            if pace is not None:
+                pace.end(started=began, now=pace.now())
             # Also after an error: a query that never ends in the rate window would hold its place in it for ever.
             # Without _line: its holder may be waiting for the very end that is noted here.
             with self._answered:
@@ -165,13 +177,16 @@ class QueryLimiter:
                 # One is enough: only the holder of _line waits for it.
                 self._answered.notify()
 
-    def _enter(self) -> float:
+    def _enter(self, pace: AccountPace | None) -> float:
         # Held while waiting as well: the other threads queue up here, so that queries start one by one.
         with self._line:
             # Checked under the same hold of _line as calls grows: in between, another thread could use up max_calls.
             while not (self.used_up or self._should_stop()):
+                if pace is not None:
+                    # Before each wait, so that those who queue up behind one that gave up do not wait as well.
+                    pace.check(patience=STORE_PATIENCE)
                 now = self._clock()
-                delay = self._delay(now=now)
+                delay = self._delay(now=now, pace=pace)
                 if delay <= 0:
                     # _delay has put the query into the rate window. From here to the try block in query() nothing
                     # may raise or wait: the query would stay in the window for ever.
@@ -184,15 +199,18 @@ class QueryLimiter:
                     self._sleep(min(delay, NAP))
         raise CancelledError
 
-    def _delay(self, *, now: float) -> float:
+    def _delay(self, *, now: float, pace: AccountPace | None) -> float:
         with self._answered:
             delay = max(self._window.wait_time(now=now), self._turn - now)
+            if delay <= 0 and pace is not None:
+                # Last of all: a place of the account is taken only for a query that nothing else holds up.
+                delay = pace.take(now=pace.now())
             if delay <= 0:
                 # Under the same hold of _answered as wait_time, so that what was decided still holds.
                 self._window.start()
             elif delay == math.inf:
-                # Every place is taken by a query in flight. Waiting releases _answered, so that one of them can end;
-                # it is bounded, so that a request to stop is noticed.
+                # Every place is taken by a query in flight, or by others with the same account. Waiting releases
+                # _answered, so that one of the queries can end; it is bounded, so that a request to stop is noticed.
                 self._answered.wait(NAP)
             return delay
 

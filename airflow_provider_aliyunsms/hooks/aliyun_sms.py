@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
     from airflow_provider_aliyunsms.api.models import MessageStatus, SendDetailsPage, SendResponse
-    from airflow_provider_aliyunsms.campaign.pacing import AccountPace
+    from airflow_provider_aliyunsms.campaign.pacing import AccountPace, PaceMember
     from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
     from airflow_provider_aliyunsms.products import Product
 
@@ -51,8 +51,9 @@ class AliyunSmsHook(BaseHook):
     * **Extra**: ``region_id`` and ``globe_region_id`` choose the endpoints of the China and the Globe API;
       ``sign_name`` and ``sender_id`` are defaults for recipients without their own; ``alert_phone_numbers`` are the
       numbers of alerts that name none, with commas between them; ``connect_timeout`` and ``read_timeout`` are seconds
-      (5 and 10). ``china_qps`` and ``globe_qps`` are calls a second that the account may make, and ``pace_conn_id``
-      is the Redis connection by which all tasks keep them together. Other names are ignored.
+      (5 and 10). ``china_qps`` and ``globe_qps`` are calls a second that the account may make, ``query_qps``
+      queries a second, and ``pace_conn_id`` is the Redis connection by which all tasks keep them together. Other
+      names are ignored.
     * **Extra, credentials**: ``credential_type`` says where they come from. ``access_key``, the default: login and
       password, with a ``security_token`` if there is one. ``sts``: the same, token required. The other types are
       fetched and renewed by the package ``alibabacloud-credentials`` (extra ``credentials``). ``ram_role_arn`` and
@@ -141,6 +142,18 @@ class AliyunSmsHook(BaseHook):
         from airflow_provider_aliyunsms.hooks.account_pace import account_pace_for
 
         return account_pace_for(self.settings, product=product, most=most, connections=connections)
+
+    def query_pace(self, *, product: Product) -> PaceMember | None:
+        """
+        Return the limit that all queries with this account share; connects to nothing yet.
+
+        :param product: which of the two APIs is asked.
+        :returns: None when the connection has no ``pace_conn_id``, or no ``query_qps``.
+        :raises ConfigurationError: the extra ``redis`` is not installed.
+        """
+        from airflow_provider_aliyunsms.hooks.account_pace import query_pace_for
+
+        return query_pace_for(self.settings, product=product)
 
     @without_locals
     def get_conn(self) -> AliyunSmsClient:

@@ -9,8 +9,11 @@ from an API client.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.campaign.pacing import PaceMember
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, Part
 from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimiter
@@ -18,7 +21,7 @@ from airflow_provider_aliyunsms.delivery.sampling import draw
 from airflow_provider_aliyunsms.delivery.tracking import scan
 from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
 from airflow_provider_aliyunsms.hooks.storage import open_receipts
-from airflow_provider_aliyunsms.products import CHINA
+from airflow_provider_aliyunsms.products import CHINA, PRODUCTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
     from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits
     from airflow_provider_aliyunsms.delivery.state import DeliveryState
+    from airflow_provider_aliyunsms.products import Product
 
 
 CLOCK_SKEW = 0.1
@@ -44,19 +48,54 @@ A query that fails is repeated in the next round anyway; more attempts would onl
 """
 
 
-def status_client(connection: Connection, *, limiter: QueryLimiter) -> AliyunSmsClient:
+class StatusClients:
     """
-    Return an API client whose read calls pass a query limiter; makes no network call.
+    The API clients of one connection that ask for deliveries; makes no network call.
 
-    :param limiter: the query limiter; every attempt enters it, so that retries count as well.
+    :param connection: the connection to the API.
+    :param redis: the connection that its ``pace_conn_id`` names, for callers in the triggerer; None to fetch it when
+        it is needed.
     :raises ConfigurationError: a field of the connection is wrong or missing.
     """
-    from airflow_provider_aliyunsms.api.retrying import ReadRetries
-    from airflow_provider_aliyunsms.hooks.clients import client_for
-    from airflow_provider_aliyunsms.hooks.settings import read_settings
 
-    retries = ReadRetries(attempts=READ_ATTEMPTS, around_attempt=limiter.query)
-    return client_for(read_settings(connection), read_retries=retries)
+    def __init__(self, connection: Connection, *, redis: Connection | None = None) -> None:
+        from airflow_provider_aliyunsms.hooks.settings import read_settings
+
+        self._settings = read_settings(connection)
+        self._redis = redis
+        self._opened: list[AliyunSmsClient | PaceMember] = []
+
+    def within(self, limits: QueryLimits) -> QueryLimits:
+        """Return the limits of one watch, lowered to what the account may ask."""
+        account = self._settings.query_qps
+        if account is None:
+            return limits
+        return replace(limits, max_qps=account if limits.max_qps is None else min(account, limits.max_qps))
+
+    def make(self, *, product: Product, limiter: QueryLimiter) -> AliyunSmsClient:
+        """
+        Return a client whose read calls pass a query limiter, and the limit of the account where it is shared.
+
+        :param product: which API it asks.
+        :param limiter: the query limiter; every attempt enters it, so that retries count as well.
+        """
+        from airflow_provider_aliyunsms.api.retrying import ReadRetries
+        from airflow_provider_aliyunsms.hooks.account_pace import query_pace_for
+        from airflow_provider_aliyunsms.hooks.clients import client_for
+
+        account = query_pace_for(self._settings, product=product, redis=self._redis)
+        retries = ReadRetries(attempts=READ_ATTEMPTS, around_attempt=partial(limiter.query, account))
+        client = client_for(self._settings, read_retries=retries)
+        self._opened += [client] if account is None else [client, account]
+        return client
+
+    def hang_up(self) -> None:
+        """Close the connections, and let others have the places of the account, until the next round."""
+        for each in self._opened:
+            if isinstance(each, PaceMember):
+                each.leave()
+            else:
+                each.close()
 
 
 def make_watch(
@@ -64,7 +103,7 @@ def make_watch(
     campaigns: Sequence[WatchedCampaign],
     rules: WatchPolicy,
     limits: QueryLimits,
-    client: Callable[[QueryLimiter], AliyunSmsClient],
+    connect: Callable[[], StatusClients],
     known: Checkpoint | None = None,
 ) -> Watch:
     """
@@ -75,27 +114,30 @@ def make_watch(
     :param campaigns: the campaigns to watch; those without accepted messages are not asked for.
     :param rules: when to stop, and how often to ask.
     :param limits: the limits for the queries of all campaigns together.
-    :param client: makes the client, all of whose queries must pass the limiter it is given. Not called when no
-        message was accepted, so that no connection is needed then.
+    :param connect: returns the clients. Not called when no message was accepted, so that no connection is needed
+        then.
     :param known: what earlier processes learned, None for nothing.
     :raises ConfigurationError: the receipts cannot be found, or are not those of the campaign.
     :raises AudienceError: the receipts are damaged.
     """
-    # One limiter for all campaigns and threads: with one for each, together they would exceed max_qps and max_calls.
-    limiter = make_limiter(limits=limits, known=known)
     asked = [each for each in campaigns if each.accepted]
+    clients = connect() if asked else None
+    # One limiter for all campaigns and threads: with one for each, together they would exceed max_qps and max_calls.
+    limiter = make_limiter(limits=clients.within(limits) if clients else limits, known=known)
     parts: list[Part] = []
-    made = client(limiter) if asked else None
-    if made is not None:
+    if clients is not None:
+        channels = {
+            api: status_channel(api=api, client=clients.make(product=PRODUCTS[api], limiter=limiter))
+            for api in {each.api for each in asked}
+        }
         for campaign, progress in zip(asked, _progress(asked, rules=rules, known=known), strict=True):
-            channel = status_channel(api=campaign.api, client=made)
-            parts.append(Part(campaign=campaign, channel=channel, progress=progress))
+            parts.append(Part(campaign=campaign, channel=channels[campaign.api], progress=progress))
     poller = DeliveryPoller(
         parts=parts, open_receipts=open_receipts, limiter=limiter, cursor=known.cursor if known else TOP
     )
-    if made is None:
+    if clients is None:
         return Watch(campaigns=campaigns, poller=poller, rules=rules, known=known)
-    return Watch(campaigns=campaigns, poller=poller, rules=rules, known=known, hang_up=made.close)
+    return Watch(campaigns=campaigns, poller=poller, rules=rules, known=known, hang_up=clients.hang_up)
 
 
 def make_limiter(*, limits: QueryLimits, known: Checkpoint | None) -> QueryLimiter:

@@ -329,6 +329,7 @@ EXTRA_FIELDS: Final = CREDENTIAL_FIELDS | {
     "pace_conn_id",
     "china_qps",
     "globe_qps",
+    "query_qps",
 }
 
 
@@ -352,6 +353,8 @@ class ConnectionSettings:
         itself.
     :param china_qps: calls a second of the account to the China API; None for no limit.
     :param globe_qps: the same to the Globe API; None for the operator's own limit.
+    :param query_qps: queries a second of the account to each of the two calls that ask what became of messages; None
+        for no limit.
     """
 
     credentials: Credentials | CredentialsConfig = field(repr=False)
@@ -368,6 +371,7 @@ class ConnectionSettings:
     pace_conn_id: str | None = None
     china_qps: float | None = None
     globe_qps: float | None = None
+    query_qps: float | None = None
 
 
 def read_settings(connection: Connection) -> ConnectionSettings:
@@ -399,6 +403,7 @@ def read_settings(connection: Connection) -> ConnectionSettings:
         pace_conn_id=text(extra, "pace_conn_id"),
         china_qps=qps(extra, "china_qps"),
         globe_qps=qps(extra, "globe_qps"),
+        query_qps=qps(extra, "query_qps"),
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
+import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,18 +24,23 @@ from airflow_provider_aliyunsms.exceptions import (
     ApiError,
     CampaignDoomedError,
     ConnectionNotMadeError,
+    PaceError,
 )
 from airflow_provider_aliyunsms.notifications.wording import NOTHING, fit_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
+    from airflow_provider_aliyunsms.campaign.pacing import AccountPace
     from airflow_provider_aliyunsms.notifications.hourly_cap import HourlyCap
 
 log = logging.getLogger(__name__)
 
 MAX_RECIPIENTS: Final = 10
+
+PATIENCE: Final = 30.0
+"""Seconds that an alert waits in all for room in the account's pace: a callback must end."""
 
 _BETWEEN: Final = re.compile(r"[,;\n\r\t|，；、]")
 
@@ -59,41 +66,62 @@ class Alert:
         return f"Alert(template_code={self.template_code!r})"
 
 
-def send_alert(alert: Alert, *, client: AliyunSmsClient, cap: HourlyCap) -> int:
+def send_alert(
+    alert: Alert,
+    *,
+    client: AliyunSmsClient,
+    cap: HourlyCap,
+    make_pace: Callable[[int], AccountPace | None] = lambda _: None,
+) -> int:
     """
     Send an alert to each usable number, one call for each, and log the outcomes.
 
     Costs one call and one message for each recipient. Each has a call of its own, because the API refuses a whole
     call for one bad number. No call is repeated. An error that every other call would meet as well ends the alert:
-    template, signature, balance, a gateway that cannot be reached. So does a full hour.
+    template, signature, balance, a gateway that cannot be reached, no room in the account's pace. So does a full
+    hour.
 
     :param alert: the content and the recipients.
     :param client: makes the calls.
     :param cap: counts the messages of the last hour.
+    :param make_pace: makes the account's pace for so many calls; None for no limit. It is waited for by
+        :data:`PATIENCE` seconds.
     :returns: the number of recipients that the gateway accepted.
     :raises OSError: the count cannot be read or written; nothing more was sent.
+    :raises NotSentError: this machine has no thread for the pace; nothing was sent.
     """
+    numbers = usable_numbers(alert.phone_numbers)
+    pace = make_pace(len(numbers)) if numbers else None
+    with pace or nullcontext():
+        return _send_to_each(alert, numbers, client=client, cap=cap, pace=pace)
+
+
+def _send_to_each(
+    alert: Alert, numbers: list[str], *, client: AliyunSmsClient, cap: HourlyCap, pace: AccountPace | None
+) -> int:
     params = {str(name): fit_variable(value) for name, value in (alert.template_param or {}).items()}
-    accepted = 0
-    for number in usable_numbers(alert.phone_numbers):
-        # Counted before the call: a crash between the two then counts one message too many, never one too few.
+    accepted, latest = 0, time.monotonic() + PATIENCE
+    for number in numbers:
+        # Counted before the call: a crash between the two then counts one message too many, never one too few. Also
+        # before the wait for the pace: behind it, a slow disk would hold up a place that others could use.
         moment = cap.take()
         if moment is None:
             log.error("The alert to %s is not sent: max_per_hour is reached.", mask_number(number))
             break
         try:
-            response = client.send_sms(
-                phone_numbers=[number],
-                sign_name=alert.sign_name,
-                template_code=alert.template_code,
-                template_param=params or None,
-            )
+            with pace.call(patience=max(0.0, latest - time.monotonic())) if pace else nullcontext():
+                response = client.send_sms(
+                    phone_numbers=[number],
+                    sign_name=alert.sign_name,
+                    template_code=alert.template_code,
+                    template_param=params or None,
+                )
         except ApiError as error:
             _report(number, error)
             # A message that may have been sent stays counted.
             if not isinstance(error, AmbiguousOutcomeError):
                 cap.give_back(moment)
-            if isinstance(error, (CampaignDoomedError, ConnectionNotMadeError)):
+            if isinstance(error, (CampaignDoomedError, ConnectionNotMadeError, PaceError)):
                 break
         else:
             accepted += 1

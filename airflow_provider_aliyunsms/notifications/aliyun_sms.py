@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import logging
 import os
@@ -37,6 +36,10 @@ class AliyunSmsNotifier(BaseNotifier):
     are counted in a file, together for all notifiers on this machine with the same connection, template and
     signature. Machines that do not share ``state_dir`` count separately. A message over the limit, or one that
     cannot be counted, is not sent, and the log says so.
+
+    Where the connection has ``pace_conn_id`` and ``china_qps``, its calls count against this limit of the account,
+    and go before those of all campaigns. It waits up to 30 seconds for room, or for Redis; then the message is not
+    sent, and the log says why.
 
     Nothing is sent twice: a call without a clear response is logged and not repeated. One refused recipient does not
     stop the messages to the others. The notifier raises no error, because the failure it reports must stay visible:
@@ -170,16 +173,23 @@ class AliyunSmsNotifier(BaseNotifier):
         try:
             from airflow.providers.common.compat.connection import get_async_connection
 
+            from airflow_provider_aliyunsms.hooks.account_pace import redis_connection
+            from airflow_provider_aliyunsms.hooks.settings import read_settings
+            from airflow_provider_aliyunsms.own_thread import in_own_thread
+
             connection = await get_async_connection(self.aliyun_sms_conn_id)
-            await asyncio.to_thread(self._send, connection)
+            redis = await redis_connection(read_settings(connection))
+            await in_own_thread(lambda: self._send(connection, redis), name="aliyun-sms-alert")
         except Exception as error:  # noqa: BLE001 - the same
             self._log_failure(error)
 
-    def _send(self, connection: Connection) -> None:
+    def _send(self, connection: Connection, redis: Connection | None = None) -> None:
+        from airflow_provider_aliyunsms.hooks.account_pace import account_pace_for
         from airflow_provider_aliyunsms.hooks.clients import client_for
         from airflow_provider_aliyunsms.hooks.settings import read_settings
         from airflow_provider_aliyunsms.notifications.alert import Alert, send_alert
         from airflow_provider_aliyunsms.notifications.hourly_cap import HourlyCap
+        from airflow_provider_aliyunsms.products import CHINA
 
         settings = read_settings(connection)
         alert = self._alert(
@@ -192,7 +202,14 @@ class AliyunSmsNotifier(BaseNotifier):
         )
         client = client_for(settings)
         try:
-            send_alert(alert, client=client, cap=cap)
+            send_alert(
+                alert,
+                client=client,
+                cap=cap,
+                make_pace=lambda calls: account_pace_for(
+                    settings, product=CHINA, most=calls, connections=1, urgent=True, redis=redis
+                ),
+            )
         finally:
             client.close()
 

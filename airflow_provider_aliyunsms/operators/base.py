@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
-    from airflow_provider_aliyunsms.campaign.pacing import AccountPace
+    from airflow_provider_aliyunsms.campaign.pacing import AccountPace, PaceMember
     from airflow_provider_aliyunsms.campaign.plan import Plan, Result
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
@@ -76,6 +76,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+LOOK_UP_PATIENCE = 30.0
+"""Seconds for which one query of a look-up waits for the account's pace; after that it proves nothing."""
 
 FAILED_KEY = "campaign"
 """The XCom key of the summary of a try that fails; that of one that succeeds is the return value."""
@@ -201,6 +204,7 @@ class AliyunSmsSendOperator(BaseOperator):
         # The XCom key under which the links find the summary; empty while there is none.
         self.summary_key = ""
         self._killed = False
+        self._query_pace: PaceMember | None = None
         self._renders_text = True
         self._check_literals()
 
@@ -276,6 +280,8 @@ class AliyunSmsSendOperator(BaseOperator):
             # Another try would meet the same refusal, and every call may cost money.
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         finally:
+            if self._query_pace is not None:
+                self._query_pace.close()
             self.hook.get_conn().close()
         return self._verdict(context, result)
 
@@ -362,6 +368,7 @@ class AliyunSmsSendOperator(BaseOperator):
         check_source(self.shard, unwrap(self.recipients))
         facts = SourceFacts()
         blocks = then_checked(self._audience().blocks(facts), partial(self._check_record, context))
+        self._pace_look_ups()
         return Plan(
             campaign_id=campaign_id,
             blocks=read_without_retries(blocks),
@@ -483,6 +490,14 @@ class AliyunSmsSendOperator(BaseOperator):
         return self.hook.account_pace(
             product=self._product, most=self.max_qps, connections=int(self.max_concurrency)
         )
+
+    def _pace_look_ups(self) -> None:
+        """Let the look-ups keep the account's limit for queries together with all sensors, each in its own thread."""
+        self._query_pace = self.hook.query_pace(product=self._product) if self._product.can_look_up else None
+        if self._query_pace is not None:
+            self.hook.get_conn().pace_reads(
+                partial(self._query_pace.call, patience=LOOK_UP_PATIENCE, should_stop=lambda: self._killed)
+            )
 
     def _own_qps(self) -> float | None:
         """Return the calls a second of this task: where no limit is shared, the account's holds for each task."""

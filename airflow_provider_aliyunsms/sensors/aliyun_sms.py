@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.delivery.events import DeliveryResult
     from airflow_provider_aliyunsms.delivery.verdict import Verdict
     from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
+    from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
 
 BACKSTOP = timedelta(days=1).total_seconds()
 """
@@ -300,6 +301,8 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         return verdict
 
     def _hand_over(self, *, campaigns: Sequence[WatchedCampaign], known: Checkpoint | None) -> NoReturn:
+        from airflow_provider_aliyunsms.hooks.delivery_watch import StatusClients
+
         rules, limits = self._rules(campaigns), self._limits()
         trigger = trigger_for(
             campaigns=campaigns,
@@ -311,7 +314,9 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         self.defer(
             trigger=trigger,
             method_name="execute_complete",
-            timeout=time_for(campaigns=campaigns, rules=rules, limits=limits),
+            timeout=time_for(
+                campaigns=campaigns, rules=rules, limits=StatusClients(self._hook().connection).within(limits)
+            ),
         )
 
     def _campaigns(self) -> Sequence[WatchedCampaign]:
@@ -330,17 +335,21 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         )
 
     def _make_watch(self, *, campaigns: Sequence[WatchedCampaign], known: Checkpoint | None) -> Watch:
-        from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
-        from airflow_provider_aliyunsms.hooks.delivery_watch import make_watch, status_client
+        from airflow_provider_aliyunsms.hooks.delivery_watch import StatusClients, make_watch
 
-        hook = AliyunSmsHook(aliyun_sms_conn_id=self.aliyun_sms_conn_id)
+        hook = self._hook()
         return make_watch(
             campaigns=campaigns,
             rules=self._rules(campaigns),
             limits=self._limits(),
-            client=lambda limiter: status_client(hook.connection, limiter=limiter),
+            connect=lambda: StatusClients(hook.connection),
             known=known,
         )
+
+    def _hook(self) -> AliyunSmsHook:
+        from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+
+        return AliyunSmsHook(aliyun_sms_conn_id=self.aliyun_sms_conn_id)
 
     def _rules(self, campaigns: Sequence[WatchedCampaign]) -> WatchPolicy:
         from airflow_provider_aliyunsms.delivery.watch import WatchPolicy

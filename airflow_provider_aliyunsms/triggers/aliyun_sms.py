@@ -4,24 +4,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_aliyunsms.own_thread import in_own_thread
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from airflow_provider_aliyunsms.delivery.verdict import Verdict
     from airflow_provider_aliyunsms.delivery.watch import Watch
 
-T = TypeVar("T")
-
 log = logging.getLogger(__name__)
+
+THREAD = "aliyun-sms-delivery-round"
 
 
 class AliyunSmsDeliveryTrigger(BaseTrigger):
@@ -144,10 +144,10 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         while True:
             # Awaited to the end: a watch has no locks. Nothing below may run beside look, nor two looks beside each
             # other. After a cancelled await the watch is left to its thread and not touched here again.
-            verdict = await _in_own_thread(leg.look)
+            verdict = await in_own_thread(leg.look, name=THREAD)
             if verdict is not Verdict.WAIT:
                 return watch.ending(verdict).as_event()
-            if leg.is_over() and (event := await _in_own_thread(leg.event)) is not None:
+            if leg.is_over() and (event := await in_own_thread(leg.event, name=THREAD)) is not None:
                 return event
             await asyncio.sleep(watch.wait(now=time.time()))
 
@@ -187,16 +187,20 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
     async def _make_watch(self) -> Watch:
         from airflow.providers.common.compat.connection import get_async_connection
 
-        connection = await get_async_connection(self.aliyun_sms_conn_id)
-        # In a thread, because it reads all receipts, and would stop all triggers of the process meanwhile.
-        return await asyncio.to_thread(self._build, connection)
+        from airflow_provider_aliyunsms.hooks.account_pace import redis_connection
+        from airflow_provider_aliyunsms.hooks.settings import read_settings
 
-    def _build(self, connection: Any) -> Watch:
+        connection = await get_async_connection(self.aliyun_sms_conn_id)
+        redis = await redis_connection(read_settings(connection))
+        # In a thread, because it reads all receipts, and would stop all triggers of the process meanwhile.
+        return await asyncio.to_thread(self._build, connection, redis)
+
+    def _build(self, connection: Any, redis: Any) -> Watch:
         from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, campaigns_fingerprint
         from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
         from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits
         from airflow_provider_aliyunsms.delivery.watch import WatchPolicy
-        from airflow_provider_aliyunsms.hooks.delivery_watch import make_watch, status_client
+        from airflow_provider_aliyunsms.hooks.delivery_watch import StatusClients, make_watch
 
         campaigns = [WatchedCampaign.from_json(each) for each in self.campaigns]
         expected = campaigns_fingerprint(campaigns, sample_size=self.sample_size)
@@ -215,7 +219,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
             limits=QueryLimits(
                 max_qps=self.max_qps, max_concurrency=self.max_concurrency, max_calls=self.max_calls
             ),
-            client=lambda limiter: status_client(connection, limiter=limiter),
+            connect=lambda: StatusClients(connection, redis=redis),
             known=Checkpoint.from_json(self.known, fingerprint=expected),
         )
 
@@ -261,21 +265,3 @@ class _Leg:
         # on from an older number and make more calls than allowed.
         is_new = self._watch.tally.pending != self._pending or self._watch.is_counted
         return progress_event(known) if whole and is_new else None
-
-
-async def _in_own_thread(work: Callable[[], T]) -> T:
-    """
-    Run a function in a new thread and return its result.
-
-    A round can take minutes, and ``asyncio.to_thread`` has only a few threads for all triggers of the process.
-    """
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aliyun-sms-delivery-round")
-    try:
-        # With a copy of the context, because Airflow finds the task's log through it.
-        return await asyncio.get_running_loop().run_in_executor(
-            executor, contextvars.copy_context().run, work
-        )
-    finally:
-        # Without waiting: after a cancelled await the thread still runs, and waiting would block the event loop and
-        # all triggers of the process.
-        executor.shutdown(wait=False)

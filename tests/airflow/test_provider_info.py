@@ -152,6 +152,7 @@ def test_the_connection_form_is_drawn_without_importing_the_hook(installed):
         "pace_conn_id",
         "china_qps",
         "globe_qps",
+        "query_qps",
         "connect_timeout",
         "read_timeout",
         "credential_type",

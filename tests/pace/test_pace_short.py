@@ -109,3 +109,45 @@ def test_slow_ledgers_and_unequal_ways_to_the_gateway_do_not_break_it(redis, gat
         more(gateway, 40)
     assert gateway.most_in_a_second() <= 4
     assert set(gateway.names) == {*"abc"}
+
+
+def test_an_alert_waits_for_no_turn_of_a_campaign(redis, gateway):
+    with Crew(redis=redis, gateway=gateway, limit=1) as crew:
+        for letter in "ab":
+            crew.start(name=letter)
+        more(gateway, 1)
+        for _ in range(2):
+            alert = crew.start(name="A", urgent=1)
+            assert alert.wait(30) == 0
+            arrived = gateway.arrivals[len(gateway.names) - 1 - gateway.names[::-1].index("A")]
+            # By its turn it would come after two others of five seconds.
+            assert arrived - gateway.asked[-1] < 4.0
+        more(gateway, 2)
+    assert gateway.most_in_a_second() <= 1
+    assert gateway.names[-1] != "A"
+
+
+def test_alerts_of_several_processes_share_what_a_campaign_leaves_and_one_may_die(redis, gateway):
+    with Crew(redis=redis, gateway=gateway, limit=5) as crew:
+        crew.start(name="c")
+        more(gateway, 3)
+        killed, other = (crew.start(name=letter, urgent=1000) for letter in "AB")
+        wait_for(lambda: {*"AB"} <= {*gateway.names}, timeout=30, what="both alerts call")
+        before = len(gateway.names)
+        more(gateway, 10)
+        assert {*gateway.names[before:]} == {*"ABc"}
+        for each in (killed, other):
+            os.kill(each.pid, signal.SIGKILL)
+        before = len(gateway.names)
+        # As soon as their places are over it has all five.
+        wait_for(lambda: gateway.names[before:].count("c") >= 20, timeout=60, what="the campaign goes on")
+    assert gateway.most_in_a_second() <= 5
+
+
+def test_sensors_of_several_processes_share_one_limit(redis, gateway):
+    with Crew(redis=redis, gateway=gateway, limit=20) as crew:
+        for letter in "ab":
+            crew.start(name=letter, queries=1)
+        wait_for(lambda: {*gateway.names} == {*"ab"}, timeout=30, what="both ask")
+        more(gateway, 80)
+    assert gateway.most_in_a_second() <= 20

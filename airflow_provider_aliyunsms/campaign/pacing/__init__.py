@@ -10,13 +10,17 @@ some of the *places* of the account, one for each call that the rate window may 
 these by a :class:`RateWindow`. Who holds how many is decided in a :class:`PaceStore` that all of them reach:
 :class:`RedisPaceStore` (``redis_store``). A process that cannot reach it makes no call.
 
-Another store for places is another class with the one method of :class:`PaceStore`.
+:class:`CommonPace` is for a process in which many make calls at the same time (``common``): they are one process to
+the store. :class:`PaceMember` is one of them.
+
+Another store for places is another class with the methods of :class:`PaceStore`.
 """
 
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.campaign.pacing.account import AccountPace, Demand, Grant, PaceStore
 from airflow_provider_aliyunsms.campaign.pacing.adaptive import AdaptivePace, SharedLimit
+from airflow_provider_aliyunsms.campaign.pacing.common import CommonPace, PaceMember
 from airflow_provider_aliyunsms.campaign.pacing.redis_store import RedisPaceStore
 from airflow_provider_aliyunsms.campaign.pacing.window import MARGIN, WINDOW, RateWindow
 
@@ -25,8 +29,10 @@ __all__ = [
     "WINDOW",
     "AccountPace",
     "AdaptivePace",
+    "CommonPace",
     "Demand",
     "Grant",
+    "PaceMember",
     "PaceStore",
     "RateWindow",
     "RedisPaceStore",

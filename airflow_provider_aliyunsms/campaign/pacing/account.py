@@ -16,13 +16,15 @@ import logging
 import math
 import threading
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_aliyunsms.campaign.pacing.window import MARGIN, WINDOW, RateWindow
-from airflow_provider_aliyunsms.exceptions import NotSentError
+from airflow_provider_aliyunsms.exceptions import NotSentError, PaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from airflow_provider_aliyunsms.campaign.clock import Clock
@@ -50,6 +52,9 @@ RETRY_EVERY = 0.5
 WANTED_FOR = 2.0
 """Seconds after the last call, or the last wait for one, for which a process keeps its places."""
 
+NAP = 0.05
+"""The longest time, in seconds, after which one that waits for a place looks again."""
+
 HEADROOM = 1.25
 """Places that are asked for, to those that were used at most of late."""
 
@@ -68,6 +73,7 @@ class Demand:
         number of those kept and not of those given back: after a lost response the same may be asked again.
     :param free_in: seconds after which the calls made with the others do not count any more.
     :param grace: seconds after which a call of this process has arrived, once it was about to leave: its timeouts.
+    :param urgent: it goes before all that are not, but for one place where there are several.
     """
 
     holder: str
@@ -78,6 +84,7 @@ class Demand:
     keeps: int | None = None
     free_in: float = 0.0
     grace: float = 0.0
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +129,9 @@ class PaceStore(Protocol):
         :raises Exception: the store cannot be reached, or does not answer in time, or has had a later demand.
         """
 
+    def hang_up(self) -> None:
+        """Close idle connections; the next exchange opens another one. Raises nothing."""
+
 
 @dataclass(slots=True)
 class _Holding:
@@ -154,6 +164,7 @@ class AccountPace:
     :param most: calls a second that this process makes at most; None for no limit of its own.
     :param connections: how many calls it may have in flight.
     :param call_lasts: seconds that one call takes at most, by its timeouts.
+    :param urgent: whether it gets the next free place, before all processes that are not; see :class:`Demand`.
     :param clock: the time.
     :ivar taken_in: the term in which the last place was taken; for the thread that takes them.
     """
@@ -167,8 +178,10 @@ class AccountPace:
         most: float | None = None,
         connections: int = 1,
         call_lasts: float = 20.0,
+        urgent: bool = False,
     ) -> None:
         self.taken_in = 0
+        self._urgent = urgent
         self._call_lasts = call_lasts
         self._exchanges = 0
         self._trouble = ""
@@ -210,6 +223,10 @@ class AccountPace:
         self._wake.set()
         self._thread.join(timeout=1.0)
 
+    def now(self) -> float:
+        """Return the time by which this pace counts, in monotonic seconds."""
+        return self._clock.monotonic()
+
     def wait_time(self, *, now: float) -> float:
         """
         Return the seconds until the next call may be made; infinity when that is not known yet.
@@ -246,6 +263,58 @@ class AccountPace:
             self._used_at = now
             self._used = max(self._used, self._window.recent(now=now))
 
+    @contextmanager
+    def call(self, *, patience: float, should_stop: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """
+        Wait for a place, and count the call that is made inside the context; at once, without anything before it.
+
+        Blocks the thread until then. Several threads may wait at the same time; none of them has a turn before the
+        others.
+
+        :param patience: seconds to wait at most.
+        :param should_stop: asked while it waits; True ends the wait.
+        :raises PaceError: there was no place in time, or the pace was closed; nothing was counted.
+        """
+        started = self._wait_for_place(patience=patience, should_stop=should_stop)
+        try:
+            yield
+        finally:
+            self.end(started=started, now=self._clock.monotonic())
+
+    def _wait_for_place(self, *, patience: float, should_stop: Callable[[], bool]) -> float:
+        began = now = self._clock.monotonic()
+        while not (self._closed or should_stop()):
+            wait = self.take(now=now)
+            if wait <= 0:
+                # Anew: a way that looks longer than it is would make the call count too short.
+                return self._clock.monotonic()
+            left = began + patience - now
+            if left <= 0:
+                raise self._late(patience)
+            self._clock.sleep(min(wait, left, NAP))
+            now = self._clock.monotonic()
+        raise PaceError(
+            "the call is not made: its task ends", advice="The next try goes on where this one ended."
+        )
+
+    def _late(self, patience: float) -> PaceError:
+        if self._trouble:
+            return self._out_of_reach(self._clock.monotonic() - self._reached_at)
+        return PaceError(
+            f"the pace that all tasks of the account share left no room for this call within {patience:.0f} s",
+            advice="Others make as many calls as the account may make: have its limit raised, or let fewer of them "
+            "run at a time.",
+        )
+
+    def _out_of_reach(self, silence: float) -> PaceError:
+        name = self._store.name
+        return PaceError(
+            f"the pace that all tasks of the account share cannot be kept: the connection {name!r} has not been "
+            f"reached for {silence:.0f} s{self._trouble}",
+            advice=f"Check the connection {name!r} (pace_conn_id) and its server. What was not done is done by the "
+            "next try.",
+        )
+
     def may_begin(self, term: int) -> bool:
         """
         Return whether a place is still this process's; asked by the thread that makes the call, right before it.
@@ -259,17 +328,13 @@ class AccountPace:
         """
         Raise an error when the store has been out of reach for too long.
 
-        :param patience: seconds.
-        :raises NotSentError: it has been; nothing was sent since the places ended.
+        :param patience: seconds; less than those for which places last count as these.
+        :raises PaceError: it has been; no call was made since the places ended.
         """
         silence = self._clock.monotonic() - self._reached_at
         # An exchange a second is usual: a shorter time says nothing.
         if silence > max(patience, LASTS):
-            raise NotSentError(
-                f"the pace that all tasks of the account share cannot be kept: the connection {self._store.name!r} "
-                f"has not been reached for {silence:.0f} s{self._trouble}",
-                advice="Check that connection (pace_conn_id) and its server. The next try sends what was not sent.",
-            )
+            raise self._out_of_reach(silence)
 
     def _wait_time(self, now: float) -> float:
         wait = self._window.wait_time(now=now) if self._refresh(now) else math.inf
@@ -294,6 +359,8 @@ class AccountPace:
             self._wake.clear()
             self._wake.wait(self._exchange())
         self._exchange()
+        # Here and not in __exit__, which does not wait for the last exchange for long.
+        self._store.hang_up()
 
     def _exchange(self) -> float:
         """Exchange with the store; return the seconds until the next time."""
@@ -309,6 +376,7 @@ class AccountPace:
         with self._lock:
             now = self._clock.monotonic()
             self._reached_at = now
+            self._trouble = ""
             holding = self._holding
             kept = holding.held if demand.keeps is None else min(holding.held, demand.keeps)
             if now >= holding.until or grant.held < kept:
@@ -355,6 +423,7 @@ class AccountPace:
                 keeps=keeps,
                 free_in=free_in,
                 grace=self._call_lasts,
+                urgent=self._urgent,
             )
 
     def _wanted(self, now: float) -> int:

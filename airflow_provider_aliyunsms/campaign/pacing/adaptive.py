@@ -82,17 +82,19 @@ class AdaptivePace:
         # wants none leaves its places to the others.
         return own if own > 0 or self._shared is None else self._shared.wait_time(now=now)
 
-    def take(self, *, now: float) -> float:
+    def take(self, *, now: float, alone: bool = False) -> float:
         """
         Count a call that leaves now, and return 0; or return the seconds until one may leave, and count none.
 
-        Every call that was counted must be ended or cancelled.
+        Every call that was counted must be ended or cancelled, in the same way.
+
+        :param alone: the shared limit has nothing to do with this call, which goes to another API.
         """
         wait = self._own_wait_time(now=now)
         if wait > 0:
             return wait
         # In one step with the count: places that no call is counted for are given to others at any moment.
-        if self._shared is not None and (wait := self._shared.take(now=now)) > 0:
+        if self._shared is not None and not alone and (wait := self._shared.take(now=now)) > 0:
             return wait
         self._window.start()
         return 0.0
@@ -102,16 +104,16 @@ class AdaptivePace:
         """Whether there is no limit at the moment."""
         return self.pace is None and self._shared is None
 
-    def cancel(self) -> None:
+    def cancel(self, *, alone: bool = False) -> None:
         """Take back the count of a call that was not made after all."""
         self._window.cancel()
-        if self._shared is not None:
+        if self._shared is not None and not alone:
             self._shared.cancel()
 
-    def end(self, *, started: float, now: float) -> None:
+    def end(self, *, started: float, now: float, alone: bool = False) -> None:
         """Record that a call has ended, with a response or an error; both times in monotonic seconds."""
         self._window.end(started=started, now=now)
-        if self._shared is not None:
+        if self._shared is not None and not alone:
             self._shared.end(started=started, now=now)
 
     def pause(self, *, until: float) -> None:

@@ -77,6 +77,7 @@ if keeps >= 0 and me.places > keeps then
     me.places = keeps
 end
 me.ends, me.wanted, me.limit, me.span, me.grace, me.number = now + lasts, wanted, limit, span, own_grace, number
+me.urgent = ARGV[13] == '1'
 
 local held, lowest, longest = 0, limit, span
 for _, each in pairs(state.holders) do
@@ -92,18 +93,24 @@ for _, each in ipairs(state.back) do
 end
 table.sort(waiting, function(one, other) return one.at < other.at end)
 
--- Each gets what it wants, or an equal share; those in front of the line get what is left over.
-local function shares()
-    local open, found, left, went = {}, {}, lowest, true
+-- All of one kind that want a place, in the order of their turns.
+local function line(urgent)
+    local found = {}
     for name, each in pairs(state.holders) do
-        if each.wanted > 0 then
-            table.insert(open, {name = name, wanted = each.wanted, turn = each.turn})
+        if each.wanted > 0 and (each.urgent or false) == urgent then
+            table.insert(found, {name = name, wanted = each.wanted, turn = each.turn})
         end
     end
-    table.sort(open, function(one, other)
+    table.sort(found, function(one, other)
         if one.turn ~= other.turn then return one.turn < other.turn end
         return one.name < other.name
     end)
+    return found
+end
+
+-- Each gets what it wants, or an equal share; those in front of the line get what is left over.
+local function divide(open, left)
+    local found, went = {}, true
     while went and #open > 0 do
         went = false
         local each_one, rest = math.floor(left / #open), {}
@@ -126,16 +133,29 @@ local function shares()
     return found, each_one
 end
 
-local found, each_one = shares()
-local share = found[holder] or 0
-if share > me.share then me.since = now end
-if share > each_one and me.places >= share and wanted > each_one and now - me.since >= turn then
+-- The share of this process; what its turn comes to when nothing is urgent; and an equal share.
+local function shares()
+    local others, hurried, most = line(false), line(true), lowest
+    -- One place stays for the others where there are several: who holds none has nothing that goes on.
+    if #others > 0 and lowest > 1 then most = lowest - 1 end
+    local found, each_one = divide(hurried, most)
+    if me.urgent then return found[holder] or 0, found[holder] or 0, each_one end
+    local left = lowest
+    for _, places in pairs(found) do left = left - places end
+    local turns
+    turns, each_one = divide(others, lowest)
+    return divide(others, left)[holder] or 0, turns[holder] or 0, each_one
+end
+
+-- By the turns as they are without anything urgent: whoever gives way to it does not begin a new turn afterwards.
+local share, own_turn, each_one = shares()
+if own_turn > me.share then me.since = now end
+if own_turn > each_one and me.places >= own_turn and wanted > each_one and now - me.since >= turn then
     -- To the end of the line: what is one too few for an equal share goes round.
     me.turn, me.since = now, now
-    found = shares()
-    share = found[holder] or 0
+    share, own_turn = shares()
 end
-me.share = share
+me.share = own_turn
 
 local missing, free = share - me.places, lowest - held
 if missing > 0 and now >= state.opens and free >= 0 then
@@ -180,8 +200,13 @@ class RedisPaceStore:
 
     def __init__(self, *, client: Any, key: str, name: str) -> None:
         self.name = name
+        self._client = client
         self._key = key
         self._exchange = client.register_script(_EXCHANGE)
+
+    def hang_up(self) -> None:
+        """Close idle connections: a triggerer may ask for hours, with a client for each of its watches."""
+        self._client.connection_pool.disconnect()
 
     def exchange(self, demand: Demand, *, lasts: float) -> Grant:
         """
@@ -206,6 +231,7 @@ class RedisPaceStore:
                     _FORGET,
                     demand.number,
                     demand.grace,
+                    int(demand.urgent),
                 ],
             )
         )

@@ -208,6 +208,18 @@ class Bookkeeper:
         job.replaying = True
         job.wants_replay = False
 
+    def withdraw_replay(self, job: Job) -> None:
+        """
+        Note that a replay in the ledger was not made, and is to be made later; it costs no write.
+
+        The ledger goes on to hold the later time, with which the next try only waits longer.
+        """
+        job.entry.attempted_at = job.attempted_before
+        # As much as before: it was enough, and what took longer was not the way to a thread.
+        job.lead /= 2
+        job.replaying = False
+        job.wants_replay = True
+
     @property
     def is_due(self) -> bool:
         """Whether outcomes must be written now: all calls of a window have ended, or some outcome waits too long."""

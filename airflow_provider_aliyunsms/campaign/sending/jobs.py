@@ -13,6 +13,7 @@ from airflow_provider_aliyunsms.campaign.ports import Channel, Evidence, LookUp
 from airflow_provider_aliyunsms.campaign.sending.evidence import (
     CLOCK_ERROR,
     NONCE_USED,
+    REPLAY_LIMIT,
     Findings,
     Step,
     judge_replay,
@@ -120,6 +121,11 @@ class Job:
         return parse_stamp(self.entry.date)
 
     @property
+    def is_look_up(self) -> bool:
+        """Whether it asks for records only: calls that send have a limit of the account, and these another one."""
+        return self.settling and not self.replaying
+
+    @property
     def is_refused(self) -> bool:
         """Whether the gateway refused the chunk, and look-ups have to show that none of it was accepted."""
         return self.entry.refused is not None
@@ -210,6 +216,11 @@ class Attempts:
         return self._outcome(job, step)
 
     def _replay(self, job: Job) -> Outcome:
+        if self._clock.now() - job.signed_at >= REPLAY_LIMIT:
+            # It waited for its place in the account's pace. Another copy would prove nothing any more, and the
+            # gateway may have forgotten the nonce of the first.
+            job.entry.attempted_at = job.attempted_before
+            return self._outcome(job, Step.WAIT)
         if self._clock.now() > job.entry.attempted_at:
             # The time in the ledger is over: after a crash the next try would release the chunk too soon, and
             # recipients whose replay was accepted would get a second message. It is written anew, and at once.

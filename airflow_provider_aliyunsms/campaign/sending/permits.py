@@ -36,7 +36,7 @@ class StartPermits:
 
     A job that seeks evidence is not held back. It is only given to an idle thread, and the ledger says already that
     a copy of its request may have left. If it were taken back, its recipients would have to wait for another settle
-    time.
+    time. A replay that has lost its place in the account's pace is: it comes back undone and is journaled anew.
 
     Threads: worker threads call :meth:`may_begin` and :meth:`work`; the main thread calls all other methods.
 
@@ -100,7 +100,11 @@ class StartPermits:
         # A doubt that another thread raises right after this look is like one about a call beside this one: both
         # calls were in flight together. All that is read here are single numbers and flags, so it needs no lock.
         now = self._clock.now()
-        return job.settling or (
+        if job.settling:
+            # A look-up takes no place. A replay is a call like the first one; without its place it would be one too
+            # many within some second.
+            return job.is_look_up or self._has_place(job)
+        return (
             not self._closed
             and job.ticket == self._raised
             # After a lease without a write another try may own the campaign and send to the same recipients. With a
@@ -109,9 +113,12 @@ class StartPermits:
             # An intent that says a much earlier time than the call lets a later try count empty look-ups as proof
             # too soon; it would send again what was accepted.
             and now - job.entry.attempted_at <= self._oldest_intent
-            and (self._account_pace is None or self._account_pace.may_begin(job.pace_term))
+            and self._has_place(job)
             and not self._stop_reason()
         )
+
+    def _has_place(self, job: Job) -> bool:
+        return self._account_pace is None or self._account_pace.may_begin(job.pace_term)
 
     def work(self, job: Job) -> Outcome:
         """

@@ -229,9 +229,13 @@ class Sender:
             # job that is handed out all the same could come back undone each time.
             self._collect(timeout=NAP)
             return True
+        # Chosen once, before the place is taken: a look-up takes none of the account's, and whatever is chosen after
+        # it must not be made without.
+        chosen = None if self._supply.may_start and self._is_turn_of_new_chunk() else self._due_job()
+        alone = chosen is not None and not chosen.wants_replay
         # Before the writes that follow, which may take long: a place that no call is counted for may be given to
         # another process meanwhile.
-        wait = self._pace.take(now=self._clock.monotonic())
+        wait = self._pace.take(now=self._clock.monotonic(), alone=alone)
         if wait > 0:
             self._collect(timeout=min(wait, NAP))
             return True
@@ -240,10 +244,10 @@ class Sender:
             # After the wait for the pace and before the hand-out. A process that was replaced finds it out here;
             # later, the call would be made while the new try sends to the same recipients.
             self._books.confirm_if_due()
-            job = self._next_job()
+            job = self._next_job(chosen)
         finally:
             if job is None:
-                self._pace.cancel()
+                self._pace.cancel(alone=alone)
         if job is None:
             return self._wait_for_result()
         self._hand_out(job)
@@ -259,11 +263,21 @@ class Sender:
         began, is_idle = self._clock.monotonic(), not self._workers.busy
         if self._supply.ready or not self._supply.may_cut or account.wait_time(now=began) <= SOON:
             return False
+        self._look_up_meanwhile()
         self._collect(timeout=NAP)
         if is_idle:
             # To wait for one's turn is no trouble of the gateway.
             self._stops.leave_out(self._clock.monotonic() - began)
         return True
+
+    def _look_up_meanwhile(self) -> None:
+        """Hand out a look-up that is due: it goes to another API, and need not wait for the others."""
+        job = self._due_job()
+        if job is None or job.wants_replay or not self._workers.free or self._permits.in_doubt:
+            return
+        if self._pace.take(now=self._clock.monotonic(), alone=True) <= 0:
+            self._open.remove(job)
+            self._hand_out(job)
 
     def _hand_out(self, job: Job) -> None:
         """Give a job to the workers; its call is counted by the pace already."""
@@ -355,8 +369,8 @@ class Sender:
         # Asked again: the jobs handed out ahead of the write may have taken the last idle thread.
         return bool(self._supply.ready) and self._workers.free
 
-    def _next_job(self) -> Job | None:
-        job = None if self._supply.may_start and self._is_turn_of_new_chunk() else self._due_job()
+    def _next_job(self, job: Job | None) -> Job | None:
+        """Return the open job that was chosen, or the next new one where none was."""
         if job is not None:
             if job.wants_replay:
                 # Before the job is handed out, and right before it: the ledger must hold the time of a replay
@@ -441,7 +455,15 @@ class Sender:
     def _not_begun(self, jobs: list[Job]) -> None:
         """Put jobs that were handed out and not begun back to the front, in their order."""
         for job in reversed(jobs):
-            if job.settling:
+            if job.replaying:
+                # Open, as it was before. It goes into the ledger again before it is handed out again, because what
+                # it waits for may take longer than the ledger says.
+                self._given.pop(job.entry.out_id, None)
+                self._pace.cancel()
+                self._books.withdraw_replay(job)
+                job.due = self._clock.monotonic()
+                self._open.append(job)
+            elif job.settling:
                 # Back to the idle thread that was about to take it. It does not belong into the supply: its first
                 # call was made, and _wind_down() would record it as not made, so that the next try would send a
                 # second message.
@@ -458,7 +480,7 @@ class Sender:
         # Before _slow_down(), which takes the length of a pause from the failures counted here.
         self._stops.count(outcome, recipients=len(job.chunk), settling=job.settling, refused=job.is_refused)
         self._stops.doom(self._common.count(job, outcome))
-        self._pace.end(started=job.made_at, now=job.ended_at)
+        self._pace.end(started=job.made_at, now=job.ended_at, alone=job.is_look_up)
         self._slow_down(job, outcome)
         if outcome.kind is OutcomeKind.AMBIGUOUS:
             self._keep_open(job, outcome)

@@ -24,7 +24,7 @@ from launcher.s3 import BUCKET, S3Process
 from launcher.simulator import SimulatorProcess
 
 DAGS = Path(__file__).parents[1] / "dags"
-VISIBILITY = 20
+VISIBILITY = 10
 """Seconds after which Redis gives a task that still runs to another worker once more; a day by default."""
 
 DAG_IDS = frozenset({"china", "globe", "sharded", "elsewhere"})

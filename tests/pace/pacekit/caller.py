@@ -20,7 +20,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from airflow_provider_aliyunsms.campaign.clock import Clock
-from airflow_provider_aliyunsms.campaign.pacing import AccountPace, RedisPaceStore
+from airflow_provider_aliyunsms.campaign.pacing import AccountPace, CommonPace, PaceMember, RedisPaceStore
+from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimiter, QueryLimits
 
 THREADS = 8
 
@@ -30,13 +31,19 @@ def main():
     once = Retry(NoBackoff(), 0)
     client = redis.Redis(port=arguments.redis, socket_timeout=2.0, socket_connect_timeout=2.0, retry=once)
     store = RedisPaceStore(client=client, key="pace", name="pace")
+    if arguments.queries:
+        return _ask(store, arguments)
     pace = AccountPace(
         store=store,
         limit=arguments.limit,
         connections=THREADS,
         call_lasts=1.0,
         clock=(clock := Clock()),
+        urgent=bool(arguments.urgent),
+        most=arguments.urgent or None,
     )
+    if arguments.urgent:
+        return _alert(pace, arguments)
     jobs, idle = queue.SimpleQueue(), threading.Semaphore(THREADS)
     for _ in range(THREADS):
         threading.Thread(target=_call, args=(jobs, idle, pace, clock, arguments), daemon=True).start()
@@ -70,6 +77,53 @@ def _call(jobs, idle, pace, clock, arguments):
             idle.release()
 
 
+def _ask(store, arguments):
+    """Ask as two sensors of one process do, round after round."""
+    common = CommonPace()
+
+    def make():
+        return AccountPace(
+            store=store, limit=arguments.limit, connections=THREADS, call_lasts=1.0, clock=Clock()
+        )
+
+    def watch():
+        member = PaceMember(common=common, make=make)
+        limiter = QueryLimiter(limits=QueryLimits(max_qps=None))
+        while True:
+            threads = [
+                threading.Thread(target=_round, args=(limiter, member, arguments))
+                for _ in range(THREADS // 2)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            member.leave()
+
+    for _ in range(2):
+        threading.Thread(target=watch, daemon=True).start()
+    _end_with_the_input()
+
+
+def _round(limiter, member, arguments):
+    with socket.create_connection(("127.0.0.1", arguments.gateway)) as connection:
+        for _ in range(4):
+            with limiter.query(member):
+                connection.sendall(arguments.name.encode())
+                connection.recv(1)
+
+
+def _alert(pace, arguments):
+    """Make so many calls as a notifier does, and end."""
+    with socket.create_connection(("127.0.0.1", arguments.gateway)) as connection, pace:
+        connection.sendall(b"?")
+        connection.recv(1)
+        for _ in range(arguments.urgent):
+            with pace.call(patience=30.0):
+                connection.sendall(arguments.name.encode())
+                connection.recv(1)
+
+
 def _end_with_the_input():
     sys.stdin.read()
     os._exit(0)
@@ -85,6 +139,8 @@ def _arguments():
     )
     parser.add_argument("--distance", type=float, default=0.0, help="seconds to the gateway, one way")
     parser.add_argument("--name", default="x", help="one letter, by which the gateway knows the calls")
+    parser.add_argument("--urgent", type=int, default=0, help="make so many calls of an alert, and end")
+    parser.add_argument("--queries", type=int, default=0, help="1: ask as two sensors in one process do")
     return parser.parse_args()
 
 

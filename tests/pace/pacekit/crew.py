@@ -48,12 +48,21 @@ class Crew:
             process.wait(10)
             process.stdin.close()
 
-    def start(self, *, limit=None, name="x", write=0.0, distance=0.0):
-        """Start one more process."""
+    def start(self, *, limit=None, name="x", write=0.0, distance=0.0, urgent=0, queries=0):
+        """Start one more process; an urgent one asks the gateway for the time, makes so many calls, and ends."""
         command = [
             *(sys.executable, "-m", "pacekit.caller", "--redis", str(self._redis.port)),
             *("--gateway", str(self._gateway.port), "--limit", str(limit or self._limit), "--name", name),
-            *("--write", str(write), "--distance", str(distance)),
+            *(
+                "--write",
+                str(write),
+                "--distance",
+                str(distance),
+                "--urgent",
+                str(urgent),
+                "--queries",
+                str(queries),
+            ),
         ]
         paths = os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "tests" / "pace")])
         process = subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": paths})

@@ -15,11 +15,13 @@ class Gateway:
 
     :ivar arrivals: when each call arrived, in monotonic seconds, in order.
     :ivar names: the letter of each.
+    :ivar asked: when each ``?`` arrived, which is no call but says that one is wanted.
     """
 
     def __init__(self):
         self.arrivals = []
         self.names = []
+        self.asked = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self._listener.getsockname()[1]
         self._selector = selectors.DefaultSelector()
@@ -61,6 +63,10 @@ class Gateway:
     def _answer(self, connection):
         try:
             if letter := connection.recv(1):
+                if letter == b"?":
+                    self.asked.append(time.monotonic())
+                    connection.sendall(b"y")
+                    return
                 self.names.append(letter.decode())
                 self.arrivals.append(time.monotonic())
                 connection.sendall(b"y")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, contextmanager
 from urllib.parse import parse_qs
 
 import pytest
@@ -20,6 +20,7 @@ from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,
     ConnectionNotMadeError,
     NotSentError,
+    PaceError,
     RequestRefusedError,
     ThrottledError,
 )
@@ -536,6 +537,23 @@ def test_queries_give_up_with_the_last_error(answering, http, client_of):
     with pytest.raises(AmbiguousOutcomeError) as caught:
         client_of(server, globe=True).query_message(message_id="1")
     assert (caught.value.code, len(server.requests)) == ("InternalError", 3)
+
+
+def test_a_query_without_room_in_the_account_s_pace_is_not_tried_again(answering, http, client_of):
+    server = answering(http(b'{"Code":"OK","RequestId":"R-1"}'))
+    client, asked = client_of(server), []
+
+    @contextmanager
+    def no_room():
+        asked.append(1)
+        raise PaceError("no room")
+        yield
+
+    client.pace_reads(no_room)
+    with pytest.raises(PaceError):
+        client.query_send_details(phone_number=NUMBER, send_date="20260102")
+    assert len(asked) == 1
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(

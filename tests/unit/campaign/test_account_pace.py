@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
+import threading
 import time
 
 import pytest
@@ -16,12 +18,14 @@ from launcher.processes import wait_for
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.pacing import (
     AccountPace,
+    CommonPace,
     Demand,
+    PaceMember,
     RedisPaceStore,
     account,
     redis_store,
 )
-from airflow_provider_aliyunsms.exceptions import NotSentError
+from airflow_provider_aliyunsms.exceptions import NotSentError, PaceError
 
 redis = pytest.importorskip("redis")
 from redis.backoff import NoBackoff  # noqa: E402 - it may not be there
@@ -133,6 +137,61 @@ def test_a_place_too_few_for_equal_shares_goes_round(store, monkeypatch):
     assert store.ask("b", wanted=3, limit=3).share == 2
 
 
+def test_an_urgent_demand_gets_the_place_of_the_one_whose_turn_it_is(store):
+    assert store.ask("campaign", wanted=1, limit=1).held == 1
+    assert store.ask("other campaign", wanted=1, limit=1).share == 0
+    first = store.ask("alert", wanted=1, limit=1, urgent=True)
+    assert (first.held, first.share) == (0, 1)
+    assert store.ask("campaign", wanted=1, limit=1).share == 0
+    assert store.ask("campaign", wanted=1, limit=1, keeps=0, free_in=0.6).held == 0
+    # Not the campaign that has waited for longer.
+    assert store.ask("other campaign", wanted=1, limit=1).held == 0
+    first = store.ask("alert", wanted=1, limit=1, urgent=True)
+    ((places, wait),) = first.coming
+    assert (first.held, places) == (1, 1)
+    assert 0.3 < wait <= 0.6
+    store.ask("alert", wanted=0, limit=1, urgent=True, keeps=0)
+    assert store.ask("campaign", wanted=1, limit=1).held == 1
+
+
+def test_urgent_demands_leave_the_rest_and_one_place_to_the_others(store):
+    assert store.ask("alert", wanted=3, urgent=True).held == 3
+    assert store.ask("campaign", wanted=LIMIT).held == 7
+    assert store.ask("alert", wanted=LIMIT, urgent=True).share == LIMIT - 1
+    assert store.ask("campaign", wanted=LIMIT).share == 1
+    store.ask("campaign", wanted=0, keeps=0)
+    assert store.ask("alert", wanted=LIMIT, urgent=True).held == LIMIT
+
+
+def test_urgent_demands_are_fair_among_themselves(store, monkeypatch):
+    monkeypatch.setattr(redis_store, "TURN", 0.2)
+    assert store.ask("a", wanted=6, urgent=True).held == 6
+    assert store.ask("b", wanted=6, urgent=True).share == 5
+    assert store.ask("a", wanted=6, urgent=True).share == 5
+    # One place for several goes round, as among campaigns.
+    assert store.ask("c", wanted=1, limit=1, urgent=True).share == 0
+    store.ask("b", wanted=0, keeps=0, urgent=True)
+    store.ask("a", wanted=1, limit=1, keeps=1, urgent=True)
+    time.sleep(0.2)
+    assert store.ask("a", wanted=1, limit=1, urgent=True).share == 0
+    store.ask("a", wanted=1, limit=1, keeps=0, urgent=True)
+    assert store.ask("c", wanted=1, limit=1, urgent=True).held == 1
+
+
+def test_a_campaign_that_gives_way_to_an_alert_does_not_begin_a_new_turn(store, monkeypatch):
+    monkeypatch.setattr(redis_store, "TURN", 1.0)
+    assert store.ask("a", wanted=1, limit=1).held == 1
+    assert store.ask("b", wanted=1, limit=1).share == 0
+    store.ask("alert", wanted=1, limit=1, urgent=True)
+    store.ask("a", wanted=1, limit=1, keeps=0)
+    store.ask("alert", wanted=1, limit=1, urgent=True)
+    time.sleep(0.7)
+    store.ask("alert", wanted=0, limit=1, keeps=0, urgent=True)
+    assert store.ask("a", wanted=1, limit=1).held == 1
+    time.sleep(0.4)
+    assert store.ask("a", wanted=1, limit=1).share == 0
+
+
 def test_a_demand_that_arrives_behind_a_later_one_is_refused(store):
     store.ask("a", wanted=LIMIT, number=1000)
     for late in (1000, 999):
@@ -192,6 +251,7 @@ STEPS = st.tuples(
     st.one_of(st.none(), st.integers(0, 12)),
     st.floats(0, 1),
     st.sampled_from([LIMIT, LIMIT, 7]),
+    st.booleans(),
 )
 
 
@@ -199,9 +259,10 @@ STEPS = st.tuples(
 @given(steps=st.lists(STEPS, max_size=25))
 def test_whatever_they_ask_no_more_is_given_out_than_there_is(client, steps):
     store, held = Store(client, key=f"pace{next(KEYS)}"), {}
-    for holder, wanted, keeps, free_in, limit in steps:
+    for holder, wanted, keeps, free_in, limit, urgent in steps:
         before = held.get(holder, 0) if keeps is None else min(held.get(holder, 0), keeps)
-        grant = store.ask(holder, wanted=wanted, keeps=keeps, free_in=free_in, limit=limit)
+        more = {"free_in": free_in, "limit": limit, "urgent": urgent}
+        grant = store.ask(holder, wanted=wanted, keeps=keeps, **more)
         held[holder] = grant.held
         assert before <= grant.held <= max(before, grant.share)
         assert sum(held.values()) <= LIMIT
@@ -292,3 +353,97 @@ def test_a_place_that_a_call_is_counted_for_is_not_given_away(client, quick, mon
         assert pace.may_begin(pace.taken_in)
         pace.end(started=began, now=now())
         wait_for(lambda: store.ask("other", wanted=1, limit=1).held == 1, timeout=10, what="the other has it")
+
+
+def test_many_threads_wait_for_their_places_and_none_is_counted_twice(client, quick):
+    Store(client)
+    made = []
+
+    def work():
+        with pace.call(patience=20.0):
+            made.append(now())
+
+    with pace_of(client, limit=4) as pace:
+        threads = [threading.Thread(target=work) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    made.sort()
+    assert len(made) == 12
+    assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(made[::4]))
+
+
+def test_a_call_that_gets_no_place_in_time_is_not_made(client, quick):
+    store = Store(client)
+    store.ask("other", wanted=LIMIT)
+    with pace_of(client) as pace:
+        with pytest.raises(PaceError, match="no room for this call within 1 s"), pace.call(patience=0.6):
+            raise AssertionError
+        stopped = pace.call(patience=600.0, should_stop=lambda: True)
+        with pytest.raises(PaceError, match="its task ends"), stopped:
+            raise AssertionError
+    with pytest.raises(PaceError, match="its task ends"), pace.call(patience=600.0):
+        raise AssertionError
+
+
+def test_an_error_for_want_of_the_store_names_it(client, quick, server):
+    Store(client)
+    server.freeze()
+    try:
+        with pace_of(client) as pace:
+            call = pace.call(patience=1.0)
+            with pytest.raises(
+                PaceError, match="the connection 'redis_default' has not been reached"
+            ) as raised:
+                call.__enter__()
+    finally:
+        server.thaw()
+    assert "'redis_default' (pace_conn_id)" in raised.value.advice
+
+
+def holders(client):
+    return {name: each["places"] for name, each in json.loads(client.get("pace"))["holders"].items()}
+
+
+def test_all_in_one_process_are_one_process_to_the_store(client, quick):
+    Store(client)
+    made, common = [], CommonPace()
+
+    def make():
+        made.append(pace_of(client))
+        return made[-1]
+
+    members = [PaceMember(common=common, make=make) for _ in range(3)]
+    for member in members:
+        with member.call(patience=10.0, should_stop=lambda: False):
+            pass
+    assert len(made) == 1
+    assert list(holders(client).values()) == [LIMIT]
+    members[0].leave()
+    members[0].leave()
+    members[1].close()
+    with members[2].call(patience=10.0, should_stop=lambda: False):
+        pass
+    with pytest.raises(PaceError, match="its task ends"):
+        members[1].joined()
+    members[2].leave()
+    # The last one gave the places back.
+    assert holders(client) == {}
+    with members[0].call(patience=10.0, should_stop=lambda: False):
+        pass
+    assert len(made) == 2
+    members[0].close()
+    assert holders(client) == {}
+
+
+def test_a_process_that_is_done_leaves_no_connection_to_the_server(client, quick):
+    Store(client)
+    before = len(client.client_list())
+    store = RedisPaceStore(
+        client=redis.Redis(port=client.get_connection_kwargs()["port"]), key="pace", name="x"
+    )
+    for _ in range(2):
+        with AccountPace(store=store, clock=Clock(), limit=LIMIT) as pace, pace.call(patience=10.0):
+            assert len(client.client_list()) == before + 1
+        wait_for(lambda: len(client.client_list()) == before, timeout=10, what="its connection is closed")

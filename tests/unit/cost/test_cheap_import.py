@@ -34,6 +34,7 @@ OURS = {
         "campaign.pacing",
         "campaign.pacing.account",
         "campaign.pacing.adaptive",
+        "campaign.pacing.common",
         "campaign.pacing.redis_store",
         "campaign.pacing.window",
         "campaign.ports",

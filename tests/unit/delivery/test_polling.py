@@ -16,6 +16,7 @@ from airflow_provider_aliyunsms.exceptions import (
     AudienceError,
     CampaignDoomedError,
     ConnectionNotMadeError,
+    PaceError,
     RequestRefusedError,
     ThrottledError,
 )
@@ -96,6 +97,21 @@ def test_a_gateway_that_is_down_is_not_asked_for_everyone(kit, carrier):
     assert report.failed
     assert GIVE_UP_AFTER <= report.asked < GIVE_UP_AFTER + 100
     assert poller.tally.pending == 2000
+
+
+def test_without_the_pace_of_the_account_a_round_ends_with_the_first_of_its_queries(kit, carrier):
+    everyone = kit.numbers(100)
+    carrier.fates = dict.fromkeys(everyone, PaceError("the connection 'sms_pace' has not been reached"))
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt(n) for n in everyone])), carrier)
+    report = poller.round()
+    assert report.failed
+    assert isinstance(report.error, PaceError)
+    # Those that were handed to the threads already.
+    assert report.asked <= 2 * poller.limiter.limits.max_concurrency
+    # The next one goes on there.
+    carrier.fates = {}
+    assert poller.round().asked < 100
+    assert poller.round().asked == 100
 
 
 @pytest.mark.parametrize("max_qps", [0.5, 1, 5, 20.9])

@@ -49,6 +49,10 @@ class Turns:
             self.counted += 1
         return wait
 
+    def hold(self, seconds):
+        """Let the others have their turn for so long."""
+        self._next = self._world.clock.monotonic() - 1_700_000_000.0 + seconds
+
     def cancel(self):
         self.counted -= 1
 
@@ -111,3 +115,90 @@ def test_without_the_store_the_try_ends_with_everybody_told():
     world.gateway.submit = submit
     assert world.retry(PEOPLE).summary["accepted"] == len(PEOPLE)
     assert set(world.gateway.accepted.values()) == {1}
+
+
+def losing_places(turns, *, lost):
+    """Let others have the places of some calls, between the count of a call and the call."""
+    verdicts = []
+
+    def may_begin(term):
+        verdicts.append(not lost(len(verdicts)))
+        if not verdicts[-1]:
+            turns.hold(1.0)
+        return verdicts[-1]
+
+    turns.may_begin = may_begin
+    return verdicts
+
+
+@pytest.mark.parametrize("can_look_up", [True, False])
+def test_a_replay_whose_place_is_another_s_by_now_is_not_made_either(can_look_up):
+    world = World(can_look_up=can_look_up)
+    world.gateway.faults.extend(["drop_before"] * 3)
+    turns = Turns(world, every=0.0)
+    verdicts = losing_places(turns, lost=lambda asked: asked % 2)
+    began = world.clock.monotonic()
+    summary = world.run(PEOPLE, chunk_size=12, max_concurrency=1, account_pace=turns).summary
+    assert summary["accepted"] == len(PEOPLE)
+    assert set(world.gateway.accepted.values()) == {1}
+    # Its call and three replays.
+    assert world.gateway.submissions == sum(verdicts) == 4
+    assert len(verdicts) == 7
+    assert world.clock.monotonic() - began < 60
+
+
+def test_a_replay_that_was_held_back_does_not_make_evidence_wait_for_longer():
+    world = World()
+    world.gateway.faults.append("drop_before")
+    turns, began = Turns(world, every=0.0), world.clock.monotonic()
+    losing_places(turns, lost=lambda asked: asked > 0 and world.clock.monotonic() - began < 860)
+    summary = world.run(
+        PEOPLE, chunk_size=12, max_concurrency=1, account_pace=turns, settle_time=850.0, evidence_wait=2000.0
+    ).summary
+    assert summary["accepted"] == len(PEOPLE)
+    # The call and, when look-ups had shown nothing for long enough since then, a new one.
+    assert world.gateway.submissions == 2
+    assert world.clock.monotonic() - began < 950
+
+
+def test_a_replay_whose_turn_comes_too_late_is_not_made():
+    world = World()
+    world.gateway.faults.append("drop_before")
+    turns = Turns(world, every=0.0)
+    submit, submitted = world.gateway.submit, []
+
+    def once(chunk, envelope):
+        submitted.append(envelope)
+        turns.hold(14.5 * 60)
+        return submit(chunk, envelope)
+
+    world.gateway.submit = once
+    summary = world.run(PEOPLE, chunk_size=12, max_concurrency=1, account_pace=turns, evidence_wait=2000.0)
+    assert summary.summary["accepted"] == len(PEOPLE)
+    assert set(world.gateway.accepted.values()) == {1}
+    # Not once more with the first date, which the gateway may have forgotten.
+    assert len(submitted) == len({envelope.nonce for envelope in submitted}) == 2
+
+
+def test_look_ups_take_no_place_and_wait_for_no_turn():
+    world = World()
+    world.gateway.faults.append("drop_after")
+    turns, began = Turns(world, every=0.0), world.clock.monotonic()
+    find, looked = world.gateway.find, []
+
+    def look(*args, **kwargs):
+        looked.append((world.clock.monotonic(), turns.counted))
+        return find(*args, **kwargs)
+
+    submit = world.gateway.submit
+
+    def once(chunk, envelope):
+        turns.hold(120.0)
+        return submit(chunk, envelope)
+
+    world.gateway.find, world.gateway.submit = look, once
+    summary = world.run(PEOPLE, chunk_size=6, max_concurrency=1, account_pace=turns).summary
+    assert summary["accepted"] == len(PEOPLE)
+    assert {counted for _, counted in looked} == {0}
+    # While the others have their turn of two minutes.
+    assert looked[0][0] - began < 60

@@ -187,19 +187,19 @@ def test_the_pace_forgets_what_was_not_begun(world, monkeypatch):
     counts = Counter()
 
     class CountedPace(AdaptivePace):
-        def take(self, *, now):
-            wait = super().take(now=now)
+        def take(self, *, now, **how):
+            wait = super().take(now=now, **how)
             counts["start"] += wait <= 0
             return wait
 
-        def cancel(self):
+        def cancel(self, **how):
             counts["cancel"] += 1
-            super().cancel()
+            super().cancel(**how)
 
-        def end(self, *, started, now):
+        def end(self, *, started, now, **how):
             counts["end"] += 1
             assert now - started < 1.0, "the wait for a thread is no part of the way to the gateway"
-            super().end(started=started, now=now)
+            super().end(started=started, now=now, **how)
 
     monkeypatch.setattr("airflow_provider_aliyunsms.campaign.sending.sender.AdaptivePace", CountedPace)
     world.slow_store(seconds=10.0, calls=1000)
