@@ -48,6 +48,8 @@ def race(world, *, processes, chance):
         for position in range(processes)
     ]
     endings = [each.ending() for each in tries]
+    if world.refused:
+        return _judge_refusal(world, people, endings)
     finished = [each.summary for each in endings if each.summary is not None]
     refused = [each for each in endings if each.has_refused]
     trouble = None
@@ -97,6 +99,15 @@ def _wait_for_moment(world, running, *, chance, total, left, early):
         timeout=60,
         what="some messages are accepted",
     )
+
+
+def _judge_refusal(world, people, endings):
+    """On a storage that is none for a ledger everybody must say so, and nobody may get a message."""
+    others = [each.error or "sent" for each in endings if not each.has_refused_storage]
+    counts = world.gateway.client.counts()
+    sent = sum(counts.get(number, 0) for number in people)
+    trouble = f"sent {sent} messages; not refused for the storage: {others}" if sent or others else None
+    return Verdict(duplicates=0, losses=0, trouble=trouble)
 
 
 def _judge(world, people, *, trouble, kills):
