@@ -102,11 +102,17 @@ def _wait_for_moment(world, running, *, chance, total, left, early):
 
 
 def _judge_refusal(world, people, endings):
-    """On a storage that is none for a ledger everybody must say so, and nobody may get a message."""
-    others = [each.error or "sent" for each in endings if not each.has_refused_storage]
+    """
+    On a storage that is none for a ledger nobody may send, and somebody must say why.
+
+    Who finds the claim of another one there gives way to it, and that one finds the storage out.
+    """
+    others = [each.error or "sent" for each in endings if not (each.has_refused or each.has_refused_storage)]
     counts = world.gateway.client.counts()
     sent = sum(counts.get(number, 0) for number in people)
-    trouble = f"sent {sent} messages; not refused for the storage: {others}" if sent or others else None
+    trouble = None
+    if sent or others or not any(each.has_refused_storage for each in endings):
+        trouble = f"{sent} messages sent; neither refused nor gave way: {others}"
     return Verdict(duplicates=0, losses=0, trouble=trouble)
 
 
