@@ -150,6 +150,10 @@ class OssStorage(OSSFileSystem):  # type: ignore[misc]  # ossfs has no types
             return False
         return True
 
+    def find(self, path: str, **options: Any) -> Any:
+        """Return what lies below a path; an error of a listing is raised, while fsspec would leave it out."""
+        return super().find(path, **{**options, "on_error": "raise"})
+
     def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **options: Any) -> OSSFile:
         if mode not in ("rb", "wb"):
             raise NotImplementedError(f"a file on OSS cannot be opened in mode {mode}")

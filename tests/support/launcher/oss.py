@@ -46,9 +46,9 @@ class OssProcess:
         """Plan an error; see ``oss_app.py``."""
         self._session.post(f"{self.endpoint}/-/faults", json=fault, timeout=10).raise_for_status()
 
-    def calls(self):
-        """Return the RAM actions of all calls so far."""
-        return set(self._session.get(f"{self.endpoint}/-/calls", timeout=10).json())
+    def known(self, what):
+        """Return ``calls``, ``signers`` or ``uploads`` so far; see ``oss_app.py``."""
+        return set(self._session.get(f"{self.endpoint}/-/{what}", timeout=10).json())
 
     def _has_bucket(self):
         assert self._process.running, self._process.tail()

@@ -6,7 +6,7 @@ Objects by PUT, GET with a range, HEAD and DELETE, files in parts, and listings,
 (version 4) of OSS. ``x-oss-forbid-overwrite`` is kept under a lock, and with ``--versioned`` ignored, as in a bucket
 that has versioning. Buckets are made by a PUT without a signature. ``POST /-/faults`` with ``{"method": "PUT",
 "part": "claim", "status": 503, "times": 2}`` plans errors, and ``GET /-/calls`` gives the actions that a RAM policy
-must allow for what was asked so far.
+must allow for what was asked so far, ``/-/signers`` the AccessKeys, ``/-/uploads`` the files that are half written.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-ACCESS_KEYS = {"testid": "testsecret", "STS.testid": "testsecret", "notallowed": "testsecret"}
-TOKEN = "testtoken"
+SECRET, TOKEN = "testsecret", "testtoken"
+ACCESS_KEYS = ("testid", "notallowed")
+"""Beside these everything that begins with ``STS.`` is one, with the token."""
+
 SIGNED = ("content-type", "content-md5")
 AUTHORIZATION = re.compile(
     r"OSS4-HMAC-SHA256 Credential=(?P<key>[^/]+)/(?P<scope>[^,]+), ?Signature=(?P<signature>[0-9a-f]+)"
@@ -54,6 +56,7 @@ class Store:
         self.uploads = {}
         self.faults = []
         self.calls = set()
+        self.signers = set()
 
     def bucket(self, name):
         if name not in self.buckets:
@@ -116,6 +119,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(fault["status"], fault.get("code", "InternalError"))
         self._check_signature()
         with self.store.lock:
+            self.store.signers.add(self._key_id)
             found = self._act()
         if fault is not None:
             raise Refused(fault["status"], fault.get("code", "InternalError"))
@@ -126,7 +130,8 @@ class Handler(BaseHTTPRequestHandler):
             self.store.faults.append(json.loads(self.body))
             return 200, {}, b""
         with self.store.lock:
-            return 200, {}, json.dumps(sorted(self.store.calls)).encode()
+            known = {"calls": self.store.calls, "signers": self.store.signers, "uploads": self.store.uploads}
+            return 200, {}, json.dumps(sorted(known[self.key])).encode()
 
     def _act(self):
         action, answer = self._route()
@@ -269,15 +274,14 @@ class Handler(BaseHTTPRequestHandler):
         if found is None:
             raise Refused(403, "AccessDenied", EC="0002-00000080")
         self._key_id = found["key"]
-        if self._key_id not in ACCESS_KEYS:
+        is_temporary = self._key_id.startswith("STS.")
+        if not is_temporary and self._key_id not in ACCESS_KEYS:
             raise Refused(403, "InvalidAccessKeyId", OSSAccessKeyId=self._key_id)
         token = self.headers.get("x-oss-security-token")
-        if self._key_id.startswith("STS.") and token != TOKEN:
+        if is_temporary and token != TOKEN:
             raise Refused(403, "InvalidSecurityToken", SecurityToken=token or "")
         canonical = self._canonical_request()
-        expected = _signature(
-            ACCESS_KEYS[self._key_id], found["scope"], self.headers.get("x-oss-date") or "", canonical
-        )
+        expected = _signature(SECRET, found["scope"], self.headers.get("x-oss-date") or "", canonical)
         if found["signature"] != expected:
             # As OSS does: with everything that was signed.
             raise Refused(
