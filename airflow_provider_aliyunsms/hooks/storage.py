@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -86,7 +87,11 @@ def open_binary(path: str) -> BinaryIO:
     check_place(path)
     if "://" not in path:
         return Path(path).expanduser().open("rb")
-    return cast("BinaryIO", storage_path(path).open("rb"))
+    # fsspec's own files cannot limit the length of a line, which whoever reads lines here does.
+    return cast("BinaryIO", io.BufferedReader(storage_path(path).open("rb"), buffer_size=_READ_AT_ONCE))
+
+
+_READ_AT_ONCE = 2**17
 
 
 def file_fingerprint(path: str) -> object:

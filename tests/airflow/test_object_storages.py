@@ -9,10 +9,13 @@ import pytest
 from launcher.oss import OssProcess, oss_connection
 from launcher.s3 import BUCKET, ENDPOINT, S3Process, teach_airflow
 
+from airflow_provider_aliyunsms.audience.spool import ReceiptRun
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.ledger import Ledger, Occasion, PathStore
+from airflow_provider_aliyunsms.campaign.receipts import Receipts, read_receipts, write_receipts
 from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerStorageError
-from airflow_provider_aliyunsms.hooks.storage import storage_path
+from airflow_provider_aliyunsms.hooks.storage import open_receipts, storage_path
+from airflow_provider_aliyunsms.products import CHINA
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
@@ -55,14 +58,14 @@ def servers(protocol, airflow_home, tmp_path_factory):
 def store_on(protocol, servers, tmp_path):
     """Give a function that makes a store with a client of its own, as another process has it."""
 
-    def make(*, careless=False, bucket=BUCKET):
+    def make(*, careless=False):
         from airflow.sdk.io import store
         from s3fs import S3FileSystem
 
         servers(careless=careless)
         store._STORE_CACHE.clear()
         S3FileSystem.clear_instance_cache()
-        root = f"{protocol}://store@{bucket}/{tmp_path.name}"
+        root = f"{protocol}://store@{BUCKET}/{tmp_path.name}"
         return PathStore(root=storage_path(root), campaign_id="spring")
 
     return make
@@ -106,3 +109,16 @@ def test_a_ledger_is_taken_over_by_the_next_try_and_its_first_process_finds_out(
     with pytest.raises(LedgerError, match="taken this campaign over"):
         first.confirm()
     second.close()
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "csv", "csv.gz", "parquet"])
+def test_receipts_that_were_written_are_read_back(protocol, servers, tmp_path, ending):
+    servers()
+    path = f"{protocol}://store@{BUCKET}/{tmp_path.name}/receipts.{ending}"
+    numbers = [f"138{number:08d}" for number in range(3000)]
+    runs = iter([ReceiptRun(numbers, "accepted", None, "900", "af1", "2026-01-02T03:00:00Z")])
+    with storage_path(path).open("wb") as stream:
+        write_receipts(receipts=Receipts(runs=runs, product=CHINA, at="never"), path=path, stream=stream)
+    with open_receipts(path) as stream:
+        found = list(read_receipts(path=path, stream=stream, wanted=lambda _: True))
+    assert [receipt["phone_number"] for _, receipt in found] == numbers
