@@ -32,7 +32,10 @@ schemes: Final = ["oss"]
 
 _KINDS: Final = ("aliyun_sms", OFFICIAL_CONN_TYPE, OSS_CONN_TYPE)
 _REGION: Final = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
-_OFFICIAL_HOST: Final = re.compile(r"oss-(?P<region>[a-z]{2,}(?:-[a-z0-9]+)+?)(?:-internal)?\.aliyuncs\.com")
+_OFFICIAL_HOST: Final = re.compile(
+    # The endpoints of transfer acceleration serve every region, and name none.
+    r"oss-(?!accelerate)(?P<region>[a-z]{2,}(?:-[a-z0-9]+)+?)(?:-internal)?\.aliyuncs\.com"
+)
 _ON_THIS_MACHINE: Final = "cn-hangzhou"
 _ADVICE: Final = (
     "Write it like https://oss-cn-hangzhou.aliyuncs.com, or name the region of the bucket instead."

@@ -163,6 +163,7 @@ def test_the_bucket_is_where_the_connection_says(conn_type, extra, endpoint, reg
         ({"oss_endpoint": "http://oss-cn-hangzhou.aliyuncs.com"}, "Plain http"),
         ({"oss_endpoint": "https://key:secret@oss-cn-hangzhou.aliyuncs.com"}, "password"),
         ({"oss_endpoint": "https://files.example.com"}, "does not tell its region"),
+        ({"oss_endpoint": "https://oss-accelerate-overseas.aliyuncs.com"}, "does not tell its region"),
         ({"oss_endpoint": 7}, "must be a text"),
     ],
 )
