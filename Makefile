@@ -19,8 +19,8 @@ COMPAT_PYTHONS ?=
 # how long "make fuzz" runs; FUZZ_WRITE=1 writes the figures into docs/security.md
 FUZZ_SECONDS ?= 600
 FUZZ_WRITE ?=
-# how often "make race-test" lets processes start one campaign together, and where its ledger is: local, s3 or
-# s3-unconditional; KILLS=20 kills processes as well
+# how often "make race-test" lets processes start one campaign together, and where its ledger is: local, s3, oss, or
+# s3-unconditional and oss-versioned, which are refused; KILLS=20 kills processes as well
 ROUNDS ?= 300
 STORAGE ?= local
 KILLS ?= 0
@@ -203,5 +203,5 @@ $(AUDIT_STAMP): $(LOCK) pyproject.toml
 	touch $@
 
 $(RUNTIME_STAMP): $(LOCK) pyproject.toml
-	@.ci/make-venv "$(PYTHON)" $(RUNTIME_VENV) '.[credentials,excel,parquet,redis,sql,simulator]'
+	@.ci/make-venv "$(PYTHON)" $(RUNTIME_VENV) '.[credentials,excel,oss,parquet,redis,sql,simulator]'
 	touch $@

@@ -6,8 +6,9 @@ Define the errors that this package raises.
 
     AliyunSmsError                     code, request_id, advice
     ├── ConfigurationError             a parameter or connection field is wrong; nothing was sent
-    │   └── CredentialsError           no usable credentials
-    │       └── CredentialsRefusedError the service that hands them out refused to; a later try may succeed
+    │   ├── CredentialsError           no usable credentials
+    │   │   └── CredentialsRefusedError the service that hands them out refused to; a later try may succeed
+    │   └── LedgerStorageError         the storage of the ledger cannot decide between two tries
     ├── AudienceError                  the audience cannot be read or must not be sent to; nothing was sent
     ├── ApiError                       the outcome of one call
     │   ├── NotSentError               certainly not accepted; may be sent again after a wait
@@ -84,6 +85,10 @@ class CredentialsRefusedError(CredentialsError):
 
     The refusal may pass, because a role or a token may become valid a little later.
     """
+
+
+class LedgerStorageError(ConfigurationError):
+    """The storage of the ledger cannot create a file exclusively, so two tries could both send; nothing was sent."""
 
 
 class AudienceError(AliyunSmsError):

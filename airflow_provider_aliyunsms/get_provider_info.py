@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, object]:
         "sensors": [_modules("sensors")],
         "hooks": [_modules("hooks")],
         "triggers": [_modules("triggers")],
+        "filesystems": [f"{_PACKAGE}.fs.oss"],
         "notifications": [f"{_PACKAGE}.notifications.aliyun_sms.AliyunSmsNotifier"],
         "extra-links": [
             f"{_PACKAGE}.links.aliyun_sms.AliyunSmsConsoleLink",
@@ -114,6 +115,11 @@ def _extra_fields() -> dict[str, object]:
             ),
             "schema": {"type": ["string", "null"], "format": "password"},
         },
+        "oss_endpoint": _text(
+            "OSS endpoint",
+            "For oss:// paths that name this connection, such as https://oss-cn-hangzhou-internal.aliyuncs.com. "
+            'Empty: the public one of the region. Needs the package\'s extra "oss".',
+        ),
         **_pace_fields(),
         **_credential_fields(),
         **_role_fields(),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wtforms import Field
 
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
+    from airflow_provider_aliyunsms.api.credentials import CredentialsProvider
     from airflow_provider_aliyunsms.api.models import MessageStatus, SendDetailsPage, SendResponse
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace, PaceMember
     from airflow_provider_aliyunsms.hooks.settings import ConnectionSettings
@@ -52,8 +53,9 @@ class AliyunSmsHook(BaseHook):
       ``sign_name`` and ``sender_id`` are defaults for recipients without their own; ``alert_phone_numbers`` are the
       numbers of alerts that name none, with commas between them; ``connect_timeout`` and ``read_timeout`` are seconds
       (5 and 10). ``china_qps`` and ``globe_qps`` are calls a second that the account may make, ``query_qps``
-      queries a second, and ``pace_conn_id`` is the Redis connection by which all tasks keep them together. Other
-      names are ignored.
+      queries a second, and ``pace_conn_id`` is the Redis connection by which all tasks keep them together.
+      ``oss_endpoint`` is the endpoint of the buckets of ``oss://`` paths that name this connection, in place of the
+      one of ``region_id``. Other names are ignored.
     * **Extra, credentials**: ``credential_type`` says where they come from. ``access_key``, the default: login and
       password, with a ``security_token`` if there is one. ``sts``: the same, token required. The other types are
       fetched and renewed by the package ``alibabacloud-credentials`` (extra ``credentials``). ``ram_role_arn`` and
@@ -171,13 +173,26 @@ class AliyunSmsHook(BaseHook):
         return self._client
 
     @cached_property
-    def _client(self) -> AliyunSmsClient:
-        settings = self.settings
-        if isinstance(settings.credentials, Credentials):
-            return client_for(settings)
+    def credentials_provider(self) -> CredentialsProvider:
+        """
+        The provider that is asked for credentials before every signature; made without a network call.
+
+        :raises CredentialsError: there are none, or the package for this kind of credentials is missing.
+        :raises ConfigurationError: a field is wrong or missing.
+        """
+        provider = provider_for(self.settings)
+        if isinstance(self.settings.credentials, Credentials):
+            return provider
         # Announced to _mask in the thread that signs and before their first use, so that no renewed secret can reach
         # a log unmasked.
-        provider = announcing(provider_for(settings), on_new=_mask)
+        return announcing(provider, on_new=_mask)
+
+    @cached_property
+    def _client(self) -> AliyunSmsClient:
+        settings = self.settings
+        provider = self.credentials_provider
+        if isinstance(settings.credentials, Credentials):
+            return client_for(settings, credentials=provider)
         try:
             provider()
         except CampaignDoomedError as error:

@@ -173,6 +173,9 @@ def wrong(name: str, *, expected: str, value: object) -> ConfigurationError:
 OFFICIAL_CONN_TYPE: Final = "alibaba_cloud"
 """The connection type of Airflow's official provider for Alibaba Cloud."""
 
+OSS_CONN_TYPE: Final = "oss"
+"""The type of its connections to OSS, which keep the AccessKey in the same place."""
+
 DEFAULT_TYPE: Final = "access_key"
 """The ``credential_type`` of a connection that names none."""
 
@@ -280,10 +283,10 @@ def read_credentials(
 
 def _access_key(connection: Connection, extra: dict[str, Any]) -> Credentials:
     # The official provider keeps its AccessKey in the extra and leaves login and password empty.
-    official = connection.conn_type == OFFICIAL_CONN_TYPE
+    official = connection.conn_type in (OFFICIAL_CONN_TYPE, OSS_CONN_TYPE)
     if official and text(extra, "auth_type") not in (None, "AK"):
         raise CredentialsError(
-            f"The connection {connection.conn_id!r} of type {OFFICIAL_CONN_TYPE} holds no AccessKey.",
+            f"The connection {connection.conn_id!r} of type {connection.conn_type} holds no AccessKey.",
             advice="Only auth_type AK can be used here. For a role make a connection of type aliyun_sms.",
         )
     stored = extra if official else {}
@@ -299,8 +302,8 @@ def _access_key(connection: Connection, extra: dict[str, Any]) -> Credentials:
         raise CredentialsError(
             f"The connection {connection.conn_id!r} has no {' and no '.join(missing)}.",
             advice=(
-                "Create an AccessKey for a RAM user that may send SMS, and put its ID into the login "
-                "and its secret into the password of the connection."
+                "Create an AccessKey for a RAM user that may send SMS, or for OSS may read and write the bucket, and "
+                "put its ID and its secret into these fields of the connection."
             ),
         )
     return Credentials(
@@ -326,6 +329,7 @@ EXTRA_FIELDS: Final = CREDENTIAL_FIELDS | {
     "connect_timeout",
     "read_timeout",
     "ledger_secret",
+    "oss_endpoint",
     "pace_conn_id",
     "china_qps",
     "globe_qps",
@@ -349,6 +353,7 @@ class ConnectionSettings:
     :param connect_timeout: seconds, 0 < x <= 300.
     :param read_timeout: seconds, 0 < x <= 300.
     :param ledger_secret: mixed into the hashes by which a ledger knows recipients; None for none.
+    :param oss_endpoint: where the buckets of ``oss://`` paths are; None for the endpoint of ``region_id``.
     :param pace_conn_id: the connection to Redis by which all tasks share the limits below; None if each keeps them by
         itself.
     :param china_qps: calls a second of the account to the China API; None for no limit.
@@ -368,6 +373,7 @@ class ConnectionSettings:
     connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
     read_timeout: float = DEFAULT_READ_TIMEOUT
     ledger_secret: str | None = field(default=None, repr=False)
+    oss_endpoint: str | None = None
     pace_conn_id: str | None = None
     china_qps: float | None = None
     globe_qps: float | None = None
@@ -400,6 +406,7 @@ def read_settings(connection: Connection) -> ConnectionSettings:
         connect_timeout=seconds(extra, "connect_timeout", default=DEFAULT_CONNECT_TIMEOUT),
         read_timeout=seconds(extra, "read_timeout", default=DEFAULT_READ_TIMEOUT),
         ledger_secret=text(extra, "ledger_secret"),
+        oss_endpoint=text(extra, "oss_endpoint"),
         pace_conn_id=text(extra, "pace_conn_id"),
         china_qps=qps(extra, "china_qps"),
         globe_qps=qps(extra, "globe_qps"),

@@ -36,6 +36,10 @@ _PROBLEMS = (
     ("has a password in it", re.compile(r"^[A-Za-z0-9+.-]+://[^/@]*:[^/@]*@")),
 )
 _BUFFER = 256 * 1024
+_WITHOUT_CONNECTION = re.compile(r"oss://[^/@]+(?:/|$)")
+_OSS_CONNECTION = "aliyun_sms_default"
+"""The connection of an ``oss://`` path that names none."""
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,19}")
 
 
@@ -54,7 +58,9 @@ def storage_path(path: str) -> Any:
     # Made absolute without following links: a link at the place of a file is to be replaced, not written through.
     uri = path if "://" in path else f"file://{Path(path).expanduser().absolute()}"
     try:
-        target = ObjectStoragePath(uri)
+        # Named, because without a connection some versions of Airflow read and write past a provider's storage.
+        named = {"conn_id": _OSS_CONNECTION} if _WITHOUT_CONNECTION.match(uri) else {}
+        target = ObjectStoragePath(uri, **named)
         _ = target.fs
     except (ValueError, ImportError):
         unknown = True
@@ -66,8 +72,9 @@ def storage_path(path: str) -> Any:
         shown = f"{scheme}://" if _SCHEME.fullmatch(scheme) else "that the path names"
         raise ConfigurationError(
             f"nothing that is installed here knows the storage {shown}",
-            advice="Install the Airflow provider that brings it, such as apache-airflow-providers-amazon for s3://. "
-            "A file on a web server has to be copied to a storage first.",
+            advice="Install the Airflow provider that brings it, such as apache-airflow-providers-amazon for s3://, "
+            'or "airflow-provider-aliyunsms[oss]" for oss://. A file on a web server has to be copied to a storage '
+            "first.",
         )
     return target
 

@@ -105,8 +105,8 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param receipts_path: the place of the receipts on any fsspec storage: a file ending in ``.jsonl``, ``.csv`` (both
         also with ``.gz``) or ``.parquet``, or a folder for one ``.jsonl`` file per campaign. Each try replaces them,
         and a Clear rebuilds them without sending. (templated)
-    :param ledger_path: the folder of the ledger on any fsspec storage; needed for Airflow below 3.3, or for a
-        campaign that spans several runs. (templated)
+    :param ledger_path: the folder of the ledger on a local disk, NFS, S3, Google Cloud Storage, Azure or OSS; others
+        are refused. Needed for Airflow below 3.3, or for a campaign that spans several runs. (templated)
     :param durable: keep a ledger; with False every retry refuses to send.
     :param resend: send to all recipients again, once for every run or Clear; the log has a warning. (templated)
     :param dry_run: do everything except sending; recipients are reported as ``skipped``. (templated)

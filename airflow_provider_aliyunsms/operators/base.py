@@ -21,6 +21,7 @@ from airflow_provider_aliyunsms.exceptions import (
     ConfigurationError,
     LedgerConflictError,
     LedgerMissingError,
+    LedgerStorageError,
     TooManyRefusedError,
 )
 from airflow_provider_aliyunsms.operators.failures import (
@@ -271,9 +272,10 @@ class AliyunSmsSendOperator(BaseOperator):
                 raise final(error) from error
             raise
         except ConfigurationError as error:
-            # A missing signature is found before the first call. Other configuration errors may come after some
-            # calls, such as credentials that can no longer be fetched, and stay retryable.
-            if error.code == LocalCode.MISSING_SIGNATURE:
+            # A missing signature is found before the first call, and so is a storage that is none for a ledger. Other
+            # configuration errors may come after some calls, such as credentials that can no longer be fetched, and
+            # stay retryable.
+            if error.code == LocalCode.MISSING_SIGNATURE or isinstance(error, LedgerStorageError):
                 raise final(error) from error
             raise
         except (CampaignDoomedError, LedgerConflictError, LedgerMissingError, TooManyRefusedError) as error:

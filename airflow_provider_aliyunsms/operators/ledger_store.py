@@ -83,8 +83,9 @@ def choose_store(
 
     :param context: the task's context; holds the task state store, if this Airflow has one.
     :param campaign_id: names the folder below ``ledger_path``.
-    :param ledger_path: a folder on any fsspec storage, or None.
+    :param ledger_path: a folder on a local disk or a storage, or None.
     :param durable: False for a store that ends with the process.
+    :raises LedgerStorageError: the storage of ``ledger_path`` cannot create a file exclusively.
     :raises ConfigurationError: nothing installed knows the storage of ``ledger_path``.
     """
     if not durable:

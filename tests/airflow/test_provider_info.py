@@ -149,6 +149,7 @@ def test_the_connection_form_is_drawn_without_importing_the_hook(installed):
         "sender_id",
         "alert_phone_numbers",
         "ledger_secret",
+        "oss_endpoint",
         "pace_conn_id",
         "china_qps",
         "globe_qps",
@@ -173,6 +174,21 @@ def test_the_connection_form_is_drawn_without_importing_the_hook(installed):
         "security_token",
     ]
     assert answer["ours_loaded"] == [PACKAGE, f"{PACKAGE}.get_provider_info"]
+
+
+ASK_FOR_THE_STORAGE = """
+import sys
+from airflow.sdk.io.fs import _register_filesystems
+from upath.registry import get_upath_class
+
+found = _register_filesystems()["oss"]
+print(found.__module__, get_upath_class("oss").__name__, sorted({"ossfs", "oss2"} & set(sys.modules)))
+"""
+
+
+def test_the_wheel_brings_a_storage_and_its_path_and_loads_nothing_for_them(installed):
+    answer = installed.run("-c", ASK_FOR_THE_STORAGE).splitlines()[-1]
+    assert answer == f"{PACKAGE}.fs.oss CloudPath []"
 
 
 def test_the_installed_hook_is_found_by_its_connection_type(installed):

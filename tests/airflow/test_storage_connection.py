@@ -39,7 +39,9 @@ def storage(airflow_db, monkeypatch):
         if conn_id not in storages:
             # every connection is an account of its own: nothing of one can be seen through another
             kind = type(
-                "Storage", (MemoryFileSystem,), {"protocol": "memcon", "store": {}, "pseudo_dirs": [""]}
+                "Storage",
+                (MemoryFileSystem,),
+                {"protocol": ("memcon", "memory"), "store": {}, "pseudo_dirs": [""]},
             )
             storages[conn_id] = kind(**storage_options)
         return storages[conn_id]

@@ -90,6 +90,7 @@ def _scratch_airflow(folder):
         del os.environ[name]
     os.environ.update(AIRFLOW_HOME=str(folder), AIRFLOW__CORE__UNIT_TEST_MODE="False")
     # Before the first fork: who still imports something would be late in the race.
+    import ossfs  # noqa: F401
     import s3fs  # noqa: F401
     from airflow.sdk import ObjectStoragePath  # noqa: F401
 

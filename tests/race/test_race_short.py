@@ -18,7 +18,15 @@ NOTHING = "0 with duplicates, 0 duplicates, 0 losses, 0 with trouble"
 
 @pytest.mark.parametrize(
     ("storage", "rounds", "kills"),
-    [("local", 12, 0), ("s3", 5, 0), ("s3-unconditional", 3, 0), ("s3", 0, 2)],
+    [
+        ("local", 12, 0),
+        ("s3", 5, 0),
+        ("s3-unconditional", 2, 0),
+        ("s3", 0, 2),
+        ("oss", 5, 0),
+        ("oss-versioned", 2, 0),
+        ("oss", 0, 2),
+    ],
 )
 def test_one_sends_and_the_others_refuse_and_nobody_gets_two_messages(storage, rounds, kills):
     """In a process of its own: this one has threads and an Airflow, with which it must not be forked."""

@@ -35,7 +35,12 @@ from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.ledger.fence import Claim, Fence
 from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window, open_window
 from airflow_provider_aliyunsms.codes import LocalCode
-from airflow_provider_aliyunsms.exceptions import LedgerConflictError, LedgerError, LedgerMissingError
+from airflow_provider_aliyunsms.exceptions import (
+    LedgerConflictError,
+    LedgerError,
+    LedgerMissingError,
+    LedgerStorageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -513,7 +518,7 @@ class Ledger:
     def _guarded(self, access: Callable[[], T], done: str) -> T:
         try:
             return access()
-        except LedgerError:
+        except (LedgerError, LedgerStorageError):
             raise
         # A store may raise anything; after any error nothing is certain, so nothing may be sent.
         except Exception as error:

@@ -12,19 +12,15 @@ import errno
 import hashlib
 import json
 import os
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from airflow_provider_aliyunsms.exceptions import LedgerError
+from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerStorageError
 from airflow_provider_aliyunsms.private_files import file_beside, make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CLAIM_WAIT: Final = 3.0
-"""Seconds before a claim is read back, where a storage cannot create a file exclusively."""
 
 _ADVICE = "Check that the ledger's storage can be reached and written, then clear the task: it resumes."
 _ADVICE_DAMAGED = (
@@ -33,14 +29,20 @@ _ADVICE_DAMAGED = (
 )
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
-_CREATE_MODE: Final = frozenset({"s3", "s3a", "gs", "gcs", "memory"})
+_DECIDE_ALONE: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"})
 """Protocols whose fsspec packages know ``pipe_file(mode="create")`` as one conditional write."""
 
-_FORBID_OVERWRITE: Final = frozenset({"oss"})
-"""Protocols that create exclusively when a header of the write asks for it."""
+_CONDITIONAL: Final = _DECIDE_ALONE | {"oss"}
+"""The same, with those whose documentation does not say which of two first writes at the same moment stays."""
 
 _REFUSED: Final = (409, 412, "409", "412")
 """HTTP status with which a storage refuses a conditional write."""
+
+_ELSEWHERE: Final = (
+    "Nothing was sent now. Give ledger_path a place that can: s3://, gs://, abfs:// or oss:// (a bucket that never "
+    "had versioning), a local disk or NFS; or leave it out on Airflow 3.3 or later, which keeps the ledger itself. "
+    "Then trigger a new run: a cleared task would find no record of this try at the new place."
+)
 
 
 class Store(Protocol):
@@ -87,16 +89,14 @@ class PathStore:
 
     :param root: the folder given as ``ledger_path``.
     :param campaign_id: names the sub-folder. It is hashed, because it may hold any character.
-    :param claim_wait: seconds to wait before a claim is read back, on a storage that cannot create a file
-        exclusively.
+    :raises LedgerStorageError: the storage is none of those that can create a file exclusively.
     """
 
-    def __init__(self, *, root: StoragePath, campaign_id: str, claim_wait: float = CLAIM_WAIT) -> None:
+    def __init__(self, *, root: StoragePath, campaign_id: str) -> None:
         name = hashlib.blake2b(campaign_id.encode(), digest_size=12).hexdigest()
         folder = root / name
         self._local = _local_folder(folder)
         self._remote = None if self._local is not None else _RemoteFolder(folder)
-        self._claim_wait = claim_wait
         self._made = False
 
     def get(self, key: str) -> Any:
@@ -132,11 +132,11 @@ class PathStore:
         Write a value durably unless the key exists; return False when it exists.
 
         Of two processes that create the same key at once, exactly one gets True: on a local disk by a hard link, on
-        S3, Google Cloud Storage and OSS by a conditional write. A second such write shows whether the storage keeps
-        the condition: some that speak S3 do not. On these and on other storages both write, wait and read back, and
-        the one whose value stayed gets True; a write that takes longer than the wait can make both get True, so
-        that the owner of a claim must be checked again later (see :class:`.Fence`).
+        an object storage by a conditional write. A second such write shows whether the storage keeps the condition:
+        some that speak S3 do not, and neither does a bucket of OSS that has, or ever had, versioning.
 
+        :param value: one that no other process writes, so that a value that is found can be told from one's own.
+        :raises LedgerStorageError: the storage takes conditional writes whose condition does not hold.
         :raises LedgerError: the storage does not take the value, or has no hard links.
         """
         data = json.dumps(value, separators=(",", ":")).encode()
@@ -144,15 +144,17 @@ class PathStore:
             self._make_folder()
             if self._local is not None:
                 return _write_durably(path=self._local / _file_name(key), data=data, only_new=True)
-            created = self._remote_folder.create(_file_name(key), data)
-        if created is None:
-            return _create_by_asking(self, key, value, wait=self._claim_wait)
-        return created
+            return self._remote_folder.create(_file_name(key), data)
 
     @property
     def claims_are_atomic(self) -> bool:
-        """Whether :meth:`create` alone decides between two processes; for certain after it has returned."""
-        return self._local is not None or self._remote_folder.can_create
+        """
+        Whether :meth:`create` alone decides between two processes.
+
+        On OSS its owner is looked at again before each write: OSS says that it refuses to replace a file, but not
+        what it does with two first writes at the same moment.
+        """
+        return self._local is not None or self._remote_folder.decides_alone
 
     @property
     def _remote_folder(self) -> _RemoteFolder:
@@ -175,6 +177,7 @@ class _RemoteFolder:
 
     :param folder: an ``ObjectStoragePath``.
     :raises LedgerError: the path is of another kind.
+    :raises LedgerStorageError: the storage is none of those that can create a file exclusively.
     """
 
     def __init__(self, folder: StoragePath) -> None:
@@ -182,17 +185,25 @@ class _RemoteFolder:
         self._path = str(getattr(folder, "path", "")).rstrip("/")
         protocol = getattr(self._fs, "protocol", "")
         self._protocols = {protocol} if isinstance(protocol, str) else {*protocol}
-        self._keeps_conditions = True
         if self._fs is None or not self._path:
             raise LedgerError(
                 f"a ledger cannot be kept at a path of type {type(folder).__name__}",
                 advice="Give ledger_path a local folder or the URI of a storage that fsspec knows.",
             )
 
+        if not self._protocols & _CONDITIONAL:
+            # Without it two tries that start together would both send. No wait makes up for it: a write that is
+            # slower than the wait puts a claim over one that its owner has read back already.
+            raise LedgerStorageError(
+                "the storage of ledger_path is none that can create a file only if it does not exist, so two tries "
+                "could not tell which of them goes on",
+                advice=_ELSEWHERE,
+            )
+
     @property
-    def can_create(self) -> bool:
-        """Whether the storage can create a file exclusively, as far as is known."""
-        return self._keeps_conditions and bool(self._protocols & (_CREATE_MODE | _FORBID_OVERWRITE))
+    def decides_alone(self) -> bool:
+        """Whether of two processes that create a file at the same moment, only one can believe that it has."""
+        return bool(self._protocols & _DECIDE_ALONE)
 
     def read(self, name: str) -> bytes | None:
         """Return the content of a file, None when there is none."""
@@ -206,45 +217,41 @@ class _RemoteFolder:
         """Write a whole file."""
         self._fs.pipe_file(f"{self._path}/{name}", data)
 
-    def create(self, name: str, data: bytes) -> bool | None:
-        """Write a file unless it exists; False when it exists, None when the storage cannot decide that."""
-        if not self.can_create:
-            return None
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a file unless it exists; return False when it exists."""
         try:
             self._write_new(name, data)
-        except FileExistsError:
-            return False
-        except Exception as error:
-            # The storages tell a lost race by errors of their own. Whether it was lost is decided by what is there.
-            found = self.read(name)
-            if found is None or found == data:
+        except TypeError:
+            # A version of the storage's package that does not know the condition.
+            raise _takes_everything() from None
+        except Exception:
+            # The storages tell a lost race by errors of their own, and a write that was repeated after a lost
+            # response is refused for its own sake. Whose file it is, is decided by what is there.
+            if self.read(name) is None:
                 raise
-            if isinstance(error, TypeError):
-                raise
-            return False
-        # Read back, because a version of the storage's package that does not know the condition overwrites.
+        # Read back, because a version of the storage's package that ignores the condition overwrites.
         if self.read(name) != data:
             return False
         # Of two processes that write at once, both can read their own value back where the storage takes every
         # write. So the same write is made again: where the condition is kept, it is refused.
-        self._keeps_conditions = self._refuses(name, data)
-        return True if self._keeps_conditions else None
+        if not self._refuses(name, data):
+            raise _takes_everything()
+        return True
 
     def _refuses(self, name: str, data: bytes) -> bool:
         try:
             self._write_new(name, data)
         except FileExistsError:
             return True
-        except Exception as error:  # noqa: BLE001 - whatever is no clear refusal proves nothing
-            return any(getattr(error, field, None) in _REFUSED for field in ("status", "code"))
+        except Exception as error:
+            if any(getattr(error, field, None) in _REFUSED for field in ("status", "code")):
+                return True
+            # Neither taken nor clearly refused, as when the connection breaks: it proves nothing.
+            raise
         return False
 
     def _write_new(self, name: str, data: bytes) -> None:
-        path = f"{self._path}/{name}"
-        if self._protocols & _FORBID_OVERWRITE:
-            self._fs.pipe_file(path, data, headers={"x-oss-forbid-overwrite": "true"})
-        else:
-            self._fs.pipe_file(path, data, mode="create")
+        self._fs.pipe_file(f"{self._path}/{name}", data, mode="create")
 
     def make(self) -> None:
         """Make the folder, where the storage has folders."""
@@ -257,25 +264,29 @@ def create_once(store: Store, key: str, value: Any) -> bool:
 
     :returns: False when the key exists.
     """
-    return store.create(key, value) if isinstance(store, PathStore) else _create_by_asking(store, key, value)
-
-
-def _create_by_asking(store: Store, key: str, value: Any, *, wait: float = 0.0) -> bool:
-    # It may be there by a write of our own, whose condition the storage did not keep.
-    if store.get(key) not in (None, value):
+    if isinstance(store, PathStore):
+        return store.create(key, value)
+    if store.get(key) is not None:
         return False
     store.set(key, value)
-    # Another process may have found the key missing at the same moment. Of two writes the later one stays; whoever
-    # reads back sooner than the other writes would believe that its own did.
-    time.sleep(wait)
+    # Another process may have found the key missing at the same moment. Of two writes the later one stays.
     return bool(store.get(key) == value)
+
+
+def _takes_everything() -> LedgerStorageError:
+    return LedgerStorageError(
+        "the storage of ledger_path replaces a file that it was told not to replace, so two tries could not tell "
+        "which of them goes on: it ignores conditional writes, its bucket has or had versioning (OSS), or its fsspec "
+        "package is too old",
+        advice=_ELSEWHERE,
+    )
 
 
 @contextmanager
 def _explained(done: str, *, key: str) -> Iterator[None]:
     try:
         yield
-    except LedgerError:
+    except (LedgerError, LedgerStorageError):
         raise
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise LedgerError(

@@ -33,6 +33,14 @@ class Ending:
         """Whether it said, in words for a person, that the campaign is another process's."""
         return self.error is not None and "another process has taken this campaign over" in self.error
 
+    @property
+    def has_refused_storage(self):
+        """Whether it said that the storage is none for a ledger, and what to do."""
+        return self.error is not None and all(
+            part in self.error
+            for part in ("FinalConfigurationError", "replaces a file", "Give ledger_path a place")
+        )
+
 
 class Try:
     """

@@ -48,6 +48,8 @@ def race(world, *, processes, chance):
         for position in range(processes)
     ]
     endings = [each.ending() for each in tries]
+    if world.refused:
+        return _judge_refusal(world, people, endings)
     finished = [each.summary for each in endings if each.summary is not None]
     refused = [each for each in endings if each.has_refused]
     trouble = None
@@ -97,6 +99,21 @@ def _wait_for_moment(world, running, *, chance, total, left, early):
         timeout=60,
         what="some messages are accepted",
     )
+
+
+def _judge_refusal(world, people, endings):
+    """
+    On a storage that is none for a ledger nobody may send, and somebody must say why.
+
+    Who finds the claim of another one there gives way to it, and that one finds the storage out.
+    """
+    others = [each.error or "sent" for each in endings if not (each.has_refused or each.has_refused_storage)]
+    counts = world.gateway.client.counts()
+    sent = sum(counts.get(number, 0) for number in people)
+    trouble = None
+    if sent or others or not any(each.has_refused_storage for each in endings):
+        trouble = f"{sent} messages sent; neither refused nor gave way: {others}"
+    return Verdict(duplicates=0, losses=0, trouble=trouble)
 
 
 def _judge(world, people, *, trouble, kills):

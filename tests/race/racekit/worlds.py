@@ -11,19 +11,20 @@ from itertools import count
 from typing import Any
 
 from launcher.environment import connection
+from launcher.oss import OssProcess, oss_connection
 from launcher.s3 import BUCKET, ENDPOINT, S3Process, teach_airflow
 from launcher.simulator import SimulatorProcess
 
-STORAGES = ("local", "s3", "s3-unconditional")
+REFUSED = ("s3-unconditional", "oss-versioned")
+"""Storages that take every conditional write, so that nobody may send."""
+
+STORAGES = ("local", "s3", "oss", *REFUSED)
 LATENCY = 0.04
 """Seconds of one send call."""
 
 LEASE = 0.5
 TAKEOVER_WAIT = 1.0
 """The product's own 15 and 30 seconds, in the same order and short enough for hundreds of rounds."""
-
-CLAIM_WAIT = 1.0
-"""Seconds before a claim is read back on a storage that takes every conditional write; 3 in the product."""
 
 
 @dataclass
@@ -33,10 +34,12 @@ class World:
 
     :param gateway: the simulator, which is the judge.
     :param root: below it every campaign gets a ledger_path of its own.
+    :param refused: the storage is one that no ledger may rest on.
     """
 
     gateway: Any
     root: str
+    refused: bool = False
 
     def __post_init__(self):
         self._numbers = count(1000)
@@ -64,15 +67,26 @@ def world(*, folder, storage):
         stack.callback(gateway.end)
         gateway.start(latency=LATENCY)
         os.environ.update(connection(gateway.url))
-        root = str(folder / "ledgers")
-        if storage != "local":
-            server = S3Process(folder=folder, ignore_conditions=storage == "s3-unconditional")
-            stack.callback(server.end)
-            server.start()
-            os.environ[ENDPOINT] = server.endpoint
-            teach_airflow()
-            root = f"s3://{BUCKET}/ledgers"
-        yield World(gateway=gateway, root=root)
+        root = _storage(stack, folder=folder, storage=storage)
+        yield World(gateway=gateway, root=root, refused=storage in REFUSED)
+
+
+def _storage(stack, *, folder, storage):
+    """Start the server of a storage; return the root of all ledgers."""
+    if storage == "local":
+        return str(folder / "ledgers")
+    if storage.startswith("oss"):
+        server = OssProcess(folder=folder, versioned=storage in REFUSED)
+    else:
+        server = S3Process(folder=folder, ignore_conditions=storage in REFUSED)
+    stack.callback(server.end)
+    server.start()
+    if storage.startswith("oss"):
+        os.environ.update(oss_connection(server.endpoint, conn_id="race_oss"))
+        return f"oss://race_oss@{BUCKET}/ledgers"
+    os.environ[ENDPOINT] = server.endpoint
+    teach_airflow()
+    return f"s3://{BUCKET}/ledgers"
 
 
 class Instance:
@@ -107,10 +121,7 @@ def make_try(*, people, place, run_id, try_number=1, max_tries=0):
 
 
 def _operator_class():
-    from airflow_provider_aliyunsms.campaign.ledger import stores
     from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
-
-    stores.PathStore.__init__.__kwdefaults__["claim_wait"] = CLAIM_WAIT
 
     class Racer(AliyunSendBatchSmsOperator):
         """The operator, with less patience."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 
 from airflow_provider_aliyunsms.campaign.ledger.stores import MemoryStore, PathStore
-from airflow_provider_aliyunsms.exceptions import LedgerError
+from airflow_provider_aliyunsms.exceptions import LedgerError, LedgerStorageError
 
 
 @pytest.fixture(params=["memory", "path"])
@@ -93,17 +93,21 @@ def test_a_file_system_without_hard_links_is_refused_with_a_clear_text(tmp_path,
     assert store.get("k") is None
 
 
-def storage(tmp_path, *, keeps):
+def storage(*, keeps=True, protocol="s3", fails_once=False):
     """Give a path on a storage that keeps the condition of a write, or takes every write, as some do."""
     from fsspec.implementations.memory import MemoryFileSystem
 
     class Storage(MemoryFileSystem):
-        protocol = "s3"
         store: ClassVar = {}
         pseudo_dirs: ClassVar = [""]
+        answers_lost: ClassVar = [fails_once]
 
         def pipe_file(self, path, value, mode="overwrite", **kwargs):
-            return super().pipe_file(path, value, mode=mode if keeps else "overwrite", **kwargs)
+            super().pipe_file(path, value, mode=mode if keeps else "overwrite", **kwargs)
+            if self.answers_lost.pop() if self.answers_lost else False:
+                raise ConnectionResetError
+
+    Storage.protocol = protocol
 
     class Folder:
         def __init__(self, path):
@@ -115,10 +119,43 @@ def storage(tmp_path, *, keeps):
     return Folder("/ledger")
 
 
-@pytest.mark.parametrize("keeps", [True, False])
-def test_a_storage_shows_by_its_first_claim_whether_it_keeps_the_condition(tmp_path, keeps):
-    store = PathStore(root=storage(tmp_path, keeps=keeps), campaign_id="c", claim_wait=0.0)
+@pytest.mark.parametrize(
+    ("protocol", "alone"), [("s3", True), (("gs", "gcs"), True), ("abfs", True), ("oss", False)]
+)
+def test_of_two_claims_on_a_storage_that_keeps_the_condition_one_holds(protocol, alone):
+    store = PathStore(root=storage(protocol=protocol), campaign_id="c")
     assert store.create("k", {"owner": "one"})
-    assert store.claims_are_atomic is keeps
+    assert store.claims_are_atomic is alone
     assert not store.create("k", {"owner": "two"})
     assert store.get("k") == {"owner": "one"}
+
+
+def test_a_storage_shows_by_its_first_claim_that_it_ignores_the_condition_and_is_refused():
+    store = PathStore(root=storage(keeps=False), campaign_id="c")
+    for owner in ("one", "two"):
+        with pytest.raises(LedgerStorageError, match="replaces a file") as raised:
+            store.create("k", {"owner": owner})
+        for way_out in ("s3://", "gs://", "oss://", "local disk", "NFS", "leave it out"):
+            assert way_out in raised.value.advice
+
+
+@pytest.mark.parametrize("protocol", ["sftp", "hdfs", "ftp", ("dbfs",), "webdav"])
+def test_a_storage_that_knows_no_condition_is_refused_before_anything_is_asked_of_it(protocol):
+    with pytest.raises(LedgerStorageError, match="is none that can create a file") as raised:
+        PathStore(root=storage(protocol=protocol), campaign_id="c")
+    assert raised.value.advice.startswith("Nothing was sent now.")
+
+
+def test_a_package_of_a_storage_that_is_too_old_for_the_condition_is_refused():
+    folder = storage()
+    kind = type(folder.fs)
+    plain = kind.__mro__[1].pipe_file
+    kind.pipe_file = lambda self, path, value: plain(self, path, value)
+    with pytest.raises(LedgerStorageError, match="too old"):
+        PathStore(root=folder, campaign_id="c").create("k", {"owner": "one"})
+
+
+def test_a_claim_whose_answer_was_lost_is_still_its_owners():
+    store = PathStore(root=storage(fails_once=True), campaign_id="c")
+    assert store.create("k", {"owner": "one"})
+    assert not store.create("k", {"owner": "two"})
