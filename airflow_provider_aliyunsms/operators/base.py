@@ -35,6 +35,7 @@ from airflow_provider_aliyunsms.operators.parameters import (
     AudienceSource,
     as_bool,
     as_seconds,
+    as_text,
     check_one_source,
 )
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
@@ -181,6 +182,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self.campaign_id = campaign_id
         # Known before a template turns it into something else, or into nothing.
         self._names_campaign = campaign_id is not None
+        self._names_ledger = bool(ledger_path)
         self.shard = shard
         self.chunk_size = chunk_size
         self.max_concurrency = max_concurrency
@@ -360,7 +362,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
         ti = context["ti"]
         warn_of_local_places(
-            {name: getattr(self, name) for name in _PLACES}, executor=getattr(self, "executor", None)
+            {name: as_text(getattr(self, name)) for name in _PLACES}, executor=getattr(self, "executor", None)
         )
         campaign_id = self._identity(context)
         resend = as_bool(self.resend, name="resend")
@@ -405,17 +407,19 @@ class AliyunSmsSendOperator(BaseOperator):
         return choose_store(
             context=context,
             campaign_id=self._identity(context),
-            ledger_path=self.ledger_path,
+            ledger_path=as_text(self.ledger_path),
             durable=self.durable,
+            dry_run=as_bool(self.is_dry_run, name="dry_run"),
         )
 
     def _check_record(self, context: Context) -> None:
-        if self.shard is None and not self.ledger_path:
+        ledger_path = as_text(self.ledger_path)
+        if self.shard is None and not ledger_path:
             return
         check_record(
             self.shard,
             campaign_id=self._whole_identity(context),
-            ledger_path=self.ledger_path if self.durable else None,
+            ledger_path=ledger_path if self.durable else None,
             dry_run=as_bool(self.is_dry_run, name="dry_run"),
         )
 
@@ -456,18 +460,23 @@ class AliyunSmsSendOperator(BaseOperator):
                     "which a second test finds what the first one sent.",
                 )
             return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
-        campaign_id = "" if self.campaign_id is None else str(self.campaign_id)
-        if campaign_id.strip() in ("", "None"):
+        if not as_text(self.campaign_id):
             raise ConfigurationError(
                 "campaign_id was rendered to nothing, so that different campaigns would share one identity",
                 advice="Nothing was sent now. Correct its template, or leave campaign_id out.",
             )
-        if not self.ledger_path:
+        if not as_text(self.ledger_path):
+            if self._names_ledger:
+                raise ConfigurationError(
+                    "ledger_path was rendered to nothing, so that nobody knows whom other runs with this campaign_id "
+                    "have sent to",
+                    advice="Nothing was sent now. Correct its template.",
+                )
             log.warning(
                 "campaign_id without ledger_path: this run remembers whom it sent to, and another run with "
                 "the same campaign_id does not. Set ledger_path if the campaign spans several runs."
             )
-        return campaign_id
+        return str(self.campaign_id)
 
     def _policy(self) -> SendPolicy:
         from airflow_provider_aliyunsms.campaign.policy import SendPolicy
@@ -529,7 +538,7 @@ class AliyunSmsSendOperator(BaseOperator):
         ti = context["ti"]
         return ReceiptKeeper(
             campaign_id=self._identity(context),
-            receipts_path=self.receipts_path,
+            receipts_path=as_text(self.receipts_path) or None,
             run_id=str(ti.run_id),
             map_index=_map_index(ti),
         )

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_aliyunsms.campaign.ledger import MemoryStore, Occasion, PathStore, StoragePath, Store
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
+from airflow_provider_aliyunsms.exceptions import (
+    AliyunSmsError,
+    ConfigurationError,
+    LedgerConflictError,
+    LedgerError,
+)
 from airflow_provider_aliyunsms.hooks.storage import storage_path
 
 if TYPE_CHECKING:
@@ -22,6 +27,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 log = logging.getLogger(__name__)
+
+_ELSEWHERE: Final = "aliyun_sms.elsewhere"
+"""The key in Airflow's store that says that the ledger is not there but at a ``ledger_path``, or nowhere."""
 
 _FERNET: Final = "AIRFLOW__CORE__FERNET_KEY"
 
@@ -73,7 +81,7 @@ class StoreChoice:
 
 
 def choose_store(
-    *, context: Context, campaign_id: str, ledger_path: str | None, durable: bool
+    *, context: Context, campaign_id: str, ledger_path: str | None, durable: bool, dry_run: bool = False
 ) -> StoreChoice:
     """
     Return the store of the ledger: ``ledger_path``, else Airflow's task state store (3.3 and later).
@@ -85,18 +93,26 @@ def choose_store(
     :param campaign_id: names the folder below ``ledger_path``.
     :param ledger_path: a folder on a local disk or a storage, or None.
     :param durable: False for a store that ends with the process.
+    :param dry_run: leave no trace of the choice.
+    :raises LedgerConflictError: an earlier try of this task kept no ledger in Airflow's store, and this one would.
+    :raises LedgerError: Airflow's store cannot be read or written.
     :raises LedgerStorageError: the storage of ``ledger_path`` cannot create a file exclusively.
     :raises ConfigurationError: nothing installed knows the storage of ``ledger_path``.
     """
+    store = cast("dict[str, Any]", context).get("task_state_store")
+    if not durable or ledger_path:
+        if store is not None and not dry_run:
+            # Before the first call. An automatic retry that finds Airflow's own store empty takes it that nothing was
+            # sent; without this note one that has lost its ledger_path, or its durable=False, would send to everybody
+            # again.
+            _guarded(lambda: TaskStateStore(store).set(_ELSEWHERE, {"ledger_path": bool(ledger_path)}))
+    elif store is not None:
+        _check_not_elsewhere(store)
     if not durable:
         log.warning("durable=False: there is no ledger, so a retry of this task will refuse to send.")
         return StoreChoice(store=MemoryStore(), fenced=False)
     if ledger_path:
-        return StoreChoice(
-            store=path_store(ledger_path=ledger_path, campaign_id=campaign_id),
-            fenced=True,
-        )
-    store = cast("dict[str, Any]", context).get("task_state_store")
+        return StoreChoice(store=path_store(ledger_path=ledger_path, campaign_id=campaign_id), fenced=True)
     if store is None:
         log.warning(
             "This Airflow has no task state store and ledger_path is not set: a retry of this task will refuse "
@@ -107,6 +123,29 @@ def choose_store(
     # of a process that was replaced, and may lose them by rules of its own.
     offloaded = bool(conf.get("workers", "state_store_backend", fallback=""))
     return StoreChoice(store=TaskStateStore(store), fenced=offloaded, keeps_all=not offloaded)
+
+
+def _check_not_elsewhere(store: Any) -> None:
+    # Twice: a store that answers from an old copy once must not open the way.
+    notes = [_guarded(lambda: store.get(_ELSEWHERE)) for _ in range(2)]
+    if any(note is not None for note in notes):
+        raise LedgerConflictError(
+            "an earlier try of this task kept its ledger at a ledger_path, or had none, and this one looks for it in "
+            "Airflow's own store",
+            advice="Nothing was sent now. Give the task the ledger_path or the durable=False that it had, or correct "
+            "its template.",
+        )
+
+
+def _guarded(access: Callable[[], Any]) -> Any:
+    try:
+        return access()
+    # Airflow's connection to its database may raise anything; whatever it is, nothing was sent yet.
+    except Exception as error:
+        raise LedgerError(
+            f"Airflow's task state store could not be used ({type(error).__name__})",
+            advice="Nothing was sent now. A retry of the task tries again.",
+        ) from error
 
 
 def path_store(*, ledger_path: str, campaign_id: str) -> PathStore:

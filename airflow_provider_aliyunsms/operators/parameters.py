@@ -143,6 +143,12 @@ def as_bool(value: object, *, name: str) -> bool:
     return known
 
 
+def as_text(value: object) -> str:
+    """Return a rendered text without blanks around it; empty for None, for nothing and for a rendered None."""
+    text = "" if value is None else str(value).strip()
+    return "" if text == "None" else text
+
+
 def as_seconds(value: float | timedelta) -> float:
     """Return a duration, given in seconds or as a timedelta, in seconds."""
     return value.total_seconds() if isinstance(value, timedelta) else float(value)

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 from airflow_provider_aliyunsms.operators.failures import final, without_retries
-from airflow_provider_aliyunsms.operators.parameters import as_bool
+from airflow_provider_aliyunsms.operators.parameters import as_bool, as_text
 from airflow_provider_aliyunsms.parameter_checks import check_texts, check_whole
 from airflow_provider_aliyunsms.private import without_locals
 
@@ -97,7 +97,7 @@ class AliyunSmsShards(BaseOperator):
         """Write the number of shards down, or compare it with the record, and return the arguments of each task."""
         with without_retries():
             of = _count(self.shards)
-            campaign_id, ledger_path = _given(self.campaign_id), _given(self.ledger_path)
+            campaign_id, ledger_path = as_text(self.campaign_id), as_text(self.ledger_path)
             if not campaign_id or not ledger_path:
                 name = "ledger_path" if campaign_id else "campaign_id"
                 raise ConfigurationError(
@@ -280,11 +280,6 @@ def _may_begin(context: Context, *, retries: int) -> bool:
     choice = StoreChoice(store=MemoryStore(), fenced=False, keeps_all=True)
     occasion = occasion_of(context, retries=retries, choice=choice)
     return occasion.first_try or occasion.untouched
-
-
-def _given(value: object) -> str:
-    text = "" if value is None else str(value).strip()
-    return "" if text == "None" else text
 
 
 def _is_template(value: object) -> bool:

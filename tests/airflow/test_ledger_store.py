@@ -24,8 +24,22 @@ def dies_once(context):
     if context["ti"].try_number == 1:
         raise RuntimeError("killed before it began")
 
+def dies_afterwards(context, result):
+    raise RuntimeError("killed before anybody knew that it had ended")
+
+def dies_once_afterwards(context, result):
+    if context["ti"].try_number == 1:
+        raise RuntimeError("killed after it ended")
+
 SEND = dict(task_id="send", template_code="SMS_1", sign_name="测试", chunk_size=5, max_concurrency=2, settle_time=2)
 PEOPLE = {people!r}
+
+class DurableLater(AliyunSendBatchSmsOperator):
+    # as if the DAG had been edited between two tries
+
+    def execute(self, context):
+        self.durable = context["ti"].try_number > 1
+        return super().execute(context)
 
 with DAG("{dag_id}", schedule=None) as dag:
     {body}
@@ -263,3 +277,93 @@ def test_two_mapped_tasks_do_not_write_one_file_of_receipts(
     lines = Path(path).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["phone_number"] for line in lines] == served
     assert "two mapped tasks of one run have the same file" in capsys.readouterr().out
+
+
+# ---- another place between two tries
+
+
+@pytest.mark.parametrize("later", ["", "None"])
+def test_a_ledger_path_that_is_taken_away_between_two_tries_sends_nothing_again(
+    run_task, simulator, aliyun_connection, tmp_path, later, capsys
+):
+    """Airflow's own store is empty then, and an automatic retry takes that for a try that never began."""
+    place = f"{{{{ '{later}' if ti.try_number > 1 else '{tmp_path / 'ledger'}' }}}}"
+    outcome = run_task(
+        "ledger_taken_away",
+        "AliyunSendBatchSmsOperator(recipients=PEOPLE, retries=2, retry_delay=timedelta(seconds=1), "
+        f"post_execute=dies_afterwards, ledger_path={place!r}, **SEND)",
+    )
+    assert simulator.counts() == dict.fromkeys(PEOPLE, 1)
+    assert outcome.state == "failed"
+    assert (
+        "an earlier try of this task kept its ledger at a ledger_path, or had none" in capsys.readouterr().out
+    )
+
+
+def test_a_ledger_that_is_wanted_after_a_try_without_one_sends_nothing_again(
+    run_task, simulator, aliyun_connection, capsys
+):
+    outcome = run_task(
+        "durable_later",
+        "DurableLater(recipients=PEOPLE, retries=2, retry_delay=timedelta(seconds=1), "
+        "post_execute=dies_afterwards, durable=False, **SEND)",
+    )
+    assert simulator.counts() == dict.fromkeys(PEOPLE, 1)
+    assert outcome.state == "failed"
+    assert "kept its ledger at a ledger_path, or had none" in capsys.readouterr().out
+
+
+def test_a_ledger_path_that_comes_between_two_tries_sends_nothing_again(
+    run_task, simulator, aliyun_connection, tmp_path, capsys
+):
+    place = f"{{{{ '{tmp_path / 'ledger'}' if ti.try_number > 1 else '' }}}}"
+    outcome = run_task(
+        "ledger_added",
+        "AliyunSendBatchSmsOperator(recipients=PEOPLE, retries=2, retry_delay=timedelta(seconds=1), "
+        f"post_execute=dies_afterwards, ledger_path={place!r}, **SEND)",
+    )
+    assert simulator.counts() == dict.fromkeys(PEOPLE, 1)
+    assert outcome.state == "failed"
+    assert "there is no ledger that says what it sent" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rendered", ["", "None"])
+def test_a_campaign_of_several_runs_needs_the_ledger_path_that_it_names(
+    run_task, simulator, aliyun_connection, tmp_path, rendered, capsys
+):
+    send = (
+        "AliyunSendBatchSmsOperator(recipients=PEOPLE, campaign_id='spring', retries=0, "
+        "ledger_path={place!r}, **SEND)"
+    )
+    states = [
+        run_task("ledger_of_runs", send.format(place=place)).state
+        for place in (str(tmp_path / "ledger"), f"{{{{ '{rendered}' }}}}")
+    ]
+    assert states == ["success", "failed"]
+    assert simulator.counts() == dict.fromkeys(PEOPLE, 1)
+    assert "ledger_path was rendered to nothing" in capsys.readouterr().out
+
+
+def test_a_rehearsal_leaves_no_note_of_its_ledger_path(run_task, simulator, aliyun_connection, tmp_path):
+    rehearsal = "{{ ti.try_number == 1 }}"
+    place = f"{{{{ '{tmp_path / 'ledger'}' if ti.try_number == 1 else '' }}}}"
+    outcome = run_task(
+        "rehearsed_elsewhere",
+        "AliyunSendBatchSmsOperator(recipients=PEOPLE, retries=1, retry_delay=timedelta(seconds=1), "
+        f"post_execute=dies_once_afterwards, ledger_path={place!r}, dry_run={rehearsal!r}, **SEND)",
+    )
+    assert outcome.state == "success"
+    assert simulator.counts() == dict.fromkeys(PEOPLE, 1)
+
+
+@pytest.mark.parametrize("rendered", ["", "None"])
+def test_a_receipts_path_that_is_rendered_to_nothing_is_none(
+    run_task, simulator, aliyun_connection, tmp_path, monkeypatch, rendered
+):
+    monkeypatch.chdir(tmp_path)
+    outcome = run_task(
+        "receipts_nowhere",
+        f"AliyunSendBatchSmsOperator(recipients=PEOPLE, receipts_path='{{{{ \\'{rendered}\\' }}}}', **SEND)",
+    )
+    assert len(outcome.xcom("send")["receipts"]) == len(PEOPLE)
+    assert not (tmp_path / "None").exists()
