@@ -241,10 +241,10 @@ class RedisServer:
         """Start it, with nothing in it, and wait until it answers."""
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self._server = subprocess.Popen(
-            [self._program, *options],
+            [*_ordinary(self._folder, "nobody"), self._program, *options],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd=self._folder,
+            cwd="/",
             env=_environment(),
         )
         deadline = time.monotonic() + LONGEST_START
