@@ -7,6 +7,7 @@ import os
 import statistics
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -134,11 +135,11 @@ def _seconds(cluster, *, files, receipts):
     airflow = cluster.airflow
     run_id = airflow.trigger("mapped", audiences=[str(path) for path in files], receipts=f"{receipts}/")
     # the times in between are taken from Airflow; asked seldom, because answers cost CPU as well
-    before = psutil.cpu_times()
+    before, asked = psutil.cpu_times(), time.monotonic()
     wait_for(
         lambda: airflow.run_state("mapped", run_id) in ("success", "failed"), timeout=900, poll=2, what=run_id
     )
-    after = psutil.cpu_times()
+    after, elapsed = psutil.cpu_times(), time.monotonic() - asked
     if (state := airflow.run_state("mapped", run_id)) != "success":
         raise RuntimeError(f"{state}: {airflow.logs(run_id)[-3000:]}")
     found = airflow.get(f"/dags/mapped/dagRuns/{run_id}/taskInstances", params={"limit": 100})[
@@ -149,4 +150,4 @@ def _seconds(cluster, *, files, receipts):
     ended = max(datetime.fromisoformat(each["end_date"]) for each in sends)
     seconds = (ended - began).total_seconds()
     busy = sum(getattr(after, name) - getattr(before, name) for name in ("user", "system"))
-    return seconds, busy / seconds
+    return seconds, busy / elapsed

@@ -204,8 +204,8 @@ the operator and the LocalExecutor, in turn; median of the ratios of neighbours.
 The same audience through one task and through mapped tasks, with the CeleryExecutor, PostgreSQL, Redis and two
 workers on this machine, {part["mapped_latency_ms"]} ms, 16 calls in flight for each task, no limit of the account.
 *seconds* are from the start of the first send to the end of the last one, as Airflow tells them; the processes' start
-is part of it. *cores* is how many of this machine's {part["cores"]} cores were busy meanwhile, with the server and
-all of Airflow.
+is part of it. *cores* is how many of this machine's {part["cores"]} cores were busy during the whole run, with the
+server and all of Airflow.
 
 {table(("tasks", "recipients", "seconds", "cores"), mapped)}
 """
