@@ -239,15 +239,14 @@ def check_is_whole(claim: Any, *, what: str = "this campaign") -> None:
     :param claim: the value of :data:`FIRST_CLAIM`, or None.
     :param what: names the campaign in the error.
     :raises LedgerConflictError: it is; nothing was sent.
+    :raises LedgerError: it is, and it does not say how many shards.
     """
     if not isinstance(claim, dict) or SHARDS not in claim:
         return
     kept = claim[SHARDS]
-    of = (
-        kept.get("of")
-        if isinstance(kept, dict) and isinstance(kept.get("of"), int)
-        else "an unknown number of"
-    )
+    of = kept.get("of") if isinstance(kept, dict) else None
+    if not isinstance(of, int):
+        raise _incomplete("the number of shards")
     raise LedgerConflictError(
         f"{what} was begun in {of} shards, whose ledgers may know whom it was sent to",
         advice=f"Nothing was sent now. Go back to AliyunSmsShards with shards={of}, or start a new run with another "
