@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -313,3 +316,39 @@ def test_a_read_that_finds_nothing_is_made_twice(record, tmp_path):
         campaign_id="spring", store_of=lambda each: Blinks(root=tmp_path, campaign_id=each)
     )
     blinking.check(shard=Shard(index=0, of=4), name=name)
+
+
+def test_of_a_plan_and_a_whole_campaign_that_start_together_one_begins(tmp_path):
+    """Both again afterwards, as automatic retries do: the one that began goes on, the other never does."""
+    won = Counter()
+    for number in range(100):
+        barrier = Barrier(2)
+
+        def record(name=f"spring {number}"):
+            return ShardRecord(
+                campaign_id=name, store_of=lambda each: PathStore(root=tmp_path, campaign_id=each)
+            )
+
+        def plan(record=record):
+            record().plan(of=2, may_begin=True)
+
+        def whole(name=f"spring {number}", record=record):
+            record().check_whole()
+            store = PathStore(root=tmp_path, campaign_id=name)
+            Ledger(store=store, campaign_id=name, fenced=True, clock=Clock()).open(occasion=Occasion())
+
+        def tried(act, barrier=barrier):
+            if barrier is not None:
+                barrier.wait()
+            try:
+                act()
+            except LedgerConflictError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            first = [*pool.map(tried, (plan, whole))]
+        assert sum(first) == 1
+        assert [tried(act, None) for act in (plan, whole)] == first
+        won[first[0]] += 1
+    assert len(won) == 2, "each of them was first sometimes"
