@@ -121,7 +121,7 @@ class AliyunSmsShards(BaseOperator):
                 record.check_rehearsal(of=of)
                 name = ""
             else:
-                name = record.plan(of=of, may_begin=_may_begin(context, retries=self.retries or 0))
+                name = record.plan(of=of, may_begin=_may_begin(self, context))
         log.info("Campaign %s is sent in %d shards.", campaign_id, of)
         return [
             {
@@ -181,7 +181,8 @@ class AliyunSmsShardsSummary(BaseOperator):
         from airflow_provider_aliyunsms.campaign.shard_totals import add_up
 
         # Before the results: a task that was skipped without running keeps those of an earlier occasion.
-        if _were_skipped(self._senders, context):
+        states = _states_of(self._senders, context)
+        if states and all(state == "skipped" for state in states):
             raise AirflowSkipException("All shards were skipped: there was nothing to send.")
         try:
             result = add_up(unwrap(self.campaign))
@@ -339,13 +340,14 @@ def _record(*, campaign_id: str, ledger_path: str) -> ShardRecord:
     )
 
 
-def _may_begin(context: Context, *, retries: int) -> bool:
+def _may_begin(plan: BaseOperator, context: Context) -> bool:
     """
     Return whether certainly nothing of this run's campaign was sent before.
 
-    That is so in the first try of the plan and in automatic retries of it, as long as no task of the run was cleared.
-    The plan may be new in a run that was cleared, because the DAG file was edited. Then a task that sent to everybody
-    may have run before in its place, at a ledger where the plan does not look.
+    That is so in the first try of the plan and in automatic retries of it, as long as no task of the run was cleared
+    and no send task behind the plan has run. The plan may be new in a run that is older, because the DAG file was
+    edited. Then a task that sent to everybody may have run before in the place of the shards, at a ledger where the
+    plan does not look.
     """
     from airflow_provider_aliyunsms.campaign.ledger import MemoryStore
     from airflow_provider_aliyunsms.operators.ledger_store import StoreChoice, occasion_of
@@ -353,26 +355,36 @@ def _may_begin(context: Context, *, retries: int) -> bool:
     # "keeps_all" leaves the question to Airflow alone. A task that is retried without a Clear has never succeeded, so
     # that no shard has been sent in its run.
     choice = StoreChoice(store=MemoryStore(), fenced=False, keeps_all=True)
-    occasion = occasion_of(context, retries=retries, choice=choice)
+    occasion = occasion_of(context, retries=plan.retries or 0, choice=choice)
     # Not "not cleared": an Airflow that does not say how often the run was cleared proves nothing.
     first_run = getattr(context.get("dag_run"), "clear_number", None) == 0
-    return first_run and (occasion.first_try or occasion.untouched)
-
-
-def _were_skipped(task_ids: Sequence[str], context: Context) -> bool:
-    """Return whether Airflow says that all instances of the tasks were skipped in this run."""
-    if not task_ids:
+    if not first_run or not (occasion.first_try or occasion.untouched):
         return False
+    return not any(_states_of(_senders_behind(plan), context))
+
+
+def _senders_behind(plan: BaseOperator) -> list[str]:
+    """Return the ids of the send tasks that wait for a plan, directly or not."""
+    behind = plan.get_flat_relatives(upstream=False)
+    # By a method that send operators alone have: their module uses this one.
+    return sorted(
+        task.task_id
+        for task in behind
+        if hasattr(getattr(task, "operator_class", type(task)), "make_channel")
+    )
+
+
+def _states_of(task_ids: Sequence[str], context: Context) -> list[str | None]:
+    """Return the states of all instances of some tasks in this run; None for one that waits for its first try."""
+    if not task_ids:
+        return []
     ti: Any = context["ti"]
     ask = getattr(ti, "get_task_states", None)
     if ask is not None:
-        found = ask(dag_id=ti.dag_id, task_ids=[*task_ids], run_ids=[ti.run_id]).get(ti.run_id, {})
-        states = [*found.values()]
-    else:
-        # Airflow 2 gives the run as it is in the database.
-        run: Any = context["dag_run"]
-        states = [each.state for each in run.get_task_instances() if each.task_id in task_ids]
-    return bool(states) and all(state == "skipped" for state in states)
+        return [*ask(dag_id=ti.dag_id, task_ids=[*task_ids], run_ids=[ti.run_id]).get(ti.run_id, {}).values()]
+    # Airflow 2 gives the run as it is in the database.
+    run: Any = context["dag_run"]
+    return [each.state for each in run.get_task_instances() if each.task_id in task_ids]
 
 
 def _is_template(value: object) -> bool:

@@ -88,26 +88,32 @@ def clear(run_dag, monkeypatch):
     """Clear some tasks of a run, and let it go on with a DAG file that may have been edited."""
     from airflow.models import dagrun
 
-    def again(path, first, *tasks, lose_state=False):
+    def again(path, first, *tasks, lose_state=False, state_now=None):
         def cleared_run(*, dag, session, **_):
             from airflow.models.dag_version import DagVersion
             from sqlalchemy import select, text
 
             if lose_state:
                 session.execute(text("DELETE FROM task_state_store"))
-            dag.clear(
-                task_ids=list(tasks),
-                run_id=first.run_id,
-                dag_run_state="running",
-                run_on_latest_version=True,
-                session=session,
-            )
+            if state_now is None:
+                dag.clear(
+                    task_ids=list(tasks),
+                    run_id=first.run_id,
+                    dag_run_state="running",
+                    run_on_latest_version=True,
+                    session=session,
+                )
             run = session.scalar(
                 select(dagrun.DagRun).where(
                     dagrun.DagRun.dag_id == dag.dag_id, dagrun.DagRun.run_id == first.run_id
                 )
             )
             run.dag = dag
+            if state_now is not None:
+                # No Clear: the run goes on, and only the DAG file is another.
+                run.state = "running"
+                for each in run.get_task_instances(session=session):
+                    each.state = state_now
             # As the scheduler does when the file has changed: tasks that are new in it come into the run.
             version = DagVersion.get_latest_version(dag.dag_id, session=session)
             run.verify_integrity(session=session, dag_version_id=version.id)
@@ -163,6 +169,8 @@ def test_everybody_gets_one_message_and_the_rows_add_up(
     assert [part["campaign_id"] for part in parts] == [f"spring/shard-{index}" for index in range(4)]
     assert all(part["accepted"] > 0 for part in parts)
     assert {part["shard"]["rows"] for part in parts} == {len(rows)}
+    (checksum,) = {part["shard"]["checksum"] for part in parts}
+    assert {len(text) for text in (checksum, *(part["digest"] for part in parts))} == {16}
     total = outcome.xcom("total")
     assert total["campaign_id"] == "spring"
     assert (total["total"], total["rows"], total["shards"]) == (len(rows), len(rows), 4)
@@ -360,6 +368,20 @@ def test_a_campaign_that_has_begun_is_not_cut_in_the_run_that_is_cleared(
     nobody_twice(simulator)
     told = "".join(capfd.readouterr())
     assert "trigger a new run" in told or "begun without shards" in told
+
+
+@pytest.mark.parametrize("state", ["up_for_retry", "failed", "success"])
+def test_a_campaign_that_has_begun_is_not_cut_in_the_run_that_goes_on(
+    run_dag, dag_file, audience, clear, simulator, aliyun_connection, capfd, state
+):
+    """The DAG file is edited between two automatic retries."""
+    people = audience(PEOPLE)
+    whole = "AliyunSendBatchSmsOperator(recipients={recipients!r}, **SEND)"
+    first = run_dag(dag_file("shards_edited_meanwhile", whole, recipients=people))
+    path = dag_file("shards_edited_meanwhile", recipients=people)
+    assert clear(path, first, state_now=state).states["plan"] == "failed"
+    assert "this task or a send task has run in it before" in "".join(capfd.readouterr())
+    nobody_twice(simulator)
 
 
 def test_a_place_that_is_empty_after_a_clear_is_no_proof(

@@ -219,9 +219,9 @@ class ShardRecord:
             raise _lost(f"though shard {shard} has a ledger")
         if not may_begin:
             raise LedgerConflictError(
-                "there is no record of the number of shards, and the run was cleared, or this task has run in it "
-                "before. Either no try came to write one, or the storage has lost it, or ledger_path is on another "
-                "machine's disk, or the campaign was begun without shards",
+                "there is no record of the number of shards, and the run was cleared, or this task or a send task "
+                "has run in it before. Either no try came to write one, or the storage has lost it, or ledger_path "
+                "is on another machine's disk, or the campaign was begun without shards",
                 advice=f"{_BACK} If nothing was ever sent in this run, trigger a new run.",
             )
 
