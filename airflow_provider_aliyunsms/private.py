@@ -55,6 +55,22 @@ def unwrap(value: Any) -> Any:
     return value.value if isinstance(value, Private) else value
 
 
+def hide_campaign(campaign: Any) -> Private:
+    """
+    Wrap a rendered campaign, the result of a send task or a list of several, which may hold receipts with numbers.
+
+    The XComs of a lazy list are not fetched for its description.
+    """
+    value = unwrap(campaign)
+    if isinstance(value, dict):
+        shown = f"campaign {value.get('campaign_id')}, {value.get('accepted')} accepted"
+    elif isinstance(value, list | tuple):
+        shown = f"{len(value)} campaigns"
+    else:
+        shown = "no campaign" if value is None else f"campaigns ({type(value).__name__})"
+    return Private(value, description=shown)
+
+
 def forget_locals(error: BaseException) -> None:
     """
     Empty the local variables of all frames of an error, of its causes and its contexts; lines and names stay.

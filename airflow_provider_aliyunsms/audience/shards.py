@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,6 @@ people of a running campaign would move to shards whose ledgers do not know them
 """
 
 _BITS = 64
-_SHOWN_BITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +39,13 @@ class Shard:
 
     :param index: which one, from 0.
     :param of: how many there are.
+    :param salt: a secret that all shards of the campaign share; it has no part in who belongs to which. Empty where
+        there is none, as in a rehearsal.
     """
 
     index: int
     of: int
+    salt: str = field(default="", repr=False)
 
     def campaign_id(self, campaign_id: str) -> str:
         """Return the identity of this part of a campaign, which does not say how many parts there are."""
@@ -105,16 +107,26 @@ class ShardCut:
         """
         Return which shard it is and what the whole source was, for the result.
 
-        Shards that have read the same numbers, in whatever order, have the same ``rows`` and ``checksum``. The
-        checksum is so short that it says nothing about a single number.
+        Shards that have read the same numbers, in whatever order, have the same ``rows`` and ``checksum``.
         """
-        checksum = self._sum >> (_BITS - _SHOWN_BITS)
         return {
             "index": self.shard.index,
             "of": self.shard.of,
             "rows": self.rows,
-            "checksum": f"{checksum:0{_SHOWN_BITS // 4}x}",
+            "checksum": self.salted(f"{self._sum:x}"),
         }
+
+    def salted(self, fingerprint: str) -> str:
+        """
+        Return what may be shown of a fingerprint of people: a hash under the salt; nothing where there is none.
+
+        Without the salt it says only whether two audiences of the campaign are equal. A fingerprint as it is could
+        be compared with that of every number there is, and the difference of two sums is one person.
+        """
+        if not self.shard.salt:
+            return ""
+        key = self.shard.salt.encode()
+        return hashlib.blake2b(fingerprint.encode(), digest_size=8, key=key).hexdigest()
 
 
 def _picked(prepared: PreparedBlock, mine: Sequence[bool]) -> PreparedBlock:

@@ -325,7 +325,8 @@ class Campaign:
             "requests": requests,
             "errors": spool.errors(),
             **({"repeated_numbers": spool.repeated_numbers} if spool.repeated_numbers else {}),
-            "digest": spool.digest,
+            # A shard may have so few people that a plain hash of them would tell who they are.
+            "digest": spool.digest if self._cut is None else self._cut.salted(spool.digest),
             "audience": self._report.figures() if self._report else {},
             **({"shard": self._cut.figures()} if self._cut is not None else {}),
             "started_at": started_at,

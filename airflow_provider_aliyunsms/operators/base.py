@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
+    from airflow_provider_aliyunsms.audience.shards import Shard
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace, PaceMember
     from airflow_provider_aliyunsms.campaign.plan import Plan, Result
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
@@ -227,16 +228,8 @@ class AliyunSmsSendOperator(BaseOperator):
             check_limit(name, getattr(self, name))
         for name in ("settle_time", "refusal_wait", "evidence_wait", "network_patience"):
             check_duration(name, getattr(self, name))
-        names = (
-            "recipients_conn_id",
-            "encoding",
-            "delimiter",
-            "sheet",
-            "phone_region",
-            *_PLACES,
-            _CONNECTION,
-        )
-        check_texts(**{name: getattr(self, name) for name in names})
+        texts = ("recipients_conn_id", "encoding", "delimiter", "sheet", "phone_region")
+        check_texts(**{name: getattr(self, name) for name in (*texts, *_PLACES, _CONNECTION)})
         check_mapping("column_mapping", self.column_mapping)
         check_shard(self.shard, durable=self.durable, receipts_path=self.receipts_path)
 
@@ -371,7 +364,8 @@ class AliyunSmsSendOperator(BaseOperator):
         check_resend(resend=resend, choice=choice, context=context, retries=retries)
         check_source(self.shard, unwrap(self.recipients))
         facts = SourceFacts()
-        blocks = then_checked(self._audience().blocks(facts), partial(self._check_record, context))
+        check = partial(self._check_record, context, begins=True)
+        blocks = then_checked(self._audience().blocks(facts), check)
         self._pace_look_ups()
         return Plan(
             campaign_id=campaign_id,
@@ -395,7 +389,7 @@ class AliyunSmsSendOperator(BaseOperator):
             positional=not self._names_campaign and _map_index(ti) >= 0,
             account_pace=self._account_pace(),
             secrets_known=secrets_known(self.hook.settings.ledger_secret),
-            shard=shard_of(self.shard),
+            shard=None if self.shard is None else self._check_record(context),
         )
 
     def _store(self, context: Context) -> StoreChoice:
@@ -412,15 +406,15 @@ class AliyunSmsSendOperator(BaseOperator):
             dry_run=as_bool(self.is_dry_run, name="dry_run"),
         )
 
-    def _check_record(self, context: Context) -> None:
-        ledger_path = as_text(self.ledger_path)
-        if self.shard is None and not ledger_path:
-            return
-        check_record(
+    def _check_record(self, context: Context, *, begins: bool = False) -> Shard | None:
+        if self.shard is None and not as_text(self.ledger_path):
+            return None
+        return check_record(
             self.shard,
             campaign_id=self._whole_identity(context),
-            ledger_path=ledger_path if self.durable else None,
+            ledger_path=as_text(self.ledger_path) if self.durable else None,
             dry_run=as_bool(self.is_dry_run, name="dry_run"),
+            begins=begins,
         )
 
     def _audience(self) -> AudienceSource:

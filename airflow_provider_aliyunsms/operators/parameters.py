@@ -144,7 +144,12 @@ def as_bool(value: object, *, name: str) -> bool:
 
 
 def as_text(value: object) -> str:
-    """Return a rendered text without blanks around it; empty for None, for nothing and for a rendered None."""
+    """
+    Return a rendered text without blanks around it; empty for None, for nothing and for a rendered None.
+
+    Of an identity, such as a campaign_id, only whether it is empty is asked so: another text would be another
+    campaign, whose recipients nobody knows.
+    """
     text = "" if value is None else str(value).strip()
     return "" if text == "None" else text
 

@@ -12,15 +12,17 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, XComArg
 
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 from airflow_provider_aliyunsms.operators.failures import final, without_retries
 from airflow_provider_aliyunsms.operators.parameters import as_bool, as_text
+from airflow_provider_aliyunsms.operators.rendering import text_of
 from airflow_provider_aliyunsms.parameter_checks import check_texts, check_whole
-from airflow_provider_aliyunsms.private import without_locals
+from airflow_provider_aliyunsms.private import hide_campaign, unwrap, without_locals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,6 +41,7 @@ MOST_SHARDS = 1000
 """The largest number of shards of one audience. Each of them reads the whole source."""
 
 _FIELDS = {"index", "of", "record"}
+_RULES = ("none_failed", "all_success")
 _PLACE = (
     "Nothing was sent now. Give AliyunSmsShards a ledger_path on a storage that all workers share: the number of "
     "shards is written down there, and each shard keeps its ledger there."
@@ -57,14 +60,16 @@ class AliyunSmsShards(BaseOperator):
 
     The number of shards of a campaign never changes. With another one, people would move to shards whose ledgers do
     not know them, and get a second message. A later try, run or Clear with another number is refused, here and in
-    each send task, and so is one that finds no record although shards may have been sent.
+    each send task, and so is one that finds no record although shards may have been sent. A campaign is not begun in
+    a run that was cleared: what is a plan now may have been a task that sent to everybody.
 
     :param campaign_id: the identity of the whole campaign, such as ``spring/{{ run_id }}``. Each shard is a campaign
         of its own, ``<campaign_id>/shard-<index>``. (templated)
     :param ledger_path: the folder of the ledgers and of the record of the number of shards, on a storage that all
         workers share. (templated)
     :param shards: how many, 1 to 1,000. Each task reads the whole audience, so a few are enough. (templated)
-    :param dry_run: leave no record; for send tasks with ``dry_run=True``. (templated)
+    :param dry_run: leave no record; for send tasks with ``dry_run=True``. To send after a rehearsal, trigger a new
+        run. (templated)
     :raises ConfigurationError: a parameter is wrong; not retried.
     :raises LedgerConflictError: the campaign was begun with another number of shards or without any, or the record is
         missing that would tell; not retried.
@@ -97,18 +102,26 @@ class AliyunSmsShards(BaseOperator):
         """Write the number of shards down, or compare it with the record, and return the arguments of each task."""
         with without_retries():
             of = _count(self.shards)
-            campaign_id, ledger_path = as_text(self.campaign_id), as_text(self.ledger_path)
-            if not campaign_id or not ledger_path:
-                name = "ledger_path" if campaign_id else "campaign_id"
+            ledger_path = as_text(self.ledger_path)
+            if not as_text(self.campaign_id):
                 raise ConfigurationError(
-                    f"{name} of the shards is missing, or was rendered to nothing", advice=_PLACE
+                    "campaign_id of the shards is missing, or was rendered to nothing",
+                    advice="Nothing was sent now. Correct its template: it names the campaign, and other campaigns "
+                    "must not share it.",
                 )
+            if not ledger_path:
+                raise ConfigurationError(
+                    "ledger_path of the shards is missing, or was rendered to nothing", advice=_PLACE
+                )
+            # As it is, blanks and all, as the send operators take it: two texts for one campaign would be two
+            # campaigns, each of which sends to everybody.
+            campaign_id = str(self.campaign_id)
             record = _record(campaign_id=campaign_id, ledger_path=ledger_path)
             if as_bool(self.is_dry_run, name="dry_run"):
                 record.check_rehearsal(of=of)
                 name = ""
             else:
-                name = record.plan(of=of, may_begin=_may_begin(context, retries=self.retries or 0))
+                name = record.plan(of=of, may_begin=_may_begin(self, context))
         log.info("Campaign %s is sent in %d shards.", campaign_id, of)
         return [
             {
@@ -118,6 +131,12 @@ class AliyunSmsShards(BaseOperator):
             }
             for index in range(of)
         ]
+
+    def _render(self, template: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        # As the send operators do: a campaign_id that Airflow makes a number of would be another campaign.
+        return text_of(
+            super()._render(template, context, *args, **kwargs), template=template, context=context
+        )
 
 
 class AliyunSmsShardsSummary(BaseOperator):
@@ -130,27 +149,43 @@ class AliyunSmsShardsSummary(BaseOperator):
     The XCom has the fields of a send task's result, without the receipts themselves: ``campaign_id, api, total,
     accepted, rejected, skipped, unknown, requests, errors, started_at, finished_at``, ``shards`` (how many),
     ``rows`` (of the audience) and ``receipts_paths`` (those of the shards, in their order). The sensor takes the
-    output of the send tasks, not this.
+    output of the send tasks, not this. It is skipped if all send tasks were, because the audience is empty.
 
     :param campaign: the output of the mapped send task. (templated)
+    :param trigger_rule: ``none_failed`` (the default), so that a shard that was skipped is noticed, or
+        ``all_success``. Under other rules it would run beside tasks that did not, whose results are those of an
+        earlier occasion.
     :raises ConfigurationError: a result is missing, is there twice, or is of another campaign; not retried.
     :raises AudienceError: two shards have read different audiences; not retried.
+    :raises AirflowSkipException: all send tasks were skipped.
     """
 
     template_fields: Sequence[str] = ("campaign",)
     ui_color = "#ffe0cc"
 
-    def __init__(self, *, campaign: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, *, campaign: Any, trigger_rule: str = "none_failed", **kwargs: Any) -> None:
+        if trigger_rule not in _RULES:
+            raise ConfigurationError(
+                f"the summary cannot have the trigger rule {trigger_rule}: it would add up results of an earlier "
+                "occasion, which tasks that did not run keep",
+                advice='Leave trigger_rule out, or take "all_success".',
+            )
+        super().__init__(trigger_rule=trigger_rule, **kwargs)
         self.campaign = campaign
+        # Known only before the rendering, which puts the results in their place.
+        self._senders = sorted({task.task_id for task, _ in XComArg.iter_xcom_references(campaign)})
 
     @without_locals
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow gives it
+    def execute(self, context: Context) -> dict[str, Any]:
         """Return the sum of the results."""
         from airflow_provider_aliyunsms.campaign.shard_totals import add_up
 
+        # Before the results: a task that was skipped without running keeps those of an earlier occasion.
+        states = _states_of(self._senders, context)
+        if states and all(state == "skipped" for state in states):
+            raise AirflowSkipException("All shards were skipped: there was nothing to send.")
         try:
-            result = add_up(self.campaign)
+            result = add_up(unwrap(self.campaign))
         except (ConfigurationError, AudienceError) as error:
             raise final(error) from error
         log.info(
@@ -159,6 +194,23 @@ class AliyunSmsShardsSummary(BaseOperator):
             *(result[name] for name in ("shards", "accepted", "rejected", "skipped", "unknown", "total")),
         )
         return result
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
+        """Render, then wrap the campaign: Airflow would show its receipts under "Rendered Templates"."""
+        from airflow_provider_aliyunsms.rendering import render_fields
+
+        render_fields(
+            self,
+            parent=parent,
+            fields=template_fields,
+            context=context,
+            jinja_env=jinja_env,
+            seen_oids=seen_oids,
+        )
+        if parent is self:
+            self.campaign = hide_campaign(self.campaign)
 
 
 def check_shard(shard: object, *, durable: bool, receipts_path: object) -> None:
@@ -178,7 +230,16 @@ def check_shard(shard: object, *, durable: bool, receipts_path: object) -> None:
     check_whole("shard: of", shard["of"], low=1, high=MOST_SHARDS)
     check_whole("shard: index", shard["index"], low=0, high=shard["of"] - 1)
     if not durable:
-        raise ConfigurationError("a shard needs a ledger, so durable=False excludes it", advice=_PLACE)
+        raise ConfigurationError(
+            "a shard needs a ledger, so durable=False excludes it",
+            advice="Nothing was sent now. Remove durable=False.",
+        )
+    if not as_text(receipts_path):
+        raise ConfigurationError(
+            "a shard has no receipts_path, or it was rendered to nothing",
+            advice="Nothing was sent now. Give a folder on a storage that all workers share. Without it each shard "
+            "would leave numbers in Airflow's database or on the disk of its worker, where nobody finds them.",
+        )
     if isinstance(receipts_path, str) and not _is_template(receipts_path):
         from airflow_provider_aliyunsms.campaign.receipts import is_receipt_file
 
@@ -219,15 +280,22 @@ def check_source(shard: object, recipients: object) -> None:
 
 
 def check_record(
-    shard: Mapping[str, Any] | None, *, campaign_id: str, ledger_path: str | None, dry_run: bool
-) -> None:
+    shard: Mapping[str, Any] | None,
+    *,
+    campaign_id: str,
+    ledger_path: str | None,
+    dry_run: bool,
+    begins: bool = False,
+) -> Shard | None:
     """
     Check that a send task's shard is one of those that the campaign was cut into; or that it was not cut at all.
 
-    Costs one or two reads where there is a ``ledger_path``.
+    Costs a read, or a few, where there is a ``ledger_path``.
 
     :param shard: the operator's; None for a task that sends to the whole audience.
     :param campaign_id: that of the whole campaign.
+    :param begins: the first call is next, so a shard leaves a mark of that.
+    :returns: the part of the audience, with the salt of the record; None for all of it.
     :raises ConfigurationError: a shard has no ``ledger_path``.
     :raises LedgerConflictError: the record says otherwise, or is missing; nothing was sent.
     """
@@ -237,22 +305,24 @@ def check_record(
             raise ConfigurationError(
                 "a shard has no ledger_path, or it was rendered to nothing", advice=_PLACE
             )
-        return
+        return None
     record = _record(campaign_id=campaign_id, ledger_path=ledger_path)
     if shard is None or part is None:
         record.check_whole()
-    elif dry_run:
-        record.check_rehearsal(of=part.of)
-    else:
-        record.check(shard=part, name=shard["record"])
+        return None
+    if dry_run:
+        return replace(part, salt=record.check_rehearsal(of=part.of))
+    if begins:
+        record.begin(shard=part, name=shard["record"])
+        return part
+    return replace(part, salt=record.check(shard=part, name=shard["record"]))
 
 
-def then_checked(blocks: Iterable[Block], check: Callable[[], None]) -> Iterator[Block]:
+def then_checked(blocks: Iterable[Block], check: Callable[[], object]) -> Iterator[Block]:
     """
     Yield the blocks of an audience, and check the record of the shards once more after the last of them.
 
-    The whole audience is read before the first call. Two tasks that began one campaign at the same moment in
-    different ways had both found nothing when they began; by now one of them finds what the other has written.
+    The whole audience is read before the first call, which may take long; what was written meanwhile is found.
 
     :param check: raises an error if the record does not fit any more.
     """
@@ -270,16 +340,51 @@ def _record(*, campaign_id: str, ledger_path: str) -> ShardRecord:
     )
 
 
-def _may_begin(context: Context, *, retries: int) -> bool:
-    """Return whether this task has certainly planned nothing before: its first try, or automatic retries of it."""
+def _may_begin(plan: BaseOperator, context: Context) -> bool:
+    """
+    Return whether certainly nothing of this run's campaign was sent before.
+
+    That is so in the first try of the plan and in automatic retries of it, as long as no task of the run was cleared
+    and no send task behind the plan has run. The plan may be new in a run that is older, because the DAG file was
+    edited. Then a task that sent to everybody may have run before in the place of the shards, at a ledger where the
+    plan does not look.
+    """
     from airflow_provider_aliyunsms.campaign.ledger import MemoryStore
     from airflow_provider_aliyunsms.operators.ledger_store import StoreChoice, occasion_of
 
     # "keeps_all" leaves the question to Airflow alone. A task that is retried without a Clear has never succeeded, so
     # that no shard has been sent in its run.
     choice = StoreChoice(store=MemoryStore(), fenced=False, keeps_all=True)
-    occasion = occasion_of(context, retries=retries, choice=choice)
-    return occasion.first_try or occasion.untouched
+    occasion = occasion_of(context, retries=plan.retries or 0, choice=choice)
+    # Not "not cleared": an Airflow that does not say how often the run was cleared proves nothing.
+    first_run = getattr(context.get("dag_run"), "clear_number", None) == 0
+    if not first_run or not (occasion.first_try or occasion.untouched):
+        return False
+    return not any(_states_of(_senders_behind(plan), context))
+
+
+def _senders_behind(plan: BaseOperator) -> list[str]:
+    """Return the ids of the send tasks that wait for a plan, directly or not."""
+    behind = plan.get_flat_relatives(upstream=False)
+    # By a method that send operators alone have: their module uses this one.
+    return sorted(
+        task.task_id
+        for task in behind
+        if hasattr(getattr(task, "operator_class", type(task)), "make_channel")
+    )
+
+
+def _states_of(task_ids: Sequence[str], context: Context) -> list[str | None]:
+    """Return the states of all instances of some tasks in this run; None for one that waits for its first try."""
+    if not task_ids:
+        return []
+    ti: Any = context["ti"]
+    ask = getattr(ti, "get_task_states", None)
+    if ask is not None:
+        return [*ask(dag_id=ti.dag_id, task_ids=[*task_ids], run_ids=[ti.run_id]).get(ti.run_id, {}).values()]
+    # Airflow 2 gives the run as it is in the database.
+    run: Any = context["dag_run"]
+    return [each.state for each in run.get_task_instances() if each.task_id in task_ids]
 
 
 def _is_template(value: object) -> bool:

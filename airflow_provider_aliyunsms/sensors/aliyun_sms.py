@@ -14,8 +14,8 @@ from airflow_provider_aliyunsms.delivery.checkpoint import CheckpointStore
 from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
 from airflow_provider_aliyunsms.parameter_checks import check_duration, check_qps, check_texts, check_whole
-from airflow_provider_aliyunsms.private import Private, unwrap, without_locals
-from airflow_provider_aliyunsms.sensors.deferral import describe, result_of, softly, time_for, trigger_for
+from airflow_provider_aliyunsms.private import hide_campaign, unwrap, without_locals
+from airflow_provider_aliyunsms.sensors.deferral import result_of, softly, time_for, trigger_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -403,4 +403,4 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         )
         if parent is not self:
             return
-        self.campaign = Private(self.campaign, description=describe(self.campaign))
+        self.campaign = hide_campaign(self.campaign)

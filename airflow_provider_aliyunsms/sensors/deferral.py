@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_aliyunsms.exceptions import DeliveryError, DeliveryTimeoutError
-from airflow_provider_aliyunsms.private import unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -147,17 +146,3 @@ def softly(*, soft_fail: bool, never_fail: bool) -> Iterator[None]:
         if never_fail or (soft_fail and isinstance(error, DeliveryError)):
             raise AirflowSkipException(str(error)) from error
         raise
-
-
-def describe(campaign: Any) -> str:
-    """
-    Return a short text about a rendered campaign that holds no phone numbers and may be shown.
-
-    The XComs of a lazy list are not fetched for it.
-    """
-    value = unwrap(campaign)
-    if isinstance(value, dict):
-        return f"campaign {value.get('campaign_id')}, {value.get('accepted')} accepted"
-    if isinstance(value, list | tuple):
-        return f"{len(value)} campaigns"
-    return "no campaign" if value is None else f"campaigns ({type(value).__name__})"

@@ -9,8 +9,10 @@ DAG file as it is then.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,7 +39,8 @@ with DAG("{dag_id}", schedule=None) as dag:
 """
 BODY = """
 plan = AliyunSmsShards(task_id="plan", campaign_id="spring", ledger_path={ledger!r}, shards={shards}, retries=0)
-send = AliyunSendBatchSmsOperator.partial(recipients={recipients!r}, **SEND).expand_kwargs(plan.output)
+send = AliyunSendBatchSmsOperator.partial(
+    recipients={recipients!r}, receipts_path={receipts!r}, **SEND).expand_kwargs(plan.output)
 total = AliyunSmsShardsSummary(task_id="total", campaign=send.output, retries=0)
 """
 
@@ -48,11 +51,16 @@ def ledger(tmp_path):
 
 
 @pytest.fixture
-def dag_file(tmp_path, ledger):
+def receipts(tmp_path):
+    return str(tmp_path / "receipts")
+
+
+@pytest.fixture
+def dag_file(tmp_path, ledger, receipts):
     """Write a DAG file; the same name again is the file after an edit."""
 
     def write(dag_id, body=BODY, *, shards=4, recipients=None, **more):
-        text = body.format(ledger=ledger, shards=shards, recipients=recipients, **more)
+        text = body.format(ledger=ledger, receipts=receipts, shards=shards, recipients=recipients, **more)
         lines = "".join(f"    {line}\n" for line in text.strip().splitlines())
         path = tmp_path / f"{dag_id}.py"
         path.write_text(HEAD.format(dag_id=dag_id) + lines, encoding="utf-8")
@@ -80,26 +88,32 @@ def clear(run_dag, monkeypatch):
     """Clear some tasks of a run, and let it go on with a DAG file that may have been edited."""
     from airflow.models import dagrun
 
-    def again(path, first, *tasks, lose_state=False):
+    def again(path, first, *tasks, lose_state=False, state_now=None):
         def cleared_run(*, dag, session, **_):
             from airflow.models.dag_version import DagVersion
             from sqlalchemy import select, text
 
             if lose_state:
                 session.execute(text("DELETE FROM task_state_store"))
-            dag.clear(
-                task_ids=list(tasks),
-                run_id=first.run_id,
-                dag_run_state="running",
-                run_on_latest_version=True,
-                session=session,
-            )
+            if state_now is None:
+                dag.clear(
+                    task_ids=list(tasks),
+                    run_id=first.run_id,
+                    dag_run_state="running",
+                    run_on_latest_version=True,
+                    session=session,
+                )
             run = session.scalar(
                 select(dagrun.DagRun).where(
                     dagrun.DagRun.dag_id == dag.dag_id, dagrun.DagRun.run_id == first.run_id
                 )
             )
             run.dag = dag
+            if state_now is not None:
+                # No Clear: the run goes on, and only the DAG file is another.
+                run.state = "running"
+                for each in run.get_task_instances(session=session):
+                    each.state = state_now
             # As the scheduler does when the file has changed: tasks that are new in it come into the run.
             version = DagVersion.get_latest_version(dag.dag_id, session=session)
             run.verify_integrity(session=session, dag_version_id=version.id)
@@ -128,6 +142,16 @@ def nobody_twice(simulator, people=PEOPLE):
     assert simulator.counts() == dict.fromkeys(people, 1)
 
 
+def record_in(ledger):
+    """Give the file of the record of the shards, the first claim of the whole campaign."""
+    (found,) = (
+        path
+        for path in Path(ledger).glob("*/aliyun_sms.e000001.claim.json")
+        if "shards" in json.loads(path.read_text())
+    )
+    return found
+
+
 ALL = ("plan", "send", "total")
 
 
@@ -145,6 +169,8 @@ def test_everybody_gets_one_message_and_the_rows_add_up(
     assert [part["campaign_id"] for part in parts] == [f"spring/shard-{index}" for index in range(4)]
     assert all(part["accepted"] > 0 for part in parts)
     assert {part["shard"]["rows"] for part in parts} == {len(rows)}
+    (checksum,) = {part["shard"]["checksum"] for part in parts}
+    assert {len(text) for text in (checksum, *(part["digest"] for part in parts))} == {16}
     total = outcome.xcom("total")
     assert total["campaign_id"] == "spring"
     assert (total["total"], total["rows"], total["shards"]) == (len(rows), len(rows), 4)
@@ -157,10 +183,10 @@ def test_everybody_gets_one_message_and_the_rows_add_up(
 
 
 def test_the_sensor_takes_the_output_of_the_shards_and_nothing_but_receipts_holds_a_number(
-    run_dag, dag_file, audience, simulator, aliyun_connection, tmp_path, ledger, capfd
+    run_dag, dag_file, audience, simulator, aliyun_connection, ledger, capfd
 ):
-    body = BODY.replace("recipients=", f"receipts_path={str(tmp_path / 'receipts')!r}, recipients=") + (
-        'AliyunSmsDeliverySensor(task_id="seen", campaign=send.output, poke_interval=0.5, timeout=5)\n'
+    body = (
+        BODY + 'AliyunSmsDeliverySensor(task_id="seen", campaign=send.output, poke_interval=0.5, timeout=5)\n'
     )
     outcome = run_dag(dag_file("shards_seen", body, recipients=audience(PEOPLE)))
     assert outcome.state == "success"
@@ -172,6 +198,8 @@ def test_the_sensor_takes_the_output_of_the_shards_and_nothing_but_receipts_hold
     kept = "".join(path.read_text() for path in Path(ledger).rglob("*") if path.is_file())
     told = json.dumps(outcome.xcoms) + "".join(capfd.readouterr())
     assert '"by":"number-1"' in kept
+    (salt,) = re.findall('"salt":"([0-9a-f]{32})"', kept)
+    assert salt not in told, "it hides people in the checksums and digests"
     assert not [number for number in PEOPLE if number in kept or number in told]
 
 
@@ -210,7 +238,9 @@ def test_a_shard_without_anybody_is_green_and_an_empty_audience_is_skipped(
     assert sorted(part["total"] for part in results(outcome)) in ([0, 0, 0, 2], [0, 0, 1, 1])
     nobody_twice(simulator, PEOPLE[:1])
     path = dag_file("shards_empty", BODY.replace("spring", "autumn"), recipients=audience([]))
-    assert set(sends(run_dag(path)).values()) == {"skipped"}
+    empty = run_dag(path)
+    assert set(sends(empty).values()) == {"skipped"}
+    assert (empty.states["total"], empty.state) == ("skipped", "success")
 
 
 # ---- what changes between two occasions
@@ -290,18 +320,67 @@ def test_a_record_that_was_lost_is_not_made_anew(
 ):
     people = audience(PEOPLE)
     first = run_dag(dag_file("shards_lost", recipients=people))
-    (record,) = Path(ledger).glob("*/aliyun_sms.shards.json")
+    record = record_in(ledger)
     kept = record.read_bytes()
     record.unlink()
     for count in (4, 8, 2):
         path = dag_file("shards_lost", shards=count, recipients=people)
         assert clear(path, first, *ALL).states["plan"] == "failed"
         assert run_dag(path).states["plan"] == "failed", "to another run, too"
-    assert "though shard 0 has a ledger" in "".join(capfd.readouterr())
+    assert "though shards of this campaign have been sent" in "".join(capfd.readouterr())
     alone = clear(dag_file("shards_lost", recipients=people), first, "plan")
     assert alone.states["plan"] == "failed"
     record.write_bytes(kept)
     assert clear(dag_file("shards_lost", recipients=people), first, *ALL).state == "success"
+    nobody_twice(simulator)
+
+
+def test_a_record_that_was_lost_is_missed_by_a_task_without_shards(
+    run_dag, dag_file, audience, simulator, aliyun_connection, ledger, capfd
+):
+    people = audience(PEOPLE)
+    run_dag(dag_file("shards_lost_1", recipients=people))
+    record = record_in(ledger)
+    kept = record.read_bytes()
+    record.unlink()
+    for _ in range(2):
+        whole = run_dag(dag_file("shards_lost_2", WHOLE, recipients=people))
+        assert whole.states["send"] == "failed"
+    assert "though shards of this campaign have been sent" in "".join(capfd.readouterr())
+    assert not record.exists()
+    record.write_bytes(kept)
+    assert run_dag(dag_file("shards_lost_1", recipients=people)).state == "success"
+    nobody_twice(simulator)
+
+
+@pytest.mark.parametrize("given", ["", 'campaign_id="spring", '], ids=["default id", "own id"])
+@pytest.mark.parametrize("place", ["", "ledger_path={ledger!r}, "], ids=["", "ledger_path"])
+def test_a_campaign_that_has_begun_is_not_cut_in_the_run_that_is_cleared(
+    run_dag, dag_file, audience, clear, simulator, aliyun_connection, capfd, given, place
+):
+    """To Airflow, send[1] and the others are new, and so is the plan: they have never run."""
+    people = audience(PEOPLE)
+    whole = f"AliyunSendBatchSmsOperator(recipients={{recipients!r}}, {given}{place}**SEND)"
+    first = run_dag(dag_file("shards_edited_in", whole, recipients=people))
+    assert first.state == "success"
+    second = clear(dag_file("shards_edited_in", recipients=people), first, *ALL)
+    assert second.states["plan"] == "failed"
+    nobody_twice(simulator)
+    told = "".join(capfd.readouterr())
+    assert "trigger a new run" in told or "begun without shards" in told
+
+
+@pytest.mark.parametrize("state", ["up_for_retry", "failed", "success"])
+def test_a_campaign_that_has_begun_is_not_cut_in_the_run_that_goes_on(
+    run_dag, dag_file, audience, clear, simulator, aliyun_connection, capfd, state
+):
+    """The DAG file is edited between two automatic retries."""
+    people = audience(PEOPLE)
+    whole = "AliyunSendBatchSmsOperator(recipients={recipients!r}, **SEND)"
+    first = run_dag(dag_file("shards_edited_meanwhile", whole, recipients=people))
+    path = dag_file("shards_edited_meanwhile", recipients=people)
+    assert clear(path, first, state_now=state).states["plan"] == "failed"
+    assert "this task or a send task has run in it before" in "".join(capfd.readouterr())
     nobody_twice(simulator)
 
 
@@ -388,12 +467,25 @@ AliyunSendBatchSmsOperator(recipients={recipients!r}, campaign_id="spring", ledg
 """
 
 
+NATIVE = 'campaign_id="{{{{ params.week }}}}.50"'
+
+
 @pytest.mark.parametrize("first_in_shards", [True, False])
+@pytest.mark.parametrize(
+    "written",
+    ['campaign_id="spring"', 'campaign_id=" spring "', 'campaign_id="spring\\n"', NATIVE],
+    ids=["", "blanks", "line end", "native"],
+)
 def test_a_campaign_does_not_change_between_whole_and_shards(
-    run_dag, dag_file, audience, simulator, aliyun_connection, capfd, first_in_shards
+    run_dag, dag_file, audience, simulator, aliyun_connection, capfd, monkeypatch, first_in_shards, written
 ):
+    if written == NATIVE:
+        # Airflow makes a float of 7.50, whose text is another one.
+        native = 'schedule=None, render_template_as_native_obj=True, params={{"week": "7"}})'
+        monkeypatch.setattr(sys.modules[__name__], "HEAD", HEAD.replace("schedule=None)", native))
     people = audience(PEOPLE)
     bodies = [BODY, WHOLE] if first_in_shards else [WHOLE, BODY]
+    bodies = [body.replace('campaign_id="spring"', written) for body in bodies]
     states = [
         run_dag(dag_file(f"shards_or_whole_{number}", body, recipients=people)).state
         for number, body in enumerate(bodies)
@@ -408,6 +500,21 @@ def test_a_campaign_does_not_change_between_whole_and_shards(
     back = run_dag(dag_file("shards_or_whole_0", bodies[0], recipients=people))
     assert back.state == "success", "the refused one has left nothing behind"
     nobody_twice(simulator, [*PEOPLE, "13800179999"])
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["", "and the record is lost"])
+def test_a_task_without_shards_is_not_given_the_id_of_a_shard(
+    run_dag, dag_file, audience, simulator, aliyun_connection, ledger, capfd, lost
+):
+    """The result of a send in shards shows such an id."""
+    people = audience(PEOPLE)
+    first = run_dag(dag_file("shards_part_1", recipients=people))
+    if lost:
+        record_in(ledger).unlink()
+    body = WHOLE.replace('"spring"', repr(first.xcom("send[0]")["campaign_id"]))
+    assert run_dag(dag_file("shards_part_2", body, recipients=people)).state == "failed"
+    nobody_twice(simulator)
+    assert "of which this campaign_id names a shard" in "".join(capfd.readouterr())
 
 
 def test_a_whole_campaign_that_begins_while_the_shards_are_planned_sends_nothing(
@@ -444,8 +551,14 @@ Meanwhile(recipients={recipients!r}, campaign_id="spring", ledger_path={ledger!r
     ("find", "put", "told"),
     [
         ("recipients={recipients!r}", f"recipients={PEOPLE!r}", "shards are for files and queries"),
-        ("**SEND", "durable=False, **SEND", "durable=False excludes it"),
-        ("**SEND", 'receipts_path="/tmp/all.jsonl", **SEND', "receipts_path is one file for all shards"),
+        ("**SEND", "durable=False, **SEND", "Remove durable=False"),
+        (
+            "receipts_path={receipts!r}",
+            'receipts_path="/x/all.jsonl"',
+            "receipts_path is one file for all shards",
+        ),
+        ("receipts_path={receipts!r}, ", "", "a shard has no receipts_path"),
+        ("receipts_path={receipts!r}", 'receipts_path="{{{{ none }}}}"', "a shard has no receipts_path"),
         (
             "expand_kwargs(plan.output)",
             'expand(shard=[{{"index": 0, "of": 1}}])',
@@ -506,6 +619,7 @@ def test_a_plan_that_cannot_be_is_an_error_of_the_dag_file(changes, told):
     ("find", "put", "told"),
     [
         ('campaign_id="spring"', 'campaign_id="{{{{ none }}}}"', "campaign_id of the shards is missing"),
+        ('campaign_id="spring"', 'campaign_id="{{{{ none }}}}"', "it names the campaign"),
         ("ledger_path={ledger!r}", 'ledger_path="{{{{ none }}}}"', "ledger_path of the shards is missing"),
         ("shards={shards}", 'shards="{{{{ none }}}}"', "shards must be a whole number"),
     ],
@@ -519,7 +633,9 @@ def test_templates_of_a_plan_that_are_rendered_to_nothing_are_refused(
     assert told in "".join(capfd.readouterr())
 
 
-def test_a_rehearsal_leaves_no_record(run_dag, dag_file, audience, simulator, aliyun_connection, ledger):
+def test_a_rehearsal_leaves_no_record(
+    run_dag, dag_file, audience, clear, simulator, aliyun_connection, ledger
+):
     body = BODY.replace('task_id="plan"', 'task_id="plan", dry_run=True').replace(
         "**SEND", "dry_run=True, **SEND"
     )
@@ -528,6 +644,11 @@ def test_a_rehearsal_leaves_no_record(run_dag, dag_file, audience, simulator, al
     assert (outcome.xcom("total")["skipped"], outcome.xcom("total")["dry_run"]) == (60, True)
     assert not list(Path(ledger).rglob("*.json"))
     assert simulator.counts() == {}
+    shown = {text for part in results(outcome, 2) for text in (part["digest"], part["shard"]["checksum"])}
+    assert shown == {""}, "there is no salt for it"
+    real = dag_file("shards_dry", recipients=audience(PEOPLE))
+    assert clear(real, outcome, *ALL).states["plan"] == "failed", "a rehearsal is followed by a new run"
+    assert simulator.counts() == {}
     real = run_dag(dag_file("shards_dry", shards="'{{{{ 2 + 2 }}}}'".format(), recipients=audience(PEOPLE)))
     assert real.state == "success"
     nobody_twice(simulator)
@@ -535,33 +656,107 @@ def test_a_rehearsal_leaves_no_record(run_dag, dag_file, audience, simulator, al
 
 
 def test_a_plan_that_was_rehearsed_does_not_let_anything_be_sent(
-    run_dag, dag_file, audience, simulator, aliyun_connection
+    run_dag, dag_file, audience, simulator, aliyun_connection, capfd
 ):
     body = BODY.replace('task_id="plan"', 'task_id="plan", dry_run=True')
     assert run_dag(dag_file("shards_half_dry", body, recipients=audience(PEOPLE))).state == "failed"
     assert simulator.counts() == {}
+    assert "AliyunSmsShards had dry_run=True" in "".join(capfd.readouterr())
 
 
 # ---- the sum
 
 
-def test_the_sum_is_red_while_a_shard_is_missing_or_has_read_another_file(
+def test_the_sum_is_red_while_the_shards_have_read_different_files(
     run_dag, dag_file, audience, clear, simulator, aliyun_connection, capfd
 ):
     people = audience(PEOPLE)
-    body = BODY.replace("send.output, retries=0", 'send.output, retries=0, trigger_rule="all_done"')
     simulator.misbehave("refuse", action="SendBatchSms", times=1, code="isv.AMOUNT_NOT_ENOUGH")
-    first = run_dag(dag_file("shards_sum", body, recipients=people))
+    first = run_dag(dag_file("shards_sum", recipients=people))
     assert sorted(sends(first).values()) == ["failed", "success", "success", "success"]
-    assert first.states["total"] == "failed"
-    assert "1 of 4 shards have no result" in "".join(capfd.readouterr())
+    assert first.states["total"] == "upstream_failed"
     simulator.behave()
     (red,) = (int(name[5:-1]) for name, state in sends(first).items() if state == "failed")
     audience([*PEOPLE, "13800179999"])
-    second = clear(dag_file("shards_sum", body, recipients=people), first, ("send", red), "total")
+    second = clear(dag_file("shards_sum", recipients=people), first, ("send", red), "total")
     assert set(sends(second).values()) == {"success"}
     assert second.states["total"] == "failed"
     assert "the shards have read different audiences, of 60 to 61 rows" in "".join(capfd.readouterr())
-    third = clear(dag_file("shards_sum", body, recipients=people), first, "send", "total")
+    third = clear(dag_file("shards_sum", recipients=people), first, "send", "total")
     assert third.state == "success"
     nobody_twice(simulator, [*PEOPLE, "13800179999"])
+
+
+def test_the_sum_is_red_when_the_audience_is_emptied_between_two_shards(
+    run_dag, dag_file, audience, clear, simulator, aliyun_connection, capfd
+):
+    """Those who are left out are skipped, which Airflow takes for success."""
+    people = audience(PEOPLE)
+    emptied = BODY.replace(
+        "send = AliyunSendBatchSmsOperator",
+        "class Emptied(AliyunSendBatchSmsOperator):\n"
+        "    def execute(self, context):\n"
+        "        from pathlib import Path\n"
+        "        if len([*Path({receipts!r}).glob('*.jsonl')]) == 2:\n"
+        "            open({recipients!r}, 'w').write('phone_number,name\\\\n')\n"
+        "        return super().execute(context)\n"
+        "send = Emptied",
+    )
+    first = run_dag(dag_file("shards_emptied", emptied, recipients=people))
+    assert sorted(sends(first).values()) == ["skipped", "skipped", "success", "success"]
+    assert (first.states["total"], first.state) == ("failed", "failed")
+    assert "2 of 4 shards have no result" in "".join(capfd.readouterr())
+    audience(PEOPLE)
+    second = clear(dag_file("shards_emptied", recipients=people), first, "send", "total")
+    assert second.state == "success"
+    nobody_twice(simulator)
+
+
+@pytest.mark.parametrize("rule", ["none_failed", "all_success"])
+def test_the_sum_of_an_earlier_occasion_is_none_of_this_one(
+    run_dag, dag_file, audience, clear, simulator, aliyun_connection, rule
+):
+    """A task that is skipped without running keeps its result of the occasion before."""
+    body = BODY.replace("send.output, retries=0", f"send.output, trigger_rule={rule!r}, retries=0")
+    people = audience(PEOPLE)
+    gate = (
+        "from airflow.providers.common.compat.sdk import AirflowSkipException\n@task\ndef gate():\n    {}\n"
+    )
+    first = run_dag(dag_file("shards_gate", gate.format("pass") + body + "gate() >> plan", recipients=people))
+    assert first.state == "success"
+    audience([*PEOPLE, "13800179999"])
+    closed = gate.format("raise AirflowSkipException") + body + "gate() >> plan"
+    second = clear(dag_file("shards_gate", closed, recipients=people), first, "gate", *ALL)
+    assert set(sends(second).values()) == {"skipped"}
+    assert second.states["total"] == "skipped"
+    nobody_twice(simulator)
+
+
+@pytest.mark.parametrize(
+    "rule", ["all_done", "always", "one_success", "none_failed_min_one_success", "none_skipped"]
+)
+def test_a_sum_that_would_run_beside_tasks_that_did_not_is_an_error_of_the_dag_file(rule):
+    from airflow_provider_aliyunsms.exceptions import ConfigurationError
+    from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSmsShardsSummary
+
+    for given in ({"trigger_rule": rule}, {"default_args": {"trigger_rule": rule}}):
+        with pytest.raises(ConfigurationError, match=f"cannot have the trigger rule {rule}"):
+            AliyunSmsShardsSummary(task_id="total", campaign=[], **given)
+
+
+def test_rendered_templates_of_the_sum_show_no_receipts(
+    run_dag, dag_file, simulator, aliyun_connection, capfd
+):
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
+    from airflow.utils.session import create_session
+
+    body = (
+        "given = [dict(campaign_id='spring/shard-0', receipts=[dict(phone_number='13800070000')])]\n"
+        "AliyunSmsShardsSummary(task_id='total', campaign=given, retries=0)\n"
+    )
+    outcome = run_dag(dag_file("shards_given", body))
+    assert outcome.state == "failed"
+    with create_session() as session:
+        shown = [str(row.rendered_fields) for row in session.query(RenderedTaskInstanceFields)]
+    assert any("1 campaigns" in each for each in shown)
+    assert "13800070000" not in "".join(shown) + "".join(capfd.readouterr())

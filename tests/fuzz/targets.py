@@ -260,16 +260,19 @@ def feed_ledger(data: bytes) -> None:
 
 def read_shard_record(value: object) -> None:
     """Ask the record of the shards what each task asks it; a damaged one lets nothing be sent."""
-    store = MemoryStore()
-    store.set("aliyun_sms.shards", value)
-    record = ShardRecord(campaign_id="c", store_of=lambda name: store if name == "c" else MemoryStore())
-    for ask in (
-        lambda: record.check(shard=Shard(index=0, of=4), name="n"),
-        lambda: record.plan(of=4, may_begin=True),
-        record.check_whole,
-    ):
-        with contextlib.suppress(LedgerError):
-            ask()
+    for kept in (value, {"shards": value}):
+        store = MemoryStore()
+        store.set("aliyun_sms.e000001.claim", kept)
+        record = ShardRecord(
+            campaign_id="c", store_of=lambda name, own=store: own if name == "c" else MemoryStore()
+        )
+        for ask in (
+            lambda record=record: record.check(shard=Shard(index=0, of=4), name="n"),
+            lambda record=record: record.plan(of=4, may_begin=True),
+            record.check_whole,
+        ):
+            with contextlib.suppress(LedgerError):
+                ask()
 
 
 def read_ledger(kept: dict[str, object], *, fenced: bool) -> None:

@@ -12,6 +12,9 @@ it was replaced::
     aliyun_sms.e000002.ready     epoch 2 is complete: all that is needed of earlier epochs has been copied
     aliyun_sms.e000002.goodbye   the process of epoch 2 has ended with no call in flight
 
+The claim of the first epoch also decides whether a campaign is sent as a whole or in shards: a plan of shards takes
+it for good, with the number of shards inside (``shard_record.py``).
+
 Only the main thread of a try uses this module.
 """
 
@@ -21,13 +24,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_aliyunsms.campaign.ledger.stores import create_once
-from airflow_provider_aliyunsms.exceptions import LedgerError
+from airflow_provider_aliyunsms.exceptions import LedgerConflictError, LedgerError
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.ledger.stores import Store
 
 _PREFIX = "aliyun_sms."
 _HEAD = "head"
+
+FIRST_CLAIM: Final = f"{_PREFIX}e000001.claim"
+"""The file that only one process can make first: a try of the whole campaign, or a plan of its shards."""
+
+SHARDS: Final = "shards"
+"""The field of :data:`FIRST_CLAIM` that holds what a plan of shards has recorded."""
 
 _PROBES: Final = 8
 """Numbers after the last claim that are looked at for claims behind a hole."""
@@ -83,14 +92,21 @@ class Fence:
         It costs a read for each earlier epoch, some reads beyond the last one, and one write.
 
         :param first_try: whether Airflow says that the task runs for the first time.
+        :raises LedgerConflictError: a plan of shards holds the first epoch.
         :raises LedgerError: another process has claimed the same epoch, or a part of the record is missing.
         """
         latest = self._find_latest()
+        # Before the claim: the second epoch beside a plan's would be free, and the whole campaign would be sent
+        # beside its shards.
+        first = self._sure(FIRST_CLAIM) if latest else None
+        check_is_whole(first)
         # create_once, not set: two processes that claimed the same epoch would overwrite each other's windows,
         # neither would ever find a newer claim, and both would send to the same recipients.
         if not create_once(
             self._store, _key(latest + 1, "claim"), {"owner": self._owner, "first": first_try}
         ):
+            # Whose it is, so that the error says what to do.
+            check_is_whole(self._sure(FIRST_CLAIM))
             raise _taken_over()
         self._epoch = latest + 1
         # Asked now: by the first claim a storage shows whether it keeps the conditions of a write.
@@ -104,7 +120,6 @@ class Fence:
         # would get a second message. After the claim that process finds it with the check behind its write, and
         # does not send.
         self._base = self._choose_base(latest)
-        first = self._sure(_key(1, "claim")) if latest else None
         return Claim(
             # From the last complete epoch on. The try of that epoch waited for the processes before it, and
             # completed its epoch only then.
@@ -208,13 +223,35 @@ class Fence:
         return _key(self._epoch, key)
 
 
-def has_begun(store: Store) -> bool:
+def has_later_epochs(store: Store) -> bool:
     """
-    Return whether any try has ever claimed an epoch in a store; costs up to eight reads.
+    Return whether a try has claimed an epoch behind the first in a store; costs up to seven reads.
 
-    Not the first epoch alone is looked for: what removes old files removes that one first.
+    What removes old files by their age removes the first claim before all others.
     """
-    return any(store.get(_key(epoch, "claim")) is not None for epoch in range(1, _PROBES + 1))
+    return any(store.get(_key(epoch, "claim")) is not None for epoch in range(2, _PROBES + 1))
+
+
+def check_is_whole(claim: Any, *, what: str = "this campaign") -> None:
+    """
+    Check that a first claim, if there is one, is not that of a plan of shards.
+
+    :param claim: the value of :data:`FIRST_CLAIM`, or None.
+    :param what: names the campaign in the error.
+    :raises LedgerConflictError: it is; nothing was sent.
+    :raises LedgerError: it is, and it does not say how many shards.
+    """
+    if not isinstance(claim, dict) or SHARDS not in claim:
+        return
+    kept = claim[SHARDS]
+    of = kept.get("of") if isinstance(kept, dict) else None
+    if not isinstance(of, int):
+        raise _incomplete("the number of shards")
+    raise LedgerConflictError(
+        f"{what} was begun in {of} shards, whose ledgers may know whom it was sent to",
+        advice=f"Nothing was sent now. Go back to AliyunSmsShards with shards={of}, or start a new run with another "
+        "campaign_id, which sends to all recipients again.",
+    )
 
 
 def _key(epoch: int, key: str) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ADVICE = "Check that the ledger's storage can be reached and written, then clear the task: it resumes."
 _ADVICE_DAMAGED = (
     "Nothing was sent now. Bring the file back from a copy. If there is none, look in the SMS console for what was "
-    "sent; resend=True sends to all recipients again."
+    "sent; a new run with another campaign_id sends to all recipients again."
 )
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import openpyxl
 import pyarrow as pa
@@ -32,11 +33,14 @@ def rules_of(product):
     )
 
 
-def parts_of(blocks, *, of, product="china"):
+SALT = "5a" * 16
+
+
+def parts_of(blocks, *, of, product="china", salt=SALT):
     """Return what each shard keeps of an audience, as pairs of number and given text, and what it counts."""
     parts, cuts = [], []
     for index in range(of):
-        cut, rules, kept = ShardCut(Shard(index=index, of=of)), rules_of(product), []
+        cut, rules, kept = ShardCut(Shard(index=index, of=of, salt=salt)), rules_of(product), []
         for block in blocks:
             part = cut.part_of(prepare_block(block, rules=rules))
             kept += zip(part.numbers, part.given or part.numbers, strict=True)
@@ -152,17 +156,36 @@ def test_rejected_rows_are_shared_out_too():
     assert all(50 < len(part) < 150 for part in parts)
 
 
-def test_the_checksum_tells_other_people_and_not_another_order():
-    def checksum(rows):
-        _, (cut,) = parts_of(blocks_of([{"phone_number": row} for row in rows]), of=1)
-        return cut.figures()["checksum"]
+def checksum_of(rows, *, salt=SALT):
+    _, (cut,) = parts_of(blocks_of([{"phone_number": row} for row in rows]), of=1, salt=salt)
+    return cut.figures()["checksum"]
 
+
+def test_the_checksum_tells_other_people_and_not_another_order():
     people = [f"1380003{tail:04d}" for tail in range(50)]
-    assert checksum(people) == checksum([*reversed(people[1:]), "+86 1380003 0000"])
-    assert checksum(people) != checksum([*people[1:], "13800039999"])
+    assert checksum_of(people) == checksum_of([*reversed(people[1:]), "+86 1380003 0000"])
+    assert checksum_of(people) != checksum_of([*people[1:], "13800039999"])
     several_blocks = [f"1380003{tail:04d}" for tail in range(2500)]
-    assert checksum(several_blocks) == checksum([*reversed(several_blocks)])
-    assert len(checksum(people)) == 4, "short, so that it says nothing about one number"
+    assert checksum_of(several_blocks) == checksum_of([*reversed(several_blocks)])
+
+
+def test_the_checksum_does_not_tell_a_single_person():
+    """Without the salt, neither one number nor the difference of two files can be compared with all numbers."""
+    people = [f"1380003{tail:04d}" for tail in range(20)]
+    files = [people[:count] for count in range(1, 21)]
+    mine, others = ([checksum_of(each, salt=salt) for each in files] for salt in (SALT, "5b" * 16))
+    assert not set(mine) & set(others)
+    assert len({*mine, *others}) == 40
+    differences = [int(after, 16) - int(before, 16) for before, after in pairwise(mine)]
+    hashes = hashes_of(people)
+    assert not {each % (1 << 64) for each in (*differences, *(int(one, 16) for one in mine))} & {*hashes}
+    assert checksum_of(people, salt="") == "", "a rehearsal has no salt, and leaves it out"
+    assert SALT not in repr(Shard(index=0, of=1, salt=SALT))
+
+
+def test_the_salt_moves_nobody():
+    rows = [{"phone_number": f"1380003{tail:04d}"} for tail in range(50)]
+    assert parts_of(blocks_of(rows), of=4)[0] == parts_of(blocks_of(rows), of=4, salt="other")[0]
 
 
 # ---- every kind of source, through the spool

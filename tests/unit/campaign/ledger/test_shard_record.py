@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -12,12 +15,19 @@ from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.ledger import Ledger, Occasion, PathStore, ShardRecord
 from airflow_provider_aliyunsms.exceptions import LedgerConflictError, LedgerError
 
-FILE = "aliyun_sms.shards.json"
+FILE = "aliyun_sms.e000001.claim.json"
+MARK = "aliyun_sms.shards.begun.json"
 
 
 @pytest.fixture
 def record(tmp_path):
     return ShardRecord(campaign_id="spring", store_of=lambda name: PathStore(root=tmp_path, campaign_id=name))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Give the folder of the ledger of a campaign."""
+    return lambda name: PathStore(root=tmp_path, campaign_id=name)._local
 
 
 @pytest.fixture
@@ -52,6 +62,8 @@ def test_it_is_made_once_and_compared_ever_after(record):
 def test_a_shard_without_a_record_or_with_another_one_sends_nothing(record, tmp_path):
     with pytest.raises(LedgerConflictError, match="has no record"):
         record.check(shard=Shard(index=0, of=4), name="x")
+    with pytest.raises(LedgerConflictError, match="AliyunSmsShards had dry_run=True"):
+        record.check(shard=Shard(index=0, of=4), name="")
     record.plan(of=4, may_begin=True)
     with pytest.raises(LedgerConflictError, match="another record"):
         record.check(shard=Shard(index=0, of=4), name="x")
@@ -59,31 +71,56 @@ def test_a_shard_without_a_record_or_with_another_one_sends_nothing(record, tmp_
 
 
 def test_a_missing_record_is_made_only_by_a_task_that_can_have_planned_nothing(record, tmp_path):
-    with pytest.raises(LedgerConflictError, match="was cleared since"):
+    with pytest.raises(
+        LedgerConflictError, match="the run was cleared, or this task or a send task has run in it before"
+    ):
         record.plan(of=4, may_begin=False)
     assert not list(tmp_path.rglob("*.json"))
 
 
 @pytest.mark.parametrize("of", [3, 4, 8])
 @pytest.mark.parametrize("may_begin", [True, False])
-def test_a_missing_record_beside_ledgers_is_a_lost_one(record, begin, tmp_path, of, may_begin):
+def test_a_missing_record_beside_ledgers_is_a_lost_one(record, begin, folder, of, may_begin):
     record.plan(of=4, may_begin=True)
     begin("spring/shard-2")
-    (path,) = tmp_path.rglob(FILE)
+    path = folder("spring") / FILE
     path.unlink()
     with pytest.raises(LedgerConflictError, match="though shard 2 has a ledger"):
         record.plan(of=of, may_begin=may_begin)
     assert not path.exists()
 
 
-def test_a_ledger_counts_also_when_its_first_files_were_removed_by_age(record, begin, tmp_path):
-    record.plan(of=4, may_begin=True)
+@pytest.mark.parametrize("of", [4, 8])
+def test_a_record_that_was_lost_is_missed_by_all_who_come_then(record, begin, folder, of):
+    """Also where the ledgers are gone, or where what removes old files has left only the mark."""
+    name = record.plan(of=4, may_begin=True)
+    shard = Shard(index=0, of=4)
+    record.begin(shard=shard, name=name)
     begin("spring/shard-0").close()
-    begin("spring/shard-0")
-    for path in (*tmp_path.rglob(FILE), *tmp_path.rglob("aliyun_sms.e000001.*")):
+    record.begin(shard=Shard(index=1, of=4), name=name)
+    for path in folder("spring/shard-0").iterdir():
         path.unlink()
-    with pytest.raises(LedgerConflictError, match="though shard 0 has a ledger"):
-        record.plan(of=8, may_begin=True)
+    (folder("spring") / FILE).unlink()
+    for refused in (
+        record.check_whole,
+        lambda: record.plan(of=of, may_begin=True),
+        lambda: record.begin(shard=shard, name=name),
+    ):
+        with pytest.raises(
+            LedgerConflictError, match=r"has no record|though shards of this campaign have been sent"
+        ):
+            refused()
+    assert not (folder("spring") / FILE).exists()
+
+
+def test_the_mark_is_there_before_a_shard_may_send(record, folder):
+    shard, name = Shard(index=0, of=4), record.plan(of=4, may_begin=True)
+    record.check(shard=shard, name=name)
+    assert not (folder("spring") / MARK).exists()
+    (folder("spring") / FILE).unlink()
+    with pytest.raises(LedgerConflictError, match="has no record"):
+        record.begin(shard=shard, name=name)
+    assert (folder("spring") / MARK).exists(), "it was written before the last look"
 
 
 def test_a_shard_that_begins_while_the_record_is_looked_for_is_no_lost_record(record, begin, tmp_path):
@@ -118,41 +155,137 @@ def test_of_two_plans_at_once_one_decides(record, tmp_path):
 def test_whole_and_shards_exclude_each_other(record, begin, tmp_path):
     record.check_whole()
     begin("spring")
-    with pytest.raises(LedgerConflictError, match="begun without shards"):
-        record.plan(of=4, may_begin=True)
-    assert not list(tmp_path.rglob(FILE)), "the whole campaign goes on"
+    for refused in (
+        lambda: record.plan(of=4, may_begin=True),
+        lambda: record.check(shard=Shard(index=0, of=4), name="x"),
+        lambda: record.check_rehearsal(of=4),
+    ):
+        with pytest.raises(LedgerConflictError, match="begun without shards, and its ledger may know"):
+            refused()
+    record.check_whole()
+    begin("spring").close()
     other = ShardRecord(campaign_id="autumn", store_of=record._store_of)
     other.plan(of=4, may_begin=True)
     with pytest.raises(LedgerConflictError, match="begun in 4 shards"):
         other.check_whole()
+    for _ in range(2):
+        with pytest.raises(LedgerConflictError, match="begun in 4 shards, whose ledgers may know") as refusal:
+            begin("autumn")
+        assert "Go back to AliyunSmsShards with shards=4" in refusal.value.advice
+    assert other.plan(of=4, may_begin=False), "nor has the refused one left a claim"
 
 
-def test_a_whole_campaign_that_begins_during_the_plan_is_found_by_it(record, begin, tmp_path):
+def test_a_whole_campaign_that_begins_during_the_plan_keeps_it_out_for_good(record, begin, tmp_path):
+    """The plan has looked for it before, and writes after; a Clear or a retry plans again."""
+
     class Late(PathStore):
         def create(self, key, value):
-            begin("spring")
+            if not hasattr(self, "began"):
+                self.began = begin("spring")
             return super().create(key, value)
 
     late = ShardRecord(campaign_id="spring", store_of=lambda name: Late(root=tmp_path, campaign_id=name))
+    for plan in (late.plan, late.plan, record.plan):
+        with pytest.raises(LedgerConflictError, match="begun without shards"):
+            plan(of=4, may_begin=True)
+    record.check_whole()
+    begin("spring").close()
+
+
+def test_a_plan_that_is_made_while_a_whole_campaign_claims_keeps_it_out_for_good(record, begin, tmp_path):
+    class Late(PathStore):
+        def create(self, key, value):
+            record.plan(of=4, may_begin=True)
+            return super().create(key, value)
+
+    ledger = Ledger(
+        store=Late(root=tmp_path, campaign_id="spring"), campaign_id="spring", fenced=True, clock=Clock()
+    )
+    with pytest.raises(LedgerConflictError, match="begun in 4 shards"):
+        ledger.open(occasion=Occasion())
+    with pytest.raises(LedgerConflictError, match="begun in 4 shards"):
+        begin("spring")
+    assert record.plan(of=4, may_begin=False)
+
+
+def test_a_whole_campaign_whose_first_files_were_removed_by_age_is_no_place_for_a_plan(record, begin, folder):
+    begin("spring").close()
+    begin("spring").close()
+    for path in folder("spring").glob("aliyun_sms.e000001.*"):
+        path.unlink()
     with pytest.raises(LedgerConflictError, match="begun without shards"):
-        late.plan(of=4, may_begin=True)
+        record.plan(of=4, may_begin=True)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["", "and the record is lost"])
+@pytest.mark.parametrize("name", ["spring/shard-0", "spring/shard-7", "spring/shard-1/shard-0"])
+def test_the_id_of_a_shard_is_no_campaign_of_its_own(record, folder, name, lost):
+    planned = record.plan(of=4, may_begin=True)
+    record.begin(shard=Shard(index=0, of=4), name=planned)
+    if lost:
+        (folder("spring") / FILE).unlink()
+    part = ShardRecord(campaign_id=name, store_of=record._store_of)
+    for refused in (part.check_whole, lambda: part.plan(of=2, may_begin=True)):
+        with pytest.raises(LedgerConflictError, match="of which this campaign_id names a shard"):
+            refused()
+    for other in ("spring/shard-x", "spring/shard-0 ", "spring/shards", "winter/shard-0", "/shard-0"):
+        ShardRecord(campaign_id=other, store_of=record._store_of).check_whole()
+
+
+def test_planning_many_shards_costs_one_read_for_each(tmp_path):
+    reads = []
+
+    class Counted(PathStore):
+        def get(self, key):
+            reads.append(key)
+            return super().get(key)
+
+    record = ShardRecord(campaign_id="spring", store_of=lambda name: Counted(root=tmp_path, campaign_id=name))
+    record.plan(of=1000, may_begin=True)
+    assert 1000 < len(reads) < 1020
+    reads.clear()
+    record.plan(of=1000, may_begin=True)
+    assert len(reads) == 1
+
+
+def test_a_record_that_is_no_json_lets_nothing_be_sent_and_does_not_advise_what_cannot_help(record, folder):
+    record.plan(of=4, may_begin=True)
+    (folder("spring") / FILE).write_text("{")
+    for refused in (lambda: record.plan(of=4, may_begin=True), record.check_whole):
+        with pytest.raises(LedgerError, match="damaged") as refusal:
+            refused()
+        assert "resend" not in refusal.value.advice
+        assert "another campaign_id" in refusal.value.advice
 
 
 @pytest.mark.parametrize(
     "damage",
-    [[], {}, {"of": "4"}, {"of": True}, {"by": None}, {"name": 7}, {"campaign_id": None}],
+    [
+        [],
+        {},
+        {"of": "4"},
+        {"of": True},
+        {"by": None},
+        {"name": 7},
+        {"campaign_id": None},
+        {"salt": None},
+        {"salt": ""},
+        {"salt": "0" * 65},
+    ],
 )
-def test_a_damaged_record_is_no_missing_one(record, tmp_path, damage):
+def test_a_damaged_record_is_no_missing_one(record, begin, folder, damage):
     name = record.plan(of=4, may_begin=True)
-    (path,) = tmp_path.rglob(FILE)
+    path = folder("spring") / FILE
     kept = json.loads(path.read_text())
-    path.write_text(json.dumps(kept | damage if damage else damage))
+    path.write_text(json.dumps({"shards": kept["shards"] | damage} if damage else damage))
     for refused in (
         lambda: record.plan(of=4, may_begin=True),
         lambda: record.check(shard=Shard(index=0, of=4), name=name),
-        record.check_whole,
     ):
         with pytest.raises(LedgerError, match="damaged"):
+            refused()
+    for refused in (record.check_whole, lambda: record.check_whole() or begin("spring")):
+        with pytest.raises(LedgerError, match=r"damaged|missing|begun in"):
             refused()
 
 
@@ -163,10 +296,10 @@ def test_a_damaged_record_is_no_missing_one(record, tmp_path, damage):
         ({"campaign_id": "x"}, "another campaign"),
     ],
 )
-def test_the_record_of_another_rule_or_campaign_is_refused(record, tmp_path, change, told):
+def test_the_record_of_another_rule_or_campaign_is_refused(record, folder, change, told):
     record.plan(of=4, may_begin=True)
-    (path,) = tmp_path.rglob(FILE)
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    path = folder("spring") / FILE
+    path.write_text(json.dumps({"shards": json.loads(path.read_text())["shards"] | change}))
     with pytest.raises(LedgerConflictError, match=told):
         record.plan(of=4, may_begin=True)
 
@@ -185,3 +318,39 @@ def test_a_read_that_finds_nothing_is_made_twice(record, tmp_path):
         campaign_id="spring", store_of=lambda each: Blinks(root=tmp_path, campaign_id=each)
     )
     blinking.check(shard=Shard(index=0, of=4), name=name)
+
+
+def test_of_a_plan_and_a_whole_campaign_that_start_together_one_begins(tmp_path):
+    """Both again afterwards, as automatic retries do: the one that began goes on, the other never does."""
+    won = Counter()
+    for number in range(100):
+        barrier = Barrier(2)
+
+        def record(name=f"spring {number}"):
+            return ShardRecord(
+                campaign_id=name, store_of=lambda each: PathStore(root=tmp_path, campaign_id=each)
+            )
+
+        def plan(record=record):
+            record().plan(of=2, may_begin=True)
+
+        def whole(name=f"spring {number}", record=record):
+            record().check_whole()
+            store = PathStore(root=tmp_path, campaign_id=name)
+            Ledger(store=store, campaign_id=name, fenced=True, clock=Clock()).open(occasion=Occasion())
+
+        def tried(act, barrier=barrier):
+            if barrier is not None:
+                barrier.wait()
+            try:
+                act()
+            except LedgerConflictError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            first = [*pool.map(tried, (plan, whole))]
+        assert sum(first) == 1
+        assert [tried(act, None) for act in (plan, whole)] == first
+        won[first[0]] += 1
+    assert len(won) == 2, "each of them was first sometimes"
