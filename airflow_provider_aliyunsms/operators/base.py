@@ -358,6 +358,11 @@ class AliyunSmsSendOperator(BaseOperator):
             {name: as_text(getattr(self, name)) for name in _PLACES}, executor=getattr(self, "executor", None)
         )
         campaign_id = self._identity(context)
+        if self._names_campaign and not as_text(self.ledger_path):
+            log.warning(
+                "campaign_id without ledger_path: this run remembers whom it sent to, and another run with "
+                "the same campaign_id does not. Set ledger_path if the campaign spans several runs."
+            )
         resend = as_bool(self.resend, name="resend")
         choice = self._store(context)
         retries = self.retries or 0
@@ -459,16 +464,11 @@ class AliyunSmsSendOperator(BaseOperator):
                 "campaign_id was rendered to nothing, so that different campaigns would share one identity",
                 advice="Nothing was sent now. Correct its template, or leave campaign_id out.",
             )
-        if not as_text(self.ledger_path):
-            if self._names_ledger:
-                raise ConfigurationError(
-                    "ledger_path was rendered to nothing, so that nobody knows whom other runs with this campaign_id "
-                    "have sent to",
-                    advice="Nothing was sent now. Correct its template.",
-                )
-            log.warning(
-                "campaign_id without ledger_path: this run remembers whom it sent to, and another run with "
-                "the same campaign_id does not. Set ledger_path if the campaign spans several runs."
+        if self._names_ledger and not as_text(self.ledger_path):
+            raise ConfigurationError(
+                "ledger_path was rendered to nothing, so that nobody knows whom other runs with this campaign_id "
+                "have sent to",
+                advice="Nothing was sent now. Correct its template.",
             )
         return str(self.campaign_id)
 

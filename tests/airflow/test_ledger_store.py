@@ -367,3 +367,12 @@ def test_a_receipts_path_that_is_rendered_to_nothing_is_none(
     )
     assert len(outcome.xcom("send")["receipts"]) == len(PEOPLE)
     assert not (tmp_path / "None").exists()
+
+
+def test_the_log_says_once_that_a_campaign_id_protects_one_run_only(
+    run_task, simulator, aliyun_connection, capsys
+):
+    assert run_task(
+        "said_once", "AliyunSendBatchSmsOperator(recipients=PEOPLE, campaign_id='spring', **SEND)"
+    ).state == ("success")
+    assert capsys.readouterr().out.count("campaign_id without ledger_path") == 1
