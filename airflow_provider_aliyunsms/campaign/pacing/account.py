@@ -337,8 +337,11 @@ class AccountPace:
             raise self._out_of_reach(silence)
 
     def _wait_time(self, now: float) -> float:
-        wait = self._window.wait_time(now=now) if self._refresh(now) else math.inf
-        if wait == math.inf and self._holding.coming:
+        holds = self._refresh(now)
+        wait = self._window.wait_time(now=now) if holds else math.inf
+        # Not of places that have ended: for those that would come with them no time is known any more, and one that
+        # waits a moment again and again would write intents for calls that cannot be made.
+        if holds and wait == math.inf and self._holding.coming:
             wait = max(0.001, min(at for at, _ in self._holding.coming) - now)
         if wait > 0:
             self._missed_at = now

@@ -12,7 +12,7 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from launcher.processes import wait_for
+from launcher.processes import stays, wait_for
 from pace_places import LIMIT, LONG, Store
 
 from airflow_provider_aliyunsms.campaign.clock import Clock
@@ -297,6 +297,23 @@ def test_places_that_cannot_be_renewed_are_not_used(client, server, quick):
         assert not pace.may_begin(pace.taken_in)
 
 
+def test_of_places_that_ended_before_they_could_be_used_nothing_is_expected(client, server, quick):
+    store = Store(client)
+    store.ask("other", wanted=LIMIT)
+    with pace_of(client) as pace:
+        pace.wait_time(now=now())
+        wait_for(lambda: holders(client).get("other") and len(holders(client)) == 2, timeout=10, what="it asks")
+        # So that they could be used only after they have ended.
+        store.ask("other", wanted=0, keeps=0, span=1.4, free_in=1.8)
+        wait_for(lambda: 0 < pace.wait_time(now=now()) < math.inf, timeout=10, what="it has places for later")
+        server.freeze()
+        try:
+            wait_for(lambda: pace.wait_time(now=now()) == math.inf, timeout=10, what="its places are over")
+            stays(lambda: pace.wait_time(now=now()) == math.inf, seconds=1.2, what="it waits for the store")
+        finally:
+            server.thaw()
+
+
 def test_a_process_that_ends_gives_its_places_to_the_others_once_its_calls_do_not_count(client, quick):
     store = Store(client)
     with pace_of(client) as pace:
@@ -436,3 +453,19 @@ def test_a_process_that_is_done_leaves_no_connection_to_the_server(client, quick
         with AccountPace(store=store, clock=Clock(), limit=LIMIT) as pace, pace.call(patience=10.0):
             assert len(client.client_list()) == before + 1
         wait_for(lambda: len(client.client_list()) == before, timeout=10, what="its connection is closed")
+
+
+def test_the_end_of_one_pace_does_not_cut_off_another_one_with_the_same_client(client, server):
+    store, answers = Store(client), []
+    thread = threading.Thread(target=lambda: answers.append(store.ask("a", wanted=LIMIT)))
+    server.freeze()
+    try:
+        thread.start()
+        wait_for(lambda: client.connection_pool._in_use_connections, timeout=5, what="it asks")
+        # Its demand is on its way by then; before that it would open another connection.
+        time.sleep(0.2)
+        RedisPaceStore(client=client, key="pace", name="x").hang_up()
+    finally:
+        server.thaw()
+    thread.join(10)
+    assert [answer.held for answer in answers] == [LIMIT]
