@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.campaign.pacing.window import MARGIN, WINDOW, RateWindow
 from airflow_provider_aliyunsms.exceptions import NotSentError, PaceError
 
@@ -256,10 +257,14 @@ class AccountPace:
         with self._lock:
             self._window.cancel()
 
-    def end(self, *, started: float, now: float) -> None:
-        """Record that a call has ended, with a response or an error; both times in monotonic seconds."""
+    def end(self, *, started: float, now: float, opened: bool = True) -> None:
+        """
+        Record that a call has ended, with a response or an error; both times in monotonic seconds.
+
+        :param opened: a connection was opened for it, or may have been; see :class:`.RateWindow`.
+        """
         with self._lock:
-            self._window.end(started=started, now=now)
+            self._window.end(started=started, now=now, opened=opened)
             self._used_at = now
             self._used = max(self._used, self._window.recent(now=now))
 
@@ -276,10 +281,11 @@ class AccountPace:
         :raises PaceError: there was no place in time, or the pace was closed; nothing was counted.
         """
         started = self._wait_for_place(patience=patience, should_stop=should_stop)
+        before = departures.opened
         try:
             yield
         finally:
-            self.end(started=started, now=self._clock.monotonic())
+            self.end(started=started, now=self._clock.monotonic(), opened=departures.opened > before)
 
     def _wait_for_place(self, *, patience: float, should_stop: Callable[[], bool]) -> float:
         began = now = self._clock.monotonic()

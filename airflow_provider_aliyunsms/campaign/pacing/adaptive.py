@@ -30,8 +30,8 @@ class SharedLimit(Protocol):
     def cancel(self) -> None:
         """Take back the count of a call that was not made after all."""
 
-    def end(self, *, started: float, now: float) -> None:
-        """Record that a call has ended."""
+    def end(self, *, started: float, now: float, opened: bool = True) -> None:
+        """Record that a call has ended; see :meth:`.RateWindow.end`."""
 
 
 class AdaptivePace:
@@ -110,11 +110,18 @@ class AdaptivePace:
         if self._shared is not None and not alone:
             self._shared.cancel()
 
-    def end(self, *, started: float, now: float, alone: bool = False) -> None:
-        """Record that a call has ended, with a response or an error; both times in monotonic seconds."""
-        self._window.end(started=started, now=now)
+    def end(self, *, started: float, now: float, alone: bool = False, opened: bool = True) -> None:
+        """
+        Record that a call has ended, with a response or an error; both times in monotonic seconds.
+
+        :param alone: as in :meth:`take`.
+        :param opened: a connection was opened for it, or may have been.
+        """
+        # What is made alone may be several calls, and may have waited for a place of its own: it is no measure of the
+        # way to the gateway.
+        self._window.end(started=started, now=now, opened=opened or alone)
         if self._shared is not None and not alone:
-            self._shared.end(started=started, now=now)
+            self._shared.end(started=started, now=now, opened=opened)
 
     def pause(self, *, until: float) -> None:
         """Hold every call back until this time, in monotonic seconds, or a later one that was set before."""

@@ -480,7 +480,13 @@ class Sender:
         # Before _slow_down(), which takes the length of a pause from the failures counted here.
         self._stops.count(outcome, recipients=len(job.chunk), settling=job.settling, refused=job.is_refused)
         self._stops.doom(self._common.count(job, outcome))
-        self._pace.end(started=job.made_at, now=job.ended_at, alone=job.is_look_up)
+        if job.made:
+            self._pace.end(
+                started=job.made_at, now=job.ended_at, alone=job.is_look_up, opened=job.opened
+            )
+        else:
+            # Counted as a call it would hold its place for a second, and as the quickest one there ever was.
+            self._pace.cancel()
         self._slow_down(job, outcome)
         if outcome.kind is OutcomeKind.AMBIGUOUS:
             self._keep_open(job, outcome)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from launcher.processes import stays, wait_for
 from pace_places import LIMIT, LONG, Store
 
+from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.pacing import (
     AccountPace,
@@ -24,6 +25,7 @@ from airflow_provider_aliyunsms.campaign.pacing import (
     account,
     redis_store,
 )
+from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimiter, QueryLimits
 from airflow_provider_aliyunsms.exceptions import NotSentError, PaceError
 
 redis = pytest.importorskip("redis")
@@ -376,6 +378,20 @@ def test_many_threads_wait_for_their_places_and_none_is_counted_twice(client, qu
     made.sort()
     assert len(made) == 12
     assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(made[::4]))
+
+
+def test_calls_that_open_a_connection_are_no_measure_of_the_way(client, quick):
+    Store(client)
+    member = PaceMember(common=CommonPace(), make=lambda: pace_of(client))
+    limiter = QueryLimiter(limits=QueryLimits(max_qps=None))
+    for context in (lambda: member.call(patience=10.0, should_stop=lambda: False), lambda: limiter.query(member)):
+        window = member.joined()._window
+        for number in range(6):
+            with context():
+                departures.opened += number < 3
+                assert window.lead == 0.0
+        assert 0.0 < window.lead < 0.1
+        member.leave()
 
 
 def test_a_call_that_gets_no_place_in_time_is_not_made(client, quick):

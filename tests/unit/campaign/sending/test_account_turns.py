@@ -8,6 +8,7 @@ import json
 import pytest
 from world import World
 
+from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.exceptions import NotSentError
 
 PEOPLE = [f"138000000{i:02d}" for i in range(12)]
@@ -21,7 +22,7 @@ class Turns:
         self._world = world
         self._every = every
         self._next = 0.0
-        self.counted = 0
+        self.counted = self.ended = 0
         self.open_while_waiting = set()
         self.lapsed_at = None
 
@@ -56,8 +57,9 @@ class Turns:
     def cancel(self):
         self.counted -= 1
 
-    def end(self, *, started, now):
+    def end(self, *, started, now, opened):
         self.counted -= 1
+        self.ended += 1
 
     def may_begin(self, term):
         return term == self.taken_in
@@ -178,6 +180,7 @@ def test_a_replay_whose_turn_comes_too_late_is_not_made():
     assert set(world.gateway.accepted.values()) == {1}
     # Not once more with the first date, which the gateway may have forgotten.
     assert len(submitted) == len({envelope.nonce for envelope in submitted}) == 2
+    assert turns.ended == len(submitted)
 
 
 def test_look_ups_take_no_place_and_wait_for_no_turn():
@@ -202,3 +205,23 @@ def test_look_ups_take_no_place_and_wait_for_no_turn():
     assert {counted for _, counted in looked} == {0}
     # While the others have their turn of two minutes.
     assert looked[0][0] - began < 60
+
+
+@pytest.mark.parametrize("connects", [True, False])
+def test_the_pace_is_told_which_calls_opened_a_connection(connects):
+    world = World()
+    world.gateway.faults.append("drop_before")
+    turns, seen = Turns(world, every=0.0), []
+    submit, end = world.gateway.submit, turns.end
+
+    def connecting(chunk, envelope):
+        departures.opened += connects
+        return submit(chunk, envelope)
+
+    def noted(*, opened, **times):
+        seen.append(opened)
+        end(opened=opened, **times)
+
+    world.gateway.submit, turns.end = connecting, noted
+    world.run(PEOPLE, chunk_size=6, max_concurrency=1, account_pace=turns)
+    assert seen == [connects] * world.gateway.submissions
