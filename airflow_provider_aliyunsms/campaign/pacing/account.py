@@ -228,14 +228,16 @@ class AccountPace:
         """Return the time by which this pace counts, in monotonic seconds."""
         return self._clock.monotonic()
 
-    def wait_time(self, *, now: float) -> float:
+    def wait_time(self, *, now: float, wants: bool = True) -> float:
         """
         Return the seconds until the next call may be made; infinity when that is not known yet.
 
         To ask means to want a call: the process then gets places, if the others leave any.
+
+        :param wants: False to ask without that, where something else holds the call up.
         """
         with self._lock:
-            return self._wait_time(now)
+            return self._wait_time(now, wants=wants)
 
     def take(self, *, now: float) -> float:
         """
@@ -342,14 +344,14 @@ class AccountPace:
         if silence > max(patience, LASTS):
             raise self._out_of_reach(silence)
 
-    def _wait_time(self, now: float) -> float:
+    def _wait_time(self, now: float, *, wants: bool = True) -> float:
         holds = self._refresh(now)
         wait = self._window.wait_time(now=now) if holds else math.inf
         # Not of places that have ended: for those that would come with them no time is known any more, and one that
         # waits a moment again and again would write intents for calls that cannot be made.
         if holds and wait == math.inf and self._holding.coming:
             wait = max(0.001, min(at for at, _ in self._holding.coming) - now)
-        if wait > 0:
+        if wait > 0 and wants:
             self._missed_at = now
             if self._asked < self._most:
                 self._asked = self._most

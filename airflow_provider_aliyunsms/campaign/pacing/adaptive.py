@@ -77,10 +77,15 @@ class AdaptivePace:
 
     def wait_time(self, *, now: float) -> float:
         """Return the seconds until the next call may be made; infinity when a response must come first."""
-        own = self._own_wait_time(now=now)
+        own = self.own_wait_time(now=now)
         # Asked only when nothing else is in the way: to be asked means that a call is wanted, and a process that
         # wants none leaves its places to the others.
         return own if own > 0 or self._shared is None else self._shared.wait_time(now=now)
+
+    def own_wait_time(self, *, now: float) -> float:
+        """Return the seconds until this campaign's own pace lets it call; the shared limit is not asked."""
+        self._recover(now=now)
+        return max(0.0, self._paused_until - now, self._window.wait_time(now=now))
 
     def take(self, *, now: float, alone: bool = False) -> float:
         """
@@ -90,7 +95,7 @@ class AdaptivePace:
 
         :param alone: the shared limit has nothing to do with this call, which goes to another API.
         """
-        wait = self._own_wait_time(now=now)
+        wait = self.own_wait_time(now=now)
         if wait > 0:
             return wait
         # In one step with the count: places that no call is counted for are given to others at any moment.
@@ -135,10 +140,6 @@ class AdaptivePace:
         # Before the pace is halved: the recovery is measured by the pace that was too fast.
         self._pace_then = max(1.0, float(self._window.recent(now=now)) if self.pace is None else self.pace)
         self._set(max(1.0, self._pace_then * DECREASE))
-
-    def _own_wait_time(self, *, now: float) -> float:
-        self._recover(now=now)
-        return max(0.0, self._paused_until - now, self._window.wait_time(now=now))
 
     def _recover(self, *, now: float) -> None:
         if self._reduced is None:

@@ -20,6 +20,7 @@ from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
 from airflow_provider_aliyunsms.campaign.policy import look_again_after
 from airflow_provider_aliyunsms.campaign.sending.bookkeeping import Bookkeeper
 from airflow_provider_aliyunsms.campaign.sending.common_refusal import CommonRefusal
+from airflow_provider_aliyunsms.campaign.sending.evidence import REPLAY_LIMIT
 from airflow_provider_aliyunsms.campaign.sending.jobs import Attempts, Job
 from airflow_provider_aliyunsms.campaign.sending.permits import StartPermits, is_clear
 from airflow_provider_aliyunsms.campaign.sending.restoring import Restoration
@@ -208,6 +209,7 @@ class Sender:
 
     def _step(self) -> bool:
         """Do one thing; return False when no recipient is pending and every open chunk is settled or given up."""
+        self._drop_old_replays()
         # Before anything is handed out in this step: a doomed campaign, or a stop, must not cost another message.
         self._stops.check(
             open_chunks=self._doubtful, held_back=self._held_back() and not self._looks_are_due()
@@ -237,6 +239,9 @@ class Sender:
         # another process meanwhile.
         wait = self._pace.take(now=self._clock.monotonic(), alone=alone)
         if wait > 0:
+            if chosen is not None and not alone:
+                # Others may be settled without a place, and by nothing else while this one has none.
+                self._look_up_meanwhile()
             self._collect(timeout=min(wait, NAP))
             return True
         job = None
@@ -261,19 +266,23 @@ class Sender:
         Its intents would be open meanwhile, for calls that nobody made.
         """
         began, is_idle = self._clock.monotonic(), not self._workers.busy
-        if self._supply.ready or not self._supply.may_cut or account.wait_time(now=began) <= SOON:
+        if self._supply.ready or not self._supply.may_cut or self._held_back():
+            return False
+        # Places are asked for only where a call could follow: those that wait here would be missing elsewhere.
+        may_call = self._pace.own_wait_time(now=began) <= 0
+        if account.wait_time(now=began, wants=may_call) <= SOON or not self._supply.look_ahead():
             return False
         self._look_up_meanwhile()
         self._collect(timeout=NAP)
-        if is_idle:
+        if is_idle and may_call:
             # To wait for one's turn is no trouble of the gateway.
             self._stops.leave_out(self._clock.monotonic() - began)
         return True
 
     def _look_up_meanwhile(self) -> None:
         """Hand out a look-up that is due: it goes to another API, and need not wait for the others."""
-        job = self._due_job()
-        if job is None or job.wants_replay or not self._workers.free or self._permits.in_doubt:
+        job = self._due_job(replays=False)
+        if job is None or not self._workers.free or self._permits.in_doubt:
             return
         if self._pace.take(now=self._clock.monotonic(), alone=True) <= 0:
             self._open.remove(job)
@@ -381,12 +390,20 @@ class Sender:
             return job
         return self._supply.next_ready() if self._supply.may_start else None
 
-    def _due_job(self) -> Job | None:
+    def _drop_old_replays(self) -> None:
+        """Look up what waited for its replay for too long: another copy would prove nothing any more."""
+        for job in self._open:
+            if job.wants_replay and self._clock.now() - job.signed_at >= REPLAY_LIMIT:
+                # Here, and not only by the thread that would make it: without a place no thread gets it, and the try
+                # would wait for ever. Its time in the ledger stays: that of the copy before, or one that is later.
+                job.wants_replay = False
+
+    def _due_job(self, *, replays: bool = True) -> Job | None:
         if self._settling >= self._settling_limit():
             return None
         now = self._clock.monotonic()
         # A replay first: its time in the ledger must not become too old.
-        due = [job for job in self._open if job.due <= now]
+        due = [job for job in self._open if job.due <= now and (replays or not job.wants_replay)]
         return next((job for job in due if job.wants_replay), due[0] if due else None)
 
     def _is_turn_of_new_chunk(self) -> bool:
