@@ -76,11 +76,14 @@ for name, each in pairs(state.holders) do
 end
 
 local me = state.holders[holder] or {places = 0, turn = now, since = now, share = 0, number = 0, coming = {}}
--- A demand that was under way for long must not be obeyed after a later one: its sender thinks that it was lost.
+-- A demand that was under way for long must not be obeyed after a later one: its sender thinks that it was lost. So
+-- the number is kept until the holder would end, also of one that is done: it would take places that nobody uses.
 if number <= me.number then
     return redis.error_reply('ERR a later demand was here before')
 end
 state.holders[holder] = me
+-- Whoever comes back after it was done goes to the end of the line.
+if me.wanted == 0 and me.places == 0 then me.turn, me.since, me.share = now, now, 0 end
 -- One that was only out of reach counts its calls itself, and gets back what nobody else has taken.
 for _, each in ipairs(state.back) do
     if each.lost_by == holder and each.at > now then
@@ -206,10 +209,6 @@ end
 state.back = {}
 for _, each in ipairs(waiting) do
     if each.places > 0 then table.insert(state.back, each) end
-end
-if wanted == 0 and me.places == 0 then
-    -- Kept until it would end, for its number: an earlier demand that arrives now would take places that nobody uses.
-    me.turn, me.since, me.share = now, now, 0
 end
 
 redis.call('SET', KEYS[1], cjson.encode(state), 'EX', forget)

@@ -173,10 +173,13 @@ def test_who_wants_nothing_more_sets_no_limit_and_comes_back_to_the_end_of_the_l
         store.ask(holder, wanted=0, keeps=0, limit=1, span=9.0)
     other = store.ask("other", wanted=LIMIT)
     assert (other.held, other.limit, other.span) == (LIMIT, LIMIT, 1.0)
-    # An equal share, and the one that is left over goes to the one who waits for longer.
-    assert store.ask("c", wanted=3, limit=3).share == 1
-    assert store.ask("a", wanted=3, limit=3).share == 1
-    assert store.ask("b", wanted=3, limit=3).share == 1
+    store.ask("other", wanted=1, limit=1, keeps=1)
+    # "a" was here before "c", but not for this turn.
+    for holder in "ca":
+        assert store.ask(holder, wanted=1, limit=1).share == 0
+    store.ask("other", wanted=0, limit=1, keeps=0)
+    assert store.ask("a", wanted=1, limit=1).share == 0
+    assert store.ask("c", wanted=1, limit=1).held == 1
 
 
 def test_below_one_call_a_second_a_turn_is_as_long_as_two_calls(store, monkeypatch):

@@ -87,6 +87,18 @@ def test_what_is_given_back_before_it_may_be_used_is_not_counted_twice(store):
     assert third.coming == ((2, pytest.approx(0.9)),)
 
 
+def test_of_what_may_not_be_used_yet_the_last_places_are_given_back_first(store):
+    """After a lost response the process goes by what it knew, which must allow no more at any moment."""
+    ask(store, "a")
+    ask(store, "b")
+    ask(store, "a", keeps=8, free_in=0.4)
+    ask(store, "b")
+    ask(store, "a", keeps=5, free_in=1.2)
+    assert ask(store, "b").coming == ((2, pytest.approx(0.4)), (3, pytest.approx(1.2)))
+    ask(store, "c")
+    assert ask(store, "b", keeps=3).coming == ((2, pytest.approx(0.4)), (1, pytest.approx(1.2)))
+
+
 def test_after_a_loss_an_alert_goes_first_and_a_newcomer_stops_nobody(store):
     settled(store, "a", "b")
     # From here on nobody hears of "a" any more.
@@ -169,8 +181,8 @@ class Holder:
             self.given.append((lost - max(before, keeps), min(last, now + free_in)))
         self.lost = [(min(calls, keeps), until) for calls, until in self.lost]
 
-    def take(self, grant, *, now):
-        self.held, self.share, self.ends = grant.held, grant.share, now + LASTS
+    def take(self, grant, *, now, ends):
+        self.held, self.share, self.ends = grant.held, grant.share, ends
         self.coming = [(places, now + wait) for places, wait in grant.coming]
 
 
@@ -181,6 +193,8 @@ STEPS = st.tuples(
     st.sampled_from([0, 1, 3, LIMIT, LIMIT, LIMIT]),
     st.one_of(st.none(), st.floats(0.0, SPAN)),
     st.sampled_from([LIMIT, LIMIT, LIMIT, 7]),
+    # Some end before places that are near by now may be used.
+    st.sampled_from([LASTS, LASTS, LASTS, 0.7, 0.1]),
 )
 
 
@@ -195,7 +209,7 @@ STEPS = st.tuples(
 def test_whoever_is_lost_and_comes_back_no_more_calls_count_than_there_may_be(client, steps, graces):
     store = TimedStore(client, key=f"pace{next(KEYS)}")
     holders = {name: Holder(grace) for name, grace in zip("abcd", graces, strict=False)}
-    for passes, name, wanted, free_in, limit in steps:
+    for passes, name, wanted, free_in, limit, lasts in steps:
         store.now = round(store.now + passes, 3)
         for each in holders.values():
             each.lapse(store.now)
@@ -205,8 +219,8 @@ def test_whoever_is_lost_and_comes_back_no_more_calls_count_than_there_may_be(cl
             demand |= {"keeps": one.share, "free_in": free_in}
             one.give(one.share, free_in, now=now)
         before = min(one.held, demand.get("keeps", LIMIT))
-        grant = store.ask(name, lasts=LASTS, **demand)
-        one.take(grant, now=now)
+        grant = store.ask(name, lasts=lasts, **demand)
+        one.take(grant, now=now, ends=now + lasts)
         assert sum(places for places, _ in grant.coming) <= grant.held
         assert before <= grant.held
         assert sum(each.held for each in holders.values()) <= LIMIT

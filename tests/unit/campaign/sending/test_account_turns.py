@@ -9,7 +9,7 @@ import pytest
 from world import World
 
 from airflow_provider_aliyunsms.api.departures import departures
-from airflow_provider_aliyunsms.exceptions import NotSentError
+from airflow_provider_aliyunsms.exceptions import NotSentError, ThrottledError
 
 PEOPLE = [f"138000000{i:02d}" for i in range(12)]
 
@@ -346,3 +346,20 @@ def test_a_campaign_that_waits_for_evidence_asks_for_no_place():
     waited = [count for count, at in asked if 60.0 < at - asked[0][1] < 290.0]
     assert len(waited) > 3
     assert len(set(waited)) == 1
+
+
+def test_a_pause_that_the_gateway_asks_for_is_its_trouble_whoever_has_his_turn_meanwhile():
+    world = World()
+    world.gateway.faults.append("throttle")
+    world.gateway.retry_after = 120.0
+    turns, submit = Turns(world, every=0.0), world.gateway.submit
+
+    def once(chunk, envelope):
+        turns.hold(110.0)
+        return submit(chunk, envelope)
+
+    world.gateway.submit = once
+    began = world.clock.monotonic()
+    with pytest.raises(ThrottledError):
+        world.run(PEOPLE, chunk_size=2, max_concurrency=1, account_pace=turns, network_patience=60.0)
+    assert world.clock.monotonic() - began < 70
