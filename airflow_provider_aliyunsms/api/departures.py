@@ -28,4 +28,4 @@ class Departures(threading.local):
 
 
 departures = Departures()
-"""Those of the current thread; ``Transport.send`` resets the flag before each attempt and reads it after a failure."""
+"""Those of the current thread; ``Transport.send`` resets the flag before an attempt and reads it after a failure."""

@@ -25,7 +25,13 @@ class Store:
         self.ask("nobody", wanted=0, lasts=0.0, span=-redis_store.GRACE)
 
     def ask(self, holder, *, wanted, keeps=None, lasts=LONG, **more):
-        facts = {"limit": LIMIT, "span": 1.0, "number": next(self.numbers), "free_in": 0.0, "grace": 3.0} | more
+        facts = {
+            "limit": LIMIT,
+            "span": 1.0,
+            "number": next(self.numbers),
+            "free_in": 0.0,
+            "grace": 3.0,
+        } | more
         demand = Demand(holder=holder, wanted=wanted, keeps=keeps, **facts)
         return self.real.exchange(demand, lasts=lasts)
 

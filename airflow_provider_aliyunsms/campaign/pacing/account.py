@@ -292,10 +292,15 @@ class AccountPace:
     def _wait_for_place(self, *, patience: float, should_stop: Callable[[], bool]) -> float:
         began = now = self._clock.monotonic()
         while not (self._closed or should_stop()):
+            # Before the place is taken: another thread that takes one later must not make this one look newer.
+            term = self._holding.term
             wait = self.take(now=now)
             if wait <= 0:
-                # Anew: a way that looks longer than it is would make the call count too short.
-                return self._clock.monotonic()
+                # Once more, as late as possible: a process that stood still between the two has lost the place.
+                if self.may_begin(term):
+                    # Anew: a way that looks longer than it is would make the call count too short.
+                    return self._clock.monotonic()
+                self.cancel()
             left = began + patience - now
             if left <= 0:
                 raise self._late(patience)

@@ -239,11 +239,7 @@ class Sender:
         # another process meanwhile.
         wait = self._pace.take(now=self._clock.monotonic(), alone=alone)
         if wait > 0:
-            if chosen is not None and not alone:
-                # Others may be settled without a place, and by nothing else while this one has none.
-                self._look_up_meanwhile()
-            self._collect(timeout=min(wait, NAP))
-            return True
+            return self._wait_for_place(wait, replays=chosen is not None and not alone)
         job = None
         try:
             # After the wait for the pace and before the hand-out. A process that was replaced finds it out here;
@@ -257,6 +253,13 @@ class Sender:
             return self._wait_for_result()
         self._hand_out(job)
         self._collect(timeout=0)
+        return True
+
+    def _wait_for_place(self, wait: float, *, replays: bool) -> bool:
+        if replays:
+            # Others are settled without a place, and would wait for as long as this one has none.
+            self._look_up_meanwhile()
+        self._collect(timeout=min(wait, NAP))
         return True
 
     def _waits_for(self, account: AccountPace) -> bool:
@@ -498,9 +501,7 @@ class Sender:
         self._stops.count(outcome, recipients=len(job.chunk), settling=job.settling, refused=job.is_refused)
         self._stops.doom(self._common.count(job, outcome))
         if job.made:
-            self._pace.end(
-                started=job.made_at, now=job.ended_at, alone=job.is_look_up, opened=job.opened
-            )
+            self._pace.end(started=job.made_at, now=job.ended_at, alone=job.is_look_up, opened=job.opened)
         else:
             # Counted as a call it would hold its place for a second, and as the quickest one there ever was.
             self._pace.cancel()

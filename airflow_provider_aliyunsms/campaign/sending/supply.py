@@ -93,7 +93,7 @@ class Supply:
         return left and self.may_open_window
 
     def look_ahead(self) -> bool:
-        """Return whether there is a chunk for the next window; the last read of the spool alone shows that it ends."""
+        """Return whether there is a chunk for the next window; only reading the spool shows that it ends."""
         # Kept with those that are sent anew: they stand in no intent yet, as it does. It is behind the cursor of the
         # spool, so nobody cuts its recipients a second time.
         if not self._again and (chunk := self._next_chunk()) is not None:

@@ -30,6 +30,7 @@ from airflow_provider_aliyunsms.exceptions import NotSentError, PaceError
 
 redis = pytest.importorskip("redis")
 
+
 @pytest.fixture
 def store(client):
     return Store(client)
@@ -307,7 +308,9 @@ def test_of_places_that_ended_before_they_could_be_used_nothing_is_expected(clie
     store.ask("other", wanted=LIMIT)
     with pace_of(client) as pace:
         pace.wait_time(now=now())
-        wait_for(lambda: holders(client).get("other") and len(holders(client)) == 2, timeout=10, what="it asks")
+        wait_for(
+            lambda: holders(client).get("other") and len(holders(client)) == 2, timeout=10, what="it asks"
+        )
         # So that they could be used only after they have ended.
         store.ask("other", wanted=0, keeps=0, span=1.4, free_in=1.8)
         wait_for(lambda: 0 < pace.wait_time(now=now()) < math.inf, timeout=10, what="it has places for later")
@@ -383,11 +386,35 @@ def test_many_threads_wait_for_their_places_and_none_is_counted_twice(client, qu
     assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(made[::4]))
 
 
+def test_a_call_whose_place_ended_right_after_it_was_taken_waits_for_another_one(client, quick):
+    Store(client)
+    with pace_of(client) as pace:
+        wait_for(lambda: pace.wait_time(now=now()) == 0, timeout=10, what="it has places")
+        take, terms = pace.take, []
+
+        def stand_still(*, now):
+            wait = take(now=now)
+            if wait <= 0 and not terms:
+                pace._holding.until = now
+            terms.append(pace._holding.term)
+            return wait
+
+        pace.take = stand_still
+        with pace.call(patience=10.0):
+            assert pace.may_begin(pace.taken_in)
+        assert len(terms) > 1
+        assert terms[-1] > terms[0]
+        assert pace._window._flying == 0
+
+
 def test_calls_that_open_a_connection_are_no_measure_of_the_way(client, quick):
     Store(client)
     member = PaceMember(common=CommonPace(), make=lambda: pace_of(client))
     limiter = QueryLimiter(limits=QueryLimits(max_qps=None))
-    for context in (lambda: member.call(patience=10.0, should_stop=lambda: False), lambda: limiter.query(member)):
+    for context in (
+        lambda: member.call(patience=10.0, should_stop=lambda: False),
+        lambda: limiter.query(member),
+    ):
         window = member.joined()._window
         for number in range(6):
             with context():

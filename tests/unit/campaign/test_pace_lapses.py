@@ -205,7 +205,9 @@ STEPS = st.tuples(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(steps=st.lists(STEPS, min_size=30, max_size=60), graces=st.lists(st.sampled_from([1.0, 20.0]), min_size=4))
+@given(
+    steps=st.lists(STEPS, min_size=30, max_size=60), graces=st.lists(st.sampled_from([1.0, 20.0]), min_size=4)
+)
 def test_whoever_is_lost_and_comes_back_no_more_calls_count_than_there_may_be(client, steps, graces):
     store = TimedStore(client, key=f"pace{next(KEYS)}")
     holders = {name: Holder(grace) for name, grace in zip("abcd", graces, strict=False)}

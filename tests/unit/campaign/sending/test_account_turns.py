@@ -256,7 +256,9 @@ def test_look_ups_of_others_do_not_wait_for_the_turn_of_a_replay():
     assert summary["accepted"] == len(PEOPLE)
     assert set(world.gateway.accepted.values()) == {1}
     assert len(submitted) == 3
-    first, second = (next(at - began for out_id, at in looked if out_id == chunk) for chunk in _in_order(looked))
+    first, second = (
+        next(at - began for out_id, at in looked if out_id == chunk) for chunk in _in_order(looked)
+    )
     assert first < 60
     assert second < 60
 
@@ -269,7 +271,9 @@ def test_a_replay_that_is_too_old_takes_no_place_and_a_look_up_settles_its_chunk
     world = World()
     turns, submitted, looked = with_a_replay_that_has_to_wait(world, seconds=20 * 60.0)
     began = world.clock.monotonic()
-    summary = world.run(PEOPLE, chunk_size=6, max_concurrency=1, account_pace=turns, evidence_wait=60.0).summary
+    summary = world.run(
+        PEOPLE, chunk_size=6, max_concurrency=1, account_pace=turns, evidence_wait=60.0
+    ).summary
     assert summary["accepted"] == len(PEOPLE)
     assert set(world.gateway.accepted.values()) == {1}
     # Its chunk was looked up at once when no replay could be made any more, and sent anew when the turn came.
