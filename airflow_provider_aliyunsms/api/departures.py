@@ -2,8 +2,8 @@
 """
 Note, for each thread, what its requests do on their way out of this machine.
 
-``connection.py`` writes it. ``Transport`` reads whether a request has begun to leave. Whoever measures how long a call
-takes reads whether a connection was opened for it.
+``connection.py`` writes it. ``Transport`` reads whether a request has begun to leave. Whoever measures how long calls
+take reads whether a connection was opened for one.
 """
 
 from __future__ import annotations
