@@ -10,7 +10,6 @@ end, proxy tunnel and TLS handshake included.
 from __future__ import annotations
 
 import io
-import threading
 import time
 from functools import cache
 from http.client import HTTPResponse
@@ -18,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
+
+from airflow_provider_aliyunsms.api.departures import departures
 
 if TYPE_CHECKING:
     import socket
@@ -29,18 +30,6 @@ if TYPE_CHECKING:
 # A server may close a kept-alive connection at any time, and a request written to such a connection has an ambiguous
 # outcome. So a connection that has not been written to for this long is not used again.
 _IDLE_LIMIT_SECONDS = 4.0
-
-
-class _Departures(threading.local):
-    """Hold, for each thread, whether its current request has begun to leave."""
-
-    # One flag is enough, because a thread makes one request at a time. It is local to the thread: a shared flag would
-    # mark the requests of other threads as sent, or as never sent.
-    begun: bool = False
-
-
-departures = _Departures()
-"""The flag of the current thread; ``Transport.send`` resets it before each attempt and reads it after a failure."""
 
 
 class DepartureConnection(HTTPConnection):
@@ -56,6 +45,8 @@ class DepartureConnection(HTTPConnection):
 
     def connect(self) -> None:
         """Open the connection, without counting what the proxy tunnel and the TLS handshake write as the request."""
+        # Before it, so that an attempt that fails counts, too: it takes as long.
+        departures.opened += 1
         self._connecting = True
         try:
             super().connect()

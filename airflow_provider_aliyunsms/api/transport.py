@@ -21,7 +21,8 @@ from requests.utils import get_environ_proxies
 from urllib3 import Timeout
 from urllib3 import exceptions as urllib3_errors
 
-from airflow_provider_aliyunsms.api.connection import DepartureAdapter, departures
+from airflow_provider_aliyunsms.api.connection import DepartureAdapter
+from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.api.endpoints import is_loopback
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.campaign.pacing import RateWindow
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
@@ -165,15 +166,17 @@ class QueryLimiter:
         pace = account.joined() if account is not None else None
         started = self._enter(pace)
         began = pace.now() if pace is not None else 0.0
+        before = departures.opened
         try:
             yield
         finally:
+            opened = departures.opened > before
             if pace is not None:
-                pace.end(started=began, now=pace.now())
+                pace.end(started=began, now=pace.now(), opened=opened)
             # Also after an error: a query that never ends in the rate window would hold its place in it for ever.
             # Without _line: its holder may be waiting for the very end that is noted here.
             with self._answered:
-                self._window.end(started=started, now=self._clock())
+                self._window.end(started=started, now=self._clock(), opened=opened)
                 # One is enough: only the holder of _line waits for it.
                 self._answered.notify()
 

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.campaign.pacing.window import MARGIN, WINDOW, RateWindow
 from airflow_provider_aliyunsms.exceptions import NotSentError, PaceError
 
@@ -227,14 +228,16 @@ class AccountPace:
         """Return the time by which this pace counts, in monotonic seconds."""
         return self._clock.monotonic()
 
-    def wait_time(self, *, now: float) -> float:
+    def wait_time(self, *, now: float, wants: bool = True) -> float:
         """
         Return the seconds until the next call may be made; infinity when that is not known yet.
 
         To ask means to want a call: the process then gets places, if the others leave any.
+
+        :param wants: False to ask without that, where something else holds the call up.
         """
         with self._lock:
-            return self._wait_time(now)
+            return self._wait_time(now, wants=wants)
 
     def take(self, *, now: float) -> float:
         """
@@ -256,10 +259,14 @@ class AccountPace:
         with self._lock:
             self._window.cancel()
 
-    def end(self, *, started: float, now: float) -> None:
-        """Record that a call has ended, with a response or an error; both times in monotonic seconds."""
+    def end(self, *, started: float, now: float, opened: bool = True) -> None:
+        """
+        Record that a call has ended, with a response or an error; both times in monotonic seconds.
+
+        :param opened: a connection was opened for it, or may have been; see :class:`.RateWindow`.
+        """
         with self._lock:
-            self._window.end(started=started, now=now)
+            self._window.end(started=started, now=now, opened=opened)
             self._used_at = now
             self._used = max(self._used, self._window.recent(now=now))
 
@@ -276,18 +283,24 @@ class AccountPace:
         :raises PaceError: there was no place in time, or the pace was closed; nothing was counted.
         """
         started = self._wait_for_place(patience=patience, should_stop=should_stop)
+        before = departures.opened
         try:
             yield
         finally:
-            self.end(started=started, now=self._clock.monotonic())
+            self.end(started=started, now=self._clock.monotonic(), opened=departures.opened > before)
 
     def _wait_for_place(self, *, patience: float, should_stop: Callable[[], bool]) -> float:
         began = now = self._clock.monotonic()
         while not (self._closed or should_stop()):
+            # Before the place is taken: another thread that takes one later must not make this one look newer.
+            term = self._holding.term
             wait = self.take(now=now)
             if wait <= 0:
-                # Anew: a way that looks longer than it is would make the call count too short.
-                return self._clock.monotonic()
+                # Once more, as late as possible: a process that stood still between the two has lost the place.
+                if self.may_begin(term):
+                    # Anew: a way that looks longer than it is would make the call count too short.
+                    return self._clock.monotonic()
+                self.cancel()
             left = began + patience - now
             if left <= 0:
                 raise self._late(patience)
@@ -336,11 +349,14 @@ class AccountPace:
         if silence > max(patience, LASTS):
             raise self._out_of_reach(silence)
 
-    def _wait_time(self, now: float) -> float:
-        wait = self._window.wait_time(now=now) if self._refresh(now) else math.inf
-        if wait == math.inf and self._holding.coming:
+    def _wait_time(self, now: float, *, wants: bool = True) -> float:
+        holds = self._refresh(now)
+        wait = self._window.wait_time(now=now) if holds else math.inf
+        # Not of places that have ended: for those that would come with them no time is known any more, and one that
+        # waits a moment again and again would write intents for calls that cannot be made.
+        if holds and wait == math.inf and self._holding.coming:
             wait = max(0.001, min(at for at, _ in self._holding.coming) - now)
-        if wait > 0:
+        if wait > 0 and wants:
             self._missed_at = now
             if self._asked < self._most:
                 self._asked = self._most

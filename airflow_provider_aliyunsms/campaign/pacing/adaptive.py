@@ -30,8 +30,8 @@ class SharedLimit(Protocol):
     def cancel(self) -> None:
         """Take back the count of a call that was not made after all."""
 
-    def end(self, *, started: float, now: float) -> None:
-        """Record that a call has ended."""
+    def end(self, *, started: float, now: float, opened: bool = True) -> None:
+        """Record that a call has ended; see :meth:`.RateWindow.end`."""
 
 
 class AdaptivePace:
@@ -77,10 +77,15 @@ class AdaptivePace:
 
     def wait_time(self, *, now: float) -> float:
         """Return the seconds until the next call may be made; infinity when a response must come first."""
-        own = self._own_wait_time(now=now)
+        own = self.own_wait_time(now=now)
         # Asked only when nothing else is in the way: to be asked means that a call is wanted, and a process that
         # wants none leaves its places to the others.
         return own if own > 0 or self._shared is None else self._shared.wait_time(now=now)
+
+    def own_wait_time(self, *, now: float) -> float:
+        """Return the seconds until this campaign's own pace lets it call; the shared limit is not asked."""
+        self._recover(now=now)
+        return max(0.0, self._paused_until - now, self._window.wait_time(now=now))
 
     def take(self, *, now: float, alone: bool = False) -> float:
         """
@@ -90,7 +95,7 @@ class AdaptivePace:
 
         :param alone: the shared limit has nothing to do with this call, which goes to another API.
         """
-        wait = self._own_wait_time(now=now)
+        wait = self.own_wait_time(now=now)
         if wait > 0:
             return wait
         # In one step with the count: places that no call is counted for are given to others at any moment.
@@ -110,11 +115,18 @@ class AdaptivePace:
         if self._shared is not None and not alone:
             self._shared.cancel()
 
-    def end(self, *, started: float, now: float, alone: bool = False) -> None:
-        """Record that a call has ended, with a response or an error; both times in monotonic seconds."""
-        self._window.end(started=started, now=now)
+    def end(self, *, started: float, now: float, alone: bool = False, opened: bool = True) -> None:
+        """
+        Record that a call has ended, with a response or an error; both times in monotonic seconds.
+
+        :param alone: as in :meth:`take`.
+        :param opened: a connection was opened for it, or may have been.
+        """
+        # What is made alone may be several calls, and may have waited for a place of its own: it is no measure of the
+        # way to the gateway.
+        self._window.end(started=started, now=now, opened=opened or alone)
         if self._shared is not None and not alone:
-            self._shared.end(started=started, now=now)
+            self._shared.end(started=started, now=now, opened=opened)
 
     def pause(self, *, until: float) -> None:
         """Hold every call back until this time, in monotonic seconds, or a later one that was set before."""
@@ -128,10 +140,6 @@ class AdaptivePace:
         # Before the pace is halved: the recovery is measured by the pace that was too fast.
         self._pace_then = max(1.0, float(self._window.recent(now=now)) if self.pace is None else self.pace)
         self._set(max(1.0, self._pace_then * DECREASE))
-
-    def _own_wait_time(self, *, now: float) -> float:
-        self._recover(now=now)
-        return max(0.0, self._paused_until - now, self._window.wait_time(now=now))
 
     def _recover(self, *, now: float) -> None:
         if self._reduced is None:

@@ -17,7 +17,7 @@ MARGIN = 0.015
 """Seconds added to the rate window, because the quickest response does not show how long the way there takes."""
 
 ENOUGH = 2
-"""Responses per connection before the quickest is used: the first one on a connection includes connecting."""
+"""Responses per connection, over connections that were open before, until the quickest of them is used."""
 
 
 class RateWindow:
@@ -30,6 +30,9 @@ class RateWindow:
     Counting from the response would be too strict: the call arrived earlier, and the next call needs time to arrive
     too. The way back of one call and the way there of the next take about as long as the quickest response took. So
     that time is subtracted. While the delays stay the same, nothing is lost against counting from the start.
+
+    A call that opens its connection says nothing of that time: it waits several times as long, and the next one, over
+    the same connection, is there much sooner.
 
     Not thread-safe: threads that share it need a lock around every method.
 
@@ -90,16 +93,18 @@ class RateWindow:
         """Take back the count of a call that was not made after all."""
         self._flying -= 1
 
-    def end(self, *, started: float, now: float) -> None:
+    def end(self, *, started: float, now: float, opened: bool = True) -> None:
         """
         Record that a call has ended, with a response or an error.
 
         :param started: when the call left, in seconds of the same clock as ``now``.
         :param now: when it ended.
+        :param opened: a connection was opened for it, or may have been.
         """
         self._flying -= 1
-        self._responses += 1
-        self._quickest = min(self._quickest, now - started)
+        if not opened:
+            self._responses += 1
+            self._quickest = min(self._quickest, now - started)
         at = now - self.lead
         # In ascending order, always: _expire and wait_time look at the first ones only.
         self._arrived.append(max(at, self._arrived[-1] if self._arrived else -math.inf))

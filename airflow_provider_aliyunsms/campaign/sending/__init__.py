@@ -18,10 +18,10 @@ through these steps:
 3. The worker thread asks whether the job may still start (``permits``), makes the call (``jobs``) and puts the
    outcome into a queue. Something may have happened since step 2 that ends the sending; therefore it asks.
 4. The main thread writes the outcome to spool and ledger (``bookkeeping``).
-5. Without a clear response the chunk stays open. ``jobs`` looks for records of it at the gateway, and may *replay*
-   it: it sends the identical signed request again, with the same nonce (a text that makes a request unique). The
-   gateway refuses a nonce that it has seen, so the response shows whether the first copy had arrived. ``evidence``
-   decides what may be done with the chunk.
+5. Without a clear response the chunk stays open; ``open_jobs`` says when it is due. ``jobs`` looks for records of it
+   at the gateway, and may *replay* it: it sends the identical signed request again, with the same nonce (a text that
+   makes a request unique). The gateway refuses a nonce that it has seen, so the response shows whether the first copy
+   had arrived. ``evidence`` decides what may be done with the chunk.
 
 ``stop_conditions`` decides before every step whether the try must end. ``common_refusal`` finds out with a few
 single recipients whether a refusal holds for all. ``stop_reason``, a function of the plan, tells

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.api.signature import Envelope
 from airflow_provider_aliyunsms.campaign.clock import parse_stamp, utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
@@ -71,6 +72,8 @@ class Job:
     :param ticket: the number of doubts that were settled when the job was handed over, see :class:`.StartPermits`.
     :param made_at: when the worker thread began it, in monotonic seconds.
     :param ended_at: when the worker thread was done with it, in monotonic seconds.
+    :param opened: a connection was opened for its call, or may have been.
+    :param made: its call was made, or something was asked; False when the worker thread found that it must not be.
     :param attempted_before: the latest time at which a copy before the current replay may have left, in seconds
         since the epoch.
     :param look_up: the result of the last look-up.
@@ -105,6 +108,8 @@ class Job:
     # Written by the worker thread; read by the main thread once it has the result.
     made_at: float = 0.0
     ended_at: float = 0.0
+    opened: bool = True
+    made: bool = True
     # Written by the main thread, read by the worker thread.
     attempted_before: float = 0.0
     # Worker threads only: one after the other.
@@ -161,12 +166,15 @@ class Attempts:
         # Here and not when the job was handed over: the pace counts the way to the gateway, and the time in the
         # queue is no part of it.
         job.made_at = self._clock.monotonic()
+        job.made = True
+        before = departures.opened
         try:
             if job.replaying:
                 return self._replay(job)
             return self._settle(job) if job.settling else self._send(job)
         finally:
             job.ended_at = self._clock.monotonic()
+            job.opened = departures.opened > before
 
     def _send(self, job: Job) -> Outcome:
         # In memory only: should the call end without a clear response, evidence counts from here. The ledger says
@@ -220,11 +228,13 @@ class Attempts:
             # It waited for its place in the account's pace. Another copy would prove nothing any more, and the
             # gateway may have forgotten the nonce of the first.
             job.entry.attempted_at = job.attempted_before
+            job.made = False
             return self._outcome(job, Step.WAIT)
         if self._clock.now() > job.entry.attempted_at:
             # The time in the ledger is over: after a crash the next try would release the chunk too soon, and
             # recipients whose replay was accepted would get a second message. It is written anew, and at once.
             job.wants_replay = True
+            job.made = False
             return self._outcome(job, Step.WAIT)
         outcome = self._channel.submit(chunk=job.chunk, envelope=job.envelope)
         verdict = judge_replay(outcome)

@@ -21,6 +21,7 @@ from airflow_provider_aliyunsms.campaign.policy import look_again_after
 from airflow_provider_aliyunsms.campaign.sending.bookkeeping import Bookkeeper
 from airflow_provider_aliyunsms.campaign.sending.common_refusal import CommonRefusal
 from airflow_provider_aliyunsms.campaign.sending.jobs import Attempts, Job
+from airflow_provider_aliyunsms.campaign.sending.open_jobs import OpenJobs
 from airflow_provider_aliyunsms.campaign.sending.permits import StartPermits, is_clear
 from airflow_provider_aliyunsms.campaign.sending.restoring import Restoration
 from airflow_provider_aliyunsms.campaign.sending.stop_conditions import StopConditions
@@ -127,11 +128,9 @@ class Sender:
             with_message_ids=plan.channel.product.has_message_ids,
         )
         # Jobs whose outcome is unknown, and that no worker thread has.
-        self._open: list[Job] = []
+        self._open = OpenJobs(policy=policy, clock=clock)
         # Jobs that the workers have, by their labels, whose calls may have been begun.
         self._given: dict[str, Job] = {}
-        # How many jobs that seek evidence the workers have.
-        self._settling = 0
         # Whether a look-up was made after the last call of a new chunk.
         self._looked_last = False
         # Whether the log says already that look-ups are refused.
@@ -181,7 +180,7 @@ class Sender:
             resend_unknown=self._policy.resend_unknown,
             again=self._may_go_again,
         ).run()
-        self._open = restored.jobs
+        self._open.extend(restored.jobs)
         self._supply.begin()
         self.changed, self.absent = restored.changed, restored.absent
         if restored.absent and self._plan.positional:
@@ -208,9 +207,11 @@ class Sender:
 
     def _step(self) -> bool:
         """Do one thing; return False when no recipient is pending and every open chunk is settled or given up."""
+        self._open.drop_old_replays()
         # Before anything is handed out in this step: a doomed campaign, or a stop, must not cost another message.
         self._stops.check(
-            open_chunks=self._doubtful, held_back=self._held_back() and not self._looks_are_due()
+            open_chunks=self._open.doubtful,
+            held_back=self._open.hold_back and not self._open.looks_are_due,
         )
         account = self._plan.account_pace
         if account is not None:
@@ -237,8 +238,7 @@ class Sender:
         # another process meanwhile.
         wait = self._pace.take(now=self._clock.monotonic(), alone=alone)
         if wait > 0:
-            self._collect(timeout=min(wait, NAP))
-            return True
+            return self._wait_for_place(wait, replays=chosen is not None and not alone)
         job = None
         try:
             # After the wait for the pace and before the hand-out. A process that was replaced finds it out here;
@@ -254,6 +254,13 @@ class Sender:
         self._collect(timeout=0)
         return True
 
+    def _wait_for_place(self, wait: float, *, replays: bool) -> bool:
+        if replays:
+            # Others are settled without a place, and would wait for as long as this one has none.
+            self._look_up_meanwhile()
+        self._collect(timeout=min(wait, NAP))
+        return True
+
     def _waits_for(self, account: AccountPace) -> bool:
         """
         Wait a moment for others with the same account, where a new window would have to wait for them.
@@ -261,19 +268,23 @@ class Sender:
         Its intents would be open meanwhile, for calls that nobody made.
         """
         began, is_idle = self._clock.monotonic(), not self._workers.busy
-        if self._supply.ready or not self._supply.may_cut or account.wait_time(now=began) <= SOON:
+        if self._supply.ready or not self._supply.may_cut or self._open.hold_back:
+            return False
+        # Places are asked for only where a call could follow: those that wait here would be missing elsewhere.
+        may_call = self._pace.own_wait_time(now=began) <= 0
+        if account.wait_time(now=began, wants=may_call) <= SOON or not self._supply.look_ahead():
             return False
         self._look_up_meanwhile()
         self._collect(timeout=NAP)
-        if is_idle:
+        if is_idle and may_call:
             # To wait for one's turn is no trouble of the gateway.
             self._stops.leave_out(self._clock.monotonic() - began)
         return True
 
     def _look_up_meanwhile(self) -> None:
         """Hand out a look-up that is due: it goes to another API, and need not wait for the others."""
-        job = self._due_job()
-        if job is None or job.wants_replay or not self._workers.free or self._permits.in_doubt:
+        job = self._due_job(replays=False)
+        if job is None or not self._workers.free or self._permits.in_doubt:
             return
         if self._pace.take(now=self._clock.monotonic(), alone=True) <= 0:
             self._open.remove(job)
@@ -284,7 +295,7 @@ class Sender:
         # Before give(): from then on the worker thread owns the job. With an old ticket it would give the job back
         # undone.
         self._permits.issue(job)
-        self._settling += job.settling
+        self._open.handed_out(job)
         self._looked_last = job.settling
         self._given[job.entry.out_id] = job
         self._workers.give(job)
@@ -312,7 +323,7 @@ class Sender:
             and self._stops.calm
             and not self._common.is_probing
             and not self._permits.in_doubt
-            and not self._held_back()
+            and not self._open.hold_back
             # A job that seeks evidence may only be given to an idle thread, see StartPermits; so it goes first.
             and self._due_job() is None
         )
@@ -323,41 +334,23 @@ class Sender:
             return True
         if not self._open or self._is_over():
             return False
-        wait = min(job.due for job in self._open) - self._clock.monotonic()
+        wait = self._open.next_due - self._clock.monotonic()
         # Never no time at all: if for whatever reason nothing that is due may start, this must not turn in a circle.
         self._clock.sleep(min(NAP, wait) if wait > 0 else NAP)
         return True
 
     def _is_over(self) -> bool:
         """Return whether nothing but open chunks is left, and none of them was settled for long enough."""
-        return not self._looks_are_due() and self._stops.patience_is_over(
+        return not self._open.looks_are_due and self._stops.patience_is_over(
             waiting_alone=self._supply.is_used_up
         )
-
-    def _looks_are_due(self) -> bool:
-        """Return whether an open chunk was not looked up once, or is to be replayed: that much is waited for."""
-        return any(job.wants_replay or job.looked <= int(not job.resumed) for job in self._open)
-
-    @property
-    def _doubtful(self) -> int:
-        return sum(1 for job in self._open if not job.resumed and not job.is_refused)
-
-    def _held_back(self) -> bool:
-        """
-        Return whether no new calls are to be made before some open chunks are settled.
-
-        Chunks of an earlier try do not count: they tell nothing of how the gateway is now, and may have to wait for
-        as long as a settle time. Neither do refused chunks, of which there may be more.
-        """
-        refused = sum(1 for job in self._open if job.is_refused)
-        return self._doubtful >= self._policy.most_open_chunks or refused >= self._policy.most_refused_chunks
 
     def _prepare_work(self) -> bool:
         """Return whether a job may start now; write a new window of intents if more ready jobs are needed."""
         if not self._is_turn_of_new_chunk() and self._due_job() is not None:
             # A look-up may be due at every moment, where each step takes long; the wait must end all the same.
             return not self._is_over()
-        if self._held_back():
+        if self._open.hold_back:
             return False
         if self._common.is_probing:
             self._supply.open_probes()
@@ -381,28 +374,18 @@ class Sender:
             return job
         return self._supply.next_ready() if self._supply.may_start else None
 
-    def _due_job(self) -> Job | None:
-        if self._settling >= self._settling_limit():
-            return None
-        now = self._clock.monotonic()
-        # A replay first: its time in the ledger must not become too old.
-        due = [job for job in self._open if job.due <= now]
-        return next((job for job in due if job.wants_replay), due[0] if due else None)
+    def _due_job(self, *, replays: bool = True) -> Job | None:
+        return self._open.due(replays=replays, all_begun=self._supply.is_used_up)
 
     def _is_turn_of_new_chunk(self) -> bool:
         """Return whether a new chunk goes before a look-up: they take turns, so that neither waits for ever."""
         return (
             self._looked_last
             and (self._supply.may_start or self._supply.may_cut)
-            and not self._held_back()
+            and not self._open.hold_back
             # Its time in the ledger must not become too old.
-            and not any(job.wants_replay for job in self._open)
+            and not self._open.want_replay
         )
-
-    def _settling_limit(self) -> int:
-        """Return how many calls may seek evidence at once: while there are new calls to make, half of all."""
-        most = self._policy.max_concurrency
-        return most if self._supply.is_used_up else max(1, most // 2)
 
     def _opens_window_at_once(self) -> bool:
         """Open a window where one may be: the outcomes of an ended one are then written together with its count."""
@@ -423,7 +406,7 @@ class Sender:
         result = self._workers.take(timeout=timeout)
         while result is not None:
             job, outcome = result
-            self._settling -= job.settling
+            self._open.came_back(job)
             self._given.pop(job.entry.out_id, None)
             if isinstance(outcome, BaseException):
                 # The call may have been made before the error. Its chunk stays open for evidence; taken for "not
@@ -449,7 +432,8 @@ class Sender:
         jobs = self._workers.recall()
         # Those that seek evidence are counted again when they are given back. Counted twice, each would use up one
         # of the places for good, until nothing could be looked up any more and the try went on for ever.
-        self._settling -= sum(job.settling for job in jobs)
+        for job in jobs:
+            self._open.came_back(job)
         self._not_begun(jobs)
 
     def _not_begun(self, jobs: list[Job]) -> None:
@@ -462,12 +446,12 @@ class Sender:
                 self._pace.cancel()
                 self._books.withdraw_replay(job)
                 job.due = self._clock.monotonic()
-                self._open.append(job)
+                self._open.add(job)
             elif job.settling:
                 # Back to the idle thread that was about to take it. It does not belong into the supply: its first
                 # call was made, and _wind_down() would record it as not made, so that the next try would send a
                 # second message.
-                self._settling += 1
+                self._open.handed_out(job)
                 self._given[job.entry.out_id] = job
                 self._workers.give(job)
             else:
@@ -480,7 +464,11 @@ class Sender:
         # Before _slow_down(), which takes the length of a pause from the failures counted here.
         self._stops.count(outcome, recipients=len(job.chunk), settling=job.settling, refused=job.is_refused)
         self._stops.doom(self._common.count(job, outcome))
-        self._pace.end(started=job.made_at, now=job.ended_at, alone=job.is_look_up)
+        if job.made:
+            self._pace.end(started=job.made_at, now=job.ended_at, alone=job.is_look_up, opened=job.opened)
+        else:
+            # Counted as a call it would hold its place for a second, and as the quickest one there ever was.
+            self._pace.cancel()
         self._slow_down(job, outcome)
         if outcome.kind is OutcomeKind.AMBIGUOUS:
             self._keep_open(job, outcome)
@@ -538,7 +526,7 @@ class Sender:
                 wait = min(self._policy.refusal_wait, self._policy.settle_time) + 1.0
             job.due = self._clock.monotonic() + wait
             job.looked += 1
-        self._open.append(job)
+        self._open.add(job)
 
     def _tell_refused_look_ups(self, job: Job, outcome: Outcome) -> None:
         """Log at once, and once, that the AccessKey may not look up what was sent."""

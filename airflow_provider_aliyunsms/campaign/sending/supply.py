@@ -92,6 +92,14 @@ class Supply:
             return self._common.wanted > 0 and (left or self._has_ready_to_withdraw)
         return left and self.may_open_window
 
+    def look_ahead(self) -> bool:
+        """Return whether there is a chunk for the next window; only reading the spool shows that it ends."""
+        # Kept with those that are sent anew: they stand in no intent yet, as it does. It is behind the cursor of the
+        # spool, so nobody cuts its recipients a second time.
+        if not self._again and (chunk := self._next_chunk()) is not None:
+            self._again.append(chunk)
+        return bool(self._again)
+
     @property
     def may_open_window(self) -> bool:
         """Whether fewer windows are in progress than may be."""

@@ -46,7 +46,7 @@ class Ours:
 
     def done(self, started):
         with self._lock:
-            self._pace.end(started=started, now=time.monotonic())
+            self._pace.end(started=started, now=time.monotonic(), opened=False)
         self._answered.set()
 
 

@@ -71,7 +71,7 @@ def _call(jobs, idle, pace, clock, arguments):
                 connection.sendall(arguments.name.encode())
                 connection.recv(1)
                 time.sleep(arguments.distance)
-                pace.end(started=began, now=clock.monotonic())
+                pace.end(started=began, now=clock.monotonic(), opened=False)
             else:
                 pace.cancel()
             idle.release()

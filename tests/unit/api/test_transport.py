@@ -14,6 +14,7 @@ from contextlib import closing
 import pytest
 
 from airflow_provider_aliyunsms.api import connection as connections
+from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.api.endpoints import Endpoint
 from airflow_provider_aliyunsms.api.signature import Envelope, sign_acs3
 from airflow_provider_aliyunsms.api.transport import Transport
@@ -285,6 +286,26 @@ def test_a_connection_that_idled_too_long_is_not_used_again(
     transport.send(request_to(server.endpoint))
     monkeypatch.setattr(connections, "_IDLE_LIMIT_SECONDS", 0.0)
     transport.send(request_to(server.endpoint))
+    assert server.connections == 2
+
+
+def test_each_thread_knows_for_which_requests_it_opened_a_connection(
+    transport, request_to, answering, http, monkeypatch
+):
+    server, opened = answering(http(OK)), []
+
+    def send():
+        before = departures.opened
+        transport.send(request_to(server.endpoint))
+        opened.append(departures.opened - before)
+
+    send()
+    send()
+    with ThreadPoolExecutor(1) as other:
+        other.submit(send).result()
+    monkeypatch.setattr(connections, "_IDLE_LIMIT_SECONDS", 0.0)
+    send()
+    assert opened == [1, 0, 0, 1]
     assert server.connections == 2
 
 

@@ -10,62 +10,25 @@ import threading
 import time
 
 import pytest
-from database_servers import NoServerError, redis_server
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from launcher.processes import wait_for
+from launcher.processes import stays, wait_for
+from pace_places import LIMIT, LONG, Store
 
+from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.campaign.clock import Clock
 from airflow_provider_aliyunsms.campaign.pacing import (
     AccountPace,
     CommonPace,
-    Demand,
     PaceMember,
     RedisPaceStore,
     account,
     redis_store,
 )
+from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimiter, QueryLimits
 from airflow_provider_aliyunsms.exceptions import NotSentError, PaceError
 
 redis = pytest.importorskip("redis")
-from redis.backoff import NoBackoff  # noqa: E402 - it may not be there
-from redis.retry import Retry  # noqa: E402
-
-LIMIT = 10
-LONG = 600.0
-"""Seconds for which places are held that shall not end in a test."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    try:
-        with redis_server(tmp_path_factory.mktemp("redis")) as one:
-            yield one
-    except NoServerError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def client(server):
-    once = Retry(NoBackoff(), 0)
-    one = redis.Redis(port=server.port, socket_timeout=0.5, socket_connect_timeout=0.5, retry=once)
-    one.flushall()
-    yield one
-    one.close()
-
-
-class Store:
-    """Exchanges in words; nobody has to wait for its opening."""
-
-    def __init__(self, client, key="pace"):
-        self.numbers = itertools.count(1)
-        self.real = RedisPaceStore(client=client, key=key, name="redis_default")
-        self.ask("nobody", wanted=0, lasts=0.0, span=-redis_store.GRACE)
-
-    def ask(self, holder, *, wanted, keeps=None, lasts=LONG, **more):
-        facts = {"limit": LIMIT, "span": 1.0, "number": next(self.numbers), "free_in": 0.0} | more
-        demand = Demand(holder=holder, wanted=wanted, keeps=keeps, grace=3.0, **facts)
-        return self.real.exchange(demand, lasts=lasts)
 
 
 @pytest.fixture
@@ -111,30 +74,30 @@ def test_who_wants_little_leaves_the_rest_to_the_others(store):
 
 def test_of_more_processes_than_places_each_has_its_turn(store, monkeypatch):
     monkeypatch.setattr(redis_store, "TURN", 0.2)
-    assert store.ask("a", wanted=1, limit=1).held == 1
+    assert store.ask("a", wanted=1, limit=1, span=0.1).held == 1
     for other in "bc":
-        assert store.ask(other, wanted=1, limit=1).share == 0
-    assert store.ask("a", wanted=1, limit=1).share == 1
+        assert store.ask(other, wanted=1, limit=1, span=0.1).share == 0
+    assert store.ask("a", wanted=1, limit=1, span=0.1).share == 1
     time.sleep(0.2)
-    assert store.ask("a", wanted=1, limit=1).share == 0
-    store.ask("a", wanted=1, limit=1, keeps=0)
-    assert store.ask("c", wanted=1, limit=1).held == 0
-    assert store.ask("b", wanted=1, limit=1).held == 1
+    assert store.ask("a", wanted=1, limit=1, span=0.1).share == 0
+    store.ask("a", wanted=1, limit=1, keeps=0, span=0.1)
+    assert store.ask("c", wanted=1, limit=1, span=0.1).held == 0
+    assert store.ask("b", wanted=1, limit=1, span=0.1).held == 1
 
 
 def test_a_place_too_few_for_equal_shares_goes_round(store, monkeypatch):
     monkeypatch.setattr(redis_store, "TURN", 0.2)
-    assert store.ask("a", wanted=3, limit=3).held == 3
-    assert store.ask("b", wanted=3, limit=3).share == 1
-    store.ask("a", wanted=3, limit=3)
-    store.ask("a", wanted=3, limit=3, keeps=2)
-    assert store.ask("b", wanted=3, limit=3).held == 1
+    assert store.ask("a", wanted=3, limit=3, span=0.1).held == 3
+    assert store.ask("b", wanted=3, limit=3, span=0.1).share == 1
+    store.ask("a", wanted=3, limit=3, span=0.1)
+    store.ask("a", wanted=3, limit=3, keeps=2, span=0.1)
+    assert store.ask("b", wanted=3, limit=3, span=0.1).held == 1
     time.sleep(0.2)
-    assert store.ask("a", wanted=3, limit=3).share == 1
-    store.ask("a", wanted=3, limit=3, keeps=1)
-    assert store.ask("b", wanted=3, limit=3).held == 2
+    assert store.ask("a", wanted=3, limit=3, span=0.1).share == 1
+    store.ask("a", wanted=3, limit=3, keeps=1, span=0.1)
+    assert store.ask("b", wanted=3, limit=3, span=0.1).held == 2
     # Not at once back again.
-    assert store.ask("b", wanted=3, limit=3).share == 2
+    assert store.ask("b", wanted=3, limit=3, span=0.1).share == 2
 
 
 def test_an_urgent_demand_gets_the_place_of_the_one_whose_turn_it_is(store):
@@ -165,31 +128,31 @@ def test_urgent_demands_leave_the_rest_and_one_place_to_the_others(store):
 
 def test_urgent_demands_are_fair_among_themselves(store, monkeypatch):
     monkeypatch.setattr(redis_store, "TURN", 0.2)
-    assert store.ask("a", wanted=6, urgent=True).held == 6
-    assert store.ask("b", wanted=6, urgent=True).share == 5
-    assert store.ask("a", wanted=6, urgent=True).share == 5
+    assert store.ask("a", wanted=6, urgent=True, span=0.1).held == 6
+    assert store.ask("b", wanted=6, urgent=True, span=0.1).share == 5
+    assert store.ask("a", wanted=6, urgent=True, span=0.1).share == 5
     # One place for several goes round, as among campaigns.
-    assert store.ask("c", wanted=1, limit=1, urgent=True).share == 0
-    store.ask("b", wanted=0, keeps=0, urgent=True)
-    store.ask("a", wanted=1, limit=1, keeps=1, urgent=True)
+    assert store.ask("c", wanted=1, limit=1, urgent=True, span=0.1).share == 0
+    store.ask("b", wanted=0, keeps=0, urgent=True, span=0.1)
+    store.ask("a", wanted=1, limit=1, keeps=1, urgent=True, span=0.1)
     time.sleep(0.2)
-    assert store.ask("a", wanted=1, limit=1, urgent=True).share == 0
-    store.ask("a", wanted=1, limit=1, keeps=0, urgent=True)
-    assert store.ask("c", wanted=1, limit=1, urgent=True).held == 1
+    assert store.ask("a", wanted=1, limit=1, urgent=True, span=0.1).share == 0
+    store.ask("a", wanted=1, limit=1, keeps=0, urgent=True, span=0.1)
+    assert store.ask("c", wanted=1, limit=1, urgent=True, span=0.1).held == 1
 
 
 def test_a_campaign_that_gives_way_to_an_alert_does_not_begin_a_new_turn(store, monkeypatch):
     monkeypatch.setattr(redis_store, "TURN", 1.0)
-    assert store.ask("a", wanted=1, limit=1).held == 1
-    assert store.ask("b", wanted=1, limit=1).share == 0
-    store.ask("alert", wanted=1, limit=1, urgent=True)
-    store.ask("a", wanted=1, limit=1, keeps=0)
-    store.ask("alert", wanted=1, limit=1, urgent=True)
+    assert store.ask("a", wanted=1, limit=1, span=0.5).held == 1
+    assert store.ask("b", wanted=1, limit=1, span=0.5).share == 0
+    store.ask("alert", wanted=1, limit=1, urgent=True, span=0.5)
+    store.ask("a", wanted=1, limit=1, keeps=0, span=0.5)
+    store.ask("alert", wanted=1, limit=1, urgent=True, span=0.5)
     time.sleep(0.7)
-    store.ask("alert", wanted=0, limit=1, keeps=0, urgent=True)
-    assert store.ask("a", wanted=1, limit=1).held == 1
+    store.ask("alert", wanted=0, limit=1, keeps=0, urgent=True, span=0.5)
+    assert store.ask("a", wanted=1, limit=1, span=0.5).held == 1
     time.sleep(0.4)
-    assert store.ask("a", wanted=1, limit=1).share == 0
+    assert store.ask("a", wanted=1, limit=1, span=0.5).share == 0
 
 
 def test_a_demand_that_arrives_behind_a_later_one_is_refused(store):
@@ -198,6 +161,36 @@ def test_a_demand_that_arrives_behind_a_later_one_is_refused(store):
         with pytest.raises(redis.ResponseError, match="a later demand"):
             store.ask("a", wanted=0, keeps=0, number=late)
     assert store.ask("a", wanted=LIMIT, number=1001).held == LIMIT
+    # Also when it is done: nobody would give these places back.
+    store.ask("a", wanted=0, keeps=0, number=1003)
+    with pytest.raises(redis.ResponseError, match="a later demand"):
+        store.ask("a", wanted=LIMIT, number=1002)
+    assert store.ask("b", wanted=LIMIT).held == LIMIT
+
+
+def test_who_wants_nothing_more_sets_no_limit_and_comes_back_to_the_end_of_the_line(store):
+    for holder in "ab":
+        store.ask(holder, wanted=1, limit=1, span=9.0)
+        store.ask(holder, wanted=0, keeps=0, limit=1, span=9.0)
+    other = store.ask("other", wanted=LIMIT)
+    assert (other.held, other.limit, other.span) == (LIMIT, LIMIT, 1.0)
+    store.ask("other", wanted=1, limit=1, keeps=1)
+    # "a" was here before "c", but not for this turn.
+    for holder in "ca":
+        assert store.ask(holder, wanted=1, limit=1).share == 0
+    store.ask("other", wanted=0, limit=1, keeps=0)
+    assert store.ask("a", wanted=1, limit=1).share == 0
+    assert store.ask("c", wanted=1, limit=1).held == 1
+
+
+def test_below_one_call_a_second_a_turn_is_as_long_as_two_calls(store, monkeypatch):
+    monkeypatch.setattr(redis_store, "TURN", 0.1)
+    assert store.ask("a", wanted=1, limit=1, span=0.3).held == 1
+    assert store.ask("b", wanted=1, limit=1, span=0.3).share == 0
+    time.sleep(0.3)
+    assert store.ask("a", wanted=1, limit=1, span=0.3).share == 1
+    time.sleep(0.3)
+    assert store.ask("a", wanted=1, limit=1, span=0.3).share == 0
 
 
 def test_the_longest_rate_window_holds_for_all(store):
@@ -216,19 +209,19 @@ def test_the_lower_of_two_limits_holds_for_both(store):
 
 
 def test_places_of_a_process_that_was_lost_come_back_when_its_last_call_has_arrived(store):
-    store.ask("a", wanted=LIMIT, lasts=0.2)
+    store.ask("a", wanted=LIMIT, lasts=0.2, grace=0.2)
     assert store.ask("b", wanted=LIMIT).held == 0
     time.sleep(0.2)
     second = store.ask("b", wanted=LIMIT)
     ((places, wait),) = second.coming
     assert places == second.held == LIMIT
-    assert 3.0 < wait <= 1.0 + 3.0
+    assert 0.5 < wait <= 1.0 + 0.2
     # It was only slow, and comes back with nothing.
     assert store.ask("a", wanted=LIMIT).held == 0
 
 
 def test_a_process_that_was_out_of_reach_gets_back_what_nobody_has_taken(store):
-    store.ask("a", wanted=LIMIT, lasts=0.2)
+    store.ask("a", wanted=LIMIT, lasts=0.2, grace=0.2)
     time.sleep(0.2)
     assert store.ask("b", wanted=4).held == 4
     again = store.ask("a", wanted=6)
@@ -310,6 +303,25 @@ def test_places_that_cannot_be_renewed_are_not_used(client, server, quick):
         assert not pace.may_begin(pace.taken_in)
 
 
+def test_of_places_that_ended_before_they_could_be_used_nothing_is_expected(client, server, quick):
+    store = Store(client)
+    store.ask("other", wanted=LIMIT)
+    with pace_of(client) as pace:
+        pace.wait_time(now=now())
+        wait_for(
+            lambda: holders(client).get("other") and len(holders(client)) == 2, timeout=10, what="it asks"
+        )
+        # So that they could be used only after they have ended.
+        store.ask("other", wanted=0, keeps=0, span=1.4, free_in=1.8)
+        wait_for(lambda: 0 < pace.wait_time(now=now()) < math.inf, timeout=10, what="it has places for later")
+        server.freeze()
+        try:
+            wait_for(lambda: pace.wait_time(now=now()) == math.inf, timeout=10, what="its places are over")
+            stays(lambda: pace.wait_time(now=now()) == math.inf, seconds=1.2, what="it waits for the store")
+        finally:
+            server.thaw()
+
+
 def test_a_process_that_ends_gives_its_places_to_the_others_once_its_calls_do_not_count(client, quick):
     store = Store(client)
     with pace_of(client) as pace:
@@ -374,6 +386,44 @@ def test_many_threads_wait_for_their_places_and_none_is_counted_twice(client, qu
     assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(made[::4]))
 
 
+def test_a_call_whose_place_ended_right_after_it_was_taken_waits_for_another_one(client, quick):
+    Store(client)
+    with pace_of(client) as pace:
+        wait_for(lambda: pace.wait_time(now=now()) == 0, timeout=10, what="it has places")
+        take, terms = pace.take, []
+
+        def stand_still(*, now):
+            wait = take(now=now)
+            if wait <= 0 and not terms:
+                pace._holding.until = now
+            terms.append(pace._holding.term)
+            return wait
+
+        pace.take = stand_still
+        with pace.call(patience=10.0):
+            assert pace.may_begin(pace.taken_in)
+        assert len(terms) > 1
+        assert terms[-1] > terms[0]
+        assert pace._window._flying == 0
+
+
+def test_calls_that_open_a_connection_are_no_measure_of_the_way(client, quick):
+    Store(client)
+    member = PaceMember(common=CommonPace(), make=lambda: pace_of(client))
+    limiter = QueryLimiter(limits=QueryLimits(max_qps=None))
+    for context in (
+        lambda: member.call(patience=10.0, should_stop=lambda: False),
+        lambda: limiter.query(member),
+    ):
+        window = member.joined()._window
+        for number in range(6):
+            with context():
+                departures.opened += number < 3
+                assert window.lead == 0.0
+        assert 0.0 < window.lead < 0.1
+        member.leave()
+
+
 def test_a_call_that_gets_no_place_in_time_is_not_made(client, quick):
     store = Store(client)
     store.ask("other", wanted=LIMIT)
@@ -403,7 +453,9 @@ def test_an_error_for_want_of_the_store_names_it(client, quick, server):
 
 
 def holders(client):
-    return {name: each["places"] for name, each in json.loads(client.get("pace"))["holders"].items()}
+    """Return what each holds; a process that is done keeps nothing but the number of its last demand."""
+    found = json.loads(client.get("pace"))["holders"]
+    return {name: each["places"] for name, each in found.items() if each["places"] or each["wanted"]}
 
 
 def test_all_in_one_process_are_one_process_to_the_store(client, quick):
@@ -447,3 +499,19 @@ def test_a_process_that_is_done_leaves_no_connection_to_the_server(client, quick
         with AccountPace(store=store, clock=Clock(), limit=LIMIT) as pace, pace.call(patience=10.0):
             assert len(client.client_list()) == before + 1
         wait_for(lambda: len(client.client_list()) == before, timeout=10, what="its connection is closed")
+
+
+def test_the_end_of_one_pace_does_not_cut_off_another_one_with_the_same_client(client, server):
+    store, answers = Store(client), []
+    thread = threading.Thread(target=lambda: answers.append(store.ask("a", wanted=LIMIT)))
+    server.freeze()
+    try:
+        thread.start()
+        wait_for(lambda: client.connection_pool._in_use_connections, timeout=5, what="it asks")
+        # Its demand is on its way by then; before that it would open another connection.
+        time.sleep(0.2)
+        RedisPaceStore(client=client, key="pace", name="x").hang_up()
+    finally:
+        server.thaw()
+    thread.join(10)
+    assert [answer.held for answer in answers] == [LIMIT]

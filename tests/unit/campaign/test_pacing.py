@@ -21,7 +21,7 @@ def call_times(*, limiter, seconds, delays=()):
         now += next(delays, 0.0)
         now += limiter.wait_time(now=now)
         limiter.start()
-        limiter.end(started=now, now=now)
+        limiter.end(started=now, now=now, opened=False)
         times.append(now)
     return times
 
@@ -125,7 +125,7 @@ def test_the_limit_is_kept_where_the_gateway_counts(limit, there, back):
         while (wait := pace.take(now=now)) > 0:
             now += wait
         arrived.append(now + way_there)
-        pace.end(started=now, now=now + way_there + way_back)
+        pace.end(started=now, now=now + way_there + way_back, opened=False)
         now += way_there + way_back
     assert worst_window(arrived) <= limit
 
@@ -135,10 +135,39 @@ def test_a_steady_way_to_the_gateway_costs_no_calls():
     while now < 60:
         while (wait := pace.take(now=now)) > 0:
             now += wait
-        pace.end(started=now, now=now + 0.3)
+        pace.end(started=now, now=now + 0.3, opened=False)
         now += 0.3
         calls += 1
     assert calls >= 0.97 * 60
+
+
+@pytest.mark.parametrize("idle", [4, 1, 0])
+def test_a_call_over_a_new_connection_does_not_let_the_next_one_go_too_soon(idle):
+    """The first calls come seldom, so that each opens its connection, and the later ones as fast as they may."""
+    pace, now, arrived = AdaptivePace(max_qps=1), 0.0, []
+    for number in range(10):
+        while (wait := pace.take(now=now)) > 0:
+            now += wait
+        opens = number < idle or number == 0
+        arrived.append(now + 0.125 + 0.5 * opens)
+        ended = now + 0.27 + 0.5 * opens
+        pace.end(started=now, now=ended, opened=opens)
+        now = ended + 5.0 * (number < idle - 1)
+    assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(arrived))
+
+
+def test_a_look_up_which_may_be_several_calls_is_no_measure_of_the_way():
+    pace, now, arrived = AdaptivePace(max_qps=1), 0.0, []
+    for number in range(10):
+        alone = number < 5
+        while (wait := pace.take(now=now, alone=alone)) > 0:
+            now += wait
+        # One over a new connection, then one that is quick.
+        takes = 0.9 if alone or number == 5 else 0.1
+        arrived.append(now + takes / 2)
+        pace.end(started=now, now=now + takes, alone=alone, opened=number == 5)
+        now += takes
+    assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(arrived[5:]))
 
 
 def test_slow_connecting_is_not_taken_for_the_way_of_every_call():
@@ -151,7 +180,7 @@ def test_slow_connecting_is_not_taken_for_the_way_of_every_call():
                 ended, started = min(flying)
                 flying.remove((ended, started))
                 now = max(now, ended)
-                window.end(started=started, now=ended)
+                window.end(started=started, now=ended, opened=ended - started > 0.1)
             else:
                 now += wait
         window.start()

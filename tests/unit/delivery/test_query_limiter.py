@@ -27,7 +27,7 @@ def arrivals(*, max_qps, queries, concurrency, delays, there=0.02, back=0.03):
         while True:
             while flying and flying[0][0] <= now:
                 ended, started = heapq.heappop(flying)
-                window.end(started=started, now=ended)
+                window.end(started=started, now=ended, opened=False)
             wait = window.wait_time(now=now) if len(flying) < concurrency else math.inf
             if wait <= 0:
                 break

@@ -8,7 +8,8 @@ import json
 import pytest
 from world import World
 
-from airflow_provider_aliyunsms.exceptions import NotSentError
+from airflow_provider_aliyunsms.api.departures import departures
+from airflow_provider_aliyunsms.exceptions import NotSentError, ThrottledError
 
 PEOPLE = [f"138000000{i:02d}" for i in range(12)]
 
@@ -21,7 +22,7 @@ class Turns:
         self._world = world
         self._every = every
         self._next = 0.0
-        self.counted = 0
+        self.counted = self.ended = self.asked = 0
         self.open_while_waiting = set()
         self.lapsed_at = None
 
@@ -35,7 +36,8 @@ class Turns:
         if self.lapsed_at is not None and self._world.clock.monotonic() - self.lapsed_at > patience:
             raise NotSentError("the pace cannot be kept")
 
-    def wait_time(self, *, now):
+    def wait_time(self, *, now, wants=True):
+        self.asked += wants
         wait = float("inf") if self.lapsed_at is not None else max(0.0, self._next - now)
         if wait > 2.0:
             windows = [json.loads(text) for key, text in self._world.store.values.items() if ".w" in key]
@@ -56,8 +58,9 @@ class Turns:
     def cancel(self):
         self.counted -= 1
 
-    def end(self, *, started, now):
+    def end(self, *, started, now, opened):
         self.counted -= 1
+        self.ended += 1
 
     def may_begin(self, term):
         return term == self.taken_in
@@ -178,6 +181,7 @@ def test_a_replay_whose_turn_comes_too_late_is_not_made():
     assert set(world.gateway.accepted.values()) == {1}
     # Not once more with the first date, which the gateway may have forgotten.
     assert len(submitted) == len({envelope.nonce for envelope in submitted}) == 2
+    assert turns.ended == len(submitted)
 
 
 def test_look_ups_take_no_place_and_wait_for_no_turn():
@@ -202,3 +206,164 @@ def test_look_ups_take_no_place_and_wait_for_no_turn():
     assert {counted for _, counted in looked} == {0}
     # While the others have their turn of two minutes.
     assert looked[0][0] - began < 60
+
+
+@pytest.mark.parametrize("connects", [True, False])
+def test_the_pace_is_told_which_calls_opened_a_connection(connects):
+    world = World()
+    world.gateway.faults.append("drop_before")
+    turns, seen = Turns(world, every=0.0), []
+    submit, end = world.gateway.submit, turns.end
+
+    def connecting(chunk, envelope):
+        departures.opened += connects
+        return submit(chunk, envelope)
+
+    def noted(*, opened, **times):
+        seen.append(opened)
+        end(opened=opened, **times)
+
+    world.gateway.submit, turns.end = connecting, noted
+    world.run(PEOPLE, chunk_size=6, max_concurrency=1, account_pace=turns)
+    assert seen == [connects] * world.gateway.submissions
+
+
+def with_a_replay_that_has_to_wait(world, *, seconds, after=2):
+    """Two chunks, of which the first did not arrive and the second did; then it is the turn of others."""
+    world.gateway.faults.extend(["drop_before", "drop_after"])
+    turns, submit, find = Turns(world, every=0.0), world.gateway.submit, world.gateway.find
+    submitted, looked = [], []
+
+    def once(chunk, envelope):
+        submitted.append(envelope)
+        if len(submitted) == after:
+            turns.hold(seconds)
+        return submit(chunk, envelope)
+
+    def look(chunk, **how):
+        looked.append((chunk.out_id, world.clock.monotonic()))
+        return find(chunk, **how)
+
+    world.gateway.submit, world.gateway.find = once, look
+    return turns, submitted, looked
+
+
+def test_look_ups_of_others_do_not_wait_for_the_turn_of_a_replay():
+    world = World()
+    turns, submitted, looked = with_a_replay_that_has_to_wait(world, seconds=600.0)
+    began = world.clock.monotonic()
+    summary = world.run(PEOPLE, chunk_size=6, max_concurrency=1, account_pace=turns).summary
+    assert summary["accepted"] == len(PEOPLE)
+    assert set(world.gateway.accepted.values()) == {1}
+    assert len(submitted) == 3
+    first, second = (
+        next(at - began for out_id, at in looked if out_id == chunk) for chunk in _in_order(looked)
+    )
+    assert first < 60
+    assert second < 60
+
+
+def _in_order(looked):
+    return list(dict.fromkeys(out_id for out_id, _ in looked))
+
+
+def test_a_replay_that_is_too_old_takes_no_place_and_a_look_up_settles_its_chunk():
+    world = World()
+    turns, submitted, looked = with_a_replay_that_has_to_wait(world, seconds=20 * 60.0)
+    began = world.clock.monotonic()
+    summary = world.run(
+        PEOPLE, chunk_size=6, max_concurrency=1, account_pace=turns, evidence_wait=60.0
+    ).summary
+    assert summary["accepted"] == len(PEOPLE)
+    assert set(world.gateway.accepted.values()) == {1}
+    # Its chunk was looked up at once when no replay could be made any more, and sent anew when the turn came.
+    assert any(14 * 60.0 < at - began < 15 * 60.0 for _, at in looked)
+    assert [envelope.nonce for envelope in submitted].count(submitted[0].nonce) == 1
+    assert turns.ended == len(submitted) == 3
+
+
+@pytest.mark.parametrize("can_look_up", [True, False])
+def test_a_try_ends_although_the_place_of_a_replay_never_comes(can_look_up):
+    world = World(can_look_up=can_look_up)
+    world.gateway.faults.append("drop_before")
+    turns, submit = Turns(world, every=0.0), world.gateway.submit
+
+    def once(chunk, envelope):
+        turns.hold(10 * 86_400.0)
+        return submit(chunk, envelope)
+
+    world.gateway.submit = once
+    began = world.clock.monotonic()
+    # Settled by nothing: look-ups fail.
+    world.gateway.query_faults.extend(["unreachable"] * 1000)
+    world.run(PEOPLE, chunk_size=12, max_concurrency=1, account_pace=turns)
+    assert 14 * 60.0 < world.clock.monotonic() - began < 16 * 60.0
+    assert world.gateway.submissions == turns.ended == 1
+    world.gateway.submit = submit
+    world.gateway.query_faults.clear()
+    if can_look_up:
+        assert world.retry(PEOPLE, evidence_wait=3600.0).summary["accepted"] == len(PEOPLE)
+        assert set(world.gateway.accepted.values()) == {1}
+
+
+def test_a_campaign_that_its_own_pace_holds_up_asks_for_no_place():
+    world = World()
+    turns = Turns(world, every=0.0)
+    world.gateway.faults.append("throttle")
+    world.gateway.retry_after = 60.0
+    asked = []
+    submit = world.gateway.submit
+
+    def once(chunk, envelope):
+        asked.append((turns.asked, world.clock.monotonic()))
+        if len(asked) == 1:
+            turns.hold(50.0)
+        return submit(chunk, envelope)
+
+    world.gateway.submit = once
+    summary = world.run(
+        PEOPLE, chunk_size=2, max_concurrency=1, account_pace=turns, network_patience=600.0
+    ).summary
+    assert summary["accepted"] == len(PEOPLE)
+    (first, at), (second, later) = asked[:2]
+    assert later - at >= 60.0
+    # What it takes to find its turn; with one more for each fifth of a second it would be 300.
+    assert second - first <= 5
+
+
+def test_a_campaign_that_waits_for_evidence_asks_for_no_place():
+    world = World()
+    turns, asked, find = Turns(world, every=0.0), [], world.gateway.find
+    world.gateway.record_lag = 300.0
+    world.gateway.faults.extend(["drop_after"] * 8)
+
+    def look(chunk, **how):
+        asked.append((turns.asked, world.clock.monotonic()))
+        return find(chunk, **how)
+
+    world.gateway.find = look
+    summary = world.run(
+        PEOPLE, chunk_size=1, max_concurrency=1, account_pace=turns, evidence_wait=3600.0
+    ).summary
+    assert summary["accepted"] == len(PEOPLE)
+    # Between the last replay and the first record.
+    waited = [count for count, at in asked if 60.0 < at - asked[0][1] < 290.0]
+    assert len(waited) > 3
+    assert len(set(waited)) == 1
+
+
+def test_a_pause_that_the_gateway_asks_for_is_its_trouble_whoever_has_his_turn_meanwhile():
+    world = World()
+    world.gateway.faults.append("throttle")
+    world.gateway.retry_after = 120.0
+    turns, submit = Turns(world, every=0.0), world.gateway.submit
+
+    def once(chunk, envelope):
+        turns.hold(110.0)
+        return submit(chunk, envelope)
+
+    world.gateway.submit = once
+    began = world.clock.monotonic()
+    with pytest.raises(ThrottledError):
+        world.run(PEOPLE, chunk_size=2, max_concurrency=1, account_pace=turns, network_patience=60.0)
+    assert world.clock.monotonic() - began < 70
