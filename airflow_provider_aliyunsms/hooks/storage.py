@@ -50,7 +50,8 @@ def storage_path(path: str) -> Any:
     Makes no network call, as a rule. Storages are those that Airflow knows: local files, and what its installed
     providers bring. So ``http:`` and ``ftp:`` are none, although fsspec could read from them.
 
-    :raises ConfigurationError: no installed package knows the storage, or :func:`check_place` refuses the path.
+    :raises ConfigurationError: no installed package knows the storage, one that it needs cannot be imported, or
+        :func:`check_place` refuses the path.
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -62,21 +63,21 @@ def storage_path(path: str) -> Any:
         named = {"conn_id": _OSS_CONNECTION} if _WITHOUT_CONNECTION.match(uri) else {}
         target = ObjectStoragePath(uri, **named)
         _ = target.fs
-    except (ValueError, ImportError):
-        unknown = True
+    except ValueError:
+        problem = "nothing that is installed here knows the storage {}"
+    except ImportError as error:
+        # The name of the module alone: what else the error says may repeat the URI.
+        problem = f"the storage {{}} needs {error.name or 'a package'}, which cannot be imported here"
     else:
-        unknown = False
-    # Outside the except clause: the error of the library repeats the whole URI.
-    if unknown:
-        scheme = path.partition("://")[0]
-        shown = f"{scheme}://" if _SCHEME.fullmatch(scheme) else "that the path names"
-        raise ConfigurationError(
-            f"nothing that is installed here knows the storage {shown}",
-            advice="Install the Airflow provider that brings it, such as apache-airflow-providers-amazon for s3://, "
-            'or "airflow-provider-aliyunsms[oss]" for oss://. A file on a web server has to be copied to a storage '
-            "first.",
-        )
-    return target
+        return target
+    # Outside the except clauses: the error of the library repeats the whole URI.
+    scheme = path.partition("://")[0]
+    raise ConfigurationError(
+        problem.format(f"{scheme}://" if _SCHEME.fullmatch(scheme) else "that the path names"),
+        advice="Install the Airflow provider that brings it, such as apache-airflow-providers-amazon for s3://, "
+        'or "airflow-provider-aliyunsms[oss]" for oss://. A file on a web server has to be copied to a storage '
+        "first.",
+    )
 
 
 def open_binary(path: str) -> BinaryIO:

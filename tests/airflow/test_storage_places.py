@@ -165,3 +165,33 @@ def test_receipts_a_sensor_cannot_open_are_an_error_of_ours(run_dag, aliyun_conn
     with DAG("strange") as dag:
         AliyunSmsDeliverySensor(task_id="wait", campaign=campaign)
     assert run_dag(dag).states == {"wait": "failed"}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            ImportError("no way to s3://bucket/secret", name="s3fs"),
+            "s3:// needs s3fs, which cannot be imported",
+        ),
+        (ImportError("no way to s3://bucket/secret"), "s3:// needs a package, which cannot be imported"),
+        (
+            ValueError("no way to s3://bucket/secret"),
+            "nothing that is installed here knows the storage s3://",
+        ),
+    ],
+)
+def test_a_storage_that_cannot_be_used_says_why(airflow_db, monkeypatch, error, told):
+    from airflow.sdk.io import fs, store
+
+    def get_fs(conn_id, storage_options):
+        raise error
+
+    known = {**fs._register_filesystems(), "s3": get_fs}
+    monkeypatch.setattr(fs, "_register_filesystems", lambda: known)
+    monkeypatch.setattr(store, "_STORE_CACHE", {})
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        storage_path("s3://bucket/secret")
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
