@@ -141,7 +141,7 @@ crash-test: $(STAMP) ## Kill real Airflow processes dozens of times and write do
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/crash/long.py
 
 .PHONY: distributed-test
-distributed-test: $(STAMP) ## Strike an Airflow of several machines (CeleryExecutor) and write docs/distributed.md (25 minutes)
+distributed-test: $(STAMP) ## Strike an Airflow of several machines (CeleryExecutor) and write docs/distributed.md (18 minutes)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/distributed/long.py
 
 .PHONY: race-test

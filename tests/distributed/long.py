@@ -2,7 +2,7 @@
 """
 The long test of several machines: every blow at random moments, and the result as a page of the documentation.
 
-``python tests/distributed/long.py`` takes about 25 minutes on two cores; see ``--help``.
+``python tests/distributed/long.py`` takes about 18 minutes on two cores; see ``--help``.
 """
 
 from __future__ import annotations
