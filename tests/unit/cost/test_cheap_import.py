@@ -30,6 +30,8 @@ OURS = {
         "products",
     },
     "sensors": {
+        "api",
+        "api.departures",
         "campaign",
         "campaign.pacing",
         "campaign.pacing.account",
