@@ -149,7 +149,7 @@ race-test: $(STAMP) ## Let processes start one campaign together (ROUNDS=300 STO
 	@$(BIN)/python tests/race/long.py --rounds $(ROUNDS) --storage $(STORAGE) --kills $(KILLS)
 
 .PHONY: pace-test
-pace-test: $(STAMP) ## Measure how well four processes share the limit of an account, by Redis (5 minutes)
+pace-test: $(STAMP) ## Measure how well four processes share the limit of an account, by Redis (8 minutes)
 	@$(BIN)/python tests/pace/long.py
 
 .PHONY: bench
