@@ -35,8 +35,8 @@ def run(settings):
         "size": size,
         "cores": os.cpu_count(),
         "mapped_latency_ms": MAPPED_LATENCY_MS,
-        "ledger": _ledgers(size=size, repeats=2 if settings.quick else 5),
-        "mapped": _mapped(size=million, repeats=1 if settings.quick else 2),
+        "ledger": _ledgers(size=size, repeats=2 if settings.quick else 3),
+        "mapped": _mapped(size=million, repeats=1),
     }
 
 
