@@ -46,11 +46,23 @@ def _measured(name, machine):
     return f"{name} {machine['date']} (load {machine['load_after']})"
 
 
+def _processors(parts):
+    """Name each processor with the parts that were measured on it, where they are several."""
+    found = {}
+    for name, part in parts.items():
+        machine = part["machine"]
+        shown = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB"
+        found.setdefault(shown, []).append(name)
+    if len(found) == 1:
+        return next(iter(found))
+    return "; ".join(f"{shown} ({', '.join(names)})" for shown, names in found.items())
+
+
 def _machines(results):
     parts = {name: part for name, part in results.items() if "machine" in part}
     newest = max((part["machine"] for part in parts.values()), key=lambda each: each["date"])
     facts = [
-        ("processor", f"{newest['cpu']}, {newest['cores']} cores, {newest['memory_gb']} GB"),
+        ("processor", _processors(parts)),
         ("system", f"{newest['system']}, Python {newest['python']}"),
         (
             "versions",
