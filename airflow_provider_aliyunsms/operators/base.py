@@ -353,7 +353,6 @@ class AliyunSmsSendOperator(BaseOperator):
         )
         from airflow_provider_aliyunsms.operators.placement import warn_of_local_places
 
-        ti = context["ti"]
         warn_of_local_places(
             {name: as_text(getattr(self, name)) for name in _PLACES}, executor=getattr(self, "executor", None)
         )
@@ -391,18 +390,20 @@ class AliyunSmsSendOperator(BaseOperator):
             keep_failure=partial(self._keep_failure, context),
             interruptions=(AirflowTaskTimeout,),
             dry_run=as_bool(self.is_dry_run, name="dry_run"),
-            positional=not self._names_campaign and _map_index(ti) >= 0,
+            positional=self._is_positional(context),
             account_pace=self._account_pace(),
             secrets_known=secrets_known(self.hook.settings.ledger_secret),
             shard=None if self.shard is None else self._check_record(context),
         )
 
     def _store(self, context: Context) -> StoreChoice:
-        from airflow_provider_aliyunsms.operators.ledger_store import choose_store
+        from airflow_provider_aliyunsms.operators.ledger_store import check_place_is_old, choose_store
 
         # Before any ledger is opened, also one that only says that this try has failed: people may have moved to this
-        # shard from others.
+        # shard, or to this place, from others.
         self._check_record(context)
+        if self._is_positional(context) and not as_bool(self.is_dry_run, name="dry_run"):
+            check_place_is_old(context, resend=as_bool(self.resend, name="resend"))
         return choose_store(
             context=context,
             campaign_id=self._identity(context),
@@ -410,6 +411,10 @@ class AliyunSmsSendOperator(BaseOperator):
             durable=self.durable,
             dry_run=as_bool(self.is_dry_run, name="dry_run"),
         )
+
+    def _is_positional(self, context: Context) -> bool:
+        """Return whether the campaign is named after the place of its input among those of a mapped task."""
+        return not self._names_campaign and _map_index(context["ti"]) >= 0
 
     def _check_record(self, context: Context, *, begins: bool = False) -> Shard | None:
         if self.shard is None and not as_text(self.ledger_path):

@@ -178,6 +178,26 @@ def occasion_of(context: Context, *, retries: int, choice: StoreChoice) -> Occas
     )
 
 
+def check_place_is_old(context: Context, *, resend: bool) -> None:
+    """
+    Refuse a mapped task that is new in a run that was cleared, where its campaign is named after its place.
+
+    To Airflow it never ran. But its recipients may have stood in the input of another task before the Clear, whose
+    ledger this one does not read.
+
+    :raises LedgerConflictError: it is; nothing was sent, and no retry helps.
+    """
+    # At try_number 2 and above a missing ledger is noticed as such.
+    if resend or context["ti"].try_number > 1 or not getattr(context.get("dag_run"), "clear_number", None):
+        return
+    raise LedgerConflictError(
+        "this mapped task is new in a run that was cleared, so its recipients may have stood in the input of another "
+        "task before, which may have sent to them",
+        advice="Nothing was sent now. Trigger a new run, or give the mapped tasks a campaign_id that follows the "
+        "input instead of its place, and a ledger_path.",
+    )
+
+
 def secrets_known(given: str | None) -> tuple[bytes, ...]:
     """
     Return the secrets for the hashes of recipients in the ledger, the one for new ledgers first.

@@ -760,3 +760,22 @@ def test_rendered_templates_of_the_sum_show_no_receipts(
         shown = [str(row.rendered_fields) for row in session.query(RenderedTaskInstanceFields)]
     assert any("1 campaigns" in each for each in shown)
     assert "13800070000" not in "".join(shown) + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("place", ["", "ledger_path={ledger!r}, "])
+def test_a_mapped_task_that_is_new_after_a_clear_sends_to_nobody(
+    run_dag, dag_file, clear, simulator, aliyun_connection, capfd, place
+):
+    """Another list comes to the front: whoever stood in the last one moves to a task that never ran."""
+    lists = [PEOPLE[:20], PEOPLE[20:]]
+    mapped = f"AliyunSendBatchSmsOperator.partial({place}**SEND).expand(recipients={{lists!r}})"
+    first = run_dag(dag_file("lists_shifted", mapped, lists=lists))
+    assert first.state == "success"
+    second = clear(dag_file("lists_shifted", mapped, lists=[["13800079999"], *lists]), first, "send")
+    assert second.states["send[2]"] == "failed"
+    assert "this mapped task is new in a run that was cleared" in "".join(capfd.readouterr())
+    nobody_twice(simulator)
+    # Nor does a second Clear find a ledger that says that nothing was sent.
+    third = clear(dag_file("lists_shifted", mapped, lists=[["13800079999"], *lists]), first, "send")
+    assert set(sends(third).values()) == {"failed"}
+    nobody_twice(simulator)
