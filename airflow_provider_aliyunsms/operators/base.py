@@ -299,7 +299,7 @@ class AliyunSmsSendOperator(BaseOperator):
         from airflow_provider_aliyunsms.operators.ledger_store import occasion_of, recorded
 
         def open_ledger() -> Ledger | None:
-            choice = self._store(context)
+            choice, _ = self._store(context)
             if not choice.is_durable or as_bool(self.is_dry_run, name="dry_run"):
                 return None
             ledger = Ledger(
@@ -363,7 +363,7 @@ class AliyunSmsSendOperator(BaseOperator):
                 "the same campaign_id does not. Set ledger_path if the campaign spans several runs."
             )
         resend = as_bool(self.resend, name="resend")
-        choice = self._store(context)
+        choice, shard = self._store(context)
         retries = self.retries or 0
         check_resend(resend=resend, choice=choice, context=context, retries=retries)
         check_source(self.shard, unwrap(self.recipients))
@@ -393,24 +393,26 @@ class AliyunSmsSendOperator(BaseOperator):
             positional=self._is_positional(context),
             account_pace=self._account_pace(),
             secrets_known=secrets_known(self.hook.settings.ledger_secret),
-            shard=None if self.shard is None else self._check_record(context),
+            shard=shard,
         )
 
-    def _store(self, context: Context) -> StoreChoice:
+    def _store(self, context: Context) -> tuple[StoreChoice, Shard | None]:
+        """Return where the ledger is, and the part of the audience that this task sends to; None for all of it."""
         from airflow_provider_aliyunsms.operators.ledger_store import check_place_is_old, choose_store
 
         # Before any ledger is opened, also one that only says that this try has failed: people may have moved to this
         # shard, or to this place, from others.
-        self._check_record(context)
+        shard = self._check_record(context)
         if self._is_positional(context) and not as_bool(self.is_dry_run, name="dry_run"):
             check_place_is_old(context, resend=as_bool(self.resend, name="resend"))
-        return choose_store(
+        choice = choose_store(
             context=context,
             campaign_id=self._identity(context),
             ledger_path=as_text(self.ledger_path),
             durable=self.durable,
             dry_run=as_bool(self.is_dry_run, name="dry_run"),
         )
+        return choice, shard
 
     def _is_positional(self, context: Context) -> bool:
         """Return whether the campaign is named after the place of its input among those of a mapped task."""

@@ -239,7 +239,7 @@ def test_an_alert_is_not_sent_without_redis_and_its_log_names_the_connection(
 
 @pytest.fixture
 def campaign(simulator, shared, tmp_path):
-    """Give the result of a campaign that was sent to ten people, none of whom can be reached yet."""
+    """Return the result of a campaign to ten people whose messages stay pending."""
     numbers = [f"138000004{n:02d}" for n in range(10)]
     simulator.options(delivery_delay=600)
     answer = (

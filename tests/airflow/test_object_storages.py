@@ -27,7 +27,7 @@ def protocol(request):
 
 @pytest.fixture(scope="module")
 def servers(protocol, airflow_home, tmp_path_factory):
-    """Give a function that starts a server, once of each kind; Airflow knows the way to the one started last."""
+    """Return a function that starts a server of a kind, or finds it started, and points Airflow to it."""
     from airflow.sdk.io import fs
 
     known, started = fs._register_filesystems, {}
@@ -56,7 +56,7 @@ def servers(protocol, airflow_home, tmp_path_factory):
 
 @pytest.fixture
 def store_on(protocol, servers, tmp_path):
-    """Give a function that makes a store with a client of its own, as another process has it."""
+    """Return a function that makes a ledger's store with a client of its own, like another process."""
 
     def make(*, careless=False):
         from airflow.sdk.io import store

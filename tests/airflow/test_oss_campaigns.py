@@ -30,7 +30,7 @@ with DAG("{dag_id}", schedule=None) as dag:
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
-    """Give a function that starts a server, with versioning or without, once of each kind."""
+    """Return a function that starts an OSS server, with versioning or without, or finds it started."""
     started = {}
 
     def start(*, versioned=False):

@@ -44,6 +44,7 @@ def strike(kind, *, cluster, run):
             lambda: run.is_back(victim) or run.sends_are_over(),
             timeout=RETRY,
             what=f"another try after {kind}",
+            poll=1,
         )
         back = time.monotonic() - struck
     calls = run.calls()

@@ -127,8 +127,7 @@ class Campaign:
         return next(each["try_number"] for each in self.sends() if each["map_index"] == map_index)
 
     def is_back(self, victim):
-        """Whether a later try of a send runs than the one that was struck; Airflow is asked once a second."""
-        time.sleep(1)
+        """Whether a later try of a send runs than the one that was struck."""
         return any(
             each.map_index == victim.map_index and each.tried > victim.tried for each in self.running()
         )

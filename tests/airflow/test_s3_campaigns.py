@@ -43,7 +43,7 @@ def storage(tmp_path_factory):
 
 @pytest.fixture
 def on_s3(storage, monkeypatch):
-    """Let this Airflow know ``s3://`` through a provider; the process has no credentials of its own for it."""
+    """Register ``s3://`` as a provider does; without it this process has no credentials for the server."""
     from airflow.sdk.io import fs
 
     monkeypatch.setenv(ENDPOINT, storage.endpoint_url)
