@@ -8,11 +8,13 @@ does not load the channels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_aliyunsms.api.signature import Envelope
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
     from airflow_provider_aliyunsms.campaign.outcomes import Outcome
@@ -95,6 +97,61 @@ class StatusChannel(Protocol):
         Ask once for the delivery of one message; costs at most a few free read calls.
 
         :raises ApiError: the query failed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """
+    A template as the vendor has it.
+
+    :param code: such as ``SMS_152550005``.
+    :param text: its text with ``${name}`` placeholders; empty when the vendor does not tell it.
+    :param status: ``approved``, ``in review``, ``rejected`` or ``cancelled``; else what the vendor says.
+    :param kind: ``otp``, ``notification``, ``promotion`` or ``international``; else what the vendor says.
+    :param variables: what a variable may hold, by its name, as the vendor says it; only where it says anything.
+    """
+
+    code: str
+    text: str
+    status: str
+    kind: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """
+    A signature as the vendor has it.
+
+    :param name: the signature.
+    :param status: as that of :class:`Template`.
+    :param carriers: for each carrier (``mobile``, ``unicom``, ``telecom``) ``filed``, ``filed but unverified``,
+        ``filing``, ``failed``, ``lapsed`` or ``not filed``; empty when the vendor says nothing of carriers.
+    """
+
+    name: str
+    status: str
+    carriers: Mapping[str, str] = field(default_factory=dict)
+
+
+class VendorFacts(Protocol):
+    """Ask the vendor what it knows of templates and signatures; free read calls."""
+
+    def template(self, *, code: str) -> Template | None:
+        """
+        Return a template, None when the account has no such template.
+
+        :raises AliyunSmsError: the vendor cannot be asked, or its answer cannot be read.
+        """
+        ...
+
+    def signature(self, *, name: str) -> Signature | None:
+        """
+        Return a signature, None when the account has no such signature.
+
+        :raises AliyunSmsError: the vendor cannot be asked, or its answer cannot be read.
         """
         ...
 

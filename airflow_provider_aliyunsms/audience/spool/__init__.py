@@ -45,6 +45,7 @@ from airflow_provider_aliyunsms.audience.spool.records import (
     RejectionGroup,
     Settlement,
     SpoolCounts,
+    SpoolRows,
 )
 from airflow_provider_aliyunsms.audience.spool.spool import Spool
 
@@ -55,5 +56,6 @@ __all__ = [
     "Settlement",
     "Spool",
     "SpoolCounts",
+    "SpoolRows",
     "UnmatchedRecord",
 ]

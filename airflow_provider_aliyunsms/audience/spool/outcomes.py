@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aliyunsms.audience.recipients import Members
 from airflow_provider_aliyunsms.audience.spool.number_index import NumberedRow
 from airflow_provider_aliyunsms.audience.spool.pages import MOST_ROWS, KeyPlaces
-from airflow_provider_aliyunsms.audience.spool.records import OUTCOMES, PENDING, UNKNOWN, ReceiptRun
+from airflow_provider_aliyunsms.audience.spool.records import (
+    OUTCOMES,
+    PENDING,
+    SKIPPED,
+    UNKNOWN,
+    ReceiptRun,
+    SpoolRows,
+)
 from airflow_provider_aliyunsms.audience.spool.states import RowState
 
 if TYPE_CHECKING:
@@ -99,6 +106,33 @@ class SpoolOutcomes:
             for number_key, tag, key, place in zip(numbers, tags, some, places, strict=True):
                 if not self._states.endings[endings[place % _PAGE]].local:
                     yield NumberedRow(number_key, tag, key, place)
+
+    def rows(self, page: int, *, pending: bool) -> SpoolRows:
+        """Return the rows of a page that can be sent to, see :meth:`.Spool.rows`."""
+        endings = self._states.page(page).endings
+        states = self._states.endings
+        # A row of a recipient who left the audience has no local outcome, and no content either.
+        members = self._pages.members(page, wanted=None)
+        wanted = [
+            bool(content) and not (states[number].local or (pending and number))
+            for number, content in zip(endings, members.contents, strict=True)
+        ]
+        return SpoolRows(
+            Members(
+                tuple(compress(members.keys, wanted)),
+                tuple(compress(members.numbers, wanted)),
+                tuple(compress(members.contents, wanted)),
+            ),
+            [states[number].outcome for number in compress(endings, wanted)],
+            [*compress(range(page * _PAGE, page * _PAGE + len(wanted)), wanted)],
+        )
+
+    def skip(self, places: Sequence[int], *, code: str) -> None:
+        """Record that rows get nothing, see :meth:`.Spool.skip`."""
+        ending = RowState(SKIPPED, code)
+        for start, stop in _runs(places):
+            page, position = divmod(start, _PAGE)
+            self._states.change(page, start=position, stop=position + stop - start, ending=ending)
 
     def find(self, keys: Sequence[int]) -> Iterator[tuple[int, Recipient]]:
         """Yield the recipients with these keys, each with its key; a key that is not here is left out."""
@@ -229,3 +263,17 @@ def _neighbours(places: Sequence[int | None]) -> Iterator[tuple[int, int, int]]:
                 stop += 1
             yield start, stop, first
         start = stop
+
+
+def _runs(places: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield start and stop of each run of neighbouring places of one page."""
+    start = stop = -1
+    for place in places:
+        # A page holds fewer rows than the distance of two pages, so that no run goes over its end.
+        if place != stop:
+            if start >= 0:
+                yield start, stop
+            start = place
+        stop = place + 1
+    if start >= 0:
+        yield start, stop

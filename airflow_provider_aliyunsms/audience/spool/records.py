@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_aliyunsms.audience.recipients import Members
+
 ACCEPTED = "accepted"
 REJECTED = "rejected"
 SKIPPED = "skipped"
@@ -80,6 +82,21 @@ class Settlement:
     outcome: str
     code: str | None = None
     message_ids: Sequence[str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SpoolRows:
+    """
+    Neighbouring rows that can be sent to, at most one page of them.
+
+    :param members: the recipients, with their keys.
+    :param outcomes: the outcome of each, ``pending`` for none.
+    :param places: where each stands, for :meth:`.Spool.skip`.
+    """
+
+    members: Members
+    outcomes: Sequence[str]
+    places: Sequence[int]
 
 
 @dataclass(slots=True, repr=False)

@@ -26,6 +26,7 @@ from airflow_provider_aliyunsms.audience.spool.records import (
     RejectionGroup,
     Settlement,
     SpoolCounts,
+    SpoolRows,
 )
 from airflow_provider_aliyunsms.audience.spool.states import RowState, SpoolStates
 from airflow_provider_aliyunsms.codes import LocalCode
@@ -248,6 +249,31 @@ class Spool:
             waiting = waiting.part(start)
         if waiting:
             yield waiting
+
+    def rows(self, *, pending: bool = False) -> Iterator[SpoolRows]:
+        """
+        Yield the rows that can be sent to, page by page, with their outcomes; remembers nothing of them.
+
+        :meth:`skip` may be called in between, with rows just yielded.
+
+        :param pending: only those without an outcome.
+        :raises LedgerError: when the disk fails, as in :meth:`settle`.
+        """
+        for page in range(1, self._pages.count + 1):
+            with disk_while_sending():
+                rows = self._outcomes.rows(page, pending=pending)
+            if rows.places:
+                yield rows
+
+    def skip(self, places: Sequence[int], *, code: str) -> None:
+        """
+        Record that rows get nothing, for a reason that was found before any call for them.
+
+        :param places: of rows that :meth:`rows` yielded, in that order.
+        :raises LedgerError: when the disk fails, as in :meth:`settle`.
+        """
+        with disk_while_sending():
+            self._outcomes.skip(places, code=code)
 
     def find(self, keys: Sequence[int]) -> dict[int, Recipient]:
         """

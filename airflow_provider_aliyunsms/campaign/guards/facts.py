@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hold what is known of a campaign before its first call, for the guards that judge it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from airflow_provider_aliyunsms.audience.report import PartsCount
+from airflow_provider_aliyunsms.products import GLOBE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from airflow_provider_aliyunsms.audience.rows import Block
+    from airflow_provider_aliyunsms.audience.spool import Spool, SpoolCounts, SpoolRows
+    from airflow_provider_aliyunsms.campaign.ledger import StoragePath
+    from airflow_provider_aliyunsms.campaign.ports import Delivery, Signature, Template, Tracked, VendorFacts
+    from airflow_provider_aliyunsms.products import Product
+
+
+class Surroundings(Protocol):
+    """
+    What guards may use of the deployment; implemented by the operators, because it needs Airflow.
+
+    Every method may raise an :class:`~airflow_provider_aliyunsms.exceptions.AliyunSmsError`.
+    """
+
+    def open_binary(self, path: str) -> BinaryIO:
+        """Open a file of any storage for reading."""
+        ...
+
+    def fingerprint(self, path: str) -> object:
+        """Return something that changes when the file changes."""
+        ...
+
+    def storage_path(self, path: str) -> StoragePath:
+        """Return a folder of any storage."""
+        ...
+
+    def query(self, sql: str, *, conn_id: str) -> Iterator[Block]:
+        """Run one query and yield its rows, streamed, with the columns an audience has."""
+        ...
+
+    def sql_connection(self, conn_id: str) -> Any:
+        """Return a new DB-API connection of the Airflow connection, not in autocommit mode, to be closed."""
+        ...
+
+    def variable(self, name: str) -> str | None:
+        """Return the text of an Airflow Variable, None when there is none."""
+        ...
+
+    def last_run(self) -> Mapping[str, Any] | None:
+        """Return the summary of this task in the latest earlier run that left one, None when there is none."""
+        ...
+
+    def xcom(self, *, task_id: str, key: str = "return_value") -> Any:
+        """Return what another task of this run left as XCom, None when there is nothing."""
+        ...
+
+
+class NoSurroundings:
+    """Refuse everything that needs Airflow, for campaigns that run without it."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a function that raises an error."""
+
+        def refuse(*_: object, **__: object) -> Any:
+            from airflow_provider_aliyunsms.exceptions import ConfigurationError
+
+            raise ConfigurationError(f"this guard needs Airflow ({name})")
+
+        return refuse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """
+    Recipients that a guard holds back until later.
+
+    :param count: how many.
+    :param until: when they may be sent to; the earliest moment, where it differs.
+    """
+
+    count: int
+    until: datetime
+
+
+class Facts:
+    """
+    What is known of a campaign; guards read it, and leave recipients out or hold them back by it.
+
+    Only the main thread uses it. Counting parts, and everything of :attr:`vendor`, is done when it is first asked
+    for, once in a try.
+
+    :param campaign_id: the identity of the campaign.
+    :param product: the API.
+    :param spool: the audience, with the outcomes of earlier tries.
+    :param now: returns the time, in seconds since the epoch, by the gateway's clock where that is known.
+    :param planned_at: when the run of the DAG was due; None where that is not known.
+    :param template_code: China: the template.
+    :param message: Globe: the text of the task, before variables are filled in.
+    :param vendor: asks the vendor about templates and signatures; None where the API has no such queries.
+    :param surroundings: what the deployment gives.
+    :param dry_run: nothing will be sent: a guard must change nothing outside this object.
+    :param resumed: an earlier try of this campaign may have sent to somebody.
+    :param calls_per_second: the pace that will be kept at most; None for none.
+    :param chunk_size: recipients of one call at most.
+    :param secret: mixed into digests.
+    :param status: asks for the delivery of one accepted message; costs free read calls.
+    """
+
+    def __init__(
+        self,
+        *,
+        campaign_id: str,
+        product: Product,
+        spool: Spool,
+        now: Callable[[], float],
+        planned_at: datetime | None = None,
+        template_code: str | None = None,
+        message: str | None = None,
+        vendor: VendorFacts | None = None,
+        surroundings: Surroundings | None = None,
+        dry_run: bool = False,
+        resumed: bool = False,
+        calls_per_second: float | None = None,
+        chunk_size: int = 100,
+        secret: bytes = b"",
+        status: Callable[[Tracked], Delivery] | None = None,
+    ) -> None:
+        self.campaign_id = campaign_id
+        self.product = product
+        self.planned_at = planned_at
+        self.template_code = template_code
+        self.message = message
+        self.vendor = vendor
+        self.surroundings: Surroundings = NoSurroundings() if surroundings is None else surroundings
+        self.dry_run = dry_run
+        self.resumed = resumed
+        self.calls_per_second = calls_per_second
+        self.chunk_size = chunk_size
+        self.secret = secret
+        self.status = status
+        self._spool = spool
+        self._now = now
+        self._held: list[Held] = []
+        self._signatures: dict[str, Signature | None] = {}
+
+    @property
+    def now(self) -> datetime:
+        """The time, with the time zone UTC."""
+        return datetime.fromtimestamp(self._now(), UTC)
+
+    @property
+    def counts(self) -> SpoolCounts:
+        """The rows by outcome at this moment; ``pending`` are those who would be sent to now."""
+        return self._spool.counts()
+
+    @property
+    def ready(self) -> int:
+        """The number of rows that can be sent to, with or without an outcome so far, without the rejected ones."""
+        return self._spool.ready
+
+    @property
+    def already(self) -> int:
+        """The number of recipients that earlier tries of this campaign have sent to, or may have sent to."""
+        counts = self.counts
+        return counts.accepted + counts.unknown
+
+    def pending(self) -> Iterator[SpoolRows]:
+        """
+        Yield everybody who would be sent to now, up to some thousands at a time.
+
+        Costs a pass over the audience. :meth:`leave_out` and :meth:`hold` may be called in between, with the places
+        of rows just yielded.
+        """
+        yield from self._spool.rows(pending=True)
+
+    def rows(self) -> Iterator[SpoolRows]:
+        """Yield all rows that can be sent to, up to some thousands at a time, with the outcome of each."""
+        yield from self._spool.rows()
+
+    def leave_out(self, places: Sequence[int], *, code: str) -> None:
+        """
+        Send nothing to these rows in this campaign; their receipts are ``skipped`` with this code.
+
+        :param places: some of those that :meth:`pending` yielded last.
+        :param code: a code of this package's own (``local.…``).
+        """
+        self._spool.skip(places, code=code)
+
+    def hold(self, places: Sequence[int], *, until: datetime, code: str) -> None:
+        """
+        Send nothing to these rows in this pass; afterwards the task waits, with its slot free, and judges them again.
+
+        :param places: some of those that :meth:`pending` yielded last.
+        :param until: when they may be sent to.
+        :param code: a code of this package's own (``local.…``).
+        """
+        if places:
+            self._spool.skip(places, code=code)
+            self._held.append(Held(count=len(places), until=until))
+
+    @property
+    def held(self) -> Held | None:
+        """Everybody who is held back, None for nobody."""
+        if not self._held:
+            return None
+        return Held(
+            count=sum(each.count for each in self._held), until=min(each.until for each in self._held)
+        )
+
+    @cached_property
+    def template(self) -> Template | None:
+        """
+        The template as the vendor has it; None where the API has none, or the vendor does not know it.
+
+        Costs one free read call, once in a try.
+
+        :raises AliyunSmsError: the vendor cannot be asked.
+        """
+        if self.vendor is None or not self.template_code:
+            return None
+        return self.vendor.template(code=self.template_code)
+
+    def signature(self, name: str) -> Signature | None:
+        """
+        Return a signature as the vendor has it; None when it does not know it.
+
+        Costs one free read call, once in a try for each signature.
+
+        :raises AliyunSmsError: the vendor cannot be asked.
+        """
+        if name not in self._signatures:
+            self._signatures[name] = None if self.vendor is None else self.vendor.signature(name=name)
+        return self._signatures[name]
+
+    def parts(self) -> PartsCount | None:
+        """
+        Return the billing parts of everybody who would be sent to now; None where the texts are not known.
+
+        Costs a pass over the audience, and for China one free read call, for the text of the template.
+
+        :raises AliyunSmsError: the vendor cannot be asked for it.
+        """
+        if self.product is GLOBE:
+            count = PartsCount()
+        else:
+            template = self.template
+            if template is None or not template.text:
+                return None
+            count = PartsCount(text=template.text)
+        for rows in self.pending():
+            for content in rows.members.contents:
+                count.add(content)
+        return count
+
+    def digest(self) -> str:
+        """
+        Return a hash of audience and texts: whoever gets something else, or is somebody else, changes it.
+
+        Unlike the ``digest`` of the summary it does not depend on the campaign. Of two parts, divided by a point:
+        that of the texts (template and its text, message), and that of numbers and variables. Costs a pass over the
+        audience. The order of the rows counts.
+        """
+        texts = hashlib.blake2b(digest_size=8, key=self.secret[:64])
+        for text in (self.product.action, self.template_code, self.message, self._template_text()):
+            texts.update(f"{len(text or '')}:{text or ''}".encode("utf-8", "surrogatepass"))
+        people = hashlib.blake2b(digest_size=8, key=self.secret[:64])
+        for rows in self.rows():
+            for number, content in zip(rows.members.numbers, rows.members.contents, strict=True):
+                people.update(
+                    f"{len(number)}:{number}{len(content)}:{content}".encode("utf-8", "surrogatepass")
+                )
+        return f"{texts.hexdigest()}.{people.hexdigest()}"
+
+    def _template_text(self) -> str | None:
+        template = self.template
+        return None if template is None else template.text
