@@ -24,6 +24,10 @@ Define the errors that this package raises.
     ├── SendInterruptedError           stopped on request before the next call; a later try resumes
     ├── WatchInterruptedError          the sensor stopped on request; a later try asks again
     ├── TooManyRefusedError            the gateway refused too many; a Clear resumes
+    ├── GuardError                     a guard decided against sending; a Clear asks it again
+    │   ├── GuardWaitError             not before a moment; the task waits with its slot free
+    │   ├── GuardSkipError             not at all, and this is no mistake; the task is skipped
+    │   └── GuardUndecidedError        it could not judge; a retry asks it again
     ├── ReceiptsError                  everybody was served, and the receipts could not be written
     ├── OutcomeUnknownError            the outcome of some calls is still unknown
     └── DeliveryError                  too few messages were delivered
@@ -35,6 +39,11 @@ Airflow does not retry (``operators/failures.py``).
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class AliyunSmsError(Exception):
@@ -208,6 +217,38 @@ class TooManyRefusedError(AliyunSmsError):
 
     A Clear goes on, and sends again to those who were refused for a cause that is not their own.
     """
+
+
+class GuardError(AliyunSmsError):
+    """A guard decided that the campaign must not be sent, or not any further; a Clear asks it again."""
+
+
+class GuardWaitError(GuardError):
+    """
+    A guard decided that nothing more may be sent before a moment; then the campaign is judged anew and goes on.
+
+    :param until: the moment, with a time zone.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        until: datetime,
+        code: str | None = None,
+        request_id: str | None = None,
+        advice: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, request_id=request_id, advice=advice)
+        self.until = until
+
+
+class GuardSkipError(GuardError):
+    """A guard decided that the campaign is not sent, and that this is no mistake."""
+
+
+class GuardUndecidedError(GuardError):
+    """A guard could not judge, so nothing more was sent; a later try asks it again."""
 
 
 class ReceiptsError(AliyunSmsError):

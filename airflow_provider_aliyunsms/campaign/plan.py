@@ -13,11 +13,14 @@ from airflow_provider_aliyunsms.campaign.ledger import Occasion
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow_provider_aliyunsms.audience.recipients import Dedupe
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.audience.shards import Shard
     from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
+    from airflow_provider_aliyunsms.campaign.guards import Guard, Surroundings
     from airflow_provider_aliyunsms.campaign.ledger import Store
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
@@ -25,6 +28,20 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Texts:
+    """
+    What the texts of a campaign are made of.
+
+    :param template_code: China: the template.
+    :param message: Globe: the text of the task, before variables are filled in.
+    """
+
+    template_code: str | None = None
+    message: str | None = None
+
 
 KeepReceipts = Callable[[Receipts, int], dict[str, Any]]
 """Writes the receipts (their number is the second argument) and returns the fields of the summary about them."""
@@ -65,6 +82,10 @@ class Plan:
     :param account_pace: the limit of the account, kept together with all other tasks; None for none.
     :param secrets_known: secrets for the hashes in the ledger, the one for new ledgers first; empty for none.
     :param shard: the part of the audience to send to; None for all of it.
+    :param guards: judge the campaign before its first call, in this order.
+    :param planned_at: when the run was due; None where that is not known.
+    :param texts: what the texts are made of, for the guards.
+    :param surroundings: what guards may use of the deployment; None for nothing.
     """
 
     campaign_id: str
@@ -88,6 +109,10 @@ class Plan:
     account_pace: AccountPace | None = None
     secrets_known: tuple[bytes, ...] = field(default=(), repr=False)
     shard: Shard | None = None
+    guards: tuple[Guard, ...] = ()
+    planned_at: datetime | None = None
+    texts: Texts = field(default_factory=Texts)
+    surroundings: Surroundings | None = None
     facts: SourceFacts = field(default_factory=SourceFacts)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,6 +136,7 @@ class Signature:
     carriers: Mapping[str, str] = field(default_factory=dict)
 
 
+@runtime_checkable
 class VendorFacts(Protocol):
     """Ask the vendor what it knows of templates and signatures; free read calls."""
 

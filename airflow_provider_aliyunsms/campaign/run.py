@@ -17,9 +17,12 @@ from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
 from airflow_provider_aliyunsms.campaign.clock import CampaignClock, Clock, utc_stamp
 from airflow_provider_aliyunsms.campaign.endings import explain_ending, is_own_cause, refusals_error
+from airflow_provider_aliyunsms.campaign.guards import Facts, GuardJudge
 from airflow_provider_aliyunsms.campaign.ledger import Ledger, MemoryStore, Opening
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
+from airflow_provider_aliyunsms.campaign.ports import VendorFacts
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
+from airflow_provider_aliyunsms.campaign.rehearsal import rehearse
 from airflow_provider_aliyunsms.campaign.sending import MakeWorkers, ProgressReporter, Sender, Workers
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import (
@@ -62,6 +65,7 @@ class Campaign:
         self._make_workers = make_workers
         self._report: AudienceReport | None = None
         self._cut = None if plan.shard is None else ShardCut(plan.shard)
+        self._judge: GuardJudge | None = None
 
     def run(self) -> Result:
         """
@@ -101,8 +105,10 @@ class Campaign:
             except AliyunSmsError:
                 self._close_ledger(ledger)
                 raise
+            facts = self._guard_facts(spool, resumed=opening.resumed)
+            self._judge = GuardJudge(guards=plan.guards, facts=facts) if plan.guards else None
             if plan.dry_run:
-                return Result(summary=self._rehearse(spool, opening), still_open=0)
+                return Result(summary=self._rehearse(spool, opening, facts), still_open=0)
             still_open = self._send(spool=spool, ledger=ledger, opening=opening)
             summary, error = self._finish(spool=spool, ledger=ledger, opening=opening, still_open=still_open)
             if error is not None:
@@ -151,6 +157,27 @@ class Campaign:
                 spool.repeated_rows,
             )
 
+    def _guard_facts(self, spool: Spool, *, resumed: bool) -> Facts:
+        plan = self._plan
+        channel = plan.channel
+        return Facts(
+            campaign_id=plan.campaign_id,
+            product=channel.product,
+            spool=spool,
+            now=self._clock.now,
+            planned_at=plan.planned_at,
+            template_code=plan.texts.template_code,
+            message=plan.texts.message,
+            vendor=channel if isinstance(channel, VendorFacts) else None,
+            surroundings=plan.surroundings,
+            dry_run=plan.dry_run,
+            resumed=resumed,
+            calls_per_second=plan.policy.max_qps,
+            chunk_size=plan.policy.chunk_size,
+            secret=plan.secrets_known[0] if plan.secrets_known else b"",
+            status=channel,
+        )
+
     def _announce(self, opening: Opening) -> None:
         if self._plan.resend and not opening.resumed:
             log.warning(
@@ -167,7 +194,7 @@ class Campaign:
         # Before the first intent: it says when its call leaves, by the gateway's clock where that is known.
         self._plan.channel.sync_clock()
         self._warn_of_skew()
-        progress = ProgressReporter(ledger=ledger, spool=spool, clock=self._clock)
+        progress = ProgressReporter(ledger=ledger, spool=spool, clock=self._clock, judge=self._judge)
         product = self._plan.channel.product
 
         def again(window: Window, entry: Entry, code: str | None) -> bool:
@@ -186,6 +213,7 @@ class Campaign:
             make_workers=self._make_workers,
             resumed=opening.resumed,
             again=again,
+            judge=self._judge,
         )
         ends: tuple[type[BaseException], ...] = (AliyunSmsError, *self._plan.interruptions)
         try:
@@ -197,11 +225,17 @@ class Campaign:
             # Never while a call is in flight: after a clean shutdown the next try does not wait for this process.
             if sender.idle:
                 self._close_ledger(ledger)
+            self._tell_guards()
             if owns:
                 self._tell(error, spool=spool, ledger=ledger, opening=opening)
             raise
+        self._tell_guards()
         progress.show()
         return sender.still_open
+
+    def _tell_guards(self) -> None:
+        if self._judge is not None:
+            self._judge.after_sending()
 
     def _still_owns(self, ledger: Ledger, error: BaseException) -> bool:
         """Return whether this process may still write: another one writes receipts of its own."""
@@ -289,7 +323,13 @@ class Campaign:
         ledger.close()
         return summary, error
 
-    def _rehearse(self, spool: Spool, opening: Opening) -> dict[str, Any]:
+    def _rehearse(self, spool: Spool, opening: Opening, facts: Facts) -> dict[str, Any]:
+        if self._judge is not None:
+            self._judge.before_sending()
+        # Before anybody is settled: it looks at those who would be sent to.
+        found = rehearse(facts, guards=[] if self._judge is None else self._judge.records)
+        for line in found["page"].splitlines():
+            log.info("Rehearsal: %s", line)
         calls = 0
         size = self._plan.policy.chunk_size
         for chunk in cut(campaign="", batches=spool.unsettled(batch=size * 8), size=size):
@@ -305,6 +345,7 @@ class Campaign:
             **summary,
             "dry_run": True,
             "planned_requests": calls,
+            "rehearsal": found,
             **self._keep_receipts(spool, opening),
         }
 
@@ -329,6 +370,7 @@ class Campaign:
             "digest": spool.digest if self._cut is None else self._cut.salted(spool.digest),
             "audience": self._report.figures() if self._report else {},
             **({"shard": self._cut.figures()} if self._cut is not None else {}),
+            **({"guards": self._judge.records} if self._judge is not None and self._judge.records else {}),
             "started_at": started_at,
             "finished_at": utc_stamp(self._clock.now()),
         }

@@ -394,6 +394,7 @@ class World:
             "dedupe": "content",
             "positional": False,
             "account_pace": None,
+            "guards": (),
         }
         for name, value in changes.items():
             (plan_fields if name in plan_fields or name == "limits" else policy)[name] = value

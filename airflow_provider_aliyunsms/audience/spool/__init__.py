@@ -41,6 +41,8 @@ from __future__ import annotations
 
 from airflow_provider_aliyunsms.audience.spool.number_index import NumberedRow, UnmatchedRecord
 from airflow_provider_aliyunsms.audience.spool.records import (
+    ACCEPTED,
+    PENDING,
     ReceiptRun,
     RejectionGroup,
     Settlement,
@@ -50,6 +52,8 @@ from airflow_provider_aliyunsms.audience.spool.records import (
 from airflow_provider_aliyunsms.audience.spool.spool import Spool
 
 __all__ = [
+    "ACCEPTED",
+    "PENDING",
     "NumberedRow",
     "ReceiptRun",
     "RejectionGroup",

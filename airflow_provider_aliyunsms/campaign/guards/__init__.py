@@ -10,6 +10,7 @@ not say *go*.
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.campaign.guards.facts import Facts, Held, Surroundings
+from airflow_provider_aliyunsms.campaign.guards.judge import GuardJudge
 from airflow_provider_aliyunsms.campaign.guards.protocol import (
     Decision,
     Guard,
@@ -26,6 +27,7 @@ __all__ = [
     "Decision",
     "Facts",
     "Guard",
+    "GuardJudge",
     "Held",
     "OutcomeGuard",
     "Surroundings",

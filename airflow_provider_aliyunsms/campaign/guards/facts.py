@@ -9,16 +9,23 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from airflow_provider_aliyunsms.audience.report import PartsCount
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from airflow_provider_aliyunsms.audience.report import PartsCount
     from airflow_provider_aliyunsms.audience.rows import Block
-    from airflow_provider_aliyunsms.audience.spool import Spool, SpoolCounts, SpoolRows
+    from airflow_provider_aliyunsms.audience.spool import ReceiptRun, Spool, SpoolCounts, SpoolRows
     from airflow_provider_aliyunsms.campaign.ledger import StoragePath
-    from airflow_provider_aliyunsms.campaign.ports import Delivery, Signature, Template, Tracked, VendorFacts
+    from airflow_provider_aliyunsms.campaign.ports import (
+        Delivery,
+        Signature,
+        StatusChannel,
+        Template,
+        VendorFacts,
+    )
     from airflow_provider_aliyunsms.products import Product
 
 
@@ -69,8 +76,6 @@ class NoSurroundings:
         """Return a function that raises an error."""
 
         def refuse(*_: object, **__: object) -> Any:
-            from airflow_provider_aliyunsms.exceptions import ConfigurationError
-
             raise ConfigurationError(f"this guard needs Airflow ({name})")
 
         return refuse
@@ -110,7 +115,7 @@ class Facts:
     :param calls_per_second: the pace that will be kept at most; None for none.
     :param chunk_size: recipients of one call at most.
     :param secret: mixed into digests.
-    :param status: asks for the delivery of one accepted message; costs free read calls.
+    :param status: asks for the delivery of accepted messages; None where nothing can be asked.
     """
 
     def __init__(
@@ -130,7 +135,7 @@ class Facts:
         calls_per_second: float | None = None,
         chunk_size: int = 100,
         secret: bytes = b"",
-        status: Callable[[Tracked], Delivery] | None = None,
+        status: StatusChannel | None = None,
     ) -> None:
         self.campaign_id = campaign_id
         self.product = product
@@ -144,11 +149,16 @@ class Facts:
         self.calls_per_second = calls_per_second
         self.chunk_size = chunk_size
         self.secret = secret
-        self.status = status
+        self._status = status
         self._spool = spool
         self._now = now
         self._held: list[Held] = []
         self._signatures: dict[str, Signature | None] = {}
+
+    @property
+    def api(self) -> str:
+        """The name of the API's send call."""
+        return self.product.action
 
     @property
     def now(self) -> datetime:
@@ -214,6 +224,44 @@ class Facts:
             count=sum(each.count for each in self._held), until=min(each.until for each in self._held)
         )
 
+    def deliveries(self, numbers: Collection[str]) -> Iterator[Delivery]:
+        """
+        Ask for the delivery of every accepted message to some numbers.
+
+        Costs a pass over the audience, and some free read calls for each message.
+
+        :param numbers: canonical numbers; some hundreds, because each costs a call.
+        :raises AliyunSmsError: a query failed, or there is nobody to ask.
+        """
+        from airflow_provider_aliyunsms.audience.spool import ACCEPTED
+
+        if self._status is None:
+            raise ConfigurationError("deliveries cannot be asked for here")
+        for run in self._spool.receipts():
+            if run.outcome != ACCEPTED:
+                continue
+            for position, number in enumerate(run.numbers):
+                if number in numbers:
+                    yield self._delivery(run, position=position)
+
+    def _delivery(self, run: ReceiptRun, *, position: int) -> Delivery:
+        from airflow_provider_aliyunsms.campaign.clock import parse_stamp
+        from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate, Tracked
+
+        message_id = run.message_ids[position] if run.message_ids else None
+        if self._status is None or (self.product is GLOBE and message_id is None):
+            # The gateway did not name it, so nobody can ask for it.
+            return Delivery(Fate.PENDING, "")
+        return self._status.status(
+            message=Tracked(
+                number=run.numbers[position],
+                out_id=run.out_id or "",
+                biz_id=run.biz_id,
+                message_id=message_id,
+                accepted_at=parse_stamp(run.time) if run.time else self._now(),
+            )
+        )
+
     @cached_property
     def template(self) -> Template | None:
         """
@@ -247,6 +295,8 @@ class Facts:
 
         :raises AliyunSmsError: the vendor cannot be asked for it.
         """
+        from airflow_provider_aliyunsms.audience.report import PartsCount
+
         if self.product is GLOBE:
             count = PartsCount()
         else:
@@ -259,25 +309,33 @@ class Facts:
                 count.add(content)
         return count
 
+    @property
+    def known_template(self) -> Template | None:
+        """The :attr:`template`, if it was asked for already; None otherwise. Costs nothing."""
+        return self.__dict__.get("template")
+
     def digest(self) -> str:
         """
         Return a hash of audience and texts: whoever gets something else, or is somebody else, changes it.
 
-        Unlike the ``digest`` of the summary it does not depend on the campaign. Of two parts, divided by a point:
-        that of the texts (template and its text, message), and that of numbers and variables. Costs a pass over the
-        audience. The order of the rows counts.
+        Unlike the ``digest`` of the summary it does not depend on the campaign. Of three parts, divided by points:
+        template code and message of the task; the template's text, ``-`` while it is not known; numbers and contents
+        of all rows that can be sent to, in their order. Costs a pass over the audience.
         """
-        texts = hashlib.blake2b(digest_size=8, key=self.secret[:64])
-        for text in (self.product.action, self.template_code, self.message, self._template_text()):
-            texts.update(f"{len(text or '')}:{text or ''}".encode("utf-8", "surrogatepass"))
-        people = hashlib.blake2b(digest_size=8, key=self.secret[:64])
+        task = self._hash()
+        for text in (self.api, self.template_code or "", self.message or ""):
+            task.update(f"{len(text)}:{text}".encode("utf-8", "surrogatepass"))
+        people = self._hash()
         for rows in self.rows():
-            for number, content in zip(rows.members.numbers, rows.members.contents, strict=True):
-                people.update(
-                    f"{len(number)}:{number}{len(content)}:{content}".encode("utf-8", "surrogatepass")
-                )
-        return f"{texts.hexdigest()}.{people.hexdigest()}"
+            # Neither has a line end in it.
+            for column in (rows.members.numbers, rows.members.contents):
+                people.update("\n".join((*column, "")).encode("utf-8", "surrogatepass"))
+        text = "-"
+        if self.known_template is not None:
+            template = self._hash()
+            template.update(self.known_template.text.encode("utf-8", "surrogatepass"))
+            text = template.hexdigest()
+        return f"{task.hexdigest()}.{text}.{people.hexdigest()}"
 
-    def _template_text(self) -> str | None:
-        template = self.template
-        return None if template is None else template.text
+    def _hash(self) -> hashlib.blake2b:
+        return hashlib.blake2b(digest_size=8, key=self.secret[:64])

@@ -147,6 +147,8 @@ class Attempts:
     :param clock: the time.
     :ivar accepted: the gateway has accepted a call of this campaign. The main thread sets it, once; worker threads
         read it.
+    :ivar may_replay: False where nothing may be sent at all, and so no replay made. The main thread sets it before
+        the first job is handed out.
     """
 
     def __init__(self, *, channel: Channel, policy: SendPolicy, clock: Clock) -> None:
@@ -154,6 +156,7 @@ class Attempts:
         self._policy = policy
         self._clock = clock
         self.accepted = False
+        self.may_replay = True
 
     def run(self, job: Job) -> Outcome:
         """
@@ -218,8 +221,10 @@ class Attempts:
             step = self._next_step(job, thorough=True)
         # Not made here: the ledger must hold the time of a replay before it leaves, and only the main thread
         # writes.
-        job.wants_replay = step is Step.REPLAY and self._channel.can_replay(
-            nonce=job.entry.nonce, signer=job.window.signer
+        job.wants_replay = (
+            step is Step.REPLAY
+            and self.may_replay
+            and self._channel.can_replay(nonce=job.entry.nonce, signer=job.window.signer)
         )
         return self._outcome(job, step)
 

@@ -8,11 +8,12 @@ Only the main thread uses this module, because it reads the spool and writes to 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.spool import Spool, SpoolCounts
     from airflow_provider_aliyunsms.campaign.clock import Clock
+    from airflow_provider_aliyunsms.campaign.guards import GuardJudge
     from airflow_provider_aliyunsms.campaign.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -28,9 +29,13 @@ class ProgressReporter:
     :param ledger: writes the counts to its store.
     :param spool: counts the recipients by outcome.
     :param clock: the time.
+    :param judge: tells what the guards decided; None for no guards.
     """
 
-    def __init__(self, *, ledger: Ledger, spool: Spool, clock: Clock) -> None:
+    def __init__(
+        self, *, ledger: Ledger, spool: Spool, clock: Clock, judge: GuardJudge | None = None
+    ) -> None:
+        self._judge = judge
         self._ledger = ledger
         self._spool = spool
         self._clock = clock
@@ -57,7 +62,12 @@ class ProgressReporter:
         :raises LedgerError: the store does not take the counts. Sending stops, because the store would not take an
             outcome either.
         """
-        self._ledger.show_progress(self.log_now())
+        counts: dict[str, Any] = dict(self.log_now())
+        if self._judge is not None:
+            counts["guards"] = [
+                {name: record[name] for name in ("guard", "decision")} for record in self._judge.records
+            ]
+        self._ledger.show_progress(counts)
 
     def log_now(self) -> dict[str, int]:
         """Log one line of progress and return its counts; nothing is written to the store."""

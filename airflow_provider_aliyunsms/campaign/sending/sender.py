@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.spool import Spool
     from airflow_provider_aliyunsms.campaign.clock import Clock
+    from airflow_provider_aliyunsms.campaign.guards import GuardJudge
     from airflow_provider_aliyunsms.campaign.ledger import Entry, Ledger, Window
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace
     from airflow_provider_aliyunsms.campaign.plan import Plan
@@ -46,6 +47,9 @@ NAP = 0.2
 
 SOON = 1.0
 """Seconds for which an intent may wait for the account's pace; for longer none is written."""
+
+JUDGED_EVERY = 1.0
+"""Seconds after which the guards are asked again while calls are made."""
 
 WIND_DOWN = 3.0
 """Seconds to wait for the calls in flight when sending stops early."""
@@ -68,6 +72,7 @@ class Sender:
     :param on_progress: called after each step, by the main thread.
     :param make_workers: makes the pool of threads that make the calls.
     :param resumed: whether an earlier try may have made calls within the last second.
+    :param judge: asks the guards; None for none.
     :param again: returns whether recipients whom this entry of an earlier try says were refused, with this code, are
         sent to again; None for nobody.
     :ivar changed: recipients who get nothing because they were sent to, or may have been, under another content.
@@ -85,8 +90,12 @@ class Sender:
         make_workers: MakeWorkers,
         resumed: bool,
         again: Callable[[Window, Entry, str | None], bool] | None = None,
+        judge: GuardJudge | None = None,
     ) -> None:
         policy = plan.policy
+        self._judge = judge
+        # When the guards were asked last, in monotonic seconds.
+        self._judged_at = clock.monotonic()
         self._may_go_again = again
         self._plan = plan
         self._policy = policy
@@ -162,15 +171,53 @@ class Sender:
         :raises TooManyRefusedError: the error threshold was reached.
         :raises NotSentError: the gateway could not be reached for too long.
         :raises OutcomeUnknownError: too many calls without a clear response; the rest was not begun.
+        :raises GuardError: a guard decided against sending, or against sending more now. What was open is settled
+            first, as far as evidence can be had without a call that sends.
         """
         # Before the first chunk is cut, see Supply.
         self._restore()
+        self._ask_guards()
         self._stops.begin()
         try:
             while self._step():
                 self._on_progress()
         finally:
             self._wind_down()
+        self._raise_decision()
+
+    def _raise_decision(self) -> None:
+        """Raise the decision of the guards, if there is still anybody whom it concerns."""
+        if self._judge is None:
+            return
+        error = self._judge.error if self._spool.counts().pending else None
+        if decision := error or self._judge.pause():
+            raise decision
+
+    def _ask_guards(self) -> None:
+        """Ask the guards before the first call; after a decision against sending, only open chunks are settled."""
+        # After the ledger was applied: who was sent to by an earlier try is no matter of the guards any more. Where
+        # nobody is left, nothing is to be decided.
+        if self._judge is None or not self._spool.counts().pending:
+            return
+        may_send = self._judge.before_sending()
+        # The guards may have left everybody out.
+        self._supply.begin()
+        self._judged_at = self._clock.monotonic()
+        if not may_send:
+            # A replay may be the message itself.
+            self._attempts.may_replay = False
+            self._supply.hold()
+
+    def _ask_guards_again(self) -> None:
+        """Ask the guards at most once a second, and let nothing new start after a decision against sending."""
+        now = self._clock.monotonic()
+        if self._judge is None or self._judge.error is not None or now - self._judged_at < JUDGED_EVERY:
+            return
+        self._judged_at = now
+        if not self._judge.before_window():
+            # First those that wait for a thread. Their permits stay valid otherwise, and their calls would be made.
+            self._recall()
+            self._supply.hold()
 
     def _restore(self) -> None:
         restored = Restoration(
@@ -208,6 +255,8 @@ class Sender:
     def _step(self) -> bool:
         """Do one thing; return False when no recipient is pending and every open chunk is settled or given up."""
         self._open.drop_old_replays()
+        # Before a window may be opened or a job handed out in this step.
+        self._ask_guards_again()
         # Before anything is handed out in this step: a doomed campaign, or a stop, must not cost another message.
         self._stops.check(
             open_chunks=self._open.doubtful,

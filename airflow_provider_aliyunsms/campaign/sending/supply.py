@@ -57,16 +57,29 @@ class Supply:
         # A generator that reads nothing yet: its first chunk is cut after the ledger was applied to the spool.
         # Before that, the spool shows recipients of earlier tries as pending, and each of them would get a second
         # message.
-        self._fresh = self._fresh_chunks()
+        self._fresh: Iterator[Chunk] = self._fresh_chunks()
         self._fresh_left = True
         # Chunks of recipients whose last chunk was split or released; they have no intent yet.
         self._again: deque[Chunk] = deque()
         # Jobs whose intents are in the ledger and whose calls were certainly not begun.
         self._ready: deque[Job] = deque()
+        self._on_hold = False
+
+    def hold(self) -> None:
+        """
+        Let nothing more be sent in this try: whoever is here, or comes back, stays pending for the next one.
+
+        Take back the jobs that wait for a thread before.
+
+        :raises LedgerError: the spool's disk fails.
+        """
+        self._on_hold = True
+        self._fresh, self._fresh_left = iter(()), False
+        self.give_back()
 
     def begin(self) -> None:
         """Look whether anybody is pending, now that the ledger is applied to the spool."""
-        self._fresh_left = self._spool.counts().pending > 0
+        self._fresh_left = not self._on_hold and self._spool.counts().pending > 0
 
     @property
     def ready(self) -> int:
@@ -164,10 +177,17 @@ class Supply:
 
     def put_back(self, job: Job) -> None:
         """Put a job first that was handed out and whose call was not begun."""
+        if self._on_hold:
+            self._books.take_back(job)
+            return
         self._ready.appendleft(job)
 
     def put_first(self, chunks: Sequence[Chunk]) -> None:
         """Send chunks of recipients that were released before anything new: they show soonest what is wrong."""
+        if self._on_hold:
+            for chunk in chunks:
+                self._books.give_back(chunk)
+            return
         self._again.extendleft(reversed([chunk for chunk in chunks if len(chunk)]))
 
     def give_back(self) -> None:
@@ -176,8 +196,8 @@ class Supply:
 
         :raises LedgerError: the spool's disk fails.
         """
-        for chunk in self._again:
-            self._books.give_back(chunk)
+        while self._again:
+            self._books.give_back(self._again.popleft())
         # Only jobs that were never handed out, were recalled, or came back undone are in _ready: no call of these
         # was begun, so it is safe to record that.
         while self._ready:

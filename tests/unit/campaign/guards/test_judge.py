@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole tries of a campaign that guards judge: nothing leaves against their decision, and nobody gets it twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from world import Crash, World
+
+from airflow_provider_aliyunsms.campaign.guards import fail, go, skip, wait_until
+from airflow_provider_aliyunsms.exceptions import (
+    GuardError,
+    GuardSkipError,
+    GuardUndecidedError,
+    GuardWaitError,
+    OutcomeUnknownError,
+)
+
+PEOPLE = [f"138000000{i:02d}" for i in range(40)]
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Says:
+    """Decides what the test says, and notes what it was asked."""
+
+    verdict: object = None
+    asked: int = 0
+
+    def before_sending(self, facts):
+        self.asked += 1
+        if isinstance(self.verdict, Exception):
+            raise self.verdict
+        return self.verdict(facts) if callable(self.verdict) else self.verdict
+
+
+@dataclass
+class StopsAfter:
+    """Lets the campaign wait from the given number of submissions on."""
+
+    world: World
+    submissions: int
+    decision: object = None
+    outcomes: list = field(default_factory=list)
+
+    def before_sending(self, facts):
+        return self.before_window(facts)
+
+    def before_window(self, facts):
+        if self.world.gateway.submissions >= self.submissions:
+            return self.decision or wait_until(facts.now + HOUR, "it is late")
+        return go("it is early")
+
+    def after_sending(self, facts):
+        self.outcomes.append(facts.counts)
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "error"),
+    [
+        (fail("it is wrong", advice="Mend it."), GuardError),
+        (fail("nobody knows", advice="Ask again.", may_change=True), GuardUndecidedError),
+        (skip("it is a holiday"), GuardSkipError),
+        (lambda facts: wait_until(facts.now + HOUR, "it is night"), GuardWaitError),
+        (ZeroDivisionError("13800000001"), GuardUndecidedError),
+        (None, GuardError),
+        ("go", GuardError),
+    ],
+)
+def test_nothing_is_sent_against_a_decision(world, verdict, error):
+    with pytest.raises(error) as raised:
+        world.run(PEOPLE, guards=(Says(verdict),))
+    assert world.gateway.submissions == 0
+    assert "Says" in str(raised.value)
+    assert "13800000001" not in str(raised.value)
+    (summary,) = world.failures
+    assert (summary["accepted"], summary["skipped"], summary["total"]) == (0, 40, 40)
+    assert [each["decision"] for each in summary["guards"]] in (["fail"], ["wait"], ["skip"])
+    assert sum(world.retry(PEOPLE).summary[name] for name in ("accepted",)) == 40
+    assert set(world.gateway.accepted.values()) == {1}
+
+
+def test_the_guards_after_one_that_says_no_are_not_asked(world):
+    guards = (Says(go("fine")), Says(fail("no", advice="-")), Says(go("fine")))
+    with pytest.raises(GuardError):
+        world.run(PEOPLE, guards=guards)
+    assert [guard.asked for guard in guards] == [1, 1, 0]
+
+
+def test_what_guards_decided_stands_in_the_summary(world):
+    summary = world.run(PEOPLE, guards=(Says(go("40 are few", recipients=40)),)).summary
+    assert summary["guards"] == [
+        {"guard": "Says", "decision": "go", "reason": "40 are few", "figures": {"recipients": 40}}
+    ]
+
+
+def test_a_finished_campaign_is_not_judged_again(world):
+    first = world.run(PEOPLE, guards=(Says(go("fine")),)).summary
+    guard = Says(fail("no", advice="-"))
+    world.clears += 1
+    assert world.retry(PEOPLE, guards=(guard,)).summary == first
+    assert guard.asked == 0
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 5])
+@pytest.mark.parametrize("after", [1, 2, 3, 5, 7])
+def test_a_campaign_that_is_stopped_in_the_middle_goes_on_later_and_nobody_gets_it_twice(
+    world, after, concurrency
+):
+    guard = StopsAfter(world, after)
+    with pytest.raises(GuardWaitError):
+        world.run(PEOPLE, guards=(guard,), max_concurrency=concurrency, max_qps=1.0)
+    sent = sum(world.gateway.accepted.values())
+    assert 0 < sent < 40
+    (summary,) = world.failures
+    assert (summary["accepted"], summary["skipped"], summary["unknown"]) == (sent, 40 - sent, 0)
+    assert [(each.accepted, each.unknown) for each in guard.outcomes] == [(sent, 0)]
+    again = StopsAfter(world, 1000)
+    assert world.retry(PEOPLE, guards=(again,)).summary["accepted"] == 40
+    assert set(world.gateway.accepted.values()) == {1}
+
+
+@pytest.mark.parametrize("can_look_up", [True, False])
+@pytest.mark.parametrize("fault", ["ok", "answer_lost", "drop_before"])
+@pytest.mark.parametrize("writes", range(3, 9))
+def test_what_a_crash_left_open_is_settled_without_sending_against_a_decision(writes, fault, can_look_up):
+    world = World(can_look_up=can_look_up)
+    world.gateway.faults.extend([fault] * 8)
+    world.store.new_process(crash_in=writes, crash_after_write=True)
+    with pytest.raises(Crash):
+        world.run(PEOPLE, max_concurrency=1)
+    sent, made = sum(world.gateway.accepted.values()), world.gateway.submissions
+    assert made
+    world.gateway.faults.clear()
+    world.store.new_process()
+    with pytest.raises(GuardWaitError):
+        world.retry(PEOPLE, guards=(Says(lambda facts: wait_until(facts.now + HOUR, "night")),))
+    # Not even a replay, which would be the message itself where the first copy never arrived.
+    assert (world.gateway.submissions, sum(world.gateway.accepted.values())) == (made, sent)
+    assert world.failures[-1]["accepted"] <= sent
+    world.clock.sleep(3600)
+    try:
+        summary = world.retry(PEOPLE).summary
+    except OutcomeUnknownError:
+        summary = world.failures[-1]
+    assert max(world.gateway.accepted.values()) == 1
+    assert summary["accepted"] + summary["unknown"] == 40
+    assert len(world.gateway.accepted) >= 40 - summary["unknown"]
+
+
+def test_who_is_left_out_gets_nothing_and_a_receipt_that_says_why(world):
+    def leave_out(facts):
+        for rows in facts.pending():
+            facts.leave_out(rows.places[:7], code="local.SUPPRESSED")
+        return go("seven are left out")
+
+    summary = world.run(PEOPLE, guards=(Says(leave_out),)).summary
+    assert (summary["accepted"], summary["skipped"]) == (33, 7)
+    assert summary["errors"]["local.SUPPRESSED"] == 7
+    assert len(world.gateway.accepted) == 33
+
+
+def test_a_campaign_of_which_everybody_is_left_out_ends_without_a_call(world):
+    def leave_out(facts):
+        for rows in facts.pending():
+            facts.leave_out(rows.places, code="local.SUPPRESSED")
+        return go("all are left out")
+
+    summary = world.run(PEOPLE, guards=(Says(leave_out),)).summary
+    assert (summary["skipped"], world.gateway.submissions) == (40, 0)
+
+
+def test_who_is_held_back_is_sent_to_in_a_later_pass(world):
+    def hold(facts):
+        for rows in facts.pending():
+            facts.hold(rows.places[10:], until=facts.now + HOUR, code="local.QUIET_HOURS")
+        return go("the others sleep")
+
+    with pytest.raises(GuardWaitError) as raised:
+        world.run(PEOPLE, guards=(Says(hold),))
+    assert len(world.gateway.accepted) == 10
+    assert raised.value.until.timestamp() - world.clock.now() == pytest.approx(3600, abs=60)
+    assert world.retry(PEOPLE).summary["accepted"] == 40
+    assert set(world.gateway.accepted.values()) == {1}
+
+
+def test_a_dry_run_asks_all_guards_and_heeds_none(world):
+    guards = (Says(fail("no", advice="-")), Says(go("fine")))
+    summary = world.run(PEOPLE, guards=guards, dry_run=True).summary
+    assert [each["decision"] for each in summary["guards"]] == ["fail", "go"]
+    assert (summary["planned_requests"], world.gateway.submissions) == (8, 0)
+
+
+def test_an_error_in_the_note_of_a_guard_does_not_hide_the_result(world):
+    @dataclass
+    class Breaks(Says):
+        def after_sending(self, facts):
+            raise ZeroDivisionError
+
+    assert world.run(PEOPLE, guards=(Breaks(go("fine")),)).summary["accepted"] == 40
