@@ -14,6 +14,8 @@ import contextlib
 import json
 import os
 from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,6 +23,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from world import POISON, SETTLE_TIME, Crash, World
 
+from airflow_provider_aliyunsms.campaign.guards import go, wait_until
+from airflow_provider_aliyunsms.campaign.sending import sender
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerError, OutcomeUnknownError
 
 FAULTS = st.sampled_from(
@@ -43,6 +47,45 @@ SPELLINGS = ("{}", "+86 {}", "0086{}", " {} ")
 
 def number_of(person: int) -> str:
     return f"138000000{POISON}" if person == 7 else f"1380000{person:02d}{person:02d}"
+
+
+@dataclass
+class Interrupts:
+    """
+    A guard that holds every so-many-th recipient back, and lets the others wait after it was asked some times.
+
+    :ivar times: how often it says go; None for always.
+    :ivar holds: one in so many is held back; 0 for nobody.
+    """
+
+    times: int | None
+    holds: int
+    sees_sent: int = 0
+
+    def before_sending(self, facts):
+        for rows in facts.pending():
+            assert {*rows.outcomes} == {"pending"}
+            if self.holds:
+                held = [place for place in rows.places if place % self.holds == 0]
+                facts.hold(held, until=facts.now + timedelta(hours=1), code="local.QUIET_HOURS")
+        return self.before_window(facts)
+
+    def before_window(self, facts):
+        if self.times is not None:
+            self.times -= 1
+            if self.times < 0:
+                return wait_until(facts.now + timedelta(hours=1), "later")
+        return go("now")
+
+    def after_sending(self, facts):
+        self.sees_sent = facts.counts.accepted
+
+
+@pytest.fixture(autouse=True, scope="module")
+def guards_are_always_asked():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sender, "JUDGED_EVERY", 0.0)
+        yield
 
 
 class CampaignMachine(RuleBasedStateMachine):
@@ -169,6 +212,9 @@ class CampaignMachine(RuleBasedStateMachine):
         error_threshold=st.sampled_from([None, 0.0, 0.5]),
         resend_rejected=st.booleans(),
         refuses_all=st.sampled_from([False, False, False, True]),
+        guard=st.builds(
+            Interrupts, st.sampled_from([None, None, None, 0, 1, 2, 3, 5, 9]), st.sampled_from([0, 0, 2, 3])
+        ),
     )
     def run_once(
         self,
@@ -185,6 +231,7 @@ class CampaignMachine(RuleBasedStateMachine):
         error_threshold,
         resend_rejected,
         refuses_all,
+        guard,
     ):
         world = self.world
         world.slow_store(seconds=seconds_of_a_write, calls=calls_during_a_write)
@@ -207,6 +254,7 @@ class CampaignMachine(RuleBasedStateMachine):
                 crash_on_stop=crash == "between calls",
                 error_threshold=error_threshold,
                 resend_rejected=resend_rejected,
+                guards=(guard,),
             )
         except Crash:
             # The refusal may be forgotten. What a few look-ups show then is an accepted chunk.
