@@ -57,6 +57,22 @@ def streaming_cursor(
         yield cursor
 
 
+def database_connection(conn_id: str) -> Any:
+    """
+    Return a new DB-API connection to the database of an Airflow connection; the caller commits and closes it.
+
+    :param conn_id: a connection whose hook is a ``DbApiHook``.
+    :raises ConfigurationError: as :func:`streaming_cursor`.
+    :raises AudienceError: the database cannot be reached; its text holds nothing of the driver's error but its kind.
+    """
+    hook = _hook(conn_id)
+    try:
+        return hook.get_conn()
+    except Exception as error:  # noqa: BLE001 - every driver has its own tree of errors
+        failure = query_failed(error, done=None)
+    raise failure
+
+
 def _hook(conn_id: str) -> Any:
     try:
         from airflow.providers.common.sql.hooks.sql import DbApiHook

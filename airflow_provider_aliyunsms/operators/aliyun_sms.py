@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
+    from airflow_provider_aliyunsms.campaign.plan import Texts
     from airflow_provider_aliyunsms.campaign.ports import Channel
 
 __all__ = [
@@ -129,13 +130,20 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param resend_rejected: a Clear sends again to all whom the gateway refused. Without it, a Clear of a task that
         failed for its refusals sends again only to those refused for a cause that is not theirs, such as the
         template. Never to those who were accepted, or may have been. (templated)
+    :param guards: objects that judge the campaign before its first call, in this order, and some of them while it is
+        sent, see docs/guards.md. What they decided is in the XCom as ``guards``.
+    :param guard_wait: how the task waits where a guard says so, its slot free: ``defer`` on the triggerer, or
+        ``reschedule`` by the scheduler.
     :param aliyun_sms_conn_id: the Airflow connection. (templated)
     :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent, nothing is retried.
     :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent. With a list the task
         is not retried, with a file or a query it is.
-    :raises AirflowSkipException: the audience is empty, and ``on_empty`` is ``skip``.
+    :raises AirflowSkipException: the audience is empty, and ``on_empty`` is ``skip``; or a guard said so before
+        anybody was sent to.
     :raises AirflowFailException: no further call would be accepted, too many recipients were refused, a second try
-        has no ledger, or outcomes stay unknown that no later try can settle; not retried.
+        has no ledger, a guard decided against sending, or outcomes stay unknown that no later try can settle; not
+        retried.
+    :raises GuardUndecidedError: a guard could not judge; a retry asks it again.
     :raises OutcomeUnknownError: the outcome of some recipients is still unknown; a retry looks for evidence again.
     :raises ReceiptsError: everybody was served, and the receipts cannot be written; a retry only writes them.
     """
@@ -204,6 +212,12 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         return ChinaChannel(
             client=self.hook.get_conn(), template_code=self.template_code, should_stop=lambda: self._killed
         )
+
+    def make_texts(self) -> Texts:
+        """Return the template."""
+        from airflow_provider_aliyunsms.campaign.plan import Texts
+
+        return Texts(template_code=self.template_code)
 
     def make_rules(self) -> RecipientRules:
         """Return the rules that turn a row into a recipient of ``SendBatchSms`` or reject it."""
@@ -339,6 +353,12 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
             validity_period=self.validity_period,
             channel_id=self.channel_id,
         )
+
+    def make_texts(self) -> Texts:
+        """Return the text of the task, before variables are filled in."""
+        from airflow_provider_aliyunsms.campaign.plan import Texts
+
+        return Texts(message=unwrap(self.message))
 
     def make_rules(self) -> RecipientRules:
         """Return the rules that turn a row into a recipient of ``BatchSendMessageToGlobe`` or reject it."""

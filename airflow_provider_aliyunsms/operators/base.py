@@ -13,12 +13,14 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     AirflowTaskTimeout,
     BaseOperator,
+    XComArg,
 )
 
 from airflow_provider_aliyunsms.exceptions import (
     AudienceError,
     CampaignDoomedError,
     ConfigurationError,
+    GuardError,
     LedgerConflictError,
     LedgerMissingError,
     LedgerStorageError,
@@ -30,6 +32,15 @@ from airflow_provider_aliyunsms.operators.failures import (
     say_result,
     unknown_error,
     without_retries,
+)
+from airflow_provider_aliyunsms.operators.guards import (
+    WAITS,
+    Deployment,
+    check_guards,
+    end_by_guard,
+    planned_at,
+    render_guards,
+    template_values,
 )
 from airflow_provider_aliyunsms.operators.parameters import (
     AudienceSource,
@@ -69,8 +80,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.audience.shards import Shard
+    from airflow_provider_aliyunsms.campaign.guards import Guard
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace, PaceMember
-    from airflow_provider_aliyunsms.campaign.plan import Plan, Result
+    from airflow_provider_aliyunsms.campaign.plan import Plan, Result, Texts
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
     from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
@@ -159,6 +171,8 @@ class AliyunSmsSendOperator(BaseOperator):
         network_patience: float | timedelta = 300.0,
         resend_unknown: bool | str = False,
         resend_rejected: bool | str = False,
+        guards: Collection[Guard] = (),
+        guard_wait: Literal["defer", "reschedule"] = "defer",
         aliyun_sms_conn_id: str = "aliyun_sms_default",
         **kwargs: Any,
     ) -> None:
@@ -204,12 +218,16 @@ class AliyunSmsSendOperator(BaseOperator):
         self.network_patience = network_patience
         self.resend_unknown = resend_unknown
         self.resend_rejected = resend_rejected
+        self.guards = check_guards(guards)
+        self.guard_wait = guard_wait
+        XComArg.apply_upstream_relationship(self, template_values(self.guards))
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
         # The XCom key under which the links find the summary; empty while there is none.
         self.summary_key = ""
         self._killed = False
         self._query_pace: PaceMember | None = None
         self._renders_text = True
+        self._sent = False
         self._check_literals()
 
     def _check_literals(self) -> None:
@@ -223,6 +241,7 @@ class AliyunSmsSendOperator(BaseOperator):
         check_qps(self.max_qps)
         check_word("dedupe", self.dedupe, words=("content", "phone"))
         check_word("on_empty", self.on_empty, words=("skip", "fail"))
+        check_word("guard_wait", self.guard_wait, words=WAITS)
         check_share("error_threshold", self.error_threshold)
         for name in ("max_rejected", "max_duplicates"):
             check_limit(name, getattr(self, name))
@@ -243,6 +262,10 @@ class AliyunSmsSendOperator(BaseOperator):
     @abstractmethod
     def make_channel(self) -> Channel:
         """Return the channel for this operator's API."""
+
+    @abstractmethod
+    def make_texts(self) -> Texts:
+        """Return what the texts are made of."""
 
     @abstractmethod
     def make_rules(self) -> RecipientRules:
@@ -273,6 +296,9 @@ class AliyunSmsSendOperator(BaseOperator):
             if error.code == LocalCode.MISSING_SIGNATURE or isinstance(error, LedgerStorageError):
                 raise final(error) from error
             raise
+        except GuardError as error:
+            end_by_guard(self, error, wait=self.guard_wait, sent=self._sent)
+            raise
         except (CampaignDoomedError, LedgerConflictError, LedgerMissingError, TooManyRefusedError) as error:
             # Another try would meet the same refusal, and every call may cost money.
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
@@ -281,6 +307,10 @@ class AliyunSmsSendOperator(BaseOperator):
                 self._query_pace.close()
             self.hook.get_conn().close()
         return self._verdict(context, result)
+
+    def execute_after_wait(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
+        """Go on after a wait that a guard asked for: judge the campaign anew and send to who is left."""
+        return self.execute(context)
 
     @property
     def audience_is_given(self) -> bool:
@@ -331,6 +361,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _keep_failure(self, context: Context, summary: dict[str, Any]) -> None:
         """Log the result of a try that fails and keep it under the XCom key ``campaign``; raise nothing."""
+        self._sent = bool(summary["accepted"] or summary["unknown"])
         say_result(summary)
         # A failing task has no return value, so the summary goes into an XCom of its own, before the error is
         # raised: after that, nothing of this try can be stored.
@@ -394,6 +425,10 @@ class AliyunSmsSendOperator(BaseOperator):
             account_pace=self._account_pace(),
             secrets_known=secrets_known(self.hook.settings.ledger_secret),
             shard=shard,
+            guards=self.guards,
+            planned_at=planned_at(context),
+            texts=self.make_texts(),
+            surroundings=Deployment(context=context, number_field=self.number_field),
         )
 
     def _store(self, context: Context) -> tuple[StoreChoice, Shard | None]:
@@ -578,6 +613,9 @@ class AliyunSmsSendOperator(BaseOperator):
                 self._renders_text = True
         if parent is not self:
             return
+        self.guards = render_guards(
+            self.guards, templater=self, context=context, jinja_env=jinja_env, seen_oids=seen_oids
+        )
         # Hidden after the rendering, because Jinja needs the values, and before Airflow stores the fields: it shows
         # them under "Rendered Templates" to every user who may see the DAG.
         self.recipients = hide_recipients(

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guards in real Airflow: what a decision makes of the task, and who gets a message."""
+
+from __future__ import annotations
+
+import pytest
+
+HEAD = """
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from airflow.providers.common.compat.sdk import DAG, task
+from airflow_provider_aliyunsms.campaign.guards import fail, go, skip, wait_until
+from airflow_provider_aliyunsms.operators.aliyun_sms import (
+    AliyunBatchSendMessageToGlobeOperator, AliyunSendBatchSmsOperator)
+
+PEOPLE = [f"138000000{{i:02d}}" for i in range(30)]
+
+@dataclass(frozen=True)
+class Says:
+    decision: str
+    text: str = ""
+    template_fields = ("text",)
+
+    def before_sending(self, facts):
+        if self.decision == "go":
+            count = facts.counts.pending
+            return go(f"due {{facts.planned_at:%Y}}, {{count}} pending {{self.text}}", pending=count)
+        if self.decision == "skip":
+            return skip("a holiday")
+        if self.decision == "raise":
+            raise ZeroDivisionError("13800000001")
+        return fail("too many", advice="Take fewer.", may_change=self.decision == "undecided")
+
+@dataclass(frozen=True)
+class Once:
+    "Waits a moment the first time it is asked, and holds some back."
+    mark: str
+    holds: bool = False
+
+    def before_sending(self, facts):
+        if Path(self.mark).exists():
+            return go("it was here before")
+        Path(self.mark).touch()
+        soon = facts.now + timedelta(seconds=1)
+        if not self.holds:
+            return wait_until(soon, "a moment")
+        for rows in facts.pending():
+            facts.hold(rows.places[:10], until=soon, code="local.QUIET_HOURS")
+        return go("ten wait")
+
+with DAG("{dag_id}", schedule=None, default_args={{"retries": 1, "retry_delay": timedelta(seconds=0)}}) as dag:
+"""
+
+
+@pytest.fixture
+def run_task(run_dag, tmp_path):
+    def run(dag_id, body, **kwargs):
+        lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
+        path = tmp_path / f"{dag_id}.py"
+        path.write_text(HEAD.format(dag_id=dag_id) + lines, encoding="utf-8")
+        return run_dag(path, **kwargs)
+
+    return run
+
+
+SEND = (
+    "AliyunSendBatchSmsOperator(task_id='send', template_code='SMS_152550005', sign_name='测试签名', "
+    "recipients=PEOPLE, {})"
+)
+
+
+@pytest.mark.parametrize(
+    ("decision", "state", "tries"),
+    [("fail", "failed", 1), ("skip", "skipped", 1), ("undecided", "failed", 2), ("raise", "failed", 2)],
+)
+def test_a_decision_against_sending_ends_the_task_and_nothing_is_sent(
+    run_task, simulator, aliyun_connection, decision, state, tries
+):
+    outcome = run_task(f"guard_{decision}", SEND.format(f"guards=[Says('go'), Says('{decision}')]"))
+    assert (outcome.states["send"], outcome.tries["send"]) == (state, tries)
+    assert simulator.counts() == {}
+    summary = outcome.xcom("send", "campaign")
+    assert [each["decision"] for each in summary["guards"]] == [
+        "go",
+        "skip" if decision == "skip" else "fail",
+    ]
+    assert (summary["skipped"], summary["total"]) == (30, 30)
+    assert "13800000001" not in str(summary["guards"])
+
+
+def test_a_campaign_that_guards_let_go_says_what_they_decided(run_task, simulator, aliyun_connection):
+    body = """
+    @task
+    def word():
+        return "and well"
+
+    AliyunSendBatchSmsOperator(
+        task_id='send', template_code='SMS_152550005', sign_name='测试签名', recipients=PEOPLE,
+        guards=[Says('go', text=word()), Says('go', text="{{ dag.dag_id }}")])
+    """
+    outcome = run_task("guard_go", "\n".join(line[4:] for line in body.splitlines()))
+    assert outcome.state == "success", outcome
+    summary = outcome.xcom("send")
+    first, second = summary["guards"]
+    assert first["figures"] == {"pending": 30}
+    assert first["reason"].endswith("30 pending and well")
+    assert second["reason"].endswith("guard_go")
+    assert set(simulator.counts().values()) == {1}
+
+
+@pytest.mark.parametrize("holds", [False, True])
+@pytest.mark.parametrize("api", ["china", "globe"])
+def test_a_task_that_waits_goes_on_and_nobody_gets_it_twice(
+    run_task, simulator, aliyun_connection, tmp_path, holds, api
+):
+    send = SEND
+    if api == "globe":
+        send = (
+            "AliyunBatchSendMessageToGlobeOperator(task_id='send', message='Hello', "
+            "recipients=[f'8525123{{i:04d}}' for i in range(30)], max_qps=50, {})"
+        )
+    guard = (
+        f"guards=[Once({str(tmp_path / 'mark')!r}, holds={holds})], ledger_path={str(tmp_path / 'ledger')!r}"
+    )
+    outcome = run_task(f"guard_waits_{api}_{holds}", send.format(guard))
+    assert outcome.state == "success", outcome
+    assert (outcome.xcom("send")["accepted"], outcome.tries["send"]) == (30, 1)
+    assert len(simulator.counts()) == 30
+    assert set(simulator.counts().values()) == {1}
+
+
+def test_mapped_tasks_are_judged_each(run_task, simulator, aliyun_connection):
+    body = (
+        "AliyunSendBatchSmsOperator.partial(task_id='send', template_code='SMS_152550005', sign_name='测试签名', "
+        "guards=[Says('go')]).expand(recipients=[PEOPLE[:10], PEOPLE[10:]])"
+    )
+    outcome = run_task("guard_mapped", body)
+    assert outcome.state == "success", outcome
+    assert [outcome.xcom(f"send[{place}]")["guards"][0]["figures"]["pending"] for place in (0, 1)] == [10, 20]
+
+
+def test_a_decorated_task_is_judged(run_task, simulator, aliyun_connection):
+    body = """
+@task.aliyun_sms(template_code='SMS_152550005', sign_name='测试签名', guards=[Says('fail')])
+def send():
+    return PEOPLE
+send()
+"""
+    outcome = run_task("guard_decorated", body)
+    assert (outcome.state, simulator.counts()) == ("failed", {})
+
+
+@pytest.mark.parametrize("guards", ["[Says]", "['go']", "Says('go')"])
+def test_what_is_no_guard_is_refused_when_the_file_is_parsed(guards):
+    from airflow_provider_aliyunsms.exceptions import ConfigurationError
+    from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
+
+    class Says:
+        def __init__(self, decision):
+            self.decision = decision
+
+        def before_sending(self, facts):
+            raise NotImplementedError
+
+    given = {"[Says]": [Says], "['go']": ["go"], "Says('go')": Says("go")}[guards]
+    with pytest.raises(ConfigurationError, match="guard"):
+        AliyunSendBatchSmsOperator(task_id="send", recipients=[], template_code="SMS_1", guards=given)
+
+
+def test_guards_read_variables_and_earlier_runs(run_task, simulator, aliyun_connection, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_VAR_OPTED_OUT", "13800000001")
+    body = """
+class Looks:
+    def before_sending(self, facts):
+        around = facts.surroundings
+        found = [around.variable("opted_out"), around.variable("not_there"), around.xcom(task_id="before")]
+        last = around.last_run()
+        assert found == ["13800000001", None, 7], found
+        return go("looked", last=last and last["total"])
+
+@task
+def before():
+    return 7
+
+before() >> AliyunSendBatchSmsOperator(
+    task_id='send', template_code='SMS_152550005', sign_name='测试签名', recipients=PEOPLE, guards=[Looks()])
+"""
+    first = run_task("guard_looks", body)
+    assert first.xcom("send")["guards"][0]["figures"] == {"last": None}
+    second = run_task("guard_looks", body)
+    assert second.xcom("send")["guards"][0]["figures"] == {"last": 30}
+
+
+def test_a_task_can_wait_in_the_scheduler(run_task, simulator, aliyun_connection, tmp_path):
+    guard = f"guards=[Once({str(tmp_path / 'mark')!r})], guard_wait='reschedule'"
+    outcome = run_task("guard_rescheduled", SEND.format(guard))
+    assert outcome.states["send"] in ("success", "up_for_reschedule"), outcome
+    assert set(simulator.counts().values()) <= {1}
