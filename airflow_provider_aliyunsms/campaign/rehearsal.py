@@ -41,6 +41,7 @@ def rehearse(facts: Facts, *, guards: Sequence[Mapping[str, Any]]) -> dict[str, 
     calls = -(-counts.pending // facts.chunk_size)
     pace = facts.calls_per_second
     found: dict[str, Any] = {
+        "api": facts.api,
         "recipients": counts.pending,
         "rejected": counts.rejected,
         "skipped": counts.skipped,
@@ -55,12 +56,18 @@ def rehearse(facts: Facts, *, guards: Sequence[Mapping[str, Any]]) -> dict[str, 
         parts = facts.parts()
         if parts is not None:
             found |= {"parts": parts.parts, "longest": parts.longest}
-    return {**found, "page": _page(found, guards=guards, api=facts.api)}
+    told = [
+        *summary_lines(found),
+        *(f"Guard {each['guard']}: {each['decision']}: {each['reason']}" for each in guards),
+        *(f"Message to {each['number']}: {each['text']}" for each in found["messages"]),
+    ]
+    return {**found, "page": "\n".join(told)}
 
 
-def _page(found: Mapping[str, Any], *, guards: Sequence[Mapping[str, Any]], api: str) -> str:
-    lines = [
-        f"{found['recipients']} recipients in {found['calls']} calls of {api}; "
+def summary_lines(found: Mapping[str, Any]) -> list[str]:
+    """Return the figures of a rehearsal as lines for the log, without any message."""
+    return [
+        f"{found['recipients']} recipients in {found['calls']} calls of {found['api']}; "
         f"{found['rejected']} rows rejected, {found['skipped']} skipped.",
         f"Parts to be billed: {found['parts']}, {found['longest']} at most for one message."
         if found["parts"] is not None
@@ -69,11 +76,8 @@ def _page(found: Mapping[str, Any], *, guards: Sequence[Mapping[str, Any]], api:
         f"At the pace that is set: {found['minutes']} minutes."
         if found["minutes"] is not None
         else "No pace is set: as fast as the gateway answers.",
-        *(f"Guard {each['guard']}: {each['decision']}: {each['reason']}" for each in guards),
-        *(f"Message to {each['number']}: {each['text']}" for each in found["messages"]),
         f"Digest: {found['digest']}",
     ]
-    return "\n".join(lines)
 
 
 def _first_messages(facts: Facts) -> Iterable[dict[str, str]]:

@@ -22,11 +22,12 @@ from airflow_provider_aliyunsms.campaign.ledger import Ledger, MemoryStore, Open
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
 from airflow_provider_aliyunsms.campaign.ports import VendorFacts
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
-from airflow_provider_aliyunsms.campaign.rehearsal import rehearse
+from airflow_provider_aliyunsms.campaign.rehearsal import rehearse, summary_lines
 from airflow_provider_aliyunsms.campaign.sending import MakeWorkers, ProgressReporter, Sender, Workers
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
+    AudienceError,
     LedgerError,
     ReceiptsError,
     SendInterruptedError,
@@ -312,7 +313,8 @@ class Campaign:
         # Not while some outcomes may still become known: that error is retried, and the judgement waits.
         if not still_open:
             error = refusals_error(summary, local=local, threshold=self._plan.policy.error_threshold)
-        if error is not None:
+            error = error or self._nobody_left(summary, local=local)
+        if isinstance(error, TooManyRefusedError):
             ledger.note_refusals()
         try:
             summary |= self._keep_receipts(spool, opening)
@@ -323,12 +325,23 @@ class Campaign:
         ledger.close()
         return summary, error
 
+    def _nobody_left(self, summary: Mapping[str, Any], *, local: int) -> AudienceError | None:
+        """Return the error of a campaign whose guards left everybody out: a green task tells of some reached."""
+        reached = summary["accepted"] + summary["unknown"] + summary["rejected"] - local
+        if reached or self._judge is None or not self._judge.records:
+            return None
+        return AudienceError(
+            "the guards left nobody to send to",
+            code=LocalCode.EMPTY_AUDIENCE.value,
+            advice="Look at the guards and at the codes, if that is a surprise.",
+        )
+
     def _rehearse(self, spool: Spool, opening: Opening, facts: Facts) -> dict[str, Any]:
         if self._judge is not None:
             self._judge.before_sending()
         # Before anybody is settled: it looks at those who would be sent to.
         found = rehearse(facts, guards=[] if self._judge is None else self._judge.records)
-        for line in found["page"].splitlines():
+        for line in summary_lines(found):
             log.info("Rehearsal: %s", line)
         calls = 0
         size = self._plan.policy.chunk_size

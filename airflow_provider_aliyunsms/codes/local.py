@@ -36,6 +36,8 @@ class LocalCode(StrEnum):
     NOT_STARTED = "local.NOT_STARTED"
     CONTENT_CHANGED = "local.CONTENT_CHANGED"
     NOT_IN_AUDIENCE = "local.NOT_IN_AUDIENCE"
+    NOT_IN_SAMPLE = "local.NOT_IN_SAMPLE"
+    WAITS_FOR_CANARY = "local.WAITS_FOR_CANARY"
     OTHER_CODE = "local.OTHER_CODE"
 
 
@@ -261,6 +263,22 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         "Nothing to do: a retry sends to its recipients.",
         "在调用之前发送已停止；仅出现在账本中。",
         "无需处理：重试时会发送给这些收信人。",
+    ),
+    CodeInfo(
+        LocalCode.NOT_IN_SAMPLE.value,
+        CodeClass.RETRY,
+        "This task sends to a sample only, and the number is not in it.",
+        "Nothing to do: the task with the same campaign_id and ledger_path and without Sample sends to it.",
+        "本任务只发送给样本，该号码不在样本中。",
+        "无需处理：campaign_id 和 ledger_path 相同、且没有 Sample 的任务会发送给该号码。",
+    ),
+    CodeInfo(
+        LocalCode.WAITS_FOR_CANARY.value,
+        CodeClass.RETRY,
+        "The message waits until the delivery of a sample is known.",
+        "Nothing to do: the task goes on by itself, or fails with the reason.",
+        "该短信正在等待样本的送达结果。",
+        "无需处理：任务会自动继续，或说明原因后失败。",
     ),
     CodeInfo(
         "ConnectionNotMadeError",

@@ -132,6 +132,8 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         template. Never to those who were accepted, or may have been. (templated)
     :param guards: objects that judge the campaign before its first call, in this order, and some of them while it is
         sent, see docs/guards.md. What they decided is in the XCom as ``guards``.
+    :param canary: a :class:`~airflow_provider_aliyunsms.campaign.guards.Canary`: a sample goes first, and everybody
+        else once enough of it was delivered. It is asked after the guards. None to send to all at once.
     :param guard_wait: how the task waits where a guard says so, its slot free: ``defer`` on the triggerer, or
         ``reschedule`` by the scheduler.
     :param aliyun_sms_conn_id: the Airflow connection. (templated)

@@ -80,7 +80,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.audience.shards import Shard
-    from airflow_provider_aliyunsms.campaign.guards import Guard
+    from airflow_provider_aliyunsms.campaign.guards import Canary, Guard
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace, PaceMember
     from airflow_provider_aliyunsms.campaign.plan import Plan, Result, Texts
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
@@ -172,6 +172,7 @@ class AliyunSmsSendOperator(BaseOperator):
         resend_unknown: bool | str = False,
         resend_rejected: bool | str = False,
         guards: Collection[Guard] = (),
+        canary: Canary | None = None,
         guard_wait: Literal["defer", "reschedule"] = "defer",
         aliyun_sms_conn_id: str = "aliyun_sms_default",
         **kwargs: Any,
@@ -218,7 +219,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self.network_patience = network_patience
         self.resend_unknown = resend_unknown
         self.resend_rejected = resend_rejected
-        self.guards = check_guards(guards)
+        self.guards = check_guards(guards, canary=canary)
         self.guard_wait = guard_wait
         XComArg.apply_upstream_relationship(self, template_values(self.guards))
         self.aliyun_sms_conn_id = aliyun_sms_conn_id

@@ -41,15 +41,17 @@ AFTER_WAIT: Final = "execute_after_wait"
 """The method of the operators by which a task goes on after a wait."""
 
 
-def check_guards(guards: object) -> tuple[Guard, ...]:
+def check_guards(guards: object, *, canary: object = None) -> tuple[Guard, ...]:
     """
     Return the guards as a tuple.
 
+    :param canary: the guard that is asked last; None for none.
     :raises ConfigurationError: it is no list or tuple, or one of its elements is no guard.
     """
     if not isinstance(guards, list | tuple):
         raise ConfigurationError("guards must be a list", advice="Write guards=[QuietHours(...), ...].")
-    for guard in guards:
+    asked = (*guards, *([] if canary is None else [canary]))
+    for guard in asked:
         if isinstance(guard, type) or not callable(getattr(guard, "before_sending", None)):
             name = guard.__name__ if isinstance(guard, type) else type(guard).__name__
             raise ConfigurationError(
@@ -57,7 +59,7 @@ def check_guards(guards: object) -> tuple[Guard, ...]:
                 advice="A guard is an object with the method before_sending(facts); write Preflight() and not "
                 "Preflight.",
             )
-    return tuple(guards)
+    return asked
 
 
 def template_values(guards: Collection[Guard]) -> list[Any]:
@@ -95,7 +97,8 @@ def _with_fields(guard: Guard, values: Mapping[str, Any]) -> Any:
         return guard
     changed: Any = copy.copy(guard)
     if dataclasses.is_dataclass(changed):
-        return dataclasses.replace(changed, **values)
+        replace: Any = dataclasses.replace
+        return replace(changed, **values)
     for name, value in values.items():
         setattr(changed, name, value)
     return changed

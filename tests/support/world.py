@@ -22,9 +22,9 @@ from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
 from airflow_provider_aliyunsms.campaign.ledger import Occasion
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
-from airflow_provider_aliyunsms.campaign.plan import Plan
+from airflow_provider_aliyunsms.campaign.plan import Plan, Texts
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
-from airflow_provider_aliyunsms.campaign.ports import Evidence, LookUp
+from airflow_provider_aliyunsms.campaign.ports import Delivery, Evidence, Fate, LookUp
 from airflow_provider_aliyunsms.campaign.run import Campaign
 from airflow_provider_aliyunsms.exceptions import CampaignDoomedError
 from airflow_provider_aliyunsms.products import CHINA
@@ -117,6 +117,7 @@ class Gateway:
     :ivar tells_time: responses have a Date header.
     :ivar poison: numbers that end in this are refused, and their whole chunk with them; None for no number.
     :ivar refusal: the code of such a refusal.
+    :ivar fates: the carrier's code by number, empty for a message under way; others are delivered.
     """
 
     clock: HeldClock
@@ -137,6 +138,7 @@ class Gateway:
     tells_time: bool = True
     poison: str | None = POISON
     refusal: str = "isv.MOBILE_NUMBER_ILLEGAL"
+    fates: dict[str, str] = field(default_factory=dict)
 
     @property
     def account(self) -> str:
@@ -265,7 +267,10 @@ class ScriptedChannel:
         return self._gateway.find(chunk, since=since, until=until, turn=turn, thorough=thorough)
 
     def status(self, *, message):
-        raise NotImplementedError("delivery is somebody else's test")
+        assert message.out_id
+        code = self._gateway.fates.get(message.number, "DELIVERED")
+        fate = {"DELIVERED": Fate.DELIVERED, "": Fate.PENDING}.get(code, Fate.FAILED)
+        return Delivery(fate, code)
 
 
 class CrashingStore:
@@ -395,6 +400,8 @@ class World:
             "positional": False,
             "account_pace": None,
             "guards": (),
+            "surroundings": None,
+            "texts": Texts(template_code="SMS_1"),
         }
         for name, value in changes.items():
             (plan_fields if name in plan_fields or name == "limits" else policy)[name] = value

@@ -9,8 +9,10 @@ not say *go*.
 
 from __future__ import annotations
 
+from airflow_provider_aliyunsms.campaign.guards.canary import Canary, Sample
 from airflow_provider_aliyunsms.campaign.guards.facts import Facts, Held, Surroundings
 from airflow_provider_aliyunsms.campaign.guards.judge import GuardJudge
+from airflow_provider_aliyunsms.campaign.guards.people import Approved, Rehearsed
 from airflow_provider_aliyunsms.campaign.guards.protocol import (
     Decision,
     Guard,
@@ -24,12 +26,16 @@ from airflow_provider_aliyunsms.campaign.guards.protocol import (
 )
 
 __all__ = [
+    "Approved",
+    "Canary",
     "Decision",
     "Facts",
     "Guard",
     "GuardJudge",
     "Held",
     "OutcomeGuard",
+    "Rehearsed",
+    "Sample",
     "Surroundings",
     "Verdict",
     "WindowGuard",

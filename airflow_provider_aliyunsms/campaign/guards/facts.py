@@ -244,6 +244,27 @@ class Facts:
                 if number in numbers:
                     yield self._delivery(run, position=position)
 
+    def last_accepted(self, numbers: Collection[str]) -> datetime | None:
+        """
+        Return when the last message to some numbers was accepted, None when none was.
+
+        Costs a pass over the audience.
+
+        :param numbers: canonical numbers.
+        """
+        from airflow_provider_aliyunsms.audience.spool import ACCEPTED
+        from airflow_provider_aliyunsms.campaign.clock import parse_stamp
+
+        last = max(
+            (
+                run.time
+                for run in self._spool.receipts()
+                if run.outcome == ACCEPTED and run.time and any(number in numbers for number in run.numbers)
+            ),
+            default=None,
+        )
+        return None if last is None else datetime.fromtimestamp(parse_stamp(last), UTC)
+
     def _delivery(self, run: ReceiptRun, *, position: int) -> Delivery:
         from airflow_provider_aliyunsms.campaign.clock import parse_stamp
         from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate, Tracked

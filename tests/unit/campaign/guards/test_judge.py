@@ -11,6 +11,7 @@ from world import Crash, World
 
 from airflow_provider_aliyunsms.campaign.guards import fail, go, skip, wait_until
 from airflow_provider_aliyunsms.exceptions import (
+    AudienceError,
     GuardError,
     GuardSkipError,
     GuardUndecidedError,
@@ -173,8 +174,9 @@ def test_a_campaign_of_which_everybody_is_left_out_ends_without_a_call(world):
             facts.leave_out(rows.places, code="local.SUPPRESSED")
         return go("all are left out")
 
-    summary = world.run(PEOPLE, guards=(Says(leave_out),)).summary
-    assert (summary["skipped"], world.gateway.submissions) == (40, 0)
+    with pytest.raises(AudienceError, match="nobody"):
+        world.run(PEOPLE, guards=(Says(leave_out),))
+    assert (world.failures[-1]["skipped"], world.gateway.submissions) == (40, 0)
 
 
 def test_who_is_held_back_is_sent_to_in_a_later_pass(world):
