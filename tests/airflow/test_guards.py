@@ -197,3 +197,61 @@ def test_a_task_can_wait_in_the_scheduler(run_task, simulator, aliyun_connection
     outcome = run_task("guard_rescheduled", SEND.format(guard))
     assert outcome.states["send"] in ("success", "up_for_reschedule"), outcome
     assert set(simulator.counts().values()) <= {1}
+
+
+CANARY = (
+    "canary=Canary(size=5, min_delivered_ratio=0.9, wait=timedelta(seconds=2)), ledger_path={ledger!r}, "
+    "receipts_path={receipts!r}"
+)
+IMPORT = "from airflow_provider_aliyunsms.campaign.guards import Canary, Rehearsed, Sample\n"
+
+
+def test_a_canary_goes_first_and_the_rest_follows(run_task, simulator, aliyun_connection, tmp_path):
+    fields = CANARY.format(ledger=str(tmp_path / "ledger"), receipts=str(tmp_path / "receipts.csv"))
+    outcome = run_task("canary_good", IMPORT + SEND.format(fields))
+    assert (outcome.state, outcome.tries["send"]) == ("success", 1), outcome
+    summary = outcome.xcom("send")
+    assert summary["accepted"] == 30
+    assert summary["guards"][0]["figures"]["delivered"] == 5
+    assert set(simulator.counts().values()) == {1}
+
+
+def test_a_canary_that_is_not_delivered_stops_the_rest(run_task, simulator, aliyun_connection, tmp_path):
+    fields = CANARY.format(ledger=str(tmp_path / "ledger"), receipts=str(tmp_path / "receipts.csv"))
+    # The carrier of these says that they are switched off.
+    people = "PEOPLE = [f'138{i:04d}0401' for i in range(30)]\n"
+    outcome = run_task("canary_bad", IMPORT + people + SEND.format(fields))
+    assert (outcome.state, outcome.tries["send"]) == ("failed", 1), outcome
+    assert len(simulator.counts()) == 5
+    summary = outcome.xcom("send", "campaign")
+    assert (summary["accepted"], summary["skipped"]) == (5, 25)
+    assert summary["guards"][0]["figures"]["codes"] == {"MOBILE_NOT_ON_SERVICE": 5}
+    assert len((tmp_path / "receipts.csv").read_text().splitlines()) == 31
+
+
+def test_a_sample_and_the_rest_share_one_ledger(run_task, simulator, aliyun_connection, tmp_path):
+    fields = f"campaign_id='one', ledger_path={str(tmp_path / 'ledger')!r}, "
+    sample = SEND.replace("'send'", "'sample'").format(fields + "guards=[Sample(size=4)]")
+    body = f"{IMPORT}{sample} >> {SEND.format(fields)}"
+    outcome = run_task("sample_and_rest", body)
+    assert outcome.state == "success", outcome
+    assert (outcome.xcom("sample")["accepted"], outcome.xcom("sample")["skipped"]) == (4, 26)
+    assert outcome.xcom("send")["accepted"] == 30
+    assert set(simulator.counts().values()) == {1}
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_only_what_was_rehearsed_is_sent(run_task, simulator, aliyun_connection, changed):
+    people = "PEOPLE[::-1]" if changed else "PEOPLE"
+    fields = "template_code='SMS_152550005', sign_name='测试签名'"
+    body = f"""
+{IMPORT}
+rehearsal = AliyunSendBatchSmsOperator(task_id='rehearsal', recipients=PEOPLE, dry_run=True, {fields})
+digest = "{{{{ ti.xcom_pull('rehearsal')['rehearsal']['digest'] }}}}"
+rehearsal >> AliyunSendBatchSmsOperator(
+    task_id='send', recipients={people}, guards=[Rehearsed(digest=digest)], {fields})
+"""
+    outcome = run_task(f"rehearsed_{changed}", body)
+    assert outcome.states["rehearsal"] == "success"
+    assert outcome.states["send"] == ("failed" if changed else "success")
+    assert len(simulator.counts()) == (0 if changed else 30)
