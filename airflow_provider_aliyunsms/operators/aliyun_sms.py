@@ -136,6 +136,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         else once enough of it was delivered. It is asked after the guards. None to send to all at once.
     :param guard_wait: how the task waits where a guard says so, its slot free: ``defer`` on the triggerer, or
         ``reschedule`` by the scheduler.
+    :param send_copies_to: numbers of your own phones: each gets what the first row that can be sent to would get, and
+        nobody of the audience gets anything. A campaign of its own: give it a ``campaign_id`` of its own. A list, or
+        a text with commas. (templated)
     :param aliyun_sms_conn_id: the Airflow connection. (templated)
     :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent, nothing is retried.
     :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent. With a list the task
@@ -155,6 +158,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         "recipients_sql",
         "recipients_conn_id",
         "recipients_parameters",
+        "send_copies_to",
         "column_mapping",
         "columns",
         "encoding",
@@ -277,6 +281,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         "recipients_sql",
         "recipients_conn_id",
         "recipients_parameters",
+        "send_copies_to",
         "column_mapping",
         "columns",
         "encoding",

@@ -48,6 +48,7 @@ from airflow_provider_aliyunsms.operators.parameters import (
     as_seconds,
     as_text,
     check_one_source,
+    given_numbers,
 )
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
 from airflow_provider_aliyunsms.operators.rendering import text_of
@@ -78,6 +79,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_aliyunsms.audience.facts import SourceFacts
+    from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.audience.shards import Shard
     from airflow_provider_aliyunsms.campaign.guards import Canary, Guard
@@ -108,7 +111,12 @@ _PLACES = ("receipts_path", "ledger_path")
 _CONNECTION = "aliyun_sms_conn_id"
 # Values that the database's driver binds, so that their type matters.
 _NATIVE_FIELDS = {"recipients_parameters"}
-_HIDDEN_FIELDS = {"recipients_parameters": hide_values, "template_param": hide_values, "message": hide_text}
+_HIDDEN_FIELDS = {
+    "recipients_parameters": hide_values,
+    "send_copies_to": hide_values,
+    "template_param": hide_values,
+    "message": hide_text,
+}
 
 
 class AliyunSmsSendOperator(BaseOperator):
@@ -126,6 +134,7 @@ class AliyunSmsSendOperator(BaseOperator):
         "recipients": "yaml",
         "recipients_sql": "sql",
         "recipients_parameters": "json",
+        "send_copies_to": "json",
         "column_mapping": "json",
         "columns": "json",
         "null_values": "json",
@@ -174,6 +183,7 @@ class AliyunSmsSendOperator(BaseOperator):
         guards: Collection[Guard] = (),
         canary: Canary | None = None,
         guard_wait: Literal["defer", "reschedule"] = "defer",
+        send_copies_to: Collection[str] | str | None = None,
         aliyun_sms_conn_id: str = "aliyun_sms_default",
         **kwargs: Any,
     ) -> None:
@@ -221,6 +231,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self.resend_rejected = resend_rejected
         self.guards = check_guards(guards, canary=canary)
         self.guard_wait = guard_wait
+        self.send_copies_to = send_copies_to
         XComArg.apply_upstream_relationship(self, template_values(self.guards))
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
         # The XCom key under which the links find the summary; empty while there is none.
@@ -252,6 +263,8 @@ class AliyunSmsSendOperator(BaseOperator):
         check_texts(**{name: getattr(self, name) for name in (*texts, *_PLACES, _CONNECTION)})
         check_mapping("column_mapping", self.column_mapping)
         check_shard(self.shard, durable=self.durable, receipts_path=self.receipts_path)
+        if self.send_copies_to is not None and self.shard is not None:
+            raise ConfigurationError("send_copies_to and shard exclude each other")
 
     @cached_property
     def hook(self) -> AliyunSmsHook:
@@ -389,7 +402,8 @@ class AliyunSmsSendOperator(BaseOperator):
             {name: as_text(getattr(self, name)) for name in _PLACES}, executor=getattr(self, "executor", None)
         )
         campaign_id = self._identity(context)
-        if self._names_campaign and not as_text(self.ledger_path):
+        # An id that holds that of the run spans no other one.
+        if self._names_campaign and not as_text(self.ledger_path) and context["ti"].run_id not in campaign_id:
             log.warning(
                 "campaign_id without ledger_path: this run remembers whom it sent to, and another run with "
                 "the same campaign_id does not. Set ledger_path if the campaign spans several runs."
@@ -401,7 +415,7 @@ class AliyunSmsSendOperator(BaseOperator):
         check_source(self.shard, unwrap(self.recipients))
         facts = SourceFacts()
         check = partial(self._check_record, context, begins=True)
-        blocks = then_checked(self._audience().blocks(facts), check)
+        blocks = then_checked(self._blocks(facts), check)
         self._pace_look_ups()
         return Plan(
             campaign_id=campaign_id,
@@ -429,7 +443,11 @@ class AliyunSmsSendOperator(BaseOperator):
             guards=self.guards,
             planned_at=planned_at(context),
             texts=self.make_texts(),
-            surroundings=Deployment(context=context, number_field=self.number_field),
+            surroundings=Deployment(
+                context=context,
+                number_field=self.number_field,
+                dry_run=as_bool(self.is_dry_run, name="dry_run"),
+            ),
         )
 
     def _store(self, context: Context) -> tuple[StoreChoice, Shard | None]:
@@ -465,6 +483,15 @@ class AliyunSmsSendOperator(BaseOperator):
             begins=begins,
         )
 
+    def _blocks(self, facts: SourceFacts) -> Iterable[Block]:
+        from airflow_provider_aliyunsms.audience.copies import copies
+
+        blocks = self._audience().blocks(facts)
+        if self.send_copies_to is None:
+            return blocks
+        numbers = given_numbers(unwrap(self.send_copies_to), name="send_copies_to")
+        return copies(blocks, numbers=numbers, number_field=self.number_field, rules=self.make_rules())
+
     def _audience(self) -> AudienceSource:
         return AudienceSource(
             recipients=self.recipients,
@@ -494,13 +521,7 @@ class AliyunSmsSendOperator(BaseOperator):
         """
         ti = context["ti"]
         if not self._names_campaign:
-            if str(ti.run_id).startswith(TEMPORARY_RUN) and not as_bool(self.is_dry_run, name="dry_run"):
-                raise ConfigurationError(
-                    "airflow tasks test makes a new run each time, so that everybody would be sent to each "
-                    "time",
-                    advice="Nothing was sent now. Use dry_run=True; or give campaign_id and ledger_path, by "
-                    "which a second test finds what the first one sent.",
-                )
+            self._check_run_stays(ti)
             return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
         if not as_text(self.campaign_id):
             raise ConfigurationError(
@@ -513,7 +534,17 @@ class AliyunSmsSendOperator(BaseOperator):
                 "have sent to",
                 advice="Nothing was sent now. Correct its template.",
             )
+        if ti.run_id in str(self.campaign_id):
+            self._check_run_stays(ti)
         return str(self.campaign_id)
+
+    def _check_run_stays(self, ti: Any) -> None:
+        if str(ti.run_id).startswith(TEMPORARY_RUN) and not as_bool(self.is_dry_run, name="dry_run"):
+            raise ConfigurationError(
+                "airflow tasks test makes a new run each time, so that everybody would be sent to each time",
+                advice="Nothing was sent now. Use dry_run=True; or give a campaign_id without the run's and a "
+                "ledger_path, by which a second test finds what the first one sent.",
+            )
 
     def _policy(self) -> SendPolicy:
         from airflow_provider_aliyunsms.campaign.policy import SendPolicy

@@ -162,11 +162,14 @@ class Deployment:
 
     :param context: the task's.
     :param number_field: the column of the phone number, ``phone_number`` or ``to``.
+    :param dry_run: the task rehearses; it is compared with its earlier rehearsals, and a task that sends with what it
+        sent.
     """
 
-    def __init__(self, *, context: Context, number_field: str) -> None:
+    def __init__(self, *, context: Context, number_field: str, dry_run: bool = False) -> None:
         self._context = context
         self._number_field = number_field
+        self._dry_run = dry_run
 
     def open_binary(self, path: str) -> BinaryIO:
         """Open a file of any storage for reading."""
@@ -231,7 +234,9 @@ class Deployment:
         """Return the summary of this task in the latest earlier run that left one, None when there is none."""
         ti: Any = self._context["ti"]
         found = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, include_prior_dates=True)
-        return found if isinstance(found, dict) and not found.get("dry_run") else None
+        if not isinstance(found, dict) or bool(found.get("dry_run")) != self._dry_run:
+            return None
+        return found
 
     def xcom(self, *, task_id: str, key: str = "return_value") -> Any:
         """Return what another task of this run left as XCom, None when there is nothing."""

@@ -154,6 +154,24 @@ def as_text(value: object) -> str:
     return "" if text == "None" else text
 
 
+def given_numbers(value: object, *, name: str) -> list[str]:
+    """
+    Return some phone numbers, given as a list of texts or as one text with commas, as they were written.
+
+    :raises ConfigurationError: there is none, or one is no text; their count is told, never a number.
+    """
+    numbers = value.split(",") if isinstance(value, str) else value
+    if not isinstance(numbers, list | tuple | set | frozenset) or not all(
+        isinstance(number, str) for number in numbers
+    ):
+        raise ConfigurationError(f"{name} must be a list of texts, or one text with commas between the numbers")
+    found = [number.strip() for number in numbers if number.strip()]
+    if not found:
+        raise ConfigurationError(f"{name} holds no number", advice="Leave it out, or give it one.")
+    # A set has another order in each process.
+    return sorted(found) if isinstance(numbers, set | frozenset) else found
+
+
 def as_seconds(value: float | timedelta) -> float:
     """Return a duration, given in seconds or as a timedelta, in seconds."""
     return value.total_seconds() if isinstance(value, timedelta) else float(value)

@@ -39,7 +39,8 @@ class GuardJudge:
     :param guards: in the order in which they are asked.
     :param facts: what they judge by.
     :ivar records: what each guard decided last, as the XCom shows it: ``guard``, ``decision``, ``reason``,
-        ``figures``, and ``until`` where it waits.
+        ``figures``, ``until`` where it waits, ``advice`` where it fails, and ``may_change`` where a retry may be judged
+        otherwise.
     :ivar error: the error that ends the try for a decision against sending, None while there is none.
     """
 
@@ -130,6 +131,10 @@ class GuardJudge:
         }
         if verdict.until is not None:
             found["until"] = verdict.until.isoformat()
+        if verdict.advice is not None:
+            found["advice"] = verdict.advice
+        if verdict.may_change:
+            found["may_change"] = True
         self._by_guard[id(guard)] = found
         level = logging.INFO if verdict.decision is Decision.GO else logging.WARNING
         log.log(level, "Guard %s: %s: %s", found["guard"], verdict.decision.value, verdict.reason)

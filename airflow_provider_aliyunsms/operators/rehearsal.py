@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Define the send operators that only rehearse: they send nothing, and end as their guards decide.
+
+A send operator with ``dry_run=True`` asks its guards and heeds none, so that one look shows all that is wrong. A
+rehearsal in front of a campaign must stop it instead.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_provider_aliyunsms.exceptions import GuardUndecidedError
+from airflow_provider_aliyunsms.operators.aliyun_sms import (
+    AliyunBatchSendMessageToGlobeOperator,
+    AliyunSendBatchSmsOperator,
+)
+from airflow_provider_aliyunsms.operators.base import FAILED_KEY, AliyunSmsSendOperator
+from airflow_provider_aliyunsms.private import without_locals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
+
+
+class _Rehearsal(AliyunSmsSendOperator):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs, dry_run=True)
+
+    @without_locals
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Rehearse the campaign and return its summary.
+
+        :raises AirflowSkipException: a guard skips the campaign.
+        :raises AirflowFailException: a guard stops the campaign; not retried.
+        :raises GuardUndecidedError: a guard could not judge; a retry asks it again.
+        """
+        summary = super().execute(context)
+        against = deciding(summary.get("guards", ()))
+        if against is None:
+            return summary
+        # A failing task has no return value; the figures are what its reader needs.
+        try:
+            context["ti"].xcom_push(key=FAILED_KEY, value=summary)
+        # Whatever it is, the error that ends the try is the one to report.
+        except Exception as error:  # noqa: BLE001 - the backend of the deployment may raise anything
+            log.warning("The summary could not be kept as XCom (%s).", type(error).__name__)
+        told = f"{against['guard']} would stop the campaign: {against['reason']}"
+        if against["decision"] == "skip":
+            raise AirflowSkipException(f"{against['guard']} skips the campaign: {against['reason']}")
+        error = GuardUndecidedError(told, advice=against.get("advice"))
+        raise error if against.get("may_change") else AirflowFailException(f"GuardError: {error}")
+
+
+class AliyunSendBatchSmsRehearsal(_Rehearsal, AliyunSendBatchSmsOperator):
+    """
+    Rehearse one campaign of ``SendBatchSms``: send nothing, show what would be sent, and end as the guards decide.
+
+    Costs what the guards cost, and passes over the audience. The parameters and the XCom are those of
+    :class:`~airflow_provider_aliyunsms.operators.aliyun_sms.AliyunSendBatchSmsOperator` with ``dry_run=True``; a
+    guard that waits is only told. When a guard fails or skips the campaign, the XCom is under the key ``campaign``.
+    """
+
+
+class AliyunBatchSendMessageToGlobeRehearsal(_Rehearsal, AliyunBatchSendMessageToGlobeOperator):
+    """
+    Rehearse one campaign of ``BatchSendMessageToGlobe``, as :class:`AliyunSendBatchSmsRehearsal` does.
+
+    The parameters are those of
+    :class:`~airflow_provider_aliyunsms.operators.aliyun_sms.AliyunBatchSendMessageToGlobeOperator`.
+    """
+
+
+def deciding(records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the record of the first guard that skips or fails the campaign, None when none does."""
+    return next((record for record in records if record["decision"] in ("skip", "fail")), None)
