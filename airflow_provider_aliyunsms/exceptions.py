@@ -227,14 +227,14 @@ class GuardWaitError(GuardError):
     """
     A guard decided that nothing more may be sent before a moment; then the campaign is judged anew and goes on.
 
-    :param until: the moment, with a time zone.
+    :param until: the moment, with a time zone; None for now.
     """
 
     def __init__(
         self,
         message: str,
         *,
-        until: datetime,
+        until: datetime | None = None,
         code: str | None = None,
         request_id: str | None = None,
         advice: str | None = None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib
-from datetime import datetime
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -132,7 +132,7 @@ def end_by_guard(operator: Any, error: GuardError, *, wait: str, sent: bool) -> 
     :raises AirflowFailException: it fails.
     """
     if isinstance(error, GuardWaitError):
-        _wait(operator, until=error.until, how=wait)
+        _wait(operator, until=error.until or datetime.now(UTC), how=wait)
     if isinstance(error, GuardSkipError) and not sent:
         raise AirflowSkipException(str(error)) from error
     if isinstance(error, GuardUndecidedError):
