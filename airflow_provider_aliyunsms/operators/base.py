@@ -229,6 +229,8 @@ class AliyunSmsSendOperator(BaseOperator):
         self._query_pace: PaceMember | None = None
         self._renders_text = True
         self._sent = False
+        self._waited = False
+        self._is_durable = True
         self._check_literals()
 
     def _check_literals(self) -> None:
@@ -298,7 +300,7 @@ class AliyunSmsSendOperator(BaseOperator):
                 raise final(error) from error
             raise
         except GuardError as error:
-            end_by_guard(self, error, wait=self.guard_wait, sent=self._sent)
+            end_by_guard(self, error, wait=self.guard_wait, sent=self._sent, is_durable=self._is_durable)
             raise
         except (CampaignDoomedError, LedgerConflictError, LedgerMissingError, TooManyRefusedError) as error:
             # Another try would meet the same refusal, and every call may cost money.
@@ -311,7 +313,18 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def execute_after_wait(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
         """Go on after a wait that a guard asked for: judge the campaign anew and send to who is left."""
+        # There was a ledger before the wait, so there must be one now.
+        self._waited = True
         return self.execute(context)
+
+    def begin_after_wait(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
+        """Begin after a wait before which nobody was sent to and nothing was kept, for want of a ledger that lasts."""
+        return self.execute(context)
+
+    def _has_waited(self, context: Context) -> bool:
+        """Return whether this try goes on after a wait; without its ledger it would send to those of before again."""
+        rescheduled = self.guard_wait == "reschedule" and bool(self.guards)
+        return self._waited or (rescheduled and bool(context.get("task_reschedule_count")))
 
     @property
     def audience_is_given(self) -> bool:
@@ -339,7 +352,11 @@ class AliyunSmsSendOperator(BaseOperator):
                 fenced=choice.fenced,
                 clock=Clock(),
             )
-            ledger.open(occasion=occasion_of(context, retries=self.retries or 0, choice=choice))
+            ledger.open(
+                occasion=occasion_of(
+                    context, retries=self.retries or 0, choice=choice, waited=self._has_waited(context)
+                )
+            )
             return ledger
 
         return recorded(open_ledger=open_ledger)
@@ -396,6 +413,7 @@ class AliyunSmsSendOperator(BaseOperator):
             )
         resend = as_bool(self.resend, name="resend")
         choice, shard = self._store(context)
+        self._is_durable = choice.is_durable
         retries = self.retries or 0
         check_resend(resend=resend, choice=choice, context=context, retries=retries)
         check_source(self.shard, unwrap(self.recipients))
@@ -416,7 +434,7 @@ class AliyunSmsSendOperator(BaseOperator):
             limits=AudienceLimits(max_rejected=self.max_rejected, max_duplicates=self.max_duplicates),
             keep_receipts=self._receipts(context),
             stop_reason=self._stop_reason(),
-            occasion=occasion_of(context, retries=retries, choice=choice),
+            occasion=occasion_of(context, retries=retries, choice=choice, waited=self._has_waited(context)),
             resend=resend,
             resend_rejected=as_bool(self.resend_rejected, name="resend_rejected"),
             keep_failure=partial(self._keep_failure, context),

@@ -255,3 +255,38 @@ rehearsal >> AliyunSendBatchSmsOperator(
     assert outcome.states["rehearsal"] == "success"
     assert outcome.states["send"] == ("failed" if changed else "success")
     assert len(simulator.counts()) == (0 if changed else 30)
+
+
+def test_a_task_without_a_ledger_does_not_wait_in_the_middle(
+    run_task, simulator, aliyun_connection, tmp_path
+):
+    guard = f"guards=[Once({str(tmp_path / 'mark')!r}, holds=True)], durable=False"
+    outcome = run_task("guard_not_durable", SEND.format(guard))
+    assert outcome.state == "failed", outcome
+    assert len(simulator.counts()) == 20
+    assert set(simulator.counts().values()) == {1}
+
+
+def test_a_task_without_a_ledger_may_wait_before_it_begins(run_task, simulator, aliyun_connection, tmp_path):
+    guard = f"guards=[Once({str(tmp_path / 'mark')!r})], durable=False"
+    outcome = run_task("guard_not_durable_yet", SEND.format(guard))
+    assert outcome.state == "success", outcome
+    assert len(simulator.counts()) == 30
+
+
+def test_a_ledger_that_is_lost_during_a_wait_stops_the_task(run_task, simulator, aliyun_connection, tmp_path):
+    ledger = str(tmp_path / "ledger")
+    body = f"""
+import shutil
+
+@task.aliyun_sms(template_code='SMS_152550005', sign_name='测试签名', ledger_path={ledger!r}, retries=0,
+                 guards=[Once({str(tmp_path / "mark")!r}, holds=True)])
+def send():
+    shutil.rmtree({ledger!r}, ignore_errors=True)
+    return PEOPLE
+send()
+"""
+    outcome = run_task("guard_lost_ledger", body)
+    assert outcome.state == "failed", outcome
+    assert len(simulator.counts()) == 20
+    assert set(simulator.counts().values()) == {1}
