@@ -318,7 +318,7 @@ class AliyunSmsSendOperator(BaseOperator):
         return self.execute(context)
 
     def begin_after_wait(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
-        """Begin after a wait before which nobody was sent to and nothing was kept, for want of a ledger that lasts."""
+        """Begin after a wait before which nobody was sent to, and for which there is no ledger that lasts."""
         return self.execute(context)
 
     def _has_waited(self, context: Context) -> bool:
