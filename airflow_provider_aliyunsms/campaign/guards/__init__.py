@@ -10,6 +10,14 @@ not say *go*.
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.campaign.guards.facts import Facts, Held, Surroundings
+from airflow_provider_aliyunsms.campaign.guards.hours import Fresh, QuietHours
+from airflow_provider_aliyunsms.campaign.guards.limits import (
+    ExpectedCount,
+    LikeLastRun,
+    MaxCost,
+    MaxMessages,
+    MaxParts,
+)
 from airflow_provider_aliyunsms.campaign.guards.protocol import (
     Decision,
     Guard,
@@ -24,10 +32,17 @@ from airflow_provider_aliyunsms.campaign.guards.protocol import (
 
 __all__ = [
     "Decision",
+    "ExpectedCount",
     "Facts",
+    "Fresh",
     "Guard",
     "Held",
+    "LikeLastRun",
+    "MaxCost",
+    "MaxMessages",
+    "MaxParts",
     "OutcomeGuard",
+    "QuietHours",
     "Surroundings",
     "Verdict",
     "WindowGuard",

@@ -7,19 +7,24 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from itertools import compress
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
 from airflow_provider_aliyunsms.audience.report import PartsCount
 from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.spool import Spool, SpoolCounts, SpoolRows
     from airflow_provider_aliyunsms.campaign.ledger import StoragePath
     from airflow_provider_aliyunsms.campaign.ports import Delivery, Signature, Template, Tracked, VendorFacts
     from airflow_provider_aliyunsms.products import Product
+
+
+Share = Literal["pending", "already", "all"]
+_SENT = frozenset({"accepted", "unknown"})
 
 
 class Surroundings(Protocol):
@@ -111,6 +116,8 @@ class Facts:
     :param chunk_size: recipients of one call at most.
     :param secret: mixed into digests.
     :param status: asks for the delivery of one accepted message; costs free read calls.
+    :ivar notes: what guards keep from one question to the next of the same try, each under a key of its own, such as
+        itself; guards are frozen.
     """
 
     def __init__(
@@ -147,7 +154,9 @@ class Facts:
         self.status = status
         self._spool = spool
         self._now = now
+        self.notes: dict[Hashable, Any] = {}
         self._held: list[Held] = []
+        self._held_codes: set[str] = set()
         self._signatures: dict[str, Signature | None] = {}
 
     @property
@@ -204,6 +213,7 @@ class Facts:
         if places:
             self._spool.skip(places, code=code)
             self._held.append(Held(count=len(places), until=until))
+            self._held_codes.add(code)
 
     @property
     def held(self) -> Held | None:
@@ -239,25 +249,54 @@ class Facts:
             self._signatures[name] = None if self.vendor is None else self.vendor.signature(name=name)
         return self._signatures[name]
 
-    def parts(self) -> PartsCount | None:
+    @property
+    def messages(self) -> int:
+        """The number of messages of the whole campaign: already sent, to be sent now, and held back until later."""
+        held = self.held
+        return self.already + self.counts.pending + (0 if held is None else held.count)
+
+    def parts(self, *, of: Share = "pending", group: Callable[[str], str] | None = None) -> PartsCount | None:
         """
-        Return the billing parts of everybody who would be sent to now; None where the texts are not known.
+        Return the billing parts of a share of the campaign; None where the texts are not known.
 
-        Costs a pass over the audience, and for China one free read call, for the text of the template.
+        Costs a pass over the audience, and for China one free read call, for the text of the template. Of recipients
+        who left the audience since an earlier try, the text is not known, and they are not counted.
 
+        :param of: ``pending`` for everybody who would be sent to now; ``already`` for those whom earlier tries, or
+            this one, have sent to or may have sent to; ``all`` for both, and those who are held back until later.
+        :param group: returns the name of a number's group; ``by_group`` of the result has the parts of each then.
         :raises AliyunSmsError: the vendor cannot be asked for it.
         """
-        if self.product is GLOBE:
-            count = PartsCount()
-        else:
+        text = None
+        if self.product is not GLOBE:
             template = self.template
             if template is None or not template.text:
                 return None
-            count = PartsCount(text=template.text)
-        for rows in self.pending():
-            for content in rows.members.contents:
-                count.add(content)
+            text = template.text
+        count = PartsCount(text=text)
+        for numbers, contents in self._share(of):
+            if group is None:
+                for content in contents:
+                    count.add(content)
+            else:
+                for number, content in zip(numbers, contents, strict=True):
+                    count.add(content, group=group(number))
         return count
+
+    def _share(self, of: Share) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+        """Yield numbers and contents of a share, page by page."""
+        if of == "pending":
+            for rows in self.pending():
+                yield rows.members.numbers, rows.members.contents
+            return
+        outcomes = _SENT if of == "already" else _SENT | {"pending"}
+        held = set() if of == "already" else self._held_codes
+        for rows in self.rows():
+            wanted = [
+                outcome in outcomes or (outcome == "skipped" and code in held)
+                for outcome, code in zip(rows.outcomes, rows.codes, strict=True)
+            ]
+            yield [*compress(rows.members.numbers, wanted)], [*compress(rows.members.contents, wanted)]
 
     def digest(self) -> str:
         """
