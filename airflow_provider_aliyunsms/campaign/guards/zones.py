@@ -55,13 +55,27 @@ def zones_of_code(code: str) -> tuple[str, ...] | None:
     return whole if found == {whole} else None
 
 
+@lru_cache(maxsize=512)
+def all_zones_of_code(code: str) -> tuple[str, ...]:
+    """Return every time zone that some number of a calling code has."""
+    from phonenumbers.tzdata import TIMEZONE_DATA
+
+    found = {
+        str(zone): None
+        for prefix, zones in TIMEZONE_DATA.items()
+        if code and prefix.startswith(code)
+        for zone in zones
+    }
+    return tuple(found)
+
+
 def zones_of(number: str) -> tuple[str, ...]:
     """
     Return all time zones in which a number may be; none when nobody can tell.
 
     Those of its first digits where it is bound to a place, else those of the whole country: a mobile in Russia, or a
-    number that no plan knows. Costs some 0.3 microseconds where a country code has the same zones throughout, and
-    some 10 elsewhere.
+    number that no plan knows. Costs less than a microsecond where a calling code has the same zones throughout, and
+    10 to 25 elsewhere.
 
     :param number: its digits with the country code, without a plus.
     """

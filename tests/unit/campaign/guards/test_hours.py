@@ -382,10 +382,29 @@ def test_the_zones_of_a_number_are_those_of_the_library():
     assert seen > 2000
 
 
-def test_hours_by_number_cost_little_where_a_country_has_one_zone():
+@pytest.mark.parametrize("now", ["2026-06-03T05:30", "2026-10-25T00:30", "2026-12-01T20:30"])
+def test_the_hours_of_a_number_are_those_of_the_library(now):
+    from airflow_provider_aliyunsms.campaign.guards.hours import _NOW, _HoursByNumber
+
+    hours = _HoursByNumber(hours=OWN_TIME._hours(), now=utc(now), has_mainland=False)
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        for kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE):
+            shown = phonenumbers.example_number_for_type(region, kind)
+            if shown is None:
+                continue
+            number = phonenumbers.format_number(shown, phonenumbers.PhoneNumberFormat.E164)[1:]
+            allowed = all(
+                may_send(utc(now), zone=zone, begin="08:00", end="21:00", days=set(DAYS))
+                for zone in zones_by_library(number)
+            )
+            assert (hours.slots([number]) == [_NOW]) is allowed, region
+
+
+@pytest.mark.parametrize("head", ["85251", "44740", "39331"])
+def test_hours_by_number_cost_little_where_a_country_has_one_time(head):
     from airflow_provider_aliyunsms.campaign.guards.hours import _HoursByNumber
 
-    numbers = [f"8525{position:07d}" for position in range(100_000)]
+    numbers = [f"{head}{position:07d}" for position in range(100_000)]
     hours = _HoursByNumber(hours=OWN_TIME._hours(), now=utc("2026-06-03T12:00"), has_mainland=False)
     hours.slots(numbers[:1])
     best = min(_seconds(lambda: hours.slots(numbers)) for _ in range(3))
