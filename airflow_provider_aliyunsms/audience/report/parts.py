@@ -88,6 +88,14 @@ class PartsCount:
     longest: int = 0
     missing: set[str] = field(default_factory=set)
     by_group: dict[str, int] = field(default_factory=dict)
+    # The placeholders of the text in their order, and its characters without them.
+    _names: tuple[str, ...] = field(init=False, repr=False)
+    _fixed: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        text = self.text or ""
+        self._names = tuple(name.strip() for name in _PLACEHOLDER.findall(text))
+        self._fixed = len(_PLACEHOLDER.sub("", text))
 
     def add(self, content: str, *, group: str | None = None) -> None:
         """Count one recipient's message, given as its content."""
@@ -95,19 +103,19 @@ class PartsCount:
         if self.text is None:
             parts = globe_parts(fields["message"])
         else:
-            filled = self._filled(self.text, fields["template_param"])
-            parts = china_parts(len(filled) + len(fields["sign_name"]) + len("【】"))
+            length = self._filled_length(fields["template_param"])
+            parts = china_parts(length + len(fields["sign_name"]) + len("【】"))
         self.messages += 1
         self.parts += parts
         self.longest = max(self.longest, parts)
         if group is not None:
             self.by_group[group] = self.by_group.get(group, 0) + parts
 
-    def _filled(self, text: str, variables: dict[str, str]) -> str:
-        def value_of(found: re.Match[str]) -> str:
-            name = found.group(1).strip()
-            if name not in variables:
+    def _filled_length(self, variables: dict[str, str]) -> int:
+        length = self._fixed
+        for name in self._names:
+            if name in variables:
+                length += len(variables[name])
+            else:
                 self.missing.add(name)
-            return variables.get(name, "")
-
-        return _PLACEHOLDER.sub(value_of, text)
+        return length

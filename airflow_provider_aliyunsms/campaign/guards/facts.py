@@ -10,12 +10,12 @@ from functools import cached_property
 from itertools import compress
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
-from airflow_provider_aliyunsms.audience.report import PartsCount
 from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
+    from airflow_provider_aliyunsms.audience.report import PartsCount
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.spool import Spool, SpoolCounts, SpoolRows
     from airflow_provider_aliyunsms.campaign.ledger import StoragePath
@@ -157,6 +157,7 @@ class Facts:
         self.notes: dict[Hashable, Any] = {}
         self._held: list[Held] = []
         self._held_codes: set[str] = set()
+        self._counted: dict[Share, tuple[SpoolCounts, PartsCount]] = {}
         self._signatures: dict[str, Signature | None] = {}
 
     @property
@@ -250,7 +251,7 @@ class Facts:
         return self._signatures[name]
 
     @property
-    def messages(self) -> int:
+    def message_count(self) -> int:
         """The number of messages of the whole campaign: already sent, to be sent now, and held back until later."""
         held = self.held
         return self.already + self.counts.pending + (0 if held is None else held.count)
@@ -259,20 +260,27 @@ class Facts:
         """
         Return the billing parts of a share of the campaign; None where the texts are not known.
 
-        Costs a pass over the audience, and for China one free read call, for the text of the template. Of recipients
-        who left the audience since an earlier try, the text is not known, and they are not counted.
+        Costs a pass over the audience, and for China one free read call, for the text of the template. Without a
+        group it costs nothing a second time, while no outcome changes. Of recipients who left the audience since an
+        earlier try, the text is not known, and they are not counted.
 
         :param of: ``pending`` for everybody who would be sent to now; ``already`` for those whom earlier tries, or
             this one, have sent to or may have sent to; ``all`` for both, and those who are held back until later.
         :param group: returns the name of a number's group; ``by_group`` of the result has the parts of each then.
+        :returns: the counts; do not change them.
         :raises AliyunSmsError: the vendor cannot be asked for it.
         """
+        from airflow_provider_aliyunsms.audience.report import PartsCount
+
         text = None
         if self.product is not GLOBE:
             template = self.template
             if template is None or not template.text:
                 return None
             text = template.text
+        counts = self.counts
+        if group is None and of in self._counted and self._counted[of][0] == counts:
+            return self._counted[of][1]
         count = PartsCount(text=text)
         for numbers, contents in self._share(of):
             if group is None:
@@ -281,6 +289,8 @@ class Facts:
             else:
                 for number, content in zip(numbers, contents, strict=True):
                     count.add(content, group=group(number))
+        if group is None:
+            self._counted[of] = counts, count
         return count
 
     def _share(self, of: Share) -> Iterator[tuple[Sequence[str], Sequence[str]]]:

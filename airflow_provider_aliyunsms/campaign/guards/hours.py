@@ -154,8 +154,8 @@ class QuietHours:
         figures: dict[str, Any] = {"ready": ready, "held": later, "left_out": never}
         if ready:
             return go(
-                f"{ready} recipients are within {self._words} of their own time, {later} are held back until theirs, "
-                f"{never} are left out, because nobody can tell it",
+                f"{ready} recipients are within {self._words} of their own time, {later} are held back until then"
+                + (f", {never} are left out, because nobody can tell their time" if never else ""),
                 **figures,
             )
         if opening is not None:

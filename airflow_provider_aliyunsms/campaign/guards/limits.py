@@ -84,7 +84,7 @@ class MaxMessages:
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Compare the messages of the campaign with the limit."""
-        return _judged(facts, unit="messages", amount=facts.messages, most=self.most, daily=self.daily)
+        return _judged(facts, unit="messages", amount=facts.message_count, most=self.most, daily=self.daily)
 
     def after_sending(self, facts: Facts) -> None:
         """Tell the shared total how many were sent to, or may have been."""
@@ -142,7 +142,8 @@ class MaxCost:
 
     The cost is the price of one part times the parts of :class:`MaxParts`, exact, and shown rounded up to two
     decimals. What the account really pays depends on its contract and on the carriers' reports: give the price that
-    it pays at most. Costs, and fails, as :class:`MaxParts`; and where a region has no price.
+    it pays at most. Costs, and fails, as :class:`MaxParts`; and where a region has no price, or a price
+    stands under no region.
 
     :param most: the largest amount that is right, such as ``1200 CNY``.
     :param price: the price of one part: a text such as ``0.045 CNY``; or texts by ISO region (``SG``), by calling
@@ -167,10 +168,16 @@ class MaxCost:
         """Compare the cost of the campaign with the limit."""
         limit = read_money(self.most, name="most")
         prices = PriceList(self.price, currency=limit.currency)
+        strange = prices.strange_keys()
+        if strange:
+            return fail(
+                f"price names {', '.join(strange)}, which is no region and no calling code",
+                advice="Write the region's ISO code, such as GB, or its calling code, such as 44.",
+            )
         found = _priced_parts(facts, prices, of="all")
         if found is None or found.missing:
             return _cannot_count(found)
-        by_group = found.by_group
+        by_group = _by_price(found, prices)
         missing = sorted(group for group in by_group if prices.of(group) is None)
         if missing:
             return fail(
@@ -212,8 +219,9 @@ class MaxCost:
         prices = PriceList(self.price, currency=limit.currency)
         found = _priced_parts(facts, prices, of="already")
         # Without text or prices nothing was sent in this try; the claim of an earlier one stays as it is.
-        if found is not None and all(prices.of(group) is not None for group in found.by_group):
-            spent = Money(_cost(found.by_group, prices), limit.currency)
+        by_group = {} if found is None else _by_price(found, prices)
+        if found is not None and all(prices.of(group) is not None for group in by_group):
+            spent = Money(_cost(by_group, prices), limit.currency)
             self.daily.settle(facts, unit=_unit_of(limit), amount=_in_units(spent))
 
 
@@ -346,13 +354,13 @@ def _compared(count: int, *, usual: int, tolerance: float, what: str, usually: s
 
 
 def _priced_parts(facts: Facts, prices: PriceList, *, of: Share) -> PartsCount | None:
-    """Return the parts with those of each price; None where the texts are not known."""
-    if not prices.only:
-        return facts.parts(of=of, group=partial(prices.group, china=facts.product is CHINA))
-    found = facts.parts(of=of)
-    if found is not None:
-        found.by_group = {REST: found.parts}
-    return found
+    if prices.only:
+        return facts.parts(of=of)
+    return facts.parts(of=of, group=partial(prices.group, china=facts.product is CHINA))
+
+
+def _by_price(found: PartsCount, prices: PriceList) -> Mapping[str, int]:
+    return {REST: found.parts} if prices.only else found.by_group
 
 
 def _cost(by_group: Mapping[str, int], prices: PriceList) -> Decimal:

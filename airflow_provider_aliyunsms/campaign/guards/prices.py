@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-from airflow_provider_aliyunsms.audience.phone_numbers import region_of
+from airflow_provider_aliyunsms.audience.phone_numbers import is_region, region_of
 from airflow_provider_aliyunsms.campaign.guards.zones import MAINLAND_CODE, calling_code, is_mainland
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
@@ -84,7 +84,21 @@ class PriceList:
                     f"price is in {price.currency}, the limit in {currency}.",
                     advice="Write both in one currency.",
                 )
+            if key.removeprefix("+") in self._prices:
+                raise ConfigurationError(f"price has the key {key!r} twice, with and without a plus.")
             self._prices[key.removeprefix("+")] = price.amount
+
+    def strange_keys(self) -> list[str]:
+        """
+        Return the keys that are no region and no calling code of any number, such as ``UK``.
+
+        Not asked when the list is made, because it loads a large package.
+        """
+        return [
+            key
+            for key in self._prices
+            if not (key == REST or (calling_code(key) == key if key.isdigit() else is_region(key)))
+        ]
 
     def of(self, group: str) -> Decimal | None:
         """Return the price of a group of :meth:`group`, None when it has none."""

@@ -200,13 +200,23 @@ def rows_of_lengths(lengths):
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=12), st.integers(0, 12))
 def test_parts_are_counted_with_the_values_of_each_row_sent_or_not(lengths, sent):
     rules = ChinaRules(sign_name="阿里云", template_param=None, max_variable_length=500)
-    expected = sum(china_parts(length + len("code: ") + len("【阿里云】")) for length in lengths)
-    with guard_facts(rows_of_lengths(lengths), rules=rules, template="code: ${code}") as facts:
+    expected = sum(china_parts(2 * length + len("code: ") + len("【阿里云】")) for length in lengths)
+    with guard_facts(rows_of_lengths(lengths), rules=rules, template="code: ${code}${ code }") as facts:
         settle(facts, min(sent, len(lengths)))
         verdict = MaxParts(expected).before_sending(facts)
         assert (verdict.decision, verdict.figures["parts"]) == (Decision.GO, expected)
         if expected > 1:
             assert MaxParts(expected - 1).before_sending(facts).decision is Decision.FAIL
+
+
+def test_parts_are_counted_anew_when_an_outcome_has_changed():
+    with guard_facts(mainland(10), template="x") as facts:
+        assert facts.parts() is facts.parts()
+        (rows,) = facts.pending()
+        facts.leave_out(rows.places[:4], code=LocalCode.NO_COMMON_HOURS.value)
+        assert facts.parts().parts == facts.parts(of="all").parts == 6
+        settle(facts, 2)
+        assert [facts.parts(of=share).parts for share in ("pending", "already", "all")] == [4, 2, 6]
 
 
 @pytest.mark.parametrize("text", [None, ""])
@@ -267,6 +277,14 @@ def test_a_region_without_a_price_is_named_and_nothing_is_sent(prices, named):
         verdict = MaxCost("100 CNY", price=prices).before_sending(facts)
         assert verdict.decision is Decision.FAIL
         assert verdict.reason == f"there is no price for {named}"
+
+
+@pytest.mark.parametrize("key", ["UK", "ZZ", "210", "+999"])
+def test_a_price_under_no_region_is_named_before_another_is_taken_for_it(key):
+    with globe([SINGAPORE]) as facts:
+        verdict = MaxCost("100 CNY", price={key: "9 CNY", "*": "0.1 CNY"}).before_sending(facts)
+        assert verdict.decision is Decision.FAIL
+        assert key.removeprefix("+") in verdict.reason
 
 
 def test_a_region_to_which_nothing_goes_needs_no_price():
@@ -332,6 +350,7 @@ def test_an_amount_that_cannot_be_read_is_found_when_the_guard_is_made(text):
         ({"SG": "0.01 USD"}, "USD"),
         ({"Singapore": "1 CNY"}, "Singapore"),
         ({}, "price"),
+        ({"65": "1 CNY", "+65": "2 CNY"}, "twice"),
         (1, "price"),
     ],
 )
