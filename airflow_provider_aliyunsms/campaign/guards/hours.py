@@ -136,8 +136,6 @@ class QuietHours:
         for rows in facts.pending():
             slots = hours.slots(rows.members.numbers)
             ready += slots.count(_NOW)
-            if slots.count(_NOW) == len(slots):
-                continue
             for slot, places in _grouped(slots, rows.places):
                 if slot is None:
                     never += len(places)
