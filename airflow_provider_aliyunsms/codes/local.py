@@ -29,6 +29,8 @@ class LocalCode(StrEnum):
     DRY_RUN = "local.DRY_RUN"
     EMPTY_AUDIENCE = "local.EMPTY_AUDIENCE"
     DISK = "local.DISK"
+    QUIET_HOURS = "local.QUIET_HOURS"
+    NO_COMMON_HOURS = "local.NO_COMMON_HOURS"
     NO_ANSWER = "local.NO_ANSWER"
     NO_EVIDENCE = "local.NO_EVIDENCE"
     MAPPING_UNKNOWN = "local.MAPPING_UNKNOWN"
@@ -191,6 +193,22 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         "Free space in its temporary directory, or name another one with TMPDIR.",
         "本机磁盘空间不足以存放名单的工作副本；未发送任何短信。",
         "请清理临时目录，或用 TMPDIR 指定其他目录。",
+    ),
+    CodeInfo(
+        LocalCode.QUIET_HOURS.value,
+        CodeClass.RECIPIENT,
+        "It is outside the hours in which this number may be sent to, so it was held back until they begin.",
+        "Nothing to do: the task waits for those hours and sends then.",
+        "当前不在该号码允许发送的时段内，因此暂缓发送。",
+        "无需处理：任务会等到允许的时段再发送。",
+    ),
+    CodeInfo(
+        LocalCode.NO_COMMON_HOURS.value,
+        CodeClass.RECIPIENT,
+        "Nobody can tell when this number may be sent to: its time zone is not known, or its zones share no hours.",
+        "Name one time zone in QuietHours, or send to such numbers in a campaign of their own.",
+        "无法判断该号码何时可以发送：时区未知，或其各时区没有共同的允许时段。",
+        "请在 QuietHours 中指定一个时区，或将此类号码单独作为一个批次发送。",
     ),
     CodeInfo(
         LocalCode.NO_ANSWER.value,

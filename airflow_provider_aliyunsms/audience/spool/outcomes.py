@@ -125,6 +125,7 @@ class SpoolOutcomes:
             ),
             [states[number].outcome for number in compress(endings, wanted)],
             [*compress(range(page * _PAGE, page * _PAGE + len(wanted)), wanted)],
+            [states[number].code for number in compress(endings, wanted)],
         )
 
     def skip(self, places: Sequence[int], *, code: str) -> None:

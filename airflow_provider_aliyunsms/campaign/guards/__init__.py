@@ -11,7 +11,15 @@ from __future__ import annotations
 
 from airflow_provider_aliyunsms.campaign.guards.canary import Canary, Sample
 from airflow_provider_aliyunsms.campaign.guards.facts import Facts, Held, Surroundings
+from airflow_provider_aliyunsms.campaign.guards.hours import Fresh, QuietHours
 from airflow_provider_aliyunsms.campaign.guards.judge import GuardJudge
+from airflow_provider_aliyunsms.campaign.guards.limits import (
+    ExpectedCount,
+    LikeLastRun,
+    MaxCost,
+    MaxMessages,
+    MaxParts,
+)
 from airflow_provider_aliyunsms.campaign.guards.people import Approved, Rehearsed
 from airflow_provider_aliyunsms.campaign.guards.protocol import (
     Decision,
@@ -29,11 +37,18 @@ __all__ = [
     "Approved",
     "Canary",
     "Decision",
+    "ExpectedCount",
     "Facts",
+    "Fresh",
     "Guard",
     "GuardJudge",
     "Held",
+    "LikeLastRun",
+    "MaxCost",
+    "MaxMessages",
+    "MaxParts",
     "OutcomeGuard",
+    "QuietHours",
     "Rehearsed",
     "Sample",
     "Surroundings",

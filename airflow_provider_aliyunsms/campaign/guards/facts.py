@@ -7,13 +7,14 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from itertools import compress
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 
     from airflow_provider_aliyunsms.audience.report import PartsCount
     from airflow_provider_aliyunsms.audience.rows import Block
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
         VendorFacts,
     )
     from airflow_provider_aliyunsms.products import Product
+
+
+Share = Literal["pending", "already", "all"]
+_SENT = frozenset({"accepted", "unknown"})
 
 
 class Surroundings(Protocol):
@@ -116,6 +121,8 @@ class Facts:
     :param chunk_size: recipients of one call at most.
     :param secret: mixed into digests.
     :param status: asks for the delivery of accepted messages; None where nothing can be asked.
+    :ivar notes: what guards keep from one question to the next of the same try, each under a key of its own, such as
+        itself; guards are frozen.
     """
 
     def __init__(
@@ -152,7 +159,10 @@ class Facts:
         self._status = status
         self._spool = spool
         self._now = now
+        self.notes: dict[Hashable, Any] = {}
         self._held: list[Held] = []
+        self._held_codes: set[str] = set()
+        self._counted: dict[Share, tuple[SpoolCounts, PartsCount]] = {}
         self._signatures: dict[str, Signature | None] = {}
 
     @property
@@ -214,6 +224,7 @@ class Facts:
         if places:
             self._spool.skip(places, code=code)
             self._held.append(Held(count=len(places), until=until))
+            self._held_codes.add(code)
 
     @property
     def held(self) -> Held | None:
@@ -308,32 +319,68 @@ class Facts:
             self._signatures[name] = None if self.vendor is None else self.vendor.signature(name=name)
         return self._signatures[name]
 
-    def parts(self) -> PartsCount | None:
+    @property
+    def message_count(self) -> int:
+        """The number of messages of the whole campaign: already sent, to be sent now, and held back until later."""
+        held = self.held
+        return self.already + self.counts.pending + (0 if held is None else held.count)
+
+    def parts(self, *, of: Share = "pending", group: Callable[[str], str] | None = None) -> PartsCount | None:
         """
-        Return the billing parts of everybody who would be sent to now; None where the texts are not known.
+        Return the billing parts of a share of the campaign; None where the texts are not known.
 
-        Costs a pass over the audience, and for China one free read call, for the text of the template.
+        Costs a pass over the audience, and for China one free read call, for the text of the template. Without a
+        group it costs nothing a second time, while no outcome changes. Of recipients who left the audience since an
+        earlier try, the text is not known, and they are not counted.
 
+        :param of: ``pending`` for everybody who would be sent to now; ``already`` for those whom earlier tries, or
+            this one, have sent to or may have sent to; ``all`` for both, and those who are held back until later.
+        :param group: returns the name of a number's group; ``by_group`` of the result has the parts of each then.
+        :returns: the counts; do not change them.
         :raises AliyunSmsError: the vendor cannot be asked for it.
         """
         from airflow_provider_aliyunsms.audience.report import PartsCount
 
-        if self.product is GLOBE:
-            count = PartsCount()
-        else:
+        text = None
+        if self.product is not GLOBE:
             template = self.template
             if template is None or not template.text:
                 return None
-            count = PartsCount(text=template.text)
-        for rows in self.pending():
-            for content in rows.members.contents:
-                count.add(content)
+            text = template.text
+        counts = self.counts
+        if group is None and of in self._counted and self._counted[of][0] == counts:
+            return self._counted[of][1]
+        count = PartsCount(text=text)
+        for numbers, contents in self._share(of):
+            if group is None:
+                for content in contents:
+                    count.add(content)
+            else:
+                for number, content in zip(numbers, contents, strict=True):
+                    count.add(content, group=group(number))
+        if group is None:
+            self._counted[of] = counts, count
         return count
 
     @property
     def known_template(self) -> Template | None:
         """The :attr:`template`, if it was asked for already; None otherwise. Costs nothing."""
         return self.__dict__.get("template")
+
+    def _share(self, of: Share) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+        """Yield numbers and contents of a share, page by page."""
+        if of == "pending":
+            for rows in self.pending():
+                yield rows.members.numbers, rows.members.contents
+            return
+        outcomes = _SENT if of == "already" else _SENT | {"pending"}
+        held = set() if of == "already" else self._held_codes
+        for rows in self.rows():
+            wanted = [
+                outcome in outcomes or (outcome == "skipped" and code in held)
+                for outcome, code in zip(rows.outcomes, rows.codes, strict=True)
+            ]
+            yield [*compress(rows.members.numbers, wanted)], [*compress(rows.members.contents, wanted)]
 
     def digest(self) -> str:
         """
