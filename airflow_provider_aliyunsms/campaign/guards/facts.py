@@ -217,11 +217,13 @@ class Facts:
         """
         Send nothing to these rows in this pass; afterwards the task waits, with its slot free, and judges them again.
 
+        Does nothing in a dry run, which tells of the whole campaign.
+
         :param places: some of those that :meth:`pending` yielded last.
         :param until: when they may be sent to.
         :param code: a code of this package's own (``local.…``).
         """
-        if places:
+        if places and not self.dry_run:
             self._spool.skip(places, code=code)
             self._held.append(Held(count=len(places), until=until))
             self._held_codes.add(code)

@@ -49,6 +49,12 @@ def test_the_sample_goes_first_and_the_others_after_its_delivery(world):
     assert set(world.gateway.accepted.values()) == {1}
 
 
+def test_a_rehearsal_tells_of_the_whole_campaign(world):
+    summary = world.run(PEOPLE, guards=(CANARY,), dry_run=True).summary
+    assert summary["rehearsal"]["recipients"] == 60
+    assert summary["guards"][0]["figures"] == {"sample": 10, "held": 50}
+
+
 def test_a_try_that_comes_too_early_waits_again_and_sends_to_nobody(world):
     pass_over(world)
     world.clock.sleep(60)
