@@ -10,6 +10,7 @@ not say *go*.
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.campaign.guards.facts import Facts, Held, Surroundings
+from airflow_provider_aliyunsms.campaign.guards.preflight import Preflight
 from airflow_provider_aliyunsms.campaign.guards.protocol import (
     Decision,
     Guard,
@@ -28,6 +29,7 @@ __all__ = [
     "Guard",
     "Held",
     "OutcomeGuard",
+    "Preflight",
     "Surroundings",
     "Verdict",
     "WindowGuard",
