@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from contextlib import ExitStack, closing
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -520,6 +521,58 @@ def test_the_pass_ends_with_the_first_signature_too_many():
 
     found = Survey.of(blocks(), template=None, max_signatures=20)
     assert (found.has_too_many_signatures, found.recipients) == (True, 21)
+
+
+# --- the whole judgement, against its rule in one line -------------------------------------------------------
+
+STATES = ["approved", "in review", "rejected", "cancelled", "7"]
+FILINGS = ["filed", "filed but unverified", "filing", "failed", "lapsed", "not filed", "9"]
+KINDS = ["otp", "notification", "promotion", "international", "8"]
+
+
+@given(
+    template=st.none()
+    | st.builds(
+        Template,
+        code=st.just("c"),
+        text=st.just("${a}"),
+        status=st.sampled_from(STATES),
+        kind=st.sampled_from(KINDS),
+    ),
+    signature=st.none()
+    | st.builds(
+        Signature,
+        name=st.just("阿里云"),
+        status=st.sampled_from(STATES),
+        carriers=st.dictionaries(st.sampled_from(["mobile", "unicom", "telecom"]), st.sampled_from(FILINGS)),
+    ),
+    param=st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["", "x"])),
+    unfiled=st.sampled_from(["go", "fail"]),
+    kind=st.none() | st.sampled_from(KINDS[:4]),
+)
+def test_it_goes_exactly_when_nothing_speaks_against_it(template, signature, param, unfiled, kind):
+    facts = SimpleNamespace(
+        product=CHINA,
+        vendor="asked below",
+        template_code="c",
+        template=template,
+        signature=lambda name: signature,
+        pending=lambda: iter([block(param)]),
+    )
+    filed = signature and len(signature.carriers) == 3 and {*signature.carriers.values()} <= {*FILINGS[:2]}
+    good = (
+        template is not None
+        and template.status == "approved"
+        and template.kind in KINDS[:3]  # the number is a mainland one
+        and kind in (None, template.kind)
+        and bool(param.get("a"))
+        and signature is not None
+        and signature.status == "approved"
+        and bool(unfiled == "go" or filed)
+    )
+    verdict = judge(facts, unfiled=unfiled, kind=kind)
+    assert (verdict.decision is Decision.GO) == good
+    assert verdict.reason
 
 
 # --- its parameters ---------------------------------------------------------------------------------------
