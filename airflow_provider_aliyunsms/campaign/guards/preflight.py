@@ -328,7 +328,8 @@ def _untold(error: AliyunSmsError, what: str, findings: _Findings) -> Verdict:
     return fail(
         f"The vendor did not tell about {what}: {error.message.rstrip('.')}{code}.{known}",
         advice=f"Nothing was sent. Let the task retry, and look at the code if it stays. {_GRANT}",
-        may_change=True,
+        # An answer does not help where something else stands against the campaign and stays.
+        may_change=all(problem.may_change for problem in findings.problems),
         **findings.figures,
     )
 

@@ -402,6 +402,15 @@ def test_a_vendor_that_does_not_answer_never_lets_it_pass(facts_of, simulator, f
     assert simulator.stats()["accepted"] == 0
 
 
+def test_what_was_found_before_the_vendor_fell_silent_is_told(facts_of, simulator):
+    simulator.templates({"SMS_7": {"text": TEXT, "status": "rejected"}})
+    simulator.misbehave("garbage", action="GetSmsSign", times=None)
+    verdict = judge(facts_of(people(1)))
+    assert (verdict.decision, verdict.may_change) == (Decision.FAIL, False)
+    assert "about signature 1 of 1" in verdict.reason
+    assert "not approved: rejected" in verdict.reason
+
+
 def test_a_passing_fault_is_asked_past(facts_of, simulator):
     for action in ACTIONS:
         simulator.misbehave("garbage", action=action)
