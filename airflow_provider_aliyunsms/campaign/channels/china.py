@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aliyunsms.api.forms import JsonTexts
 from airflow_provider_aliyunsms.audience.content import shared_content
+from airflow_provider_aliyunsms.campaign.channels.approvals import (
+    says_no_signature,
+    says_no_template,
+    signature_of,
+    template_of,
+)
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
 from airflow_provider_aliyunsms.campaign.channels.ids import without_numbers
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.signature import Envelope
     from airflow_provider_aliyunsms.audience.recipients import Members
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
+    from airflow_provider_aliyunsms.campaign.ports import Signature, Template
 
 
 CHINA_TIME = timezone(timedelta(hours=8))
@@ -80,8 +87,9 @@ class ChinaChannel:
     """
     The channel for mainland numbers: it sends one template and reads the records of what was sent.
 
-    It sends with ``SendBatchSms`` and reads with ``QuerySendDetails``. It has no state of its own, so threads may
-    share it.
+    It sends with ``SendBatchSms`` and reads with ``QuerySendDetails``. As
+    :class:`~airflow_provider_aliyunsms.campaign.ports.VendorFacts` it asks ``GetSmsTemplate`` and ``GetSmsSign``. It
+    has no state of its own, so threads may share it.
 
     :param client: makes the calls.
     :param template_code: one approved template; only :meth:`submit` needs it.
@@ -244,6 +252,38 @@ class ChinaChannel:
                     if row.out_id == message.out_id:
                         return _china_delivery(row)
         return Delivery(fate=Fate.PENDING, code="NO_RECORD")
+
+    def template(self, *, code: str) -> Template | None:
+        """
+        Return a template, None when the account has no such template; one free read call.
+
+        https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-getsmstemplate
+
+        :raises ApiError: the vendor cannot be asked, or its answer cannot be read; the client repeats the call on
+            passing errors.
+        """
+        try:
+            return template_of(self._client.get_sms_template(template_code=code), code=code)
+        except ApiError as error:
+            if says_no_template(error):
+                return None
+            raise
+
+    def signature(self, *, name: str) -> Signature | None:
+        """
+        Return a signature, None when the account has no such signature; one free read call.
+
+        https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-getsmssign
+
+        :raises ApiError: the vendor cannot be asked, or its answer cannot be read; the client repeats the call on
+            passing errors.
+        """
+        try:
+            return signature_of(self._client.get_sms_sign(sign_name=name), name=name)
+        except ApiError as error:
+            if says_no_signature(error):
+                return None
+            raise
 
     def _pages(self, *, number: str, date: str, biz_id: str | None) -> Iterator[SendDetailsPage]:
         """Yield the pages of records of a number on a date, up to :data:`MOST_PAGES`."""

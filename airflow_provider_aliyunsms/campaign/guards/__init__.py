@@ -21,6 +21,7 @@ from airflow_provider_aliyunsms.campaign.guards.limits import (
     MaxParts,
 )
 from airflow_provider_aliyunsms.campaign.guards.people import Approved, Rehearsed
+from airflow_provider_aliyunsms.campaign.guards.preflight import Preflight
 from airflow_provider_aliyunsms.campaign.guards.protocol import (
     Decision,
     Guard,
@@ -48,6 +49,7 @@ __all__ = [
     "MaxMessages",
     "MaxParts",
     "OutcomeGuard",
+    "Preflight",
     "QuietHours",
     "Rehearsed",
     "Sample",

@@ -11,8 +11,8 @@ from benchkit.sample import TEMPLATE_CODE
 from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
 from airflow_provider_aliyunsms.campaign.guards import (
     ExpectedCount,
-    Fresh,
     FrequencyCap,
+    Fresh,
     LikeLastRun,
     MaxCost,
     MaxMessages,
