@@ -477,6 +477,7 @@ def block(*params, sign_name="阿里云"):
         members=Members(keys=keys, numbers=tuple(numbers), contents=tuple(contents)),
         outcomes=["pending"] * len(params),
         places=[*range(len(params))],
+        codes=[None] * len(params),
     )
 
 
