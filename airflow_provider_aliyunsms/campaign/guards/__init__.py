@@ -10,6 +10,7 @@ not say *go*.
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.campaign.guards.facts import Facts, Held, Surroundings
+from airflow_provider_aliyunsms.campaign.guards.frequency import FrequencyCap
 from airflow_provider_aliyunsms.campaign.guards.protocol import (
     Decision,
     Guard,
@@ -25,6 +26,7 @@ from airflow_provider_aliyunsms.campaign.guards.protocol import (
 __all__ = [
     "Decision",
     "Facts",
+    "FrequencyCap",
     "Guard",
     "Held",
     "OutcomeGuard",
