@@ -2,14 +2,16 @@
 """
 Campaigns of real audiences for guards that share a store, in this process or in processes of their own.
 
-As a command it runs one campaign up to its sending: ``python guarded_campaigns.py <JSON>``, see :class:`Racer`.
+As a command it runs campaigns up to their sending, in processes that it forks; see :func:`race`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +23,8 @@ from airflow_provider_aliyunsms.audience.recipients import recipient_keys
 from airflow_provider_aliyunsms.audience.rules import ChinaRules
 from airflow_provider_aliyunsms.audience.sources import read_blocks
 from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
-from airflow_provider_aliyunsms.campaign.guards import Facts
+from airflow_provider_aliyunsms.campaign.guards import Facts, FrequencyCap
+from airflow_provider_aliyunsms.campaign.guards.daily import DailyTotal
 from airflow_provider_aliyunsms.products import CHINA
 
 NOW = 1_800_000_000.0
@@ -145,55 +148,66 @@ def campaign(people, *, campaign_id="spring", deployment=None, now=NOW, rules=No
         yield Campaign(spool, made, clock)
 
 
-class Racer:
+def race(tasks, *, deployment, kills=()):
     """
-    A process that runs one campaign with a guard, up to its sending; then it says whom it would send to.
+    Run campaigns up to their sending, each in a process of its own that begins together with the others.
 
-    :param start: a file; it begins when the file is there, so that several begin together.
-    :param claim: ``numbers`` with a FrequencyCap, or ``day`` with a DailyTotal.
+    :param tasks: for each the arguments of :func:`_claim_numbers` or :func:`_claim_day`, by ``claim``.
+    :param kills: seconds after the beginning at which the process of the task with this position is killed.
+    :returns: for each what it would send, None where it was killed before it knew.
     """
-
-    def __init__(self, *, deployment, start, **task):
-        asked = {"deployment": dataclasses.asdict(deployment), "start": str(start), **task}
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, json.dumps(asked)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-
-    def wait_until_ready(self):
-        assert self._process.stdout.readline() == "ready\n"
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait(30)
-
-    @property
-    def running(self):
-        return self._process.poll() is None
-
-    def result(self):
-        """Return what it would send: numbers, or the amount it has claimed; None when it was killed."""
-        said, _ = self._process.communicate(timeout=120)
-        return json.loads(said) if said else None
+    asked = {"deployment": dataclasses.asdict(deployment), "tasks": tasks, "kills": list(kills)}
+    ended = subprocess.run(
+        [sys.executable, __file__],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
 
 
-def _race(asked):
+def _fork_all(asked):
+    """Fork a process for each task: this one has loaded everything, and has no threads."""
+    fork = multiprocessing.get_context("fork")
     deployment = Deployment(**asked["deployment"])
-    begins = Path(asked["start"])
-    with campaign(asked["people"], campaign_id=asked["campaign_id"], deployment=deployment) as one:
-        print("ready", flush=True)
-        while not begins.exists():
-            time.sleep(0.005)
-        if asked["claim"] == "numbers":
-            return _claim_numbers(one, **asked["guard"])
-        return _claim_day(one, **asked["guard"])
+    barrier = fork.Barrier(len(asked["tasks"]) + 1)
+    children = []
+    for task in asked["tasks"]:
+        mine, theirs = fork.Pipe(duplex=False)
+        child = fork.Process(target=_child, args=(theirs, barrier, deployment, task))
+        child.start()
+        theirs.close()
+        children.append((child, mine))
+    barrier.wait(60)
+    began = time.monotonic()
+    for (child, _), delay in zip(children, asked["kills"], strict=False):
+        time.sleep(max(began + delay - time.monotonic(), 0))
+        child.kill()
+    return [_said(*each) for each in children]
+
+
+def _said(child, pipe):
+    try:
+        return pipe.recv()
+    except EOFError:
+        return None
+    finally:
+        child.join()
+        assert child.exitcode in (0, -signal.SIGKILL)
+
+
+def _child(pipe, barrier, deployment, task):
+    claim = {"numbers": _claim_numbers, "day": _claim_day}[task.pop("claim")]
+    with campaign(task.pop("people"), campaign_id=task.pop("campaign_id"), deployment=deployment) as one:
+        barrier.wait(60)
+        pipe.send(claim(one, **task))
 
 
 def _claim_numbers(one, *, most, store, settles=False):
-    from airflow_provider_aliyunsms.campaign.guards import FrequencyCap
-
     guard = FrequencyCap(most, per=timedelta(days=7), store=store)
     verdict = guard.before_sending(one.facts)
     assert verdict.decision == "go", verdict
@@ -205,14 +219,13 @@ def _claim_numbers(one, *, most, store, settles=False):
 
 
 def _claim_day(one, *, most, amount, store, settles=False):
-    from airflow_provider_aliyunsms.campaign.guards.daily import DailyTotal
-
     total = DailyTotal(store)
     answer = total.claim(one.facts, unit="messages", amount=amount, most=most)
+    got = amount if answer.ok else 0
     if settles:
-        total.settle(one.facts, unit="messages", amount=amount if answer.ok else 0)
-    return amount if answer.ok else 0
+        total.settle(one.facts, unit="messages", amount=got)
+    return got
 
 
 if __name__ == "__main__":
-    print(json.dumps(_race(json.loads(sys.argv[1]))), flush=True)
+    print(json.dumps(_fork_all(json.load(sys.stdin))), flush=True)

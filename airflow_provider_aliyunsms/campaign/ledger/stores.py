@@ -228,11 +228,14 @@ class _RemoteFolder:
     def names(self) -> list[str]:
         """Return the names of the files."""
         # What another process has written since the last listing must be in it.
-        self._fs.invalidate_cache(self._path)
+        self._fs.invalidate_cache()
         try:
             return [path.rstrip("/").rpartition("/")[2] for path in self._fs.ls(self._path, detail=False)]
         except FileNotFoundError:
             return []
+        finally:
+            # Left there, the listing would hide what others write from now on: s3fs asks it before it reads a file.
+            self._fs.invalidate_cache()
 
     def write(self, name: str, data: bytes) -> None:
         """Write a whole file."""
