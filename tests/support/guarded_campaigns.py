@@ -8,6 +8,7 @@ As a command it runs campaigns up to their sending, in processes that it forks; 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import multiprocessing
 import os
@@ -29,6 +30,13 @@ from airflow_provider_aliyunsms.products import CHINA
 
 NOW = 1_800_000_000.0
 """A Friday, 16:00 in China."""
+
+
+@functools.cache
+def _session():
+    from launcher.s3 import loaded_session
+
+    return loaded_session()
 
 
 class RemoteFolder:
@@ -58,7 +66,7 @@ class Deployment:
             return Path(path)
         import s3fs
 
-        fs = s3fs.S3FileSystem(endpoint_url=self.s3, key="testid", secret="testsecret")
+        fs = s3fs.S3FileSystem(endpoint_url=self.s3, key="testid", secret="testsecret", session=_session())
         return RemoteFolder(fs, path.removeprefix("s3://"))
 
     def sql_connection(self, conn_id):
@@ -174,6 +182,8 @@ def _fork_all(asked):
     """Fork a process for each task: this one has loaded everything, and has no threads."""
     fork = multiprocessing.get_context("fork")
     deployment = Deployment(**asked["deployment"])
+    if deployment.s3:
+        _session()
     barrier = fork.Barrier(len(asked["tasks"]) + 1)
     children = []
     for task in asked["tasks"]:

@@ -15,10 +15,14 @@ from guarded_campaigns import Deployment, race
 from launcher.s3 import BUCKET, S3Process
 
 PEOPLE = [f"1380000{number:04d}" for number in range(2500)]
-"""More than a page of the audience; the claims of a campaign are one batch all the same, unless told otherwise."""
+"""More than one page of an audience."""
 
 MOST = 2
-CAMPAIGNS = "abcde"
+
+
+def campaigns(deployment):
+    """Return their names: fewer on the S3 server, which takes one write after the other."""
+    return "abc" if deployment.s3 else "abcde"
 
 
 @pytest.fixture(scope="module", params=["folder", "sqlite", "postgres", "mariadb", "s3"])
@@ -75,10 +79,11 @@ def tasks(names, *, store, **more):
 def test_campaigns_that_begin_together_share_the_cap_exactly(place):
     made, deployment = place
     store = made("together")
-    ended = race(tasks(CAMPAIGNS, store=store), deployment=deployment)
+    names = campaigns(deployment)
+    ended = race(tasks(names, store=store), deployment=deployment)
     assert Counter(number for passed in ended for number in passed) == dict.fromkeys(PEOPLE, MOST)
     # the same campaigns are tried again, and get what they had
-    assert race(tasks(CAMPAIGNS, store=store), deployment=deployment) == ended
+    assert race(tasks(names, store=store), deployment=deployment) == ended
 
 
 def test_kills_in_the_middle_never_lead_to_more_than_the_cap(place):
@@ -87,7 +92,7 @@ def test_kills_in_the_middle_never_lead_to_more_than_the_cap(place):
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     passed = {}
-    left = [*CAMPAIGNS]
+    left = [*campaigns(deployment)]
     for turn in range(3):
         chance.shuffle(left)
         delays = sorted(chance.uniform(0, 0.4) for _ in left[: 2 - turn])
@@ -100,23 +105,24 @@ def test_kills_in_the_middle_never_lead_to_more_than_the_cap(place):
         assert max(sums.values(), default=0) <= MOST, f"seed {seed}"
         if not left:
             break
-    assert sorted(passed) == [*CAMPAIGNS]
+    assert sorted(passed) == [*campaigns(deployment)]
     assert sums == dict.fromkeys(PEOPLE, MOST), f"seed {seed}"
 
 
 def test_the_claims_on_a_day_add_up_exactly(place):
     made, deployment = place
+    store = made("day")
     asked = [
         {
             "claim": "day",
             "campaign_id": name,
             "people": PEOPLE[:1],
             "amount": 30,
-            "most": 100,
-            "store": made("day") if name == "a" else None,
+            "most": 70,
+            "store": store,
             "settles": name in "ace",
         }
-        for name in CAMPAIGNS
+        for name in campaigns(deployment)
     ]
-    asked = [{**task, "store": asked[0]["store"]} for task in asked]
-    assert sorted(race(asked, deployment=deployment)) == [0, 0, 30, 30, 30]
+    got = race(asked, deployment=deployment)
+    assert Counter(got) == {30: 2, 0: len(asked) - 2}

@@ -283,7 +283,7 @@ ACTIONS = st.lists(
 
 
 @pytest.mark.parametrize("kind", ["folder", "sql"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(actions=ACTIONS)
 def test_whatever_is_tried_and_dies_no_subject_gets_more_than_the_limit(kind, actions):
     with tempfile.TemporaryDirectory() as name:
