@@ -166,11 +166,6 @@ class Facts:
         return self._spool.ready
 
     @property
-    def repeated_numbers(self) -> int:
-        """The number of phone numbers that have several rows, each with another content."""
-        return self._spool.repeated_numbers
-
-    @property
     def already(self) -> int:
         """The number of recipients that earlier tries of this campaign have sent to, or may have sent to."""
         counts = self.counts

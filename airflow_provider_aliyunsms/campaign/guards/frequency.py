@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 from airflow_provider_aliyunsms.campaign.guards.protocol import Verdict, fail, go
 from airflow_provider_aliyunsms.codes import LocalCode
@@ -13,12 +13,12 @@ from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationE
 from airflow_provider_aliyunsms.products import CHINA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_aliyunsms.audience.spool import SpoolRows
     from airflow_provider_aliyunsms.campaign.guards.claims import Claims, Hashes, Limit
     from airflow_provider_aliyunsms.campaign.guards.facts import Facts
-    from airflow_provider_aliyunsms.campaign.guards.repeated import Totals
+    from airflow_provider_aliyunsms.campaign.guards.subject_rows import SortedRows, SubjectRows
 
 Scope = Literal["number", "signature", "template"]
 Kind = Literal["otp", "notification", "promotion"]
@@ -42,20 +42,6 @@ _SIGNATURE_ENDS: Final = ',"sms_up_extend_code":'
 """What stands behind the signature in the content of a row. It cannot stand in a value, whose quotes are escaped."""
 
 _ADVICE: Final = "Mend the store of the guard, then clear the task: it resumes. Nothing was sent now."
-
-
-class _Batch(NamedTuple):
-    """
-    Rows that are claimed for together.
-
-    :param subjects: one hash for each row.
-    :param outcomes: one for each row.
-    :param places: one for each row.
-    """
-
-    subjects: list[int]
-    outcomes: list[str]
-    places: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +137,9 @@ class FrequencyCap:
         :raises AliyunSmsError: the store cannot be used; then the claims stay as they were.
         """
         now_ms = int(facts.now.timestamp() * 1000)
-        with self._open(facts) as claims, self._totals(facts) as totals:
-            for batch in self._batches(facts):
-                counted = totals.of(batch.subjects, batch.outcomes)
-                claims.settle([(subject, total.used) for subject, total in counted.items()], at_ms=now_ms)
+        with self._open(facts) as claims, self._sorted(facts) as rows:
+            for batch in rows.batches(_batch_size()):
+                claims.settle([(one.subject, one.used) for one in batch], at_ms=now_ms)
             claims.finish()
 
     @property
@@ -162,46 +147,29 @@ class FrequencyCap:
         return ((self.most, self.per), *self.also)
 
     def _claim(self, facts: Facts) -> tuple[int, int]:
+        """Claim for the whole audience; return how many messages are within the cap, and how many over it."""
         claimed = over = 0
-        with self._open(facts) as claims, self._totals(facts) as totals:
-            for batch in self._batches(facts):
-                left_out = self._claim_batch(claims, totals, batch)
-                facts.leave_out(left_out, code=LocalCode.FREQUENCY_CAP.value)
+        with self._open(facts) as claims, self._sorted(facts) as rows:
+            for batch in rows.batches(_batch_size()):
+                left_out = self._claim_batch(claims, batch)
+                rows.leave_out(left_out)
                 over += len(left_out)
-                claimed += batch.outcomes.count("pending") - len(left_out)
+                claimed += sum(len(one.pending) for one in batch) - len(left_out)
             claims.finish()
+            for places in rows.left_out(_batch_size()):
+                facts.leave_out(places, code=LocalCode.FREQUENCY_CAP.value)
         return claimed, over
 
-    def _claim_batch(self, claims: Claims, totals: Totals, batch: _Batch) -> list[int]:
-        """Claim for the rows of a batch; return the places of those that are over the cap."""
+    def _claim_batch(self, claims: Claims, batch: Sequence[SubjectRows]) -> list[int]:
+        """Claim for some subjects; return the places of the rows that are over the cap."""
         from airflow_provider_aliyunsms.campaign.guards.claims import Want
 
-        counted = totals.of(batch.subjects, batch.outcomes)
-        wants = [
-            # What was let through in an earlier batch is about to be sent: nobody can take it back any more.
-            Want(subject, total.used + total.passed, total.used + total.pending)
-            for subject, total in counted.items()
-            if total.used or total.pending
-        ]
-        grants = claims.claim(wants, limits=self._limits())
-        room = {
-            want.subject: grant.amount - want.used
-            for want, grant in zip(wants, grants, strict=True)
-            if grant.amount < want.wanted
-        }
-        left_out, passed = [], []
-        # In the order of the rows, so that of a number's messages the first ones go.
-        for subject, outcome, place in zip(*batch, strict=True):
-            if outcome != "pending":
-                continue
-            left = room.get(subject)
-            if left == 0:
-                left_out.append(place)
-                continue
-            if left is not None:
-                room[subject] = left - 1
-            passed.append(subject)
-        totals.pass_on(passed)
+        some = [one for one in batch if one.used or one.pending]
+        wants = [Want(one.subject, one.used, one.used + len(one.pending)) for one in some]
+        left_out = []
+        for one, grant in zip(some, claims.claim(wants, limits=self._limits()), strict=True):
+            # In the order of the rows, so that of a number's messages the first ones go.
+            left_out += one.pending[grant.amount - one.used :]
         return left_out
 
     def _limits(self) -> list[Limit]:
@@ -214,27 +182,22 @@ class FrequencyCap:
 
         return open_claims(self.store, facts=facts, keep_ms=max(_ms(per) for _, per in self._windows))
 
-    def _totals(self, facts: Facts) -> Totals:
-        from airflow_provider_aliyunsms.campaign.guards.repeated import Totals
+    def _sorted(self, facts: Facts) -> SortedRows:
+        from airflow_provider_aliyunsms.campaign.guards.claims import Hashes
+        from airflow_provider_aliyunsms.campaign.guards.subject_rows import SortedRows
 
-        # Most audiences have each number once. Where some have several rows, these may stand in several batches.
-        batches = self._batches(facts) if facts.repeated_numbers else ()
-        return Totals((batch.subjects, batch.outcomes) for batch in batches)
-
-    def _batches(self, facts: Facts) -> Iterator[_Batch]:
-        from airflow_provider_aliyunsms.campaign.guards.claims import BATCH, Hashes
-
-        hashes = Hashes(facts.secret)
-        batch = _Batch([], [], [])
-        for rows in facts.rows():
-            batch.subjects.extend(self._subjects(rows, facts=facts, hashes=hashes))
-            batch.outcomes.extend(rows.outcomes)
-            batch.places.extend(rows.places)
-            if len(batch.places) >= BATCH:
-                yield batch
-                batch = _Batch([], [], [])
-        if batch.places:
-            yield batch
+        hashes, found = Hashes(facts.secret), SortedRows()
+        try:
+            for rows in facts.rows():
+                found.add(
+                    subjects=self._subjects(rows, facts=facts, hashes=hashes),
+                    outcomes=rows.outcomes,
+                    places=rows.places,
+                )
+        except BaseException:
+            found.__exit__()
+            raise
+        return found
 
     def _subjects(self, rows: SpoolRows, *, facts: Facts, hashes: Hashes) -> tuple[int, ...]:
         numbers = rows.members.numbers
@@ -247,6 +210,12 @@ class FrequencyCap:
             f"{number} {template} {signature}" for number, signature in zip(numbers, signatures, strict=True)
         ]
         return hashes.of_all(texts, kind=self.scope)
+
+
+def _batch_size() -> int:
+    from airflow_provider_aliyunsms.campaign.guards import claims
+
+    return claims.BATCH
 
 
 def _ms(length: timedelta) -> int:

@@ -49,7 +49,10 @@ class Mirror:
     def __init__(self) -> None:
         with _explained(), tempfile.TemporaryDirectory(prefix="aliyunsms-") as folder:
             # isolation_level=None: every BEGIN and COMMIT is in our code.
-            self._db = sqlite3.connect(Path(folder) / "claims.sqlite", isolation_level=None)
+            # No cache of statements: each of ours holds thousands of hashes.
+            self._db = sqlite3.connect(
+                Path(folder) / "claims.sqlite", isolation_level=None, cached_statements=0
+            )
             self._db.executescript(_SCHEMA)
         self._indexed = False
 
@@ -79,31 +82,28 @@ class Mirror:
     def records(self, subjects: Sequence[int]) -> dict[int, list[Record]]:
         """Return all records of some subjects, as they are after the last entry."""
         found: dict[int, dict[int, Record]] = {}
+        # Most subjects of an entry have the same amount, and the same history.
+        known: dict[tuple[Record | None, int, int], Record | None] = {}
         with _explained():
             self._index()
             for start in range(0, len(subjects), _AT_ONCE):
                 some = ",".join(map(str, subjects[start : start + _AT_ONCE]))
                 rows = self._db.execute(
-                    "SELECT subject, campaign, amount, at_ms, claimed_ms "  # noqa: S608 - integers of our own
+                    "SELECT subject, campaign, number, amount, at_ms, claimed_ms "  # noqa: S608 - our own integers
                     "FROM part JOIN entry ON number = entry "
                     f"WHERE subject IN ({some}) ORDER BY subject, number"
                 )
-                for subject, campaign, amount, at_ms, claimed_ms in rows:
+                for subject, campaign, number, amount, at_ms, claimed_ms in rows:
                     of = found.setdefault(subject, {})
-                    if claimed_ms is None:
-                        of[campaign] = after_claim(
-                            of.get(campaign), campaign=campaign, amount=amount, at_ms=at_ms
+                    before = of.get(campaign)
+                    key = (before, number, amount)
+                    if key not in known:
+                        known[key] = _after(
+                            before, campaign=campaign, amount=amount, at_ms=at_ms, claimed_ms=claimed_ms
                         )
-                        continue
-                    settled = after_settlement(
-                        of.get(campaign),
-                        campaign=campaign,
-                        amount=amount,
-                        at_ms=at_ms,
-                        claimed_ms=claimed_ms,
-                    )
-                    if settled is not None:
-                        of[campaign] = settled
+                    after = known[key]
+                    if after is not None:
+                        of[campaign] = after
         return {subject: [*of.values()] for subject, of in found.items()}
 
     def _index(self) -> None:
@@ -111,6 +111,14 @@ class Mirror:
         if not self._indexed:
             self._db.execute("CREATE INDEX part_subject ON part (subject, entry, amount)")
             self._indexed = True
+
+
+def _after(
+    before: Record | None, *, campaign: int, amount: int, at_ms: int, claimed_ms: int | None
+) -> Record | None:
+    if claimed_ms is None:
+        return after_claim(before, campaign=campaign, amount=amount, at_ms=at_ms)
+    return after_settlement(before, campaign=campaign, amount=amount, at_ms=at_ms, claimed_ms=claimed_ms)
 
 
 @contextmanager

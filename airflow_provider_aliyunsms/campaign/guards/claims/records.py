@@ -78,11 +78,6 @@ class Record(NamedTuple):
     at_ms: int
     settled: bool
 
-    @property
-    def latest_ms(self) -> int:
-        """The latest moment at which one of its messages can have left."""
-        return self.at_ms if self.settled else self.at_ms + LONGEST_TRY_MS
-
 
 class Claims(Protocol):
     """
@@ -169,26 +164,30 @@ def decide(
         room, others = alone, 0
         if found:
             sums = [_others(found, campaign=campaign, at_ms=at_ms, limit=limit) for limit in limits]
-            room = min(limit.most - total for limit, total in zip(limits, sums, strict=True))
+            room = min([limit.most - total for limit, total in zip(limits, sums, strict=True)])
             others = sums[0]
         if whole and wanted > max(room, used):
             grants.append(Grant(used, others))
             continue
-        amount = max(used, min(wanted, room))
+        # Not min() and max(): this runs for every recipient.
+        amount = wanted if wanted <= room else room
+        amount = used if amount < used else amount
         grants.append(Grant(amount, others))
-        if amount > used or _is_missing(found, campaign=campaign, used=used):
+        if amount > used or (used and _is_missing(found, campaign=campaign, used=used)):
             writes[subject] = amount
     return Decided(grants, writes)
 
 
 def _others(records: Iterable[Record], *, campaign: int, at_ms: int, limit: Limit) -> int:
-    since = None if limit.per_ms is None else at_ms - limit.per_ms
-    return sum(
-        record.amount
-        for record in records
+    total = 0
+    for other, amount, made_ms, settled in records:
+        if other == campaign:
+            continue
+        latest_ms = made_ms if settled else made_ms + LONGEST_TRY_MS
         # No upper bound: a record from the future is one of a machine whose clock is ahead.
-        if record.campaign != campaign and (since is None or record.latest_ms > since)
-    )
+        if limit.per_ms is None or latest_ms > at_ms - limit.per_ms:
+            total += amount
+    return total
 
 
 def _is_missing(records: Sequence[Record] | None, *, campaign: int, used: int) -> bool:

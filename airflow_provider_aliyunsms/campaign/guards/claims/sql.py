@@ -40,8 +40,15 @@ _DIALECTS: Final = {
 }
 """Which language a driver's connection speaks, by the name of the driver's package."""
 
-_AT_ONCE: Final = 5000
-"""Values of one statement: SQLite takes a million bytes, and MySQL gives up its index for too many."""
+_AT_ONCE: Final = {"sqlite": 500, "postgres": 5000, "mysql": 5000}
+"""
+Values of one statement: MySQL gives up its index for too many.
+
+Python's driver of SQLite keeps the last 128 statements, whose memory grows with their values.
+"""
+
+_CACHE_KB: Final = 32_000
+"""Memory for SQLite's pages."""
 
 _PATIENCE_MS: Final = 60_000
 """How long SQLite waits for another process; the servers have settings of their own."""
@@ -93,8 +100,10 @@ class SqlClaims:
         try:
             self._dialect = _dialect_of(self._db)
             with _explained("used"):
+                self._at_once = _AT_ONCE[self._dialect]
                 if self._dialect == "sqlite":
                     self._run(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+                    self._run(f"PRAGMA cache_size = -{_CACHE_KB}")
                 self._is_there = self._prepare()
         except BaseException:
             self._close()
@@ -128,37 +137,40 @@ class SqlClaims:
         with self._transaction():
             records = self._records(subjects)
             answer = decided(records)
-            self._write(
-                {
-                    subject: after_claim(
-                        self._own(records.get(subject)),
-                        campaign=self._campaign,
-                        amount=amount,
-                        at_ms=self._began_ms,
+            before = self._owned(records)
+            known: dict[tuple[Record | None, int], Record] = {}
+            changed = {}
+            for subject, amount in answer.writes.items():
+                key = (before.get(subject), amount)
+                if key not in known:
+                    known[key] = after_claim(
+                        key[0], campaign=self._campaign, amount=amount, at_ms=self._began_ms
                     )
-                    for subject, amount in answer.writes.items()
-                },
-                before=records,
-            )
+                changed[subject] = known[key]
+            self._write(changed, before=before)
         return answer.grants
 
     def settle(self, amounts: Sequence[tuple[int, int]], *, at_ms: int) -> None:
         """Settle in one transaction, see :class:`.Claims`."""
         with self._transaction():
-            records = self._records([subject for subject, _ in amounts])
+            before = self._owned(self._records([subject for subject, _ in amounts]))
+            known: dict[tuple[Record | None, int], Record | None] = {}
             changed = {}
             for subject, amount in amounts:
-                before = self._own(records.get(subject))
-                after = after_settlement(
-                    before,
-                    campaign=self._campaign,
-                    amount=amount,
-                    at_ms=at_ms,
-                    claimed_ms=self._began_ms,
-                )
-                if after is not None and after != before:
+                own = before.get(subject)
+                key = (own, amount)
+                if key not in known:
+                    known[key] = after_settlement(
+                        own,
+                        campaign=self._campaign,
+                        amount=amount,
+                        at_ms=at_ms,
+                        claimed_ms=self._began_ms,
+                    )
+                after = known[key]
+                if after is not None and after is not own and after != own:
                     changed[subject] = after
-            self._write(changed, before=records)
+            self._write(changed, before=before)
 
     def own(self, subjects: Sequence[int]) -> dict[int, Record]:
         """Return the campaign's own claims, see :class:`.Claims`."""
@@ -167,17 +179,20 @@ class SqlClaims:
         with _explained("read"):
             found = self._records(subjects)
             self._db.rollback()
-        return {subject: own for subject, records in found.items() if (own := self._own(records))}
+        return self._owned(found)
 
     def finish(self) -> None:
         """Do nothing: what was committed stands."""
 
-    def _own(self, records: Sequence[Record] | None) -> Record | None:
-        return next((record for record in records or () if record.campaign == self._campaign), None)
+    def _owned(self, records: Mapping[int, Sequence[Record]]) -> dict[int, Record]:
+        campaign = self._campaign
+        return {
+            subject: record for subject, some in records.items() for record in some if record[0] == campaign
+        }
 
     def _records(self, subjects: Sequence[int]) -> dict[int, list[Record]]:
         found: dict[int, list[Record]] = {}
-        for some in _parts(subjects):
+        for some in self._parts(subjects):
             rows = self._run(
                 f"SELECT subject, campaign, amount, at_ms, settled FROM {self._table} "  # noqa: S608
                 f"WHERE subject IN ({_list(some)})"
@@ -187,24 +202,24 @@ class SqlClaims:
                 found.setdefault(int(subject), []).append(record)
         return found
 
-    def _write(self, changed: Mapping[int, Record], *, before: Mapping[int, Sequence[Record]]) -> None:
+    def _write(self, changed: Mapping[int, Record], *, before: Mapping[int, Record]) -> None:
         new: list[str] = []
         groups: dict[Record, list[int]] = {}
         for subject, record in changed.items():
-            if self._own(before.get(subject)) is None:
+            if subject not in before:
                 new.append(
                     f"({subject},{record.campaign},{record.amount},{record.at_ms},{int(record.settled)})"
                 )
             else:
                 # Most of them get the same amount at the same time.
                 groups.setdefault(record, []).append(subject)
-        for rows in _parts(new):
+        for rows in self._parts(new):
             self._run(
                 f"INSERT INTO {self._table} (subject, campaign, amount, at_ms, settled) "  # noqa: S608
                 f"VALUES {','.join(rows)}"
             )
         for record, subjects in groups.items():
-            for some in _parts(subjects):
+            for some in self._parts(subjects):
                 self._run(
                     f"UPDATE {self._table} SET amount = {record.amount}, at_ms = {record.at_ms}, "  # noqa: S608
                     f"settled = {int(record.settled)} "
@@ -314,6 +329,10 @@ class SqlClaims:
                     raise
                 self._db.rollback()
 
+    def _parts(self, values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+        for start in range(0, len(values), self._at_once):
+            yield values[start : start + self._at_once]
+
     def _run(self, statement: str) -> list[tuple[Any, ...]]:
         cursor = self._db.cursor()
         try:
@@ -351,11 +370,6 @@ def _commits_itself(connection: Any) -> bool:
         return not connection.in_transaction
     asked = getattr(connection, "get_autocommit", None) or getattr(connection, "autocommit", False)
     return bool(asked() if callable(asked) else asked)
-
-
-def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), _AT_ONCE):
-        yield values[start : start + _AT_ONCE]
 
 
 def _list(numbers: Sequence[int]) -> str:
