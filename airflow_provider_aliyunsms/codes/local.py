@@ -40,6 +40,7 @@ class LocalCode(StrEnum):
     NOT_IN_AUDIENCE = "local.NOT_IN_AUDIENCE"
     NOT_IN_SAMPLE = "local.NOT_IN_SAMPLE"
     WAITS_FOR_CANARY = "local.WAITS_FOR_CANARY"
+    FREQUENCY_CAP = "local.FREQUENCY_CAP"
     OTHER_CODE = "local.OTHER_CODE"
 
 
@@ -265,6 +266,14 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         "Nothing to do, or put it back into the audience.",
         "之前的尝试计划发送给该收信人但并未发送，现在名单中已没有此人。",
         "无需处理；如需发送，请将其放回名单。",
+    ),
+    CodeInfo(
+        LocalCode.FREQUENCY_CAP.value,
+        CodeClass.RECIPIENT,
+        "All campaigns together have sent this number as many messages as a FrequencyCap allows, so it got no more.",
+        "Nothing to do; another campaign can send to it when the period of the cap is over.",
+        "所有批次向该号码发送的短信已达到 FrequencyCap 允许的次数，因此没有发送。",
+        "无需处理；频次限制的周期结束后，其他批次可以向该号码发送。",
     ),
     CodeInfo(
         LocalCode.PROVED_NOT_SENT.value,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from airflow_provider_aliyunsms.campaign.guards.canary import Canary, Sample
 from airflow_provider_aliyunsms.campaign.guards.facts import Facts, Held, Surroundings
+from airflow_provider_aliyunsms.campaign.guards.frequency import FrequencyCap
 from airflow_provider_aliyunsms.campaign.guards.hours import Fresh, QuietHours
 from airflow_provider_aliyunsms.campaign.guards.judge import GuardJudge
 from airflow_provider_aliyunsms.campaign.guards.limits import (
@@ -40,6 +41,7 @@ __all__ = [
     "Decision",
     "ExpectedCount",
     "Facts",
+    "FrequencyCap",
     "Fresh",
     "Guard",
     "GuardJudge",
