@@ -37,6 +37,8 @@ class LocalCode(StrEnum):
     CONTENT_CHANGED = "local.CONTENT_CHANGED"
     NOT_IN_AUDIENCE = "local.NOT_IN_AUDIENCE"
     OTHER_CODE = "local.OTHER_CODE"
+    SUPPRESSED = "local.SUPPRESSED"
+    HOLDOUT = "local.HOLDOUT"
 
 
 MOST_CODES: Final = 500
@@ -245,6 +247,22 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         "Nothing to do, or put it back into the audience.",
         "之前的尝试计划发送给该收信人但并未发送，现在名单中已没有此人。",
         "无需处理；如需发送，请将其放回名单。",
+    ),
+    CodeInfo(
+        LocalCode.SUPPRESSED.value,
+        CodeClass.RECIPIENT,
+        "The number is on a list of numbers never to send to, so it got nothing.",
+        "Nothing to do. Who is on it by mistake has to be taken off the list that Suppress reads.",
+        "该号码在禁止发送名单中，因此没有发送。",
+        "无需处理。如系误列，请从 Suppress 所读取的名单中移除。",
+    ),
+    CodeInfo(
+        LocalCode.HOLDOUT.value,
+        CodeClass.RECIPIENT,
+        "The number is in a group of the split that gets no message, so that the others can be compared with it.",
+        "Nothing to do.",
+        "该号码属于分组中不发送短信的对照组，用于与其他组比较。",
+        "无需处理。",
     ),
     CodeInfo(
         LocalCode.PROVED_NOT_SENT.value,
