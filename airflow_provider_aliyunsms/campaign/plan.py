@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.audience.shards import Shard
     from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
+    from airflow_provider_aliyunsms.campaign.groups import Groups
     from airflow_provider_aliyunsms.campaign.ledger import Store
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
@@ -65,6 +66,7 @@ class Plan:
     :param account_pace: the limit of the account, kept together with all other tasks; None for none.
     :param secrets_known: secrets for the hashes in the ledger, the one for new ledgers first; empty for none.
     :param shard: the part of the audience to send to; None for all of it.
+    :param groups: the groups of a split, with what each gets; None where all get the same.
     """
 
     campaign_id: str
@@ -88,6 +90,7 @@ class Plan:
     account_pace: AccountPace | None = None
     secrets_known: tuple[bytes, ...] = field(default=(), repr=False)
     shard: Shard | None = None
+    groups: Groups | None = None
     facts: SourceFacts = field(default_factory=SourceFacts)
 
 
