@@ -38,6 +38,7 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .5rem .35rem 0; 
 th { font-weight: 600; color: var(--soft); border-top: 0; overflow-wrap: normal; }
 td:first-child { min-width: 4rem; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.n .soft { white-space: normal; }
 .wide { overflow-x: auto; }
 @media (max-width: 30rem) { svg text { font-size: 20px; } }
 @media print { body { max-width: none; padding: 0; font-size: 11pt; } h2, .figures, svg { break-inside: avoid; }
