@@ -21,6 +21,7 @@ from airflow_provider_aliyunsms.campaign.guards.protocol import (
     skip,
     wait_until,
 )
+from airflow_provider_aliyunsms.campaign.guards.suppression import Suppress
 
 __all__ = [
     "Decision",
@@ -28,6 +29,7 @@ __all__ = [
     "Guard",
     "Held",
     "OutcomeGuard",
+    "Suppress",
     "Surroundings",
     "Verdict",
     "WindowGuard",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_aliyunsms.campaign.guards.protocol import Verdict, fail, go
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, AudienceError, ConfigurationError
@@ -36,15 +36,15 @@ class Suppress:
 
     With ``learned``, numbers are also left out that the gateway refused, or carriers reported, as opted out or
     blacklisted. After each try the guard adds those that the gateway refused in it. The codes of carriers come later:
-    give the same folder to the delivery sensor, or to :func:`.learn_opt_outs`. A folder that does not exist yet is no
-    fault: those numbers are still blocked where the code came from.
+    give the same folder to the delivery sensor as ``suppress_into``. A folder that does not exist yet is no fault:
+    those numbers are still blocked where the code came from.
 
     :param source: the path or URI of a file of any format that an audience may have, or a list of numbers. Only
         the number of its items is shown of a list; a file keeps numbers out of the DAG's code.
     :param sql: instead of it, one query that returns the column ``phone_number`` (Globe: or ``to``).
     :param conn_id: the Airflow connection for the query.
     :param variable: instead of it, the name of an Airflow Variable: a JSON list of numbers, or one in each line.
-    :param learned: the folder of learned numbers, on a local disk or any fsspec storage. Its files hold phone
+    :param learned: a folder for numbers that are learned, on a local disk or any fsspec storage. Its files hold phone
         numbers: on a local disk only their owner can read them, a bucket needs rules of its own.
     :param bad_rows: ``fail``, or ``ignore`` to pass over the rows that cannot be read as a number; these people may
         be sent to then.
@@ -54,8 +54,12 @@ class Suppress:
     :param encoding: the encoding of a text file that is not UTF-8.
     :param phone_region: the region of numbers without ``+`` or ``00``, such as ``HK``.
     :param international: China: such numbers may have their country code first.
-    :raises ConfigurationError: not exactly one source, or none and no ``learned``.
+    :raises ConfigurationError: not exactly one source, or none and no ``learned``, or a field is empty text.
+
+    ``source``, ``sql``, ``conn_id``, ``variable`` and ``learned`` are templated.
     """
+
+    template_fields: ClassVar = ("source", "sql", "conn_id", "variable", "learned")
 
     source: Any = field(default=None)
     sql: str | None = field(default=None, kw_only=True)
@@ -70,6 +74,13 @@ class Suppress:
     international: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
+        for name in ("sql", "conn_id", "variable", "learned"):
+            text = getattr(self, name)
+            # A template that gave nothing must not mean that there is no list.
+            if isinstance(text, str) and text.strip() in ("", "None"):
+                raise ConfigurationError(
+                    f"{name} of Suppress is empty", advice="Correct it, or its template."
+                )
         given = [each for each in (self.source, self.sql, self.variable) if each is not None]
         if len(given) > 1 or not (given or self.learned):
             raise ConfigurationError(
@@ -86,7 +97,7 @@ class Suppress:
         if isinstance(self.source, tuple):
             what = f"<{len(self.source)} numbers>"
         elif self.source is not None:
-            what = repr(self.source)
+            what = repr(self.source) if isinstance(self.source, str) else f"<{type(self.source).__name__}>"
         elif self.sql is not None:
             what = f"sql=<query>, conn_id={self.conn_id!r}"
         else:
@@ -215,7 +226,8 @@ class Suppress:
 def _checked(source: Any) -> Any:
     if isinstance(source, str):
         # A text of numbers would stand in the repr, and in the log with it.
-        if source.lstrip().startswith("[") or not any(map(str.isalpha, source)):
+        is_path = any(map(str.isalpha, source)) and source.strip() != "None"
+        if source.lstrip().startswith("[") or not is_path:
             raise ConfigurationError(
                 "the source of Suppress is a text that is no path", advice="Give a list."
             )
@@ -224,6 +236,9 @@ def _checked(source: Any) -> Any:
         return os.fsdecode(source)
     if hasattr(source, "as_uri"):
         return str(source)
+    if hasattr(type(source), "resolve"):
+        # The output of another task, which is checked when it is known.
+        return source
     if isinstance(source, Collection) and not isinstance(source, Mapping | bytes):
         return tuple(source)
     raise ConfigurationError(

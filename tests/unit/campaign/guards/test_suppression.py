@@ -193,6 +193,10 @@ def test_no_number_stands_in_the_repr():
     "given",
     [
         {},
+        {"source": ""},
+        {"source": "None"},
+        {"source": [], "learned": ""},
+        {"variable": "None"},
         {"source": [], "variable": "x"},
         {"sql": "SELECT 1"},
         {"source": 5},
