@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG, task
 
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
+
 EXAMPLE = Path(__file__).parents[2] / "dags_examples" / "taskflow_recipients.py"
 
 pytestmark = pytest.mark.airflow
