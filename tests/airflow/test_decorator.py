@@ -147,7 +147,7 @@ def test_nothing_an_empty_list_and_rubbish(run_dag, simulator, aliyun_connection
 
 def test_a_missing_template_is_an_error_of_the_dag_file():
     with DAG("decorator_wrong"):
-        send = task.aliyun_sms(sign_name="阿里云")(lambda: ["13800001001"])
+        send = task.aliyun_sms(task_id="send", sign_name="阿里云")(lambda: ["13800001001"])
         with pytest.raises(ConfigurationError, match="template_code"):
             send()
 
