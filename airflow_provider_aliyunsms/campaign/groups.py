@@ -80,6 +80,13 @@ class Groups:
 
         In the place of the signer, it tells a later try that a call cannot be repeated as it was made.
         """
+        return self._hash(signer)
+
+    def fingerprint(self) -> str:
+        """Return a hash of who is in which group and of what each group gets."""
+        return self._hash("")
+
+    def _hash(self, signer: str) -> str:
         facts = repr([signer, self.split.fingerprint(), sorted(self.texts.items())])
         return hashlib.blake2b(facts.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
