@@ -10,7 +10,7 @@ from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 from airflow_provider_aliyunsms.products import PRODUCTS
 
 if TYPE_CHECKING:
-    from airflow_provider_aliyunsms.campaign.guards.learned_numbers import LearnedNumber, LearnedNumbers
+    from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumber, LearnedNumbers
     from airflow_provider_aliyunsms.campaign.ports import Delivery, Tracked
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class OptOuts:
     def note(self, *, message: Tracked, delivery: Delivery, api: str) -> None:
         """Keep the number of a message that failed, if its code says that its owner opted out."""
         from airflow_provider_aliyunsms.audience.number_lists import with_country_code
-        from airflow_provider_aliyunsms.campaign.guards.learned_numbers import LearnedNumber
+        from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumber
         from airflow_provider_aliyunsms.codes import is_opt_out
 
         asked = (api, delivery.code)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.guards.learned_numbers import LearnedNumbers
+from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumbers
 from airflow_provider_aliyunsms.campaign.pacing import PaceMember
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
 from airflow_provider_aliyunsms.delivery.group_counts import GroupCounts, is_kept

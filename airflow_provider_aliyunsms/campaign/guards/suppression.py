@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.number_lists import BadRows, NumberSet
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.campaign.guards.facts import Facts
-    from airflow_provider_aliyunsms.campaign.guards.learned_numbers import LearnedNumber
+    from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumber
 
 _ADVICE = "Nothing was sent now. Put the list right, then clear the task."
 
@@ -135,7 +135,7 @@ class Suppress:
 
     def after_sending(self, facts: Facts) -> None:
         """Add the numbers that the gateway refused as opted out or blacklisted to ``learned``."""
-        from airflow_provider_aliyunsms.campaign.guards.learned_numbers import MOST_IN_FILE, LearnedNumbers
+        from airflow_provider_aliyunsms.campaign.learned_numbers import MOST_IN_FILE, LearnedNumbers
 
         if self.learned is None or facts.dry_run:
             return
@@ -202,7 +202,7 @@ class Suppress:
     def _read_learned(self, facts: Facts, listed: NumberSet) -> None:
         from airflow_provider_aliyunsms.audience.number_lists import BadRows, numbers_of
         from airflow_provider_aliyunsms.audience.sources import read_blocks
-        from airflow_provider_aliyunsms.campaign.guards.learned_numbers import LearnedNumbers
+        from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumbers
 
         if self.learned is None:
             return
@@ -280,7 +280,7 @@ def _leave_out(facts: Facts, listed: NumberSet) -> int:
 def _refused(facts: Facts) -> Iterator[list[LearnedNumber]]:
     """Yield the numbers that the gateway refused for their owners' sake, page by page."""
     from airflow_provider_aliyunsms.audience.number_lists import with_country_code
-    from airflow_provider_aliyunsms.campaign.guards.learned_numbers import LearnedNumber
+    from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumber
     from airflow_provider_aliyunsms.codes import is_opt_out
 
     known: dict[str | None, bool] = {None: False}

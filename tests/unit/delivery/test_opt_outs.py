@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_aliyunsms.campaign.guards.learned_numbers import LearnedNumbers
+from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumbers
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate, Tracked
 from airflow_provider_aliyunsms.delivery.campaigns import watched
 from airflow_provider_aliyunsms.delivery.opt_outs import OptOuts

@@ -16,9 +16,8 @@ from airflow_provider_aliyunsms.audience.recipients import recipient_keys
 from airflow_provider_aliyunsms.audience.rules import ChinaRules, GlobeRules
 from airflow_provider_aliyunsms.audience.sources import read_blocks
 from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
-from airflow_provider_aliyunsms.campaign.guards import Decision, Facts, Guard, OutcomeGuard
-from airflow_provider_aliyunsms.campaign.guards.learned_numbers import LearnedNumber, LearnedNumbers
-from airflow_provider_aliyunsms.campaign.guards.suppression import Suppress
+from airflow_provider_aliyunsms.campaign.guards import Decision, Facts, Guard, OutcomeGuard, Suppress
+from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumber, LearnedNumbers
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
