@@ -103,6 +103,7 @@ class Campaign:
                 self._load(spool, ledger)
                 # Before the first call: after it, an error about the audience would come too late.
                 admit(spool=spool, limits=plan.limits, has_sent=ledger.has_windows, cut=self._cut)
+                self._leave_out_groups(spool)
             except AliyunSmsError:
                 self._close_ledger(ledger)
                 raise
@@ -178,6 +179,12 @@ class Campaign:
             secret=plan.secrets_known[0] if plan.secrets_known else b"",
             status=channel,
         )
+
+    def _leave_out_groups(self, spool: Spool) -> None:
+        """Skip those whose group gets nothing, before anybody is counted as one who will be sent to."""
+        if self._plan.groups is not None:
+            skipped = self._plan.groups.leave_out(spool)
+            log.info("Split: %d of %d recipients are in a group that gets nothing.", skipped, spool.ready)
 
     def _announce(self, opening: Opening) -> None:
         if self._plan.resend and not opening.resumed:
@@ -345,7 +352,10 @@ class Campaign:
             log.info("Rehearsal: %s", line)
         calls = 0
         size = self._plan.policy.chunk_size
-        for chunk in cut(campaign="", batches=spool.unsettled(batch=size * 8), size=size):
+        groups, batches = self._plan.groups, spool.unsettled(batch=size * 8)
+        by_group = [batches] if groups is None else ([each] for _, each in groups.batches(batches, size=size))
+        chunks = (chunk for each in by_group for chunk in cut(campaign="", batches=each, size=size))
+        for chunk in chunks:
             calls += 1
             spool.settle(
                 out_id="",
@@ -384,6 +394,7 @@ class Campaign:
             "audience": self._report.figures() if self._report else {},
             **({"shard": self._cut.figures()} if self._cut is not None else {}),
             **({"guards": self._judge.records} if self._judge is not None and self._judge.records else {}),
+            **({"groups": self._plan.groups.results(spool)} if self._plan.groups is not None else {}),
             "started_at": started_at,
             "finished_at": utc_stamp(self._clock.now()),
         }

@@ -42,6 +42,8 @@ class LocalCode(StrEnum):
     WAITS_FOR_CANARY = "local.WAITS_FOR_CANARY"
     FREQUENCY_CAP = "local.FREQUENCY_CAP"
     OTHER_CODE = "local.OTHER_CODE"
+    SUPPRESSED = "local.SUPPRESSED"
+    HOLDOUT = "local.HOLDOUT"
 
 
 MOST_CODES: Final = 500
@@ -274,6 +276,22 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         "Nothing to do; another campaign can send to it when the period of the cap is over.",
         "所有批次向该号码发送的短信已达到 FrequencyCap 允许的次数，因此没有发送。",
         "无需处理；频次限制的周期结束后，其他批次可以向该号码发送。",
+    ),
+    CodeInfo(
+        LocalCode.SUPPRESSED.value,
+        CodeClass.RECIPIENT,
+        "The number is on a list of numbers never to send to, so it got nothing.",
+        "Nothing to do. Who is on it by mistake has to be taken off the list that Suppress reads.",
+        "该号码在禁止发送名单中，因此没有发送。",
+        "无需处理。如系误列，请从 Suppress 所读取的名单中移除。",
+    ),
+    CodeInfo(
+        LocalCode.HOLDOUT.value,
+        CodeClass.RECIPIENT,
+        "The number is in a group of the split that gets no message, so that the others can be compared with it.",
+        "Nothing to do.",
+        "该号码属于分组中不发送短信的对照组，用于与其他组比较。",
+        "无需处理。",
     ),
     CodeInfo(
         LocalCode.PROVED_NOT_SENT.value,

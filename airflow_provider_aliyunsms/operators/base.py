@@ -48,6 +48,7 @@ from airflow_provider_aliyunsms.operators.parameters import (
     as_seconds,
     as_text,
     check_one_source,
+    check_split,
 )
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
 from airflow_provider_aliyunsms.operators.rendering import text_of
@@ -80,6 +81,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.audience.shards import Shard
+    from airflow_provider_aliyunsms.audience.split import Split
+    from airflow_provider_aliyunsms.campaign.groups import Groups
     from airflow_provider_aliyunsms.campaign.guards import Canary, Guard
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace, PaceMember
     from airflow_provider_aliyunsms.campaign.plan import Plan, Result, Texts
@@ -152,6 +155,7 @@ class AliyunSmsSendOperator(BaseOperator):
         phone_region: str | None = None,
         campaign_id: str | None = None,
         shard: Mapping[str, Any] | None = None,
+        split: Split | None = None,
         chunk_size: int,
         max_concurrency: int,
         max_qps: float | None,
@@ -200,6 +204,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self._names_campaign = campaign_id is not None
         self._names_ledger = bool(ledger_path)
         self.shard = shard
+        self.split = split
         self.chunk_size = chunk_size
         self.max_concurrency = max_concurrency
         self.max_qps = max_qps
@@ -265,6 +270,25 @@ class AliyunSmsSendOperator(BaseOperator):
     @abstractmethod
     def make_channel(self) -> Channel:
         """Return the channel for this operator's API."""
+
+    def texts_by_group(self) -> Mapping[str, str] | None:
+        """Return what each group of the split gets; a group that is not in it gets nothing."""
+        return None
+
+    @cached_property
+    def groups(self) -> Groups | None:
+        """
+        The groups of the split, with what each gets; None where there is no split.
+
+        :raises ConfigurationError: split and texts do not go together.
+        """
+        texts = self.texts_by_group()
+        check_split(split=self.split, texts=texts)
+        if self.split is None or texts is None:
+            return None
+        from airflow_provider_aliyunsms.campaign.groups import Groups
+
+        return Groups(split=self.split, product=self._product, texts=dict(texts))
 
     @abstractmethod
     def make_texts(self) -> Texts:
@@ -448,6 +472,7 @@ class AliyunSmsSendOperator(BaseOperator):
             planned_at=planned_at(context),
             texts=self.make_texts(),
             surroundings=Deployment(context=context, number_field=self.number_field),
+            groups=self.groups,
         )
 
     def _store(self, context: Context) -> tuple[StoreChoice, Shard | None]:

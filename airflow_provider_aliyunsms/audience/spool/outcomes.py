@@ -117,15 +117,16 @@ class SpoolOutcomes:
             bool(content) and not (states[number].local or (pending and number))
             for number, content in zip(endings, members.contents, strict=True)
         ]
+        found = [states[number] for number in compress(endings, wanted)]
         return SpoolRows(
             Members(
                 tuple(compress(members.keys, wanted)),
                 tuple(compress(members.numbers, wanted)),
                 tuple(compress(members.contents, wanted)),
             ),
-            [states[number].outcome for number in compress(endings, wanted)],
+            [state.outcome for state in found],
             [*compress(range(page * _PAGE, page * _PAGE + len(wanted)), wanted)],
-            [states[number].code for number in compress(endings, wanted)],
+            [state.code for state in found],
         )
 
     def skip(self, places: Sequence[int], *, code: str) -> None:

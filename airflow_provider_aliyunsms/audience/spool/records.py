@@ -92,7 +92,7 @@ class SpoolRows:
     :param members: the recipients, with their keys.
     :param outcomes: the outcome of each, ``pending`` for none.
     :param places: where each stands, for :meth:`.Spool.skip`.
-    :param codes: the code of each outcome, None for none.
+    :param codes: the reason for each outcome, None for none.
     """
 
     members: Members

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.signature import Envelope
     from airflow_provider_aliyunsms.audience.recipients import Members
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
+    from airflow_provider_aliyunsms.campaign.groups import Groups
     from airflow_provider_aliyunsms.campaign.ports import Signature, Template
 
 
@@ -93,6 +94,7 @@ class ChinaChannel:
 
     :param client: makes the calls.
     :param template_code: one approved template; only :meth:`submit` needs it.
+    :param groups: instead of it, the groups of a split, whose texts are the template codes.
     :param now: returns the current time with its time zone; the machine's clock by default.
     :param should_stop: asked before each query of a look-up, by any thread; when it returns True, no further one is
         made.
@@ -106,18 +108,26 @@ class ChinaChannel:
         *,
         client: AliyunSmsClient,
         template_code: str = "",
+        groups: Groups | None = None,
         now: Callable[[], datetime] | None = None,
         should_stop: Callable[[], bool] = lambda: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._template_code = template_code
+        self._groups = groups
+        self._template_codes = {template_code} if groups is None else {*groups.texts.values()}
         self._should_stop = should_stop
         self._monotonic = monotonic
         self._now = now or (lambda: datetime.now(UTC))
 
     def can_replay(self, *, nonce: str, signer: str) -> bool:
         """Return whether the request with this nonce would be signed, and sent to, as its first copy was."""
+        if self._groups is not None:
+            plain = self._client.signer(product=self.product)
+            if signer != self._groups.signed(plain):
+                return False
+            signer = plain
         return self._client.can_replay(nonce=nonce, signer=signer, product=self.product)
 
     def gateway_time(self, *, monotonic: float) -> float | None:
@@ -129,8 +139,9 @@ class ChinaChannel:
         self._client.sync_clock(product=self.product)
 
     def signer(self) -> str:
-        """Return a hash that stands for the AccessKey that would sign now."""
-        return self._client.signer(product=self.product)
+        """Return a hash that stands for the AccessKey that would sign now, and for what each group gets."""
+        signer = self._client.signer(product=self.product)
+        return signer if self._groups is None else self._groups.signed(signer)
 
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
         """
@@ -146,10 +157,11 @@ class ChinaChannel:
         """
         # The API aligns the lists by index: in another order, a recipient would get the text of another one.
         members = chunk.members
+        template_code = self._template_code if self._groups is None else self._groups.text(members.numbers)
         try:
             response = self._client.send_batch_sms(
                 phone_numbers=members.numbers,
-                template_code=self._template_code,
+                template_code=template_code,
                 out_id=chunk.out_id,
                 envelope=envelope,
                 **_china_lists(members),
@@ -227,7 +239,7 @@ class ChinaChannel:
 
     def _may_be_ours(self, row: SendDetail, period: tuple[float, float]) -> bool:
         """Return whether a record without an out id may be of a request that was received in a period."""
-        if row.out_id or row.template_code not in (None, "", self._template_code):
+        if row.out_id or row.template_code not in (None, "", *self._template_codes):
             return False
         try:
             sent = datetime.strptime(row.send_date or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA_TIME)

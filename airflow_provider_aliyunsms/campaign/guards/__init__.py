@@ -34,6 +34,7 @@ from airflow_provider_aliyunsms.campaign.guards.protocol import (
     skip,
     wait_until,
 )
+from airflow_provider_aliyunsms.campaign.guards.suppression import Suppress
 
 __all__ = [
     "Approved",
@@ -55,6 +56,7 @@ __all__ = [
     "QuietHours",
     "Rehearsed",
     "Sample",
+    "Suppress",
     "Surroundings",
     "Verdict",
     "WindowGuard",

@@ -135,6 +135,7 @@ class Sender:
             policy=policy,
             common=self._common,
             with_message_ids=plan.channel.product.has_message_ids,
+            groups=plan.groups,
         )
         # Jobs whose outcome is unknown, and that no worker thread has.
         self._open = OpenJobs(policy=policy, clock=clock)

@@ -46,6 +46,7 @@ OURS = {
         "delivery.checkpoint",
         "delivery.query_limiter",
         "delivery.sampling",
+        "delivery.series",
         "delivery.state",
         "delivery.verdict",
         "exceptions",
