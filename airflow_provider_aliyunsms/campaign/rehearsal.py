@@ -52,7 +52,7 @@ def rehearse(facts: Facts, *, guards: Sequence[Mapping[str, Any]]) -> dict[str, 
         "messages": [*_first_messages(facts)],
         "digest": facts.digest(),
     }
-    if facts.product is GLOBE or facts.known_template is not None:
+    if facts.product is GLOBE or facts.known_templates:
         parts = facts.parts()
         if parts is not None:
             found |= {"parts": parts.parts, "longest": parts.longest}
@@ -90,10 +90,7 @@ def _first_messages(facts: Facts) -> Iterable[dict[str, str]]:
     if facts.product is GLOBE:
         texts = mask_values([fields["message"] for _, fields in first])
     else:
-        template = facts.known_template
-        texts = [
-            _masked_template(fields, text=template.text if template else None) for _, fields in first[:SHOWN]
-        ]
+        texts = [_masked_template(fields, text=facts.known_text(number)) for number, fields in first[:SHOWN]]
     for (number, _), text in zip(first[:SHOWN], texts, strict=False):
         yield {"number": mask_number(number), "text": text}
 

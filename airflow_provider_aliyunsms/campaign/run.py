@@ -170,6 +170,7 @@ class Campaign:
             planned_at=plan.planned_at,
             template_code=plan.texts.template_code,
             message=plan.texts.message,
+            groups=plan.groups,
             vendor=channel if isinstance(channel, VendorFacts) else None,
             surroundings=plan.surroundings,
             dry_run=plan.dry_run,

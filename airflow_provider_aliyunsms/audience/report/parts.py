@@ -111,6 +111,15 @@ class PartsCount:
         if group is not None:
             self.by_group[group] = self.by_group.get(group, 0) + parts
 
+    def take_in(self, other: PartsCount) -> None:
+        """Add what another count has found, of messages with another text."""
+        self.messages += other.messages
+        self.parts += other.parts
+        self.longest = max(self.longest, other.longest)
+        self.missing |= other.missing
+        for group, parts in other.by_group.items():
+            self.by_group[group] = self.by_group.get(group, 0) + parts
+
     def _filled_length(self, variables: dict[str, str]) -> int:
         length = self._fixed
         for name in self._names:

@@ -43,7 +43,7 @@ class Rehearsed:
                 "the digest is none of a rehearsal",
                 advice='Give it rehearsal["digest"] of the XCom of a task with dry_run=True.',
             )
-        if shown[1] != _UNKNOWN and facts.template is None:
+        if shown[1] != _UNKNOWN and None in (facts.templates or {"": None}).values():
             return fail(
                 "the template that was rehearsed is not there any more",
                 advice="Rehearse again, with a template that the account has.",

@@ -76,20 +76,24 @@ class Preflight:
         """Ask for the template, look through the rows, and ask for each signature that they use."""
         if facts.product is GLOBE:
             return _judged_abroad(facts)
-        if facts.vendor is None or not facts.template_code:
+        if facts.vendor is None or not facts.template_codes:
             return fail(
                 "Template and signatures are not known: this campaign has no way to ask the vendor.",
                 advice="Leave Preflight out of guards, or send with an operator that can ask.",
             )
         findings = _Findings()
         try:
-            findings.count_call()
-            template = facts.template
+            for _ in facts.template_codes:
+                findings.count_call()
+            templates = [*facts.templates.values()]
         except AliyunSmsError as error:
             return _untold(error, "the template", findings)
-        findings.add(_template_problems(template, kind=self.kind))
-        survey = Survey.of(facts.pending(), template=template, max_signatures=self.max_signatures)
-        findings.add(_row_problems(survey, template=template))
+        for template in templates:
+            findings.add(_template_problems(template, kind=self.kind))
+        survey = Survey.of(facts.pending(), templates=templates, max_signatures=self.max_signatures)
+        findings.add(_value_problems(survey))
+        for template in templates:
+            findings.add(_row_problems(survey, template=template))
         findings.figures |= survey.figures()
         if survey.has_too_many_signatures:
             findings.add([_too_many_signatures(self.max_signatures)])
@@ -105,7 +109,7 @@ class Preflight:
                 )
         findings.add(_signature_problems(signatures, unfiled=self.unfiled))
         findings.figures["filing"] = filing_counts(signatures)
-        return findings.verdict(_summary(template, survey, signatures))
+        return findings.verdict(_summary(templates, survey, signatures))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +166,16 @@ class Survey:
     has_too_many_signatures: bool = False
 
     @classmethod
-    def of(cls, blocks: Iterator[SpoolRows], *, template: Template | None, max_signatures: int) -> Survey:
-        """Look through rows, up to the first signature that is one too many."""
-        survey = cls(variables=None if template is None else variables_of(template.text))
+    def of(
+        cls, blocks: Iterator[SpoolRows], *, templates: Sequence[Template | None], max_signatures: int
+    ) -> Survey:
+        """
+        Look through rows, up to the first signature that is one too many.
+
+        :param templates: those of all groups; every row needs the variables of each, because a split may change.
+        """
+        names = [variables_of(template.text) for template in templates if template is not None]
+        survey = cls(variables=frozenset[str]().union(*names) if names else None)
         for rows in blocks:
             survey._add(rows)
             if len(survey.signatures) > max_signatures:
@@ -256,9 +267,7 @@ def _template_problems(template: Template | None, *, kind: str | None) -> Iterat
         )
 
 
-def _row_problems(survey: Survey, *, template: Template | None) -> Iterator[_Problem]:
-    if template is None:
-        return
+def _value_problems(survey: Survey) -> Iterator[_Problem]:
     if survey.missing:
         names = sorted(survey.missing)
         shown = ", ".join(names[:_SHOWN_NAMES]) + (", ..." if len(names) > _SHOWN_NAMES else "")
@@ -267,6 +276,11 @@ def _row_problems(survey: Survey, *, template: Template | None) -> Iterator[_Pro
             f" ({shown}).",
             "Name the columns as the variables of the template, or give defaults in template_param.",
         )
+
+
+def _row_problems(survey: Survey, *, template: Template | None) -> Iterator[_Problem]:
+    if template is None:
+        return
     mainland = survey.recipients - survey.abroad
     if template.kind == "international" and mainland:
         yield _Problem(
@@ -334,22 +348,26 @@ def _untold(error: AliyunSmsError, what: str, findings: _Findings) -> Verdict:
     )
 
 
-def _summary(template: Template | None, survey: Survey, signatures: Sequence[Signature | None]) -> str:
-    if template is None:
-        return ""
+def _summary(
+    templates: Sequence[Template | None], survey: Survey, signatures: Sequence[Signature | None]
+) -> str:
+    known = [template for template in templates if template is not None]
+    kinds = ", ".join(dict.fromkeys(template.kind for template in known))
+    subject = "The template is" if len(known) == 1 else f"The {len(known)} templates are"
     states = [
         (carrier, " and ".join(f"{state} ({count})" for state, count in sorted(counts.items())))
         for carrier, counts in filing_counts(signatures).items()
     ]
     notes = [
-        f"The template is approved ({template.kind}), all {survey.recipients:,} recipients have its"
-        f" {len(survey.variables or ())} variables, and the signatures are approved: {len(signatures)}."
+        f"{subject} approved ({kinds}), all {survey.recipients:,} recipients have"
+        f" {'its' if len(known) == 1 else 'their'} {len(survey.variables or ())} variables,"
+        f" and the signatures are approved: {len(signatures)}."
     ]
     if states:
         notes.append(f"Filing of the signatures: {_listed(states)}.")
     if survey.surplus:
         notes.append(f"Variables of the rows that the template does not use: {len(survey.surplus)}.")
-    notes += _notes_on_text(template)
+    notes += dict.fromkeys(note for template in known for note in _notes_on_text(template))
     return " ".join(notes)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -483,7 +484,7 @@ def block(*params, sign_name="阿里云"):
 
 def survey_of(*blocks, text=TEXT):
     template = Template(code="SMS_7", text=text, status="approved", kind="notification")
-    return Survey.of(iter(blocks), template=template, max_signatures=20)
+    return Survey.of(iter(blocks), templates=[template], max_signatures=20)
 
 
 @given(
@@ -515,7 +516,7 @@ def test_names_without_end_do_not_fill_the_memory():
 
     tracemalloc.start()
     found = Survey.of(
-        blocks(), template=Template(code="c", text=TEXT, status="approved", kind="otp"), max_signatures=20
+        blocks(), templates=[Template(code="c", text=TEXT, status="approved", kind="otp")], max_signatures=20
     )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -529,7 +530,7 @@ def test_the_pass_ends_with_the_first_signature_too_many():
         for place in range(50):
             yield block({}, sign_name=f"签名{place}")
 
-    found = Survey.of(blocks(), template=None, max_signatures=20)
+    found = Survey.of(blocks(), templates=[None], max_signatures=20)
     assert (found.has_too_many_signatures, found.recipients) == (True, 21)
 
 
@@ -564,8 +565,8 @@ def test_it_goes_exactly_when_nothing_speaks_against_it(template, signature, par
     facts = SimpleNamespace(
         product=CHINA,
         vendor="asked below",
-        template_code="c",
-        template=template,
+        template_codes=("c",),
+        templates={"c": template},
         signature=lambda name: signature,
         pending=lambda: iter([block(param)]),
     )
@@ -602,3 +603,30 @@ def test_it_goes_exactly_when_nothing_speaks_against_it(template, signature, par
 def test_a_wrong_parameter_is_refused_when_the_dag_file_is_parsed(wrong):
     with pytest.raises(ConfigurationError, match=f"{next(iter(wrong))} of Preflight"):
         Preflight(**wrong)
+
+
+def test_every_template_of_a_split_is_looked_at():
+    known = {
+        "SMS_1": Template(code="SMS_1", text="${a}", status="approved", kind="notification"),
+        "SMS_2": Template(code="SMS_2", text="${a} ${b}", status="in review", kind="notification"),
+    }
+
+    def judged(param):
+        return Preflight().before_sending(
+            SimpleNamespace(
+                product=CHINA,
+                vendor="asked below",
+                template_codes=tuple(known),
+                templates=known,
+                signature=lambda name: Signature(name=name, status="approved"),
+                pending=lambda: iter([block(param)]),
+            )
+        )
+
+    verdict = judged({"a": "1"})
+    assert verdict.decision == "fail"
+    assert "in review" in verdict.reason
+    assert "(b)" in verdict.reason
+    assert verdict.figures["calls"] == 3
+    known["SMS_2"] = replace(known["SMS_2"], status="approved")
+    assert "2 templates" in judged({"a": "1", "b": "2"}).reason
