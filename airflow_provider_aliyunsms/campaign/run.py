@@ -28,6 +28,7 @@ from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
     AudienceError,
+    GuardError,
     LedgerError,
     ReceiptsError,
     SendInterruptedError,
@@ -243,7 +244,8 @@ class Campaign:
         if isinstance(error, LedgerError):
             return False
         try:
-            if isinstance(error, TooManyRefusedError):
+            # A guard may have decided so for its refusals, as a canary does.
+            if isinstance(error, TooManyRefusedError) or type(error) is GuardError:
                 ledger.note_refusals()
             ledger.confirm()
         except LedgerError as lost:

@@ -49,8 +49,9 @@ class Rehearsed:
                 advice="Rehearse again, with a template that the account has.",
             )
         now = facts.digest().split(".")
-        pairs = zip(_PARTS, shown, now, strict=True)
-        changed = [what for what, then, here in pairs if then not in (here, _UNKNOWN)]
+        if shown[1] == _UNKNOWN:
+            now[1] = _UNKNOWN
+        changed = [what for what, then, here in zip(_PARTS, shown, now, strict=True) if then != here]
         if not changed:
             return go(f"audience and texts are those of the rehearsal, {facts.ready} recipients")
         return fail(
