@@ -332,3 +332,23 @@ def test_a_decision_to_fail_is_not_lost_when_an_earlier_guard_has_left_everybody
 
     with pytest.raises(GuardError, match="mistake"):
         world.run(PEOPLE, guards=(Says(leave_out), Says(fail("a mistake", advice="-"))))
+
+
+def test_a_finished_campaign_with_people_left_out_returns_the_same_after_a_clear(world):
+    def leave_out(facts):
+        for rows in facts.pending():
+            facts.leave_out(
+                [
+                    place
+                    for place, number in zip(rows.places, rows.members.numbers, strict=True)
+                    if number in PEOPLE[:5]
+                ],
+                code="local.SUPPRESSED",
+            )
+        return go(f"five are left out at {facts.now}")
+
+    first = world.run(PEOPLE, guards=(Says(leave_out),)).summary
+    world.clears += 1
+    world.clock.sleep(99)
+    assert world.retry(PEOPLE, guards=(Says(leave_out),)).summary == first
+    assert sum(world.gateway.accepted.values()) == 35
