@@ -352,3 +352,23 @@ def test_a_finished_campaign_with_people_left_out_returns_the_same_after_a_clear
     world.clock.sleep(99)
     assert world.retry(PEOPLE, guards=(Says(leave_out),)).summary == first
     assert sum(world.gateway.accepted.values()) == 35
+
+
+def test_unknown_recipients_are_sent_to_again_once_for_each_clear_and_not_after_each_wait():
+    world = World(can_look_up=False)
+    # Each is accepted, and nobody can find that out.
+    world.gateway.faults.extend(["drop_after"] * 40)
+
+    def hold(facts):
+        for rows in facts.pending():
+            facts.hold(rows.places[-5:], until=facts.now + HOUR, code="local.QUIET_HOURS")
+        return go("the last ones wait")
+
+    with pytest.raises(GuardWaitError):
+        world.run(PEOPLE, guards=(Says(hold),), resend_unknown=True, max_concurrency=1)
+    before = world.gateway.accepted.total()
+    for _ in range(2):
+        world.clock.sleep(3700)
+        with pytest.raises(GuardWaitError):
+            world.retry(PEOPLE, guards=(Says(hold),), resend_unknown=True, max_concurrency=1)
+        assert world.gateway.accepted.total() == before
