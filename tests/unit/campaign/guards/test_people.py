@@ -140,3 +140,10 @@ def test_a_value_that_many_share_is_not_shown(texts, hidden):
 
     for literal in (None, "Dear ${name}, your visit to Dr ${doctor} is ${what}"):
         assert hidden not in " ".join(mask_values(texts, literal=literal))
+
+
+def test_a_single_name_of_who_may_approve_is_not_taken_for_its_letters():
+    from airflow_provider_aliyunsms.exceptions import ConfigurationError
+
+    with pytest.raises(ConfigurationError, match="list"):
+        Approved(task_id="approval", by="alice")
