@@ -318,3 +318,50 @@ def test_two_tasks_share_one_guard_and_each_renders_its_own(run_task, simulator,
     assert outcome.state == "success", outcome
     for name in ("one", "two"):
         assert outcome.xcom(name)["guards"][0]["reason"].endswith(name)
+
+
+def test_a_mapped_task_waits_for_the_tasks_that_its_guards_name(run_task, simulator, aliyun_connection):
+    body = """
+@task
+def word():
+    return "and well"
+
+AliyunSendBatchSmsOperator.partial(
+    task_id='send', template_code='SMS_152550005', sign_name='测试签名', guards=[Says('go', text=word())],
+).expand(recipients=[PEOPLE[:10], PEOPLE[10:]])
+"""
+    outcome = run_task("guard_mapped_upstream", body)
+    assert outcome.state == "success", outcome
+    assert outcome.xcom("send[0]")["guards"][0]["reason"].endswith("and well")
+
+
+def test_guards_may_stand_in_the_default_arguments(run_task, simulator, aliyun_connection):
+    body = "dag.default_args['guards'] = [Says('fail')]\n" + SEND.format("retries=0")
+    outcome = run_task("guard_default_args", body)
+    assert (outcome.states["send"], simulator.counts()) == ("failed", {})
+
+
+def test_who_is_mapped_and_held_back_gets_it_once(run_task, simulator, aliyun_connection, tmp_path):
+    marks = str(tmp_path / "mark")
+    body = f"""
+@dataclass(frozen=True)
+class OnceEach(Once):
+    def before_sending(self, facts):
+        place = facts.campaign_id.rpartition("/")[2]
+        return Once(self.mark + place, True).before_sending(facts)
+
+AliyunSendBatchSmsOperator.partial(
+    task_id='send', template_code='SMS_152550005', sign_name='测试签名', guards=[OnceEach({marks!r})],
+).expand(recipients=[PEOPLE[:15], PEOPLE[15:]])
+"""
+    outcome = run_task("guard_mapped_held", body)
+    assert outcome.state == "success", outcome
+    assert len(simulator.counts()) == 30
+    assert set(simulator.counts().values()) == {1}
+
+
+def test_a_decision_to_fail_goes_before_people_who_wait(run_task, simulator, aliyun_connection, tmp_path):
+    guard = f"guards=[Once({str(tmp_path / 'mark')!r}, holds=True), Says('fail')]"
+    outcome = run_task("guard_held_then_fails", SEND.format(guard))
+    assert outcome.states["send"] == "failed", outcome
+    assert simulator.counts() == {}

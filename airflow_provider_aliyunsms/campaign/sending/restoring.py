@@ -142,9 +142,7 @@ class Restoration:
         outcome = entry.outcome
         if outcome is None or (
             # Once for each occasion: a pass after a wait, or an automatic retry, is no new wish of a user.
-            self._resend_unknown
-            and _given_up(outcome)
-            and self._ledger.was_settled_earlier(window, entry)
+            self._resend_unknown and _given_up(outcome) and self._ledger.was_settled_earlier(window, entry)
         ):
             self._reopen(window, entry, rows, skip=frozenset() if outcome is None else outcome.again)
             return
