@@ -28,6 +28,7 @@ from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
     AudienceError,
+    GuardError,
     LedgerError,
     ReceiptsError,
     SendInterruptedError,
@@ -251,7 +252,8 @@ class Campaign:
         if isinstance(error, LedgerError):
             return False
         try:
-            if isinstance(error, TooManyRefusedError):
+            # A guard may have decided so for its refusals, as a canary does.
+            if isinstance(error, TooManyRefusedError) or type(error) is GuardError:
                 ledger.note_refusals()
             ledger.confirm()
         except LedgerError as lost:
@@ -408,4 +410,6 @@ class Campaign:
 
 
 def _same(stored: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:
-    return all(stored.get(name) == value for name, value in fresh.items() if name != "finished_at")
+    # Guards whom nobody concerned were not asked, and the reasons of others may tell the time.
+    told = ("finished_at", "guards")
+    return all(stored.get(name) == value for name, value in fresh.items() if name not in told)

@@ -132,7 +132,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         recipients counts as not accepted and is split; never longer than ``settle_time``.
     :param evidence_wait: seconds, or a timedelta, to wait for evidence after all other recipients have been served.
     :param network_patience: seconds, or a timedelta, without a single clear response after which the try fails.
-    :param resend_unknown: send again to recipients whose outcome no evidence can settle. (templated)
+    :param resend_unknown: a Clear sends again to recipients whose outcome no evidence can settle. (templated)
     :param resend_rejected: a Clear sends again to all whom the gateway refused. Without it, a Clear of a task that
         failed for its refusals sends again only to those refused for a cause that is not theirs, such as the
         template. Never to those who were accepted, or may have been. (templated)

@@ -306,6 +306,8 @@ class AliyunSmsSendOperator(BaseOperator):
 
         with without_retries(), self.recorded(context):
             plan = self._plan(context)
+        # Until its summary says otherwise: one that could not be kept says nothing.
+        self._sent = True
         try:
             result = Campaign(plan=plan).run()
         except AudienceError as error:
@@ -403,7 +405,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _keep_failure(self, context: Context, summary: dict[str, Any]) -> None:
         """Log the result of a try that fails and keep it under the XCom key ``campaign``; raise nothing."""
-        self._sent = bool(summary["accepted"] or summary["unknown"])
+        self._sent = bool(summary["accepted"] or summary["unknown"] or summary["requests"])
         say_result(summary)
         # A failing task has no return value, so the summary goes into an XCom of its own, before the error is
         # raised: after that, nothing of this try can be stored.

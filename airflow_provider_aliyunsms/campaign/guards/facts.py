@@ -167,6 +167,7 @@ class Facts:
         self._held: list[Held] = []
         self._held_codes: set[str] = set()
         self._counted: dict[Share, tuple[SpoolCounts, PartsCount]] = {}
+        self._is_open = True
         self._signatures: dict[str, Signature | None] = {}
 
     @property
@@ -212,9 +213,11 @@ class Facts:
         """
         Send nothing to these rows in this campaign; their receipts are ``skipped`` with this code.
 
-        :param places: some of those that :meth:`pending` yielded last.
+        :param places: some of those that :meth:`pending` yielded last; those of others change nothing.
         :param code: a code of this package's own (``local.…``).
+        :raises ConfigurationError: sending has begun.
         """
+        self._check_open()
         self._spool.skip(places, code=code)
 
     def hold(self, places: Sequence[int], *, until: datetime, code: str) -> None:
@@ -223,14 +226,30 @@ class Facts:
 
         Does nothing in a dry run, which tells of the whole campaign.
 
-        :param places: some of those that :meth:`pending` yielded last.
-        :param until: when they may be sent to.
+        :param places: some of those that :meth:`pending` yielded last; those of others change nothing.
+        :param until: when they may be sent to, with a time zone.
         :param code: a code of this package's own (``local.…``).
+        :raises ConfigurationError: sending has begun.
+        :raises ValueError: ``until`` has no time zone.
         """
-        if places and not self.dry_run:
-            self._spool.skip(places, code=code)
-            self._held.append(Held(count=len(places), until=until))
+        self._check_open()
+        if until.tzinfo is None:
+            msg = "recipients are held back until a moment with a time zone"
+            raise ValueError(msg)
+        if not self.dry_run and (count := self._spool.skip(places, code=code)):
+            self._held.append(Held(count=count, until=until))
             self._held_codes.add(code)
+
+    def close(self) -> None:
+        """Let nobody be left out or held back any more: from now on chunks are cut and sent."""
+        self._is_open = False
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise ConfigurationError(
+                "recipients can be left out or held back before the first call only",
+                advice="Call leave_out() and hold() in before_sending(); later, return wait_until() or fail().",
+            )
 
     @property
     def held(self) -> Held | None:
