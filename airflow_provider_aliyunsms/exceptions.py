@@ -21,6 +21,7 @@ Define the errors that this package raises.
     ├── LedgerError                    the durable record cannot be read or written; sending stopped
     │   ├── LedgerMissingError         a later try found no record of an earlier one
     │   └── LedgerConflictError        the record contradicts this try; a retry changes nothing
+    ├── ClaimsError                    what all campaigns have claimed cannot be read or written; nothing was sent
     ├── SendInterruptedError           stopped on request before the next call; a later try resumes
     ├── WatchInterruptedError          the sensor stopped on request; a later try asks again
     ├── TooManyRefusedError            the gateway refused too many; a Clear resumes
@@ -203,6 +204,14 @@ class LedgerConflictError(LedgerError):
     """The record contradicts this try, as when ``dedupe`` has changed; nothing was sent, and no retry helps."""
 
 
+class ClaimsError(AliyunSmsError):
+    """
+    What all campaigns have claimed of a shared limit cannot be read or written; nothing was sent by this try.
+
+    It never counts as "nothing was claimed".
+    """
+
+
 class SendInterruptedError(AliyunSmsError):
     """Sending stopped on request before the next call; a later try resumes where it stopped."""
 
@@ -227,14 +236,14 @@ class GuardWaitError(GuardError):
     """
     A guard decided that nothing more may be sent before a moment; then the campaign is judged anew and goes on.
 
-    :param until: the moment, with a time zone.
+    :param until: the moment, with a time zone; None for now.
     """
 
     def __init__(
         self,
         message: str,
         *,
-        until: datetime,
+        until: datetime | None = None,
         code: str | None = None,
         request_id: str | None = None,
         advice: str | None = None,

@@ -17,27 +17,20 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_aliyunsms.api.credentials import renews
 from airflow_provider_aliyunsms.api.forms import batch_sms_form, globe_form, sms_form
 from airflow_provider_aliyunsms.api.gateway_clock import GatewayClock, monotonic
-from airflow_provider_aliyunsms.api.models import (
-    GlobeResponse,
-    MessageStatus,
-    SendDetail,
-    SendDetailsPage,
-    SendResponse,
-    SignListResponse,
-)
+from airflow_provider_aliyunsms.api.models import MessageStatus, SendDetailsPage, SignListResponse
 from airflow_provider_aliyunsms.api.responses import (
-    UNREADABLE,
     accepted_fields,
-    code_of,
-    id_of,
-    ids_of,
     is_no_record,
-    label_of,
     number_of,
     request_id_of,
-    rows_of,
-    text_of,
-    texts_of,
+)
+from airflow_provider_aliyunsms.api.results import (
+    globe_response_of,
+    message_status_of,
+    page_of,
+    send_response_of,
+    sign_of,
+    template_of,
 )
 from airflow_provider_aliyunsms.api.retrying import ReadRetries
 from airflow_provider_aliyunsms.api.signature import Envelope, SignedRequest, sign_acs3
@@ -57,6 +50,12 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.credentials import Credentials, CredentialsProvider
     from airflow_provider_aliyunsms.api.endpoints import Endpoint
     from airflow_provider_aliyunsms.api.forms import JsonTexts
+    from airflow_provider_aliyunsms.api.models import (
+        GlobeResponse,
+        SendResponse,
+        SignResponse,
+        TemplateResponse,
+    )
     from airflow_provider_aliyunsms.api.responses import ResponseFields
     from airflow_provider_aliyunsms.api.transport import HttpResponse, Transport
     from airflow_provider_aliyunsms.products import Product
@@ -202,7 +201,7 @@ class AliyunSmsClient:
             sms_up_extend_codes=sms_up_extend_codes,
             out_id=out_id,
         )
-        return _send_response(self._call(CHINA.action, form, envelope=envelope))
+        return send_response_of(self._call(CHINA.action, form, envelope=envelope))
 
     def send_sms(
         self,
@@ -241,7 +240,7 @@ class AliyunSmsClient:
             sms_up_extend_code=sms_up_extend_code,
             out_id=out_id,
         )
-        return _send_response(self._call("SendSms", form, envelope=envelope))
+        return send_response_of(self._call("SendSms", form, envelope=envelope))
 
     def batch_send_message_to_globe(
         self,
@@ -284,7 +283,7 @@ class AliyunSmsClient:
             channel_id=channel_id,
         )
         fields = self._call(GLOBE.action, form, product=GLOBE, envelope=envelope)
-        return _globe_response_of(fields)
+        return globe_response_of(fields)
 
     def query_send_details(
         self,
@@ -348,6 +347,36 @@ class AliyunSmsClient:
         fields = self._read_retries.call(lambda: self._call("QuerySmsSignList", form))
         return SignListResponse(total_count=number_of(fields, "TotalCount"), request_id=request_id_of(fields))
 
+    def get_sms_template(self, *, template_code: str) -> TemplateResponse:
+        """
+        Return one template of the account. Free; changes nothing.
+
+        The call is repeated on passing errors.
+        https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-getsmstemplate
+
+        :param template_code: such as ``SMS_152550005``.
+        :raises CampaignDoomedError: there is no such template (``isv.SMS_TEMPLATE_ILLEGAL``), or the call is not
+            allowed.
+        :raises AmbiguousOutcomeError: also when the response was OK but the template in it cannot be read.
+        :raises ApiError: the error of the last attempt.
+        """
+        return self._read_retries.call(lambda: self._template(template_code))
+
+    def get_sms_sign(self, *, sign_name: str) -> SignResponse:
+        """
+        Return one signature of the account, with its filing with each carrier. Free; changes nothing.
+
+        The call is repeated on passing errors.
+        https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-getsmssign
+
+        :param sign_name: the signature, without brackets.
+        :raises CampaignDoomedError: there is no such signature (``isv.SMS_SIGNATURE_ILLEGAL``), or the call is not
+            allowed.
+        :raises AmbiguousOutcomeError: also when the response was OK but the signature in it cannot be read.
+        :raises ApiError: the error of the last attempt.
+        """
+        return self._read_retries.call(lambda: self._sign(sign_name))
+
     def _call(
         self,
         action: str,
@@ -404,7 +433,7 @@ class AliyunSmsClient:
             if is_no_record(error, product=CHINA):
                 return SendDetailsPage(total_count=0, details=(), request_id=error.request_id)
             raise
-        return _page_of(fields, page_size=int(form["PageSize"]))
+        return page_of(fields, page_size=int(form["PageSize"]))
 
     def _message_status(self, message_id: str) -> MessageStatus:
         try:
@@ -415,7 +444,13 @@ class AliyunSmsClient:
                     status=None, error_code=None, message_id=message_id, request_id=error.request_id
                 )
             raise
-        return _message_status_of(fields, message_id=message_id)
+        return message_status_of(fields, message_id=message_id)
+
+    def _template(self, template_code: str) -> TemplateResponse:
+        return template_of(self._call("GetSmsTemplate", {"TemplateCode": template_code}), code=template_code)
+
+    def _sign(self, sign_name: str) -> SignResponse:
+        return sign_of(self._call("GetSmsSign", {"SignName": sign_name}), name=sign_name)
 
 
 def _doomed(error: ApiError) -> CampaignDoomedError:
@@ -426,62 +461,4 @@ def _doomed(error: ApiError) -> CampaignDoomedError:
         request_id=error.request_id,
         advice=error.advice,
         http_status=error.http_status,
-    )
-
-
-def _send_response(fields: ResponseFields) -> SendResponse:
-    return SendResponse(biz_id=id_of(fields, "BizId"), request_id=request_id_of(fields))
-
-
-def _globe_response_of(fields: ResponseFields) -> GlobeResponse:
-    return GlobeResponse(
-        request_id=request_id_of(fields),
-        success_count=number_of(fields, "SuccessCount"),
-        failed=texts_of(fields, "FailedList"),
-        message_ids=ids_of(fields, "MessageIdList"),
-        ids_given=fields.get("MessageIdList") not in (None, ""),
-    )
-
-
-def _page_of(fields: ResponseFields, *, page_size: int) -> SendDetailsPage:
-    """
-    Return the page of records in a response.
-
-    :raises AmbiguousOutcomeError: it cannot be read, or contradicts itself.
-    """
-    rows = rows_of(fields, "SmsSendDetailDTOs", "SmsSendDetailDTO")
-    total = number_of(fields, "TotalCount")
-    if rows is None or total is None or total < 0 or len(rows) > page_size:
-        # Returning an empty page instead would mean "nothing was sent", and a message could be sent twice.
-        raise AmbiguousOutcomeError(
-            "QuerySendDetails: the records cannot be read.",
-            code=UNREADABLE,
-            request_id=request_id_of(fields),
-            advice="Look in the console.",
-        )
-    return SendDetailsPage(
-        total_count=total,
-        details=tuple(_send_detail(row) for row in rows),
-        request_id=request_id_of(fields),
-    )
-
-
-def _message_status_of(fields: ResponseFields, *, message_id: str) -> MessageStatus:
-    return MessageStatus(
-        status=number_of(fields, "Status"),
-        error_code=code_of(fields, "ErrorCode"),
-        message_id=message_id,
-        request_id=request_id_of(fields),
-    )
-
-
-def _send_detail(row: ResponseFields) -> SendDetail:
-    return SendDetail(
-        phone_number=text_of(row, "PhoneNum") or "",
-        send_status=number_of(row, "SendStatus") or 0,
-        err_code=code_of(row, "ErrCode"),
-        out_id=label_of(row, "OutId"),
-        send_date=label_of(row, "SendDate"),
-        receive_date=label_of(row, "ReceiveDate"),
-        template_code=label_of(row, "TemplateCode"),
     )

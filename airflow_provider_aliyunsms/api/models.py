@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +111,40 @@ class SignListResponse:
     """
 
     total_count: int | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateResponse:
+    """
+    One template, from ``GetSmsTemplate``.
+
+    :param content: its text with ``${name}`` placeholders; not in the repr.
+    :param status: 0 in review, 1 approved, 2 rejected, 10 cancelled.
+    :param kind: 0 OTP, 1 notification, 2 promotion, 3 international.
+    :param variables: what a variable may hold, by its name; empty when the response says it in no form that can be
+        read.
+    :param request_id: for a support ticket.
+    """
+
+    content: str = field(repr=False)
+    status: int
+    kind: int
+    variables: Mapping[str, str]
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignResponse:
+    """
+    One signature, from ``GetSmsSign``.
+
+    :param status: 0 in review, 1 approved, 2 rejected, 10 cancelled.
+    :param carriers: the filing by carrier (``mobile``, ``unicom``, ``telecom``): 3 filed and verified, 1 filed, -1
+        being filed, 0 failed, 2 lapsed, -2 not filed; empty when the response does not tell it.
+    :param request_id: for a support ticket.
+    """
+
+    status: int
+    carriers: Mapping[str, int]
     request_id: str | None

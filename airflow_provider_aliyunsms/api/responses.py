@@ -197,6 +197,21 @@ def texts_of(fields: ResponseFields, name: str) -> tuple[str, ...] | None:
     return readable if len(readable) == len(texts) else None
 
 
+def mapping_of(fields: ResponseFields, name: str) -> Mapping[str, str]:
+    """
+    Return a field as texts by name; it may arrive as an object or as JSON in a text.
+
+    :returns: empty when it is absent or something else; without the entries that are no texts.
+    """
+    value = fields.get(name)
+    if isinstance(value, str):
+        value = parse_body(value.encode(errors="replace"))
+    if not isinstance(value, dict):
+        return {}
+    texts = {key: text_of(value, key) for key in value}
+    return {key: text for key, text in texts.items() if text is not None}
+
+
 def _list_of(fields: ResponseFields, name: str) -> list[Any] | None:
     value = fields.get(name)
     if isinstance(value, str) and value.strip():

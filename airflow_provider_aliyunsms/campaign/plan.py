@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.audience.shards import Shard
     from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
+    from airflow_provider_aliyunsms.campaign.groups import Groups
     from airflow_provider_aliyunsms.campaign.guards import Guard, Surroundings
     from airflow_provider_aliyunsms.campaign.ledger import Store
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace
@@ -86,6 +87,7 @@ class Plan:
     :param planned_at: when the run was due; None where that is not known.
     :param texts: what the texts are made of, for the guards.
     :param surroundings: what guards may use of the deployment; None for nothing.
+    :param groups: the groups of a split, with what each gets; None where all get the same.
     """
 
     campaign_id: str
@@ -113,6 +115,7 @@ class Plan:
     planned_at: datetime | None = None
     texts: Texts = field(default_factory=Texts)
     surroundings: Surroundings | None = None
+    groups: Groups | None = None
     facts: SourceFacts = field(default_factory=SourceFacts)
 
 

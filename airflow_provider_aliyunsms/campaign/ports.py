@@ -114,7 +114,7 @@ class Template:
     """
 
     code: str
-    text: str
+    text: str = field(repr=False)
     status: str
     kind: str
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class Signature:
         ``filing``, ``failed``, ``lapsed`` or ``not filed``; empty when the vendor says nothing of carriers.
     """
 
-    name: str
+    name: str = field(repr=False)
     status: str
     carriers: Mapping[str, str] = field(default_factory=dict)
 

@@ -22,6 +22,9 @@ SHOWN: Final = 3
 _COMPARED: Final = 50
 """Messages of which the words that all of them have are taken for the text, and others for values."""
 
+_ENOUGH: Final = 20
+"""Different texts of which the words that all of them have are taken for no values."""
+
 _MASK: Final = "***"
 _PLACEHOLDER: Final = re.compile(r"\$\{([^{}]*)\}")
 _WORDS: Final = re.compile(r"\s+|[^\s\w]|\w+", re.UNICODE)
@@ -52,7 +55,7 @@ def rehearse(facts: Facts, *, guards: Sequence[Mapping[str, Any]]) -> dict[str, 
         "messages": [*_first_messages(facts)],
         "digest": facts.digest(),
     }
-    if facts.product is GLOBE or facts.known_template is not None:
+    if facts.product is GLOBE or facts.known_templates:
         parts = facts.parts()
         if parts is not None:
             found |= {"parts": parts.parts, "longest": parts.longest}
@@ -88,12 +91,9 @@ def _first_messages(facts: Facts) -> Iterable[dict[str, str]]:
         if len(first) >= _COMPARED:
             break
     if facts.product is GLOBE:
-        texts = mask_values([fields["message"] for _, fields in first])
+        texts = mask_values([fields["message"] for _, fields in first], literal=facts.message)
     else:
-        template = facts.known_template
-        texts = [
-            _masked_template(fields, text=template.text if template else None) for _, fields in first[:SHOWN]
-        ]
+        texts = [_masked_template(fields, text=facts.known_text(number)) for number, fields in first[:SHOWN]]
     for (number, _), text in zip(first[:SHOWN], texts, strict=False):
         yield {"number": mask_number(number), "text": text}
 
@@ -116,17 +116,24 @@ def _mask(value: str) -> str:
 _SHORT: Final = 2
 
 
-def mask_values(texts: Sequence[str]) -> list[str]:
+def mask_values(texts: Sequence[str], *, literal: str | None = None) -> list[str]:
     """
     Return finished texts with everything masked that is not the same in all of them.
 
-    A finished text does not say which of its words were filled in. Those that every one of some dozens of messages
-    has are the text; what differs, and whatever holds a digit, is taken for a value. A single message is masked
-    whole.
+    A finished text does not say which of its words were filled in. A word counts as text if all messages have it, and
+    if it stands in the text of the task; where every row has a text of its own, if there are some dozens of different
+    ones, because the values of a few people are often the same. What holds a digit is taken for a value. A single
+    message is masked whole.
+
+    :param literal: the text of the task with its ``${name}`` placeholders; None where there is none.
     """
     split = [_WORDS.findall(text) for text in texts]
     seen = Counter(word for words in split for word in {*words})
     common = {word for word, count in seen.items() if count == len(split) > 1}
+    if literal:
+        common &= {*_WORDS.findall(_PLACEHOLDER.sub(" ", literal))}
+    elif len({*texts}) < _ENOUGH:
+        common = set()
     return [_join(words, common=common) for words in split]
 
 

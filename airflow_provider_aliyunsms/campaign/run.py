@@ -28,6 +28,7 @@ from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
     AudienceError,
+    GuardError,
     LedgerError,
     ReceiptsError,
     SendInterruptedError,
@@ -103,6 +104,7 @@ class Campaign:
                 self._load(spool, ledger)
                 # Before the first call: after it, an error about the audience would come too late.
                 admit(spool=spool, limits=plan.limits, has_sent=ledger.has_windows, cut=self._cut)
+                self._leave_out_groups(spool)
             except AliyunSmsError:
                 self._close_ledger(ledger)
                 raise
@@ -169,6 +171,7 @@ class Campaign:
             planned_at=plan.planned_at,
             template_code=plan.texts.template_code,
             message=plan.texts.message,
+            groups=plan.groups,
             vendor=channel if isinstance(channel, VendorFacts) else None,
             surroundings=plan.surroundings,
             dry_run=plan.dry_run,
@@ -178,6 +181,12 @@ class Campaign:
             secret=plan.secrets_known[0] if plan.secrets_known else b"",
             status=channel,
         )
+
+    def _leave_out_groups(self, spool: Spool) -> None:
+        """Skip those whose group gets nothing, before anybody is counted as one who will be sent to."""
+        if self._plan.groups is not None:
+            skipped = self._plan.groups.leave_out(spool)
+            log.info("Split: %d of %d recipients are in a group that gets nothing.", skipped, spool.ready)
 
     def _announce(self, opening: Opening) -> None:
         if self._plan.resend and not opening.resumed:
@@ -243,7 +252,8 @@ class Campaign:
         if isinstance(error, LedgerError):
             return False
         try:
-            if isinstance(error, TooManyRefusedError):
+            # A guard may have decided so for its refusals, as a canary does.
+            if isinstance(error, TooManyRefusedError) or type(error) is GuardError:
                 ledger.note_refusals()
             ledger.confirm()
         except LedgerError as lost:
@@ -345,7 +355,10 @@ class Campaign:
             log.info("Rehearsal: %s", line)
         calls = 0
         size = self._plan.policy.chunk_size
-        for chunk in cut(campaign="", batches=spool.unsettled(batch=size * 8), size=size):
+        groups, batches = self._plan.groups, spool.unsettled(batch=size * 8)
+        by_group = [batches] if groups is None else ([each] for _, each in groups.batches(batches, size=size))
+        chunks = (chunk for each in by_group for chunk in cut(campaign="", batches=each, size=size))
+        for chunk in chunks:
             calls += 1
             spool.settle(
                 out_id="",
@@ -384,6 +397,7 @@ class Campaign:
             "audience": self._report.figures() if self._report else {},
             **({"shard": self._cut.figures()} if self._cut is not None else {}),
             **({"guards": self._judge.records} if self._judge is not None and self._judge.records else {}),
+            **({"groups": self._plan.groups.results(spool)} if self._plan.groups is not None else {}),
             "started_at": started_at,
             "finished_at": utc_stamp(self._clock.now()),
         }
@@ -396,4 +410,6 @@ class Campaign:
 
 
 def _same(stored: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:
-    return all(stored.get(name) == value for name, value in fresh.items() if name != "finished_at")
+    # Guards whom nobody concerned were not asked, and the reasons of others may tell the time.
+    told = ("finished_at", "guards")
+    return all(stored.get(name) == value for name, value in fresh.items() if name not in told)

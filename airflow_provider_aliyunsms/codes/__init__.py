@@ -30,6 +30,7 @@ ambiguous costs look-ups and time. So in doubt it is ambiguous.
 * :func:`explain` is for the code of a receipt or of an ``errors`` count, which a person wants to understand. It looks
   among the codes of this package first and calls :func:`look_up_code` for all others. Both return an "unknown code"
   row instead of failing.
+* :func:`is_opt_out` says whether a code means that its number is not to be sent to any more.
 * :func:`concerns` says whether a code is about the signature or the template; :func:`tidy_code` makes a code from
   outside fit for logs and errors.
 
@@ -45,10 +46,12 @@ from __future__ import annotations
 
 from airflow_provider_aliyunsms.codes.local import LOCAL_CODES, MOST_CODES, LocalCode
 from airflow_provider_aliyunsms.codes.lookup import (
+    OPT_OUT_CODES,
     all_codes,
     concerns,
     explain,
     is_expired_token,
+    is_opt_out,
     look_up_code,
     tidy_code,
     with_action,
@@ -58,6 +61,7 @@ from airflow_provider_aliyunsms.codes.model import CodeClass, CodeInfo
 __all__ = [
     "LOCAL_CODES",
     "MOST_CODES",
+    "OPT_OUT_CODES",
     "CodeClass",
     "CodeInfo",
     "LocalCode",
@@ -65,6 +69,7 @@ __all__ = [
     "concerns",
     "explain",
     "is_expired_token",
+    "is_opt_out",
     "look_up_code",
     "tidy_code",
     "with_action",

@@ -29,6 +29,8 @@ class LocalCode(StrEnum):
     DRY_RUN = "local.DRY_RUN"
     EMPTY_AUDIENCE = "local.EMPTY_AUDIENCE"
     DISK = "local.DISK"
+    QUIET_HOURS = "local.QUIET_HOURS"
+    NO_COMMON_HOURS = "local.NO_COMMON_HOURS"
     NO_ANSWER = "local.NO_ANSWER"
     NO_EVIDENCE = "local.NO_EVIDENCE"
     MAPPING_UNKNOWN = "local.MAPPING_UNKNOWN"
@@ -38,7 +40,10 @@ class LocalCode(StrEnum):
     NOT_IN_AUDIENCE = "local.NOT_IN_AUDIENCE"
     NOT_IN_SAMPLE = "local.NOT_IN_SAMPLE"
     WAITS_FOR_CANARY = "local.WAITS_FOR_CANARY"
+    FREQUENCY_CAP = "local.FREQUENCY_CAP"
     OTHER_CODE = "local.OTHER_CODE"
+    SUPPRESSED = "local.SUPPRESSED"
+    HOLDOUT = "local.HOLDOUT"
 
 
 MOST_CODES: Final = 500
@@ -193,6 +198,22 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         "请清理临时目录，或用 TMPDIR 指定其他目录。",
     ),
     CodeInfo(
+        LocalCode.QUIET_HOURS.value,
+        CodeClass.RECIPIENT,
+        "It is outside the hours in which this number may be sent to, so it was held back until they begin.",
+        "Nothing to do: the task waits for those hours and sends then.",
+        "当前不在该号码允许发送的时段内，因此暂缓发送。",
+        "无需处理：任务会等到允许的时段再发送。",
+    ),
+    CodeInfo(
+        LocalCode.NO_COMMON_HOURS.value,
+        CodeClass.RECIPIENT,
+        "Nobody can tell when this number may be sent to: its time zone is not known, or its zones share no hours.",
+        "Name one time zone in QuietHours, or send to such numbers in a campaign of their own.",
+        "无法判断该号码何时可以发送：时区未知，或其各时区没有共同的允许时段。",
+        "请在 QuietHours 中指定一个时区，或将此类号码单独作为一个批次发送。",
+    ),
+    CodeInfo(
         LocalCode.NO_ANSWER.value,
         CodeClass.AMBIGUOUS,
         "The call had no clear answer yet, or the task died before it came.",
@@ -247,6 +268,30 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         "Nothing to do, or put it back into the audience.",
         "之前的尝试计划发送给该收信人但并未发送，现在名单中已没有此人。",
         "无需处理；如需发送，请将其放回名单。",
+    ),
+    CodeInfo(
+        LocalCode.FREQUENCY_CAP.value,
+        CodeClass.RECIPIENT,
+        "All campaigns together have sent this number as many messages as a FrequencyCap allows, so it got no more.",
+        "Nothing to do; another campaign can send to it when the period of the cap is over.",
+        "所有批次向该号码发送的短信已达到 FrequencyCap 允许的次数，因此没有发送。",
+        "无需处理；频次限制的周期结束后，其他批次可以向该号码发送。",
+    ),
+    CodeInfo(
+        LocalCode.SUPPRESSED.value,
+        CodeClass.RECIPIENT,
+        "The number is on a list of numbers never to send to, so it got nothing.",
+        "Nothing to do. Who is on it by mistake has to be taken off the list that Suppress reads.",
+        "该号码在禁止发送名单中，因此没有发送。",
+        "无需处理。如系误列，请从 Suppress 所读取的名单中移除。",
+    ),
+    CodeInfo(
+        LocalCode.HOLDOUT.value,
+        CodeClass.RECIPIENT,
+        "The number is in a group of the split that gets no message, so that the others can be compared with it.",
+        "Nothing to do.",
+        "该号码属于分组中不发送短信的对照组，用于与其他组比较。",
+        "无需处理。",
     ),
     CodeInfo(
         LocalCode.PROVED_NOT_SENT.value,

@@ -266,6 +266,27 @@ def explain(code: str | None, *, api: str = CHINA.action, action: str | None = N
     return found if action is None else with_action(found, action)
 
 
+OPT_OUT_CODES: Final = frozenset(
+    {"isv.BLACK_KEY_CONTROL_LIMIT", "isv.CUSTOMER_REFUSED", "MOBILE_IN_BLACK", "USER_REJECT"}
+)
+"""
+The codes, as the tables spell them, that say of a number that its owner opted out, or that it is on a blacklist.
+
+The first two are refusals of a send, the others stand in delivery reports. A bare name may mean something else in the
+other API, so :func:`is_opt_out` is how to ask.
+"""
+
+
+def is_opt_out(code: str | None, *, api: str = CHINA.action) -> bool:
+    """
+    Return whether a code says that the owner of the number opted out, or that the number is on a blacklist.
+
+    :param code: ``code`` of a receipt or of a delivery, in any spelling.
+    :param api: ``api`` of the campaign's result.
+    """
+    return explain(code, api=api).code in OPT_OUT_CODES
+
+
 def is_expired_token(code: str | None) -> bool:
     """Return whether the code of a refused call says that its security token has expired, in any spelling."""
     key = _key(code or "")

@@ -15,6 +15,9 @@ is not known yet.
   counts the queries and stops them when the round must end.
 * ``state`` holds what is known: one bit for each pending message, and counts of the others. ``sampling`` draws a
   random part of the messages where not all are asked for.
+* ``series`` holds how the counts changed over time, ``group_counts`` those of each group of a split, and ``opt_outs``
+  the numbers that carriers block, which it writes into the folder of ``campaign/learned_numbers``.
+* ``comparison`` compares two groups, and ``report`` makes the report on a whole campaign.
 * ``verdict`` decides from the counts alone. It is a pure function.
 * ``checkpoint`` packs the state so that another process can go on with it, and stores it; ``events`` is the
   form in which a trigger hands its result to the sensor.

@@ -45,6 +45,7 @@ class WatchedCampaign:
         the XCom (:meth:`to_json`). They hold phone numbers, so the repr leaves them out.
     :param receipts_host: the machine on whose disk the receipts file is; None when it is on no disk of one machine.
     :param dry_run: it was a rehearsal: nothing was sent. Not kept for a trigger, which has nothing to ask then.
+    :param groups: the number of accepted messages of each group of a split; None where there is none.
     """
 
     campaign_id: str
@@ -56,6 +57,7 @@ class WatchedCampaign:
     receipts: tuple[Mapping[str, Any], ...] | None
     dry_run: bool = False
     receipts_host: str | None = None
+    groups: Mapping[str, int] | None = None
 
     def __repr__(self) -> str:
         return f"WatchedCampaign({self.campaign_id!r}, accepted={self.accepted})"
@@ -80,6 +82,7 @@ class WatchedCampaign:
             "digest": self.digest,
             "receipts_path": self.receipts_path,
             **({"receipts_host": self.receipts_host} if self.receipts_host else {}),
+            **({"groups": dict(self.groups)} if self.groups is not None else {}),
         }
 
     @classmethod
@@ -103,6 +106,7 @@ class WatchedCampaign:
                 receipts_path=kept.get("receipts_path"),
                 receipts_host=kept.get("receipts_host"),
                 receipts=None if packed is None else _unpacked(packed),
+                groups=kept.get("groups"),
             )
         except (KeyError, TypeError, AttributeError, ValueError, zlib.error, binascii.Error):
             raise _unreadable() from None
@@ -122,7 +126,25 @@ class WatchedCampaign:
             and math.isfinite(self.finished_at)
             and isinstance(self.receipts_path, str | None)
             and isinstance(self.receipts_host, str | None)
+            and (self.groups is None or _are_counts(self.groups))
         )
+
+
+def _are_counts(groups: object) -> bool:
+    return isinstance(groups, Mapping) and all(
+        isinstance(name, str) and isinstance(count, int) and not isinstance(count, bool) and count >= 0
+        for name, count in groups.items()
+    )
+
+
+def _accepted_by_group(groups: object) -> Mapping[str, int] | None:
+    """Return the accepted messages of each group of a send task's result, None where it has no groups."""
+    if not isinstance(groups, Mapping):
+        return None
+    found: dict[str, Any] = {
+        name: each.get("accepted") for name, each in groups.items() if isinstance(each, Mapping)
+    }
+    return found if _are_counts(found) else None
 
 
 def _unreadable() -> ConfigurationError:
@@ -245,6 +267,7 @@ def _watched_one(campaign: Any) -> WatchedCampaign:
         receipts=receipts,
         dry_run=campaign.get("dry_run") is True,
         receipts_host=str(host) if (host := campaign.get("receipts_host")) else None,
+        groups=_accepted_by_group(campaign.get("groups")),
     )
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.delivery.series import Point, read_series
 from airflow_provider_aliyunsms.delivery.state import DeliveryState
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Checkpoint:
     :param next_at: when to make the next round, seconds since the epoch.
     :param recent: queries that still counted towards ``max_qps`` at ``noted_at``.
     :param noted_at: when this was noted, seconds since the epoch.
+    :param series: the counts after earlier rounds, see :class:`.DeliverySeries`.
+    :param groups: the counts by group of a split, see :class:`.GroupCounts`; None where there is none.
     """
 
     fingerprint: str
@@ -55,10 +58,14 @@ class Checkpoint:
     next_at: float = 0.0
     recent: int = 0
     noted_at: float = 0.0
+    series: tuple[Point, ...] = ()
+    groups: Mapping[str, Any] | None = None
 
     def for_new_try(self) -> Checkpoint:
         """Return a copy for a new try of the task: it keeps the delivery states and resets everything else."""
-        return Checkpoint(fingerprint=self.fingerprint, progress=self.progress)
+        return Checkpoint(
+            fingerprint=self.fingerprint, progress=self.progress, series=self.series, groups=self.groups
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON form that :meth:`from_json` can read in any other process."""
@@ -71,6 +78,8 @@ class Checkpoint:
             "next_at": self.next_at,
             "recent": self.recent,
             "noted_at": self.noted_at,
+            **({"series": [list(point) for point in self.series]} if self.series else {}),
+            **({"groups": self.groups} if self.groups is not None else {}),
         }
 
     def to_small_json(self) -> tuple[dict[str, Any], bool]:
@@ -83,7 +92,8 @@ class Checkpoint:
         whole = self.to_json()
         if len(json.dumps(whole)) <= HANDED_OVER:
             return whole, True
-        return replace(self, progress=None, cursor=TOP, next_at=0.0).to_json(), False
+        small = replace(self, progress=None, cursor=TOP, next_at=0.0, series=(), groups=None)
+        return small.to_json(), False
 
     @classmethod
     def from_json(cls, kept: Any, *, fingerprint: str) -> Checkpoint | None:
@@ -104,6 +114,8 @@ class Checkpoint:
                 next_at=float(kept["next_at"]),
                 recent=int(kept["recent"]),
                 noted_at=float(kept["noted_at"]),
+                series=read_series(kept.get("series")),
+                groups=kept["groups"] if isinstance(kept.get("groups"), Mapping) else None,
             )
         except (KeyError, TypeError, ValueError, OverflowError):
             return None

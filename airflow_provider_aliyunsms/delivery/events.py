@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_aliyunsms.delivery.sampling import DIGITS, wilson
+from airflow_provider_aliyunsms.delivery.series import Point, read_series
 from airflow_provider_aliyunsms.delivery.state import Tally, ranked
 from airflow_provider_aliyunsms.delivery.verdict import Silence, Verdict
 from airflow_provider_aliyunsms.exceptions import (
@@ -63,6 +64,8 @@ class DeliveryResult:
     :param population: number of accepted messages when the tally counts only a sample of them, None when it counts
         all.
     :param silence: why no query of the last round got an answer; None when some did.
+    :param series: the counts after each round, see :class:`.DeliverySeries`.
+    :param groups: the counts by group of a split; None where there is none.
     """
 
     verdict: Verdict
@@ -71,6 +74,8 @@ class DeliveryResult:
     calls: int = 0
     population: int | None = None
     silence: Silence | None = None
+    series: tuple[Point, ...] = ()
+    groups: Mapping[str, Mapping[str, int]] | None = None
 
     def as_event(self) -> dict[str, Any]:
         """Return the event for the task, which :func:`read_event` reads."""
@@ -81,6 +86,7 @@ class DeliveryResult:
             "calls": self.calls,
             "population": self.population,
             **({"silence": [self.silence.code, self.silence.advice]} if self.silence else {}),
+            **self._more(),
         }
 
     def as_xcom(self) -> dict[str, Any]:
@@ -91,7 +97,12 @@ class DeliveryResult:
         the whole campaign.
         """
         if self.population is None:
-            return {"campaign_id": self.campaign_id, **self._counts(), "calls": self.calls}
+            return {
+                "campaign_id": self.campaign_id,
+                **self._counts(),
+                "calls": self.calls,
+                **self._more(),
+            }
         asked = self.tally.accepted
         interval = wilson(hits=self.tally.delivered, asked=asked)
         return {
@@ -103,6 +114,14 @@ class DeliveryResult:
             "delivered_ratio_interval": [round(interval.low, DIGITS), round(interval.high, DIGITS)],
             "sample": self._counts(),
             "calls": self.calls,
+            **self._more(),
+        }
+
+    def _more(self) -> dict[str, Any]:
+        return {
+            # One point is no course of things, and says nothing that the counts do not.
+            **({"series": [list(point) for point in self.series]} if len(self.series) > 1 else {}),
+            **({"groups": {name: dict(each) for name, each in self.groups.items()}} if self.groups else {}),
         }
 
     def _counts(self) -> dict[str, Any]:
@@ -184,7 +203,15 @@ def read_event(event: Any) -> DeliveryResult:
         calls=event["calls"] if _is_count(event.get("calls")) else 0,
         population=population if _is_count(population) else None,
         silence=_silence(event.get("silence")),
+        series=read_series(event.get("series")),
+        groups=_groups(event.get("groups")),
     )
+
+
+def _groups(value: Any) -> Mapping[str, Mapping[str, int]] | None:
+    if not isinstance(value, Mapping) or not all(isinstance(each, Mapping) for each in value.values()):
+        return None
+    return value if all(_is_count(count) for each in value.values() for count in each.values()) else None
 
 
 def _silence(value: Any) -> Silence | None:

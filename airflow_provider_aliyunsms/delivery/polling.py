@@ -12,8 +12,9 @@ import logging
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_aliyunsms.campaign.ports import Fate
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
 from airflow_provider_aliyunsms.delivery.state import Tally, total
 from airflow_provider_aliyunsms.delivery.tracking import OpenReceipts, pending_messages
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.delivery.state import DeliveryState
 
 log = logging.getLogger(__name__)
+
+
+class OnSettled(Protocol):
+    """Take note of one message that was delivered or failed."""
+
+    def __call__(self, *, message: Tracked, delivery: Delivery, api: str) -> None:
+        """Note it; ``api`` is that of its campaign."""
+        ...
+
 
 GIVE_UP_AFTER = 50
 """
@@ -99,6 +109,8 @@ class DeliveryPoller:
     :param open_receipts: opens a receipts path for reading in binary; called once per round and file.
     :param limiter: the query limiter that the channels' client was made with, so that every query passes it.
     :param cursor: where the first round goes on, when an earlier process cut one short.
+    :param on_settled: called by the asking thread for each message that was delivered or failed, once; it must not
+        raise.
     """
 
     def __init__(
@@ -108,6 +120,7 @@ class DeliveryPoller:
         open_receipts: OpenReceipts,
         limiter: QueryLimiter,
         cursor: Cursor = TOP,
+        on_settled: OnSettled | None = None,
     ) -> None:
         # Never replaced. The worker threads enter it through the client; it has its own locks.
         self.limiter = limiter
@@ -115,8 +128,9 @@ class DeliveryPoller:
         self.cursor = cursor
         # The tuple never changes. Which thread may touch what in a part: see Part.
         self._parts = tuple(parts)
-        # Never replaced; called by the asking thread only.
+        # Never replaced; called by the asking thread only, both.
         self._open_receipts = open_receipts
+        self._on_settled = on_settled
 
     @property
     def tally(self) -> Tally:
@@ -142,7 +156,7 @@ class DeliveryPoller:
         """
         # Before the first query: a worker thread asks it before each one, and would otherwise ask the last one.
         self.limiter.listen(should_stop)
-        one_round = _Round(workers=self.limiter.limits.max_concurrency)
+        one_round = _Round(workers=self.limiter.limits.max_concurrency, on_settled=self._on_settled)
         # Reset before anything can fail: after an error the next round begins with the first pending message.
         start, self.cursor = self.cursor, TOP
         try:
@@ -195,12 +209,13 @@ class _Round:
     here is called by the asking thread, which alone touches the fields and the delivery states, so none needs a lock.
     """
 
-    def __init__(self, *, workers: int) -> None:
+    def __init__(self, *, workers: int, on_settled: OnSettled | None) -> None:
         # The pool locks itself. Asking thread: submits and shuts it down; worker threads: belong to it.
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="aliyun-sms-delivery")
         # From here on asking thread only.
         self._limit = workers * 2
-        self._flying: dict[Future[Delivery], tuple[Cursor, Part]] = {}
+        self._flying: dict[Future[Delivery], tuple[Cursor, Part, Tracked]] = {}
+        self._on_settled = on_settled
         self._asked = 0
         self._unanswered = 0
         self.unanswered_in_a_row = 0
@@ -210,7 +225,7 @@ class _Round:
 
     def ask(self, *, at: Cursor, part: Part, message: Tracked) -> None:
         """Start one query, then wait until fewer than two for each worker thread are open."""
-        self._flying[self._pool.submit(part.channel.status, message=message)] = (at, part)
+        self._flying[self._pool.submit(part.channel.status, message=message)] = (at, part, message)
         # After every query: without this bound all pending messages would be read and queued at once, and a request
         # to stop, which shows only in the results, would be noticed at the end.
         self.collect(limit=self._limit - 1)
@@ -221,14 +236,15 @@ class _Round:
             done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
             for future in done:
                 # Removed before it is noted: _note may raise, and no result may be noted twice.
-                at, part = self._flying.pop(future)
-                self._note(future=future, at=at, part=part)
+                at, part, message = self._flying.pop(future)
+                self._note(future=future, at=at, part=part, message=message)
 
-    def _note(self, *, future: Future[Delivery], at: Cursor, part: Part) -> None:
+    def _note(self, *, future: Future[Delivery], at: Cursor, part: Part, message: Tracked) -> None:
         try:
             # The one line that changes a delivery state during a round. In the asking thread, because the receipts
             # generator reads the same state there to skip what is settled; in a worker thread both would race.
-            part.progress.settle(position=at[1], delivery=future.result())
+            delivery = future.result()
+            part.progress.settle(position=at[1], delivery=delivery)
         except CancelledError:
             # The limiter stopped before this message had its result. Queries end in any order, so the smallest
             # position is kept: with a later one, the next round would miss a message. Those behind it that have a
@@ -245,6 +261,8 @@ class _Round:
             self._error = error
         else:
             self.unanswered_in_a_row = 0
+            if self._on_settled is not None and delivery.fate is not Fate.PENDING:
+                self._on_settled(message=message, delivery=delivery, api=part.campaign.api)
         self._asked += 1
 
     def report(self, *, whole: bool = False, error: Exception | None = None) -> RoundReport:

@@ -16,6 +16,7 @@ from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
 from airflow_provider_aliyunsms.delivery.events import DeliveryResult
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, RoundReport, next_wait
 from airflow_provider_aliyunsms.delivery.sampling import population
+from airflow_provider_aliyunsms.delivery.series import DeliverySeries
 from airflow_provider_aliyunsms.delivery.verdict import Silence, Verdict, judge
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
+    from airflow_provider_aliyunsms.delivery.group_counts import GroupCounts
+    from airflow_provider_aliyunsms.delivery.opt_outs import OptOuts
     from airflow_provider_aliyunsms.delivery.state import Tally
 
 log = logging.getLogger(__name__)
@@ -83,6 +86,9 @@ class Watch:
     :param rules: when to stop, and how often to ask.
     :param known: what earlier processes learned; its progress must be the one the poller was made with.
     :param hang_up: called after each round, to close the connections that idle until the next one.
+    :param opt_outs: gathers the numbers that carriers block, as the poller's ``on_settled``; written after each
+        round.
+    :param groups: counts the deliveries by group, as the poller's ``on_settled``.
     """
 
     def __init__(
@@ -93,6 +99,8 @@ class Watch:
         rules: WatchPolicy,
         known: Checkpoint | None = None,
         hang_up: Callable[[], None] = lambda: None,
+        opt_outs: OptOuts | None = None,
+        groups: GroupCounts | None = None,
     ) -> None:
         # Never changed, so any thread may read them: campaigns, rules, next_at, _poller, _population, _hang_up.
         self.campaigns = tuple(campaigns)
@@ -110,6 +118,10 @@ class Watch:
         # A rehearsal has nothing to deliver; its sensor must not fail for that.
         self._rehearsed = bool(self.campaigns) and all(each.dry_run for each in self.campaigns)
         self._hang_up = hang_up
+        # Used by look() in the thread that runs it; the counts are read between two looks.
+        self._opt_outs = opt_outs
+        self._groups = groups
+        self._series = DeliverySeries(known.series if known else ())
         self._population = population(campaigns=self.campaigns, sample_size=rules.sample_size)
 
     @property
@@ -140,6 +152,8 @@ class Watch:
             next_at=now + self.wait(now=now),
             recent=limiter.recent,
             noted_at=now,
+            series=self._series.points,
+            groups=None if self._groups is None else self._groups.to_json(),
         )
 
     def ending(self, verdict: Verdict) -> DeliveryResult:
@@ -151,6 +165,8 @@ class Watch:
             calls=self._poller.limiter.calls,
             population=self._population,
             silence=self._silence,
+            series=self._series.points,
+            groups=None if self._groups is None else self._groups.results(),
         )
 
     def look(self, *, now: Callable[[], float], should_stop: Callable[[], bool] = lambda: False) -> Verdict:
@@ -175,6 +191,10 @@ class Watch:
         finally:
             # A watch may wait for hours, and a triggerer has many of them.
             self._hang_up()
+            # Before a checkpoint says that these messages need not be asked for again.
+            if self._opt_outs is not None:
+                self._opt_outs.write()
+        self._series.add(seconds=now() - self.rules.finished_at, tally=self.tally)
         # Both before _count, which may raise: a checkpoint made after the error reads cut, and the log must hold the
         # counts of the last round as well.
         self.cut = report.stopped

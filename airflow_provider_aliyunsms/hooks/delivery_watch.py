@@ -13,14 +13,17 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumbers
 from airflow_provider_aliyunsms.campaign.pacing import PaceMember
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
+from airflow_provider_aliyunsms.delivery.group_counts import GroupCounts, is_kept
+from airflow_provider_aliyunsms.delivery.opt_outs import OptOuts
 from airflow_provider_aliyunsms.delivery.polling import DeliveryPoller, Part
 from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimiter
 from airflow_provider_aliyunsms.delivery.sampling import draw
 from airflow_provider_aliyunsms.delivery.tracking import scan
 from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
-from airflow_provider_aliyunsms.hooks.storage import open_receipts
+from airflow_provider_aliyunsms.hooks.storage import open_receipts, storage_path
 from airflow_provider_aliyunsms.products import CHINA, PRODUCTS
 
 if TYPE_CHECKING:
@@ -29,9 +32,11 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_aliyunsms.api.client import AliyunSmsClient
-    from airflow_provider_aliyunsms.campaign.ports import StatusChannel
+    from airflow_provider_aliyunsms.audience.split import Split
+    from airflow_provider_aliyunsms.campaign.ports import Delivery, StatusChannel, Tracked
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
     from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
+    from airflow_provider_aliyunsms.delivery.polling import OnSettled
     from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits
     from airflow_provider_aliyunsms.delivery.state import DeliveryState
     from airflow_provider_aliyunsms.products import Product
@@ -105,6 +110,8 @@ def make_watch(
     limits: QueryLimits,
     connect: Callable[[], StatusClients],
     known: Checkpoint | None = None,
+    suppress_into: str | None = None,
+    split: Split | None = None,
 ) -> Watch:
     """
     Return the watch with which sensor and trigger ask for the messages of campaigns.
@@ -117,9 +124,14 @@ def make_watch(
     :param connect: returns the clients. Not called when no message was accepted, so that no connection is needed
         then.
     :param known: what earlier processes learned, None for nothing.
-    :raises ConfigurationError: the receipts cannot be found, or are not those of the campaign.
+    :param suppress_into: the folder that takes the numbers which carriers block; None to keep none.
+    :param split: the split by whose groups to count as well; None for none.
+    :raises ConfigurationError: the receipts cannot be found, or are not those of the campaign, or it was not sent
+        with that split.
     :raises AudienceError: the receipts are damaged.
     """
+    known = _known_for(known, split=split)
+    opt_outs, groups = _listeners(campaigns, known=known, suppress_into=suppress_into, split=split)
     asked = [each for each in campaigns if each.accepted]
     clients = connect() if asked else None
     # One limiter for all campaigns and threads: with one for each, together they would exceed max_qps and max_calls.
@@ -133,11 +145,57 @@ def make_watch(
         for campaign, progress in zip(asked, _progress(asked, rules=rules, known=known), strict=True):
             parts.append(Part(campaign=campaign, channel=channels[campaign.api], progress=progress))
     poller = DeliveryPoller(
-        parts=parts, open_receipts=open_receipts, limiter=limiter, cursor=known.cursor if known else TOP
+        parts=parts,
+        open_receipts=open_receipts,
+        limiter=limiter,
+        cursor=known.cursor if known else TOP,
+        on_settled=_on_settled(opt_outs, groups),
     )
-    if clients is None:
-        return Watch(campaigns=campaigns, poller=poller, rules=rules, known=known)
-    return Watch(campaigns=campaigns, poller=poller, rules=rules, known=known, hang_up=clients.hang_up)
+    return Watch(
+        campaigns=campaigns,
+        poller=poller,
+        rules=rules,
+        known=known,
+        hang_up=clients.hang_up if clients else _nothing,
+        opt_outs=opt_outs,
+        groups=groups,
+    )
+
+
+def _known_for(known: Checkpoint | None, *, split: Split | None) -> Checkpoint | None:
+    """Return what is known, without the progress where it was not counted by the groups of this split."""
+    if known is None or split is None or is_kept(known.groups, split=split):
+        return known
+    return replace(known, progress=None, cursor=TOP, series=(), groups=None)
+
+
+def _listeners(
+    campaigns: Sequence[WatchedCampaign],
+    *,
+    known: Checkpoint | None,
+    suppress_into: str | None,
+    split: Split | None,
+) -> tuple[OptOuts | None, GroupCounts | None]:
+    opt_outs = None if suppress_into is None else OptOuts(LearnedNumbers(storage_path(suppress_into)))
+    kept = known.groups if known is not None else None
+    groups = None if split is None else GroupCounts(split, campaigns=campaigns, kept=kept)
+    return opt_outs, groups
+
+
+def _on_settled(opt_outs: OptOuts | None, groups: GroupCounts | None) -> OnSettled | None:
+    listening = [each.note for each in (opt_outs, groups) if each is not None]
+    if not listening:
+        return None
+
+    def note(*, message: Tracked, delivery: Delivery, api: str) -> None:
+        for each in listening:
+            each(message=message, delivery=delivery, api=api)
+
+    return note
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def make_limiter(*, limits: QueryLimits, known: Checkpoint | None) -> QueryLimiter:

@@ -12,14 +12,14 @@ from airflow_provider_aliyunsms.links.aliyun_sms import (
     AliyunSmsReceiptsLink,
 )
 from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
-from airflow_provider_aliyunsms.operators.parameters import as_bool
+from airflow_provider_aliyunsms.operators.parameters import as_bool, check_split
 from airflow_provider_aliyunsms.operators.shards import AliyunSmsShards, AliyunSmsShardsSummary
 from airflow_provider_aliyunsms.parameter_checks import check_mapping, check_texts, check_whole
 from airflow_provider_aliyunsms.private import unwrap
 from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.campaign.plan import Texts
@@ -91,6 +91,12 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param international: take such numbers for ones with their country code first. By default they are rejected:
         most are mistyped mainland numbers. (templated)
     :param template_code: the approved template, such as ``SMS_152550005``. (templated)
+    :param templates: instead of it, with ``split``: the template of each group, such as ``{"a": "SMS_1", "b":
+        "SMS_2"}``. All are sent with the same variables.
+    :param split: the groups into which the recipients are divided, a
+        :class:`~airflow_provider_aliyunsms.audience.split.Split`. A group without a template gets nothing: its
+        receipts are ``skipped`` with ``local.HOLDOUT``. The XCom holds the outcomes by group under ``groups``. A
+        split or a template that is changed between two tries sends to nobody twice.
     :param sign_name: the signature, without brackets, of recipients that have none of their own; by default the
         connection's. (templated)
     :param template_param: variables for all recipients, each of which a recipient's own variable replaces; values up
@@ -126,7 +132,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         recipients counts as not accepted and is split; never longer than ``settle_time``.
     :param evidence_wait: seconds, or a timedelta, to wait for evidence after all other recipients have been served.
     :param network_patience: seconds, or a timedelta, without a single clear response after which the try fails.
-    :param resend_unknown: send again to recipients whose outcome no evidence can settle. (templated)
+    :param resend_unknown: a Clear sends again to recipients whose outcome no evidence can settle. (templated)
     :param resend_rejected: a Clear sends again to all whom the gateway refused. Without it, a Clear of a task that
         failed for its refusals sends again only to those refused for a cause that is not theirs, such as the
         template. Never to those who were accepted, or may have been. (templated)
@@ -185,7 +191,8 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         self,
         *,
         recipients: Any = None,
-        template_code: str,
+        template_code: str | None = None,
+        templates: Mapping[str, str] | None = None,
         sign_name: str | None = None,
         template_param: Mapping[str, Any] | None = None,
         international: bool | str = False,
@@ -202,6 +209,10 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
             **kwargs,
         )
         self.template_code = template_code
+        self.templates = templates
+        if (template_code is None) == (templates is None):
+            raise ConfigurationError("give either template_code, or split with templates")
+        check_split(split=self.split, texts=templates)
         self.sign_name = sign_name
         self.template_param = template_param
         self.international = international
@@ -213,10 +224,14 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         from airflow_provider_aliyunsms.campaign.channels import ChinaChannel
 
         check_texts(template_code=self.template_code, sign_name=self.sign_name)
-        if self.template_code in (None, "", "None") or self.template_code != self.template_code.strip():
+        code = self.template_code or ""
+        if self.groups is None and (code in ("", "None") or code != code.strip()):
             raise ConfigurationError("template_code is missing or has blanks around it")
         return ChinaChannel(
-            client=self.hook.get_conn(), template_code=self.template_code, should_stop=lambda: self._killed
+            client=self.hook.get_conn(),
+            template_code=code,
+            groups=self.groups,
+            should_stop=lambda: self._killed,
         )
 
     def make_texts(self) -> Texts:
@@ -224,6 +239,10 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         from airflow_provider_aliyunsms.campaign.plan import Texts
 
         return Texts(template_code=self.template_code)
+
+    def texts_by_group(self) -> Mapping[str, str] | None:
+        """Return the template code of each group of the split."""
+        return self.templates
 
     def make_rules(self) -> RecipientRules:
         """Return the rules that turn a row into a recipient of ``SendBatchSms`` or reject it."""
@@ -260,6 +279,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         column ``to`` is required, ``message`` is optional, every other column is a variable. (templated)
     :param message: the text for recipients that have none of their own, up to 1,500 characters; ``${name}`` is filled
         from the recipient's variables. (templated)
+    :param messages: instead of it, with ``split``: the message of each group; a group without one gets nothing.
     :param template_param: variables for all recipients, each of which a recipient's own variable replaces.
         (templated)
     :param message_type: ``OTP``, ``NOTIFY``, ``MKT`` or ``GENERAL``. (templated)
@@ -312,6 +332,7 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         *,
         recipients: Any = None,
         message: str | None = None,
+        messages: Mapping[str, str] | None = None,
         template_param: Mapping[str, Any] | None = None,
         message_type: str = "NOTIFY",
         sender_id: str | None = None,
@@ -326,6 +347,10 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
             recipients=recipients, chunk_size=chunk_size, max_concurrency=1, max_qps=max_qps, **kwargs
         )
         self.message = message
+        self.messages = messages
+        if message is not None and messages is not None:
+            raise ConfigurationError("message and messages exclude each other")
+        check_split(split=self.split, texts=messages)
         self.template_param = template_param
         self.message_type = message_type
         self.sender_id = sender_id
@@ -371,9 +396,22 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         """Return the rules that turn a row into a recipient of ``BatchSendMessageToGlobe`` or reject it."""
         from airflow_provider_aliyunsms.audience.rules import GlobeRules
 
-        return GlobeRules(
-            message=unwrap(self.message),
-            template_param=unwrap(self.template_param),
-            refused_regions=self.refused_regions,
-            phone_region=self.phone_region,
-        )
+        def rules(message: str | None, message_of: Callable[[str], str] | None = None) -> RecipientRules:
+            return GlobeRules(
+                message=message,
+                template_param=unwrap(self.template_param),
+                refused_regions=self.refused_regions,
+                phone_region=self.phone_region,
+                message_of=message_of,
+            )
+
+        if self.groups is None:
+            return rules(unwrap(self.message))
+        # Each of them is checked before any row is: a text that cannot be sent would reject all rows of its group.
+        for text in self.groups.texts.values():
+            rules(text)
+        return rules(None, self.groups.text_or_any)
+
+    def texts_by_group(self) -> Mapping[str, str] | None:
+        """Return the message of each group of the split."""
+        return self.messages

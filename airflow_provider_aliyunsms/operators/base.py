@@ -48,6 +48,7 @@ from airflow_provider_aliyunsms.operators.parameters import (
     as_seconds,
     as_text,
     check_one_source,
+    check_split,
     given_numbers,
 )
 from airflow_provider_aliyunsms.operators.redaction import hide_query, hide_recipients, hide_text, hide_values
@@ -83,6 +84,8 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.audience.shards import Shard
+    from airflow_provider_aliyunsms.audience.split import Split
+    from airflow_provider_aliyunsms.campaign.groups import Groups
     from airflow_provider_aliyunsms.campaign.guards import Canary, Guard
     from airflow_provider_aliyunsms.campaign.pacing import AccountPace, PaceMember
     from airflow_provider_aliyunsms.campaign.plan import Plan, Result, Texts
@@ -161,6 +164,7 @@ class AliyunSmsSendOperator(BaseOperator):
         phone_region: str | None = None,
         campaign_id: str | None = None,
         shard: Mapping[str, Any] | None = None,
+        split: Split | None = None,
         chunk_size: int,
         max_concurrency: int,
         max_qps: float | None,
@@ -210,6 +214,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self._names_campaign = campaign_id is not None
         self._names_ledger = bool(ledger_path)
         self.shard = shard
+        self.split = split
         self.chunk_size = chunk_size
         self.max_concurrency = max_concurrency
         self.max_qps = max_qps
@@ -240,6 +245,8 @@ class AliyunSmsSendOperator(BaseOperator):
         self._query_pace: PaceMember | None = None
         self._renders_text = True
         self._sent = False
+        self._waited = False
+        self._is_durable = True
         self._check_literals()
 
     def _check_literals(self) -> None:
@@ -277,6 +284,25 @@ class AliyunSmsSendOperator(BaseOperator):
     def make_channel(self) -> Channel:
         """Return the channel for this operator's API."""
 
+    def texts_by_group(self) -> Mapping[str, str] | None:
+        """Return what each group of the split gets; a group that is not in it gets nothing."""
+        return None
+
+    @cached_property
+    def groups(self) -> Groups | None:
+        """
+        The groups of the split, with what each gets; None where there is no split.
+
+        :raises ConfigurationError: split and texts do not go together.
+        """
+        texts = self.texts_by_group()
+        check_split(split=self.split, texts=texts)
+        if self.split is None or texts is None:
+            return None
+        from airflow_provider_aliyunsms.campaign.groups import Groups
+
+        return Groups(split=self.split, product=self._product, texts=dict(texts))
+
     @abstractmethod
     def make_texts(self) -> Texts:
         """Return what the texts are made of."""
@@ -293,6 +319,8 @@ class AliyunSmsSendOperator(BaseOperator):
 
         with without_retries(), self.recorded(context):
             plan = self._plan(context)
+        # Until its summary says otherwise: one that could not be kept says nothing.
+        self._sent = True
         try:
             result = Campaign(plan=plan).run()
         except AudienceError as error:
@@ -311,7 +339,7 @@ class AliyunSmsSendOperator(BaseOperator):
                 raise final(error) from error
             raise
         except GuardError as error:
-            end_by_guard(self, error, wait=self.guard_wait, sent=self._sent)
+            end_by_guard(self, error, wait=self.guard_wait, sent=self._sent, is_durable=self._is_durable)
             raise
         except (CampaignDoomedError, LedgerConflictError, LedgerMissingError, TooManyRefusedError) as error:
             # Another try would meet the same refusal, and every call may cost money.
@@ -324,7 +352,18 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def execute_after_wait(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
         """Go on after a wait that a guard asked for: judge the campaign anew and send to who is left."""
+        # There was a ledger before the wait, so there must be one now.
+        self._waited = True
         return self.execute(context)
+
+    def begin_after_wait(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
+        """Begin after a wait before which nobody was sent to, and for which there is no ledger that lasts."""
+        return self.execute(context)
+
+    def _has_waited(self, context: Context) -> bool:
+        """Return whether this try goes on after a wait; without its ledger it would send to those of before again."""
+        rescheduled = self.guard_wait == "reschedule" and bool(self.guards)
+        return self._waited or (rescheduled and bool(context.get("task_reschedule_count")))
 
     @property
     def audience_is_given(self) -> bool:
@@ -352,7 +391,11 @@ class AliyunSmsSendOperator(BaseOperator):
                 fenced=choice.fenced,
                 clock=Clock(),
             )
-            ledger.open(occasion=occasion_of(context, retries=self.retries or 0, choice=choice))
+            ledger.open(
+                occasion=occasion_of(
+                    context, retries=self.retries or 0, choice=choice, waited=self._has_waited(context)
+                )
+            )
             return ledger
 
         return recorded(open_ledger=open_ledger)
@@ -375,7 +418,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _keep_failure(self, context: Context, summary: dict[str, Any]) -> None:
         """Log the result of a try that fails and keep it under the XCom key ``campaign``; raise nothing."""
-        self._sent = bool(summary["accepted"] or summary["unknown"])
+        self._sent = bool(summary["accepted"] or summary["unknown"] or summary["requests"])
         say_result(summary)
         # A failing task has no return value, so the summary goes into an XCom of its own, before the error is
         # raised: after that, nothing of this try can be stored.
@@ -410,6 +453,7 @@ class AliyunSmsSendOperator(BaseOperator):
             )
         resend = as_bool(self.resend, name="resend")
         choice, shard = self._store(context)
+        self._is_durable = choice.is_durable
         retries = self.retries or 0
         check_resend(resend=resend, choice=choice, context=context, retries=retries)
         check_source(self.shard, unwrap(self.recipients))
@@ -430,7 +474,7 @@ class AliyunSmsSendOperator(BaseOperator):
             limits=AudienceLimits(max_rejected=self.max_rejected, max_duplicates=self.max_duplicates),
             keep_receipts=self._receipts(context),
             stop_reason=self._stop_reason(),
-            occasion=occasion_of(context, retries=retries, choice=choice),
+            occasion=occasion_of(context, retries=retries, choice=choice, waited=self._has_waited(context)),
             resend=resend,
             resend_rejected=as_bool(self.resend_rejected, name="resend_rejected"),
             keep_failure=partial(self._keep_failure, context),
@@ -448,6 +492,7 @@ class AliyunSmsSendOperator(BaseOperator):
                 number_field=self.number_field,
                 dry_run=as_bool(self.is_dry_run, name="dry_run"),
             ),
+            groups=self.groups,
         )
 
     def _store(self, context: Context) -> tuple[StoreChoice, Shard | None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib
-from datetime import datetime
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +39,9 @@ WAITS: Final = ("defer", "reschedule")
 
 AFTER_WAIT: Final = "execute_after_wait"
 """The method of the operators by which a task goes on after a wait."""
+
+WITHOUT_LEDGER: Final = "begin_after_wait"
+"""The same for a task that has no ledger which outlives its process, and that has sent to nobody."""
 
 
 def check_guards(guards: object, *, canary: object = None) -> tuple[Guard, ...]:
@@ -117,7 +120,7 @@ def planned_at(context: Context) -> datetime | None:
     return None
 
 
-def end_by_guard(operator: Any, error: GuardError, *, wait: str, sent: bool) -> None:
+def end_by_guard(operator: Any, error: GuardError, *, wait: str, sent: bool, is_durable: bool) -> None:
     """
     End a task as a guard has decided; always raises.
 
@@ -125,6 +128,8 @@ def end_by_guard(operator: Any, error: GuardError, *, wait: str, sent: bool) -> 
     :param wait: ``defer`` or ``reschedule``: how the task waits.
     :param sent: whether this campaign was sent to anybody. Then a skip fails the task, because a skipped one would
         say that nothing was sent.
+    :param is_durable: whether the ledger outlives the process. Without one nobody knows after a wait whom the try has
+        sent to, so it may wait only while that is nobody.
     :raises TaskDeferred: it waits on the triggerer, and goes on with :data:`AFTER_WAIT`.
     :raises AirflowRescheduleException: it waits in the scheduler.
     :raises AirflowSkipException: it is skipped.
@@ -132,7 +137,12 @@ def end_by_guard(operator: Any, error: GuardError, *, wait: str, sent: bool) -> 
     :raises AirflowFailException: it fails.
     """
     if isinstance(error, GuardWaitError):
-        _wait(operator, until=error.until, how=wait)
+        if not is_durable and (sent or wait == "reschedule"):
+            raise AirflowFailException(
+                f"{error}. The task cannot wait, because it has no ledger that outlives its process. Next step: Set "
+                "ledger_path to a storage that outlives the worker, and trigger a new run for those who are left."
+            )
+        _wait(operator, until=error.until or datetime.now(UTC), how=wait, is_durable=is_durable)
     if isinstance(error, GuardSkipError) and not sent:
         raise AirflowSkipException(str(error)) from error
     if isinstance(error, GuardUndecidedError):
@@ -140,11 +150,12 @@ def end_by_guard(operator: Any, error: GuardError, *, wait: str, sent: bool) -> 
     raise AirflowFailException(f"{type(error).__name__}: {error}") from error
 
 
-def _wait(operator: Any, *, until: datetime, how: str) -> None:
+def _wait(operator: Any, *, until: datetime, how: str, is_durable: bool) -> None:
     if how == "reschedule":
         reschedule: Any = importlib.import_module("airflow.exceptions").AirflowRescheduleException
         raise reschedule(until)
-    operator.defer(trigger=_trigger(until), method_name=AFTER_WAIT)
+    # Two methods and no argument, because "airflow dags test" loses the arguments.
+    operator.defer(trigger=_trigger(until), method_name=AFTER_WAIT if is_durable else WITHOUT_LEDGER)
 
 
 def _trigger(moment: datetime) -> Any:

@@ -157,15 +157,16 @@ def path_store(*, ledger_path: str, campaign_id: str) -> PathStore:
     return PathStore(root=cast("StoragePath", storage_path(ledger_path)), campaign_id=campaign_id)
 
 
-def occasion_of(context: Context, *, retries: int, choice: StoreChoice) -> Occasion:
+def occasion_of(context: Context, *, retries: int, choice: StoreChoice, waited: bool = False) -> Occasion:
     """
     Return what Airflow knows of this try.
 
     :param retries: the operator's own; the count of earlier versions rests on it.
+    :param waited: the try goes on after a wait, so that there must be a ledger, although its number may be 1.
     """
     ti = context["ti"]
     # Airflow raises max_tries when a task is cleared and at no other time, not even when its retries are edited.
-    first_try = ti.try_number <= 1
+    first_try = ti.try_number <= 1 and not waited
     clears = getattr(context.get("dag_run"), "clear_number", None)
     edited = ti.max_tries != retries
     return Occasion(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -12,7 +13,7 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.private import unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from airflow_provider_aliyunsms.audience.facts import SourceFacts
     from airflow_provider_aliyunsms.audience.rows import Block
@@ -112,6 +113,41 @@ def check_one_source(
         raise ConfigurationError("recipients_sql and recipients_conn_id go together")
     if recipients_sql is None and parameters is not None:
         raise ConfigurationError("recipients_parameters belong to recipients_sql")
+
+
+def check_split(*, split: object, texts: object) -> None:
+    """
+    Check that a split and what its groups get go together; called when the DAG file is parsed.
+
+    :param texts: template codes or messages by group.
+    :raises ConfigurationError: one of them is missing, or has another form.
+    """
+    from airflow_provider_aliyunsms.audience.split import Split
+
+    if (split is None) != (texts is None):
+        raise ConfigurationError(
+            "a split and what its groups get go together",
+            advice='Give split=Split({"a": 0.5, "b": 0.5}, salt="...") with templates={"a": ..., "b": ...}, for '
+            "Globe with messages.",
+        )
+    if split is None:
+        return
+    if not isinstance(split, Split):
+        raise ConfigurationError(f"split must be a Split, not {type(split).__name__}")
+    if (
+        not isinstance(texts, Mapping)
+        or not texts
+        or not all(isinstance(text, str) and text.strip() == text != "" for text in texts.values())
+    ):
+        raise ConfigurationError(
+            "what the groups of a split get must be texts by the names of the groups, without blanks around them",
+            advice="A group that gets nothing is left out.",
+        )
+    strange = texts.keys() - {*split.names}
+    if strange:
+        raise ConfigurationError(
+            "the split lacks a group that has a text", advice=f"Its groups are {', '.join(split.names)}."
+        )
 
 
 _TWO = "recipients and recipients_sql exclude each other"

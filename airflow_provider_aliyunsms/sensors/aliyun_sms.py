@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 from airflow_provider_aliyunsms.delivery.checkpoint import CheckpointStore
 from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits, check_count
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.parameter_checks import check_duration, check_qps, check_texts, check_whole
 from airflow_provider_aliyunsms.private import hide_campaign, unwrap, without_locals
 from airflow_provider_aliyunsms.sensors.deferral import result_of, softly, time_for, trigger_for
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_aliyunsms.audience.split import Split
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
     from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
     from airflow_provider_aliyunsms.delivery.events import DeliveryResult
@@ -70,7 +72,8 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
 
     ``soft_fail`` turns these two into a skip, in every mode. The three modes (poke, reschedule, deferrable) end in
     the same state with the same XCom: ``campaign_id``, ``delivered``, ``failed``, ``pending``, ``errors`` (error code
-    -> number of failed messages) and ``calls`` (queries made).
+    -> number of failed messages), ``calls`` (queries made) and ``series``: up to 60 points of seconds since sending
+    ended, delivered, failed and pending messages.
 
     With ``sample_size`` and more accepted messages than that, the sensor asks for a random sample of that size,
     always the same one, and the XCom holds an estimate: ``estimated`` (True), ``accepted``, ``sample_size``,
@@ -110,6 +113,10 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     :param max_calls: the most queries of one try, None for no limit.
     :param sample_size: messages of all campaigns together to ask for instead of all; None for all.
     :param max_failed_rounds: pokes in a row in which nothing worked, before the error is raised.
+    :param suppress_into: a folder on a local disk or any fsspec storage that takes the numbers which the carriers
+        report as opted out or blacklisted, for :class:`.Suppress` with the same folder as ``learned``. It holds phone
+        numbers. With ``sample_size`` only those of the sample. Templated.
+    :param split: the split of the send operator; the XCom then holds the counts by group under ``groups``.
     :param aliyun_sms_conn_id: the connection. Templated.
     :param deferrable: wait in the triggerer, without a worker slot, after a first poke of at most a minute.
     :param poke_interval: seconds or timedelta; the shortest wait between two pokes. The waits grow with the time
@@ -121,7 +128,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     :param max_wait: seconds or timedelta, by default ten times ``poke_interval``.
     """
 
-    template_fields: Sequence[str] = ("campaign", "aliyun_sms_conn_id")
+    template_fields: Sequence[str] = ("campaign", "suppress_into", "aliyun_sms_conn_id")
     ui_color = "#ffe0cc"
 
     def __init__(
@@ -135,6 +142,8 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         max_calls: int | None = None,
         sample_size: int | None = None,
         max_failed_rounds: int = 10,
+        suppress_into: str | None = None,
+        split: Split | None = None,
         aliyun_sms_conn_id: str = "aliyun_sms_default",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: timedelta | float = 30.0,
@@ -146,7 +155,11 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         check_duration("timeout", timeout)
         check_qps(max_qps)
         check_whole("max_failed_rounds", max_failed_rounds, low=1)
-        check_texts(aliyun_sms_conn_id=aliyun_sms_conn_id)
+        check_texts(aliyun_sms_conn_id=aliyun_sms_conn_id, suppress_into=suppress_into)
+        if split is not None and sample_size is not None:
+            raise ConfigurationError(
+                "split and sample_size exclude each other", advice="A sample says nothing of its groups."
+            )
         super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
         self.campaign = campaign
         self.min_delivered_ratio = min_delivered_ratio
@@ -156,6 +169,8 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         self.max_calls = max_calls
         self.sample_size = sample_size
         self.max_failed_rounds = max_failed_rounds
+        self.suppress_into = suppress_into
+        self.split = split
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
         self.deferrable = deferrable
         self.delivery_timeout = self.timeout
@@ -310,6 +325,8 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             limits=limits,
             known=known,
             aliyun_sms_conn_id=self.aliyun_sms_conn_id,
+            suppress_into=self.suppress_into or None,
+            split=self.split,
         )
         self.defer(
             trigger=trigger,
@@ -344,6 +361,8 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             limits=self._limits(),
             connect=lambda: StatusClients(hook.connection),
             known=known,
+            suppress_into=self.suppress_into or None,
+            split=self.split,
         )
 
     def _hook(self) -> AliyunSmsHook:

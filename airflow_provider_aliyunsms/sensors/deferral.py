@@ -16,6 +16,7 @@ from airflow_provider_aliyunsms.exceptions import DeliveryError, DeliveryTimeout
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from airflow_provider_aliyunsms.audience.split import Split
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
     from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
     from airflow_provider_aliyunsms.delivery.events import DeliveryResult
@@ -35,6 +36,8 @@ def trigger_for(
     limits: QueryLimits,
     known: Checkpoint | None,
     aliyun_sms_conn_id: str,
+    suppress_into: str | None = None,
+    split: Split | None = None,
 ) -> AliyunSmsDeliveryTrigger:
     """
     Return a trigger that goes on with a watch by the same rules.
@@ -42,6 +45,7 @@ def trigger_for(
     :param known: what is known already; None to ask for all messages. When it is too large for the arguments of a
         trigger, its progress is left out and the trigger asks for all messages.
     """
+    from airflow_provider_aliyunsms.delivery.group_counts import split_to_json
     from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
 
     handed_over = None
@@ -64,6 +68,8 @@ def trigger_for(
         max_failed_rounds=rules.max_failed_rounds,
         aliyun_sms_conn_id=aliyun_sms_conn_id,
         known=handed_over,
+        suppress_into=suppress_into,
+        split=split_to_json(split),
     )
 
 

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
 from airflow_provider_aliyunsms.simulator.control import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _TIMEOUT_S = 30
 
@@ -61,9 +64,23 @@ class SimulatorClient:
         """Change options by their names, such as ``record_lag`` or ``accepts_in_part``."""
         self._call("POST", "/options", json=changes)
 
-    def templates(self, texts: dict[str, str]) -> None:
-        """Set the texts of template codes, with ``${name}`` placeholders."""
-        self._call("POST", "/templates", json=texts)
+    def templates(self, definitions: Mapping[str, str | Mapping[str, Any]]) -> None:
+        """
+        Define templates by their code.
+
+        :param definitions: for each code its text, with ``${name}`` placeholders, or a mapping with ``text`` and
+            perhaps ``kind``, ``status`` and ``variables``, in the words of docs/simulator.md.
+        """
+        self._call("POST", "/templates", json=definitions)
+
+    def signatures(self, definitions: Mapping[str, Mapping[str, Any]]) -> None:
+        """
+        Define signatures by their name.
+
+        :param definitions: for each name a mapping, with ``status`` and ``carriers`` where they are not ``approved``
+            and ``filed``.
+        """
+        self._call("POST", "/signatures", json=definitions)
 
     def reset(self) -> None:
         """Return the simulator to its state at the start and empty its journal."""

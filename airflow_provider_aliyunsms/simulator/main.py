@@ -55,6 +55,8 @@ def _server(arguments: argparse.Namespace) -> SimulatorServer:
         globe_qps=arguments.globe_qps,
         china_qps=arguments.china_qps,
         clock_offset=arguments.clock_offset,
+        limits_frequency=arguments.limits_frequency,
+        refuses_undefined=arguments.refuses_undefined,
         journal=arguments.journal,
         memory_limit=arguments.memory_limit,
         allowed_hosts=tuple(arguments.allow_host),
@@ -88,6 +90,14 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=0.0,
         help="seconds by which its clock is ahead of this machine's",
+    )
+    parser.add_argument(
+        "--limits-frequency", action="store_true", help="keep the platform's limits per mainland number"
+    )
+    parser.add_argument(
+        "--refuses-undefined",
+        action="store_true",
+        help="refuse China sends whose template or signature was not defined",
     )
     parser.add_argument("--journal", type=Path, help="file that keeps messages and nonces across restarts")
     parser.add_argument(

@@ -18,6 +18,11 @@ _MAINLAND = re.compile(r"1[3-9][0-9]{9}")
 _CHINA_CODE = "86"
 
 DeliveryWord = Literal["pending", "delivered", "failed"]
+Carrier = Literal["mobile", "unicom", "telecom"]
+
+# The first three digits; numbers that were ported to another carrier are not known here.
+_UNICOM = {"130", "131", "132", "145", "155", "156", "166", "167", "175", "176", "185", "186", "196"}
+_TELECOM = {"133", "149", "153", "173", "177", "180", "181", "189", "190", "191", "193", "199"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,18 @@ def is_mainland(raw: str) -> bool:
     return digits.startswith(_CHINA_CODE) and _MAINLAND.fullmatch(digits[len(_CHINA_CODE) :]) is not None
 
 
-def state_at(*, number: str, accepted_at: float, now: float, delivery_delay: float) -> MessageState:
+def carrier_of(number: str) -> Carrier | None:
+    """Return the carrier of a canonical mainland number by its first digits, None for a number elsewhere."""
+    if not _MAINLAND.fullmatch(number):
+        return None
+    if number[:3] in _UNICOM:
+        return "unicom"
+    return "telecom" if number[:3] in _TELECOM else "mobile"
+
+
+def state_at(
+    *, number: str, accepted_at: float, now: float, delivery_delay: float, carrier_error: str = ""
+) -> MessageState:
     """
     Return the delivery of a message at the moment ``now``.
 
@@ -88,8 +104,9 @@ def state_at(*, number: str, accepted_at: float, now: float, delivery_delay: flo
     :param accepted_at: the time of acceptance in seconds since the epoch.
     :param now: seconds since the epoch.
     :param delivery_delay: seconds from acceptance to the usual receipt.
+    :param carrier_error: the code with which the carrier refuses it, whatever the number; empty for none.
     """
-    fate = _FATES.get(number[-4:], _USUAL)
+    fate = NumberBehaviour(carrier_error) if carrier_error else _FATES.get(number[-4:], _USUAL)
     if fate.err_code is None:
         return MessageState("pending")
     receipt_at = accepted_at + delivery_delay * fate.slowness

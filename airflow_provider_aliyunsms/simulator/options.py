@@ -44,6 +44,8 @@ class Options:
     :param shows_out_id: whether ``QuerySendDetails`` returns the ``OutId`` of a message.
     :param refuses_nonces: whether a nonce that was used within 15 minutes is refused.
     :param accepts_in_part: whether a batch that is refused for one number is sent to the others all the same.
+    :param limits_frequency: whether China sends keep the platform's limits per phone number.
+    :param refuses_undefined: whether China sends are refused when template or signature was not defined.
     :param globe_reads_form: whether the Globe API takes parameters from the body, too.
     :param journal: a file that keeps messages and nonces across restarts; it holds numbers and texts, so it is made
         readable by its owner alone.
@@ -66,6 +68,8 @@ class Options:
     refuses_nonces: bool = True
     accepts_in_part: bool = False
     globe_reads_form: bool = True
+    limits_frequency: bool = False
+    refuses_undefined: bool = False
     journal: Path | None = None
     memory_limit: int = 2048
     allowed_hosts: tuple[str, ...] = ()

@@ -56,6 +56,9 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
     :param aliyun_sms_conn_id: the connection; it is read in the triggerer.
     :param known: a result of :meth:`~airflow_provider_aliyunsms.delivery.checkpoint.Checkpoint.to_small_json`; None
         to ask for all messages.
+    :param suppress_into: the folder that takes the numbers which carriers block; None to keep none.
+    :param split: the split by whose groups to count, as
+        :func:`~airflow_provider_aliyunsms.delivery.group_counts.split_to_json` wrote it; None for none.
     """
 
     def __init__(
@@ -74,6 +77,8 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         max_failed_rounds: int = 10,
         aliyun_sms_conn_id: str = "aliyun_sms_default",
         known: Mapping[str, Any] | None = None,
+        suppress_into: str | None = None,
+        split: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's is not annotated
         self.campaigns = campaigns
@@ -89,6 +94,8 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         self.max_failed_rounds = max_failed_rounds
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
         self.known = known
+        self.suppress_into = suppress_into
+        self.split = split
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments from which Airflow makes an equal trigger."""
@@ -108,6 +115,8 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
                 "max_failed_rounds": self.max_failed_rounds,
                 "aliyun_sms_conn_id": self.aliyun_sms_conn_id,
                 "known": self.known,
+                "suppress_into": self.suppress_into,
+                "split": self.split,
             },
         )
 
@@ -198,6 +207,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
     def _build(self, connection: Any, redis: Any) -> Watch:
         from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, campaigns_fingerprint
         from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
+        from airflow_provider_aliyunsms.delivery.group_counts import split_from_json
         from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits
         from airflow_provider_aliyunsms.delivery.watch import WatchPolicy
         from airflow_provider_aliyunsms.hooks.delivery_watch import StatusClients, make_watch
@@ -221,6 +231,8 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
             ),
             connect=lambda: StatusClients(connection, redis=redis),
             known=Checkpoint.from_json(self.known, fingerprint=expected),
+            suppress_into=self.suppress_into,
+            split=split_from_json(self.split),
         )
 
 

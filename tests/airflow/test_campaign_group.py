@@ -70,11 +70,17 @@ def states(outcome):
 @contextmanager
 def answering(option, *, dag_id, user="admin"):
     """Answer the approval of a DAG as soon as it asks, as Airflow's own API does; gives what it showed."""
-    shown, stop = [], threading.Event()
+    shown, errors, stop = [], [], threading.Event()
 
     def wait_and_answer():
         while not stop.wait(0.2) and not shown:
-            shown.extend(_answer(option, dag_id=dag_id, user=user))
+            try:
+                shown.extend(_answer(option, dag_id=dag_id, user=user))
+            except Exception as error:
+                # DAG.test would wait for an answer for ever
+                errors.append(error)
+                _give_up(dag_id)
+                return
 
     thread = threading.Thread(target=wait_and_answer, daemon=True)
     thread.start()
@@ -83,25 +89,32 @@ def answering(option, *, dag_id, user="admin"):
     finally:
         stop.set()
         thread.join(30)
+    assert not errors, errors
+
+
+def _waiting(session, dag_id):
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import select
+
+    return session.scalar(
+        select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.state == "awaiting_input")
+    )
 
 
 def _answer(option, *, dag_id, user):
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
     from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
-    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.hitl import HITLDetail
     from airflow.utils.session import create_session
-    from sqlalchemy import select
 
     with create_session() as session:
-        waiting = session.scalar(
-            select(TaskInstance).where(
-                TaskInstance.dag_id == dag_id, TaskInstance.state == "awaiting_input"
-            )
-        )
+        waiting = _waiting(session, dag_id)
         if waiting is None:
             return []
-        detail = update_hitl_detail(
+        detail = session.get(HITLDetail, waiting.id)
+        shown = [detail.subject, detail.body]
+        update_hitl_detail(
             dag_id=dag_id,
             dag_run_id=waiting.run_id,
             task_id=waiting.task_id,
@@ -109,7 +122,14 @@ def _answer(option, *, dag_id, user):
             user=SimpleAuthManagerUser(username=user, role="admin"),
             session=session,
         )
-        return [detail.subject, detail.body]
+        return shown
+
+
+def _give_up(dag_id):
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        _waiting(session, dag_id).state = "failed"
 
 
 def test_a_whole_campaign_sends_to_everybody_once(run_group, simulator, aliyun_connection):

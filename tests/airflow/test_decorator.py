@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG, task
 
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
+
 EXAMPLE = Path(__file__).parents[2] / "dags_examples" / "taskflow_recipients.py"
 
 pytestmark = pytest.mark.airflow
@@ -145,8 +147,8 @@ def test_nothing_an_empty_list_and_rubbish(run_dag, simulator, aliyun_connection
 
 def test_a_missing_template_is_an_error_of_the_dag_file():
     with DAG("decorator_wrong"):
-        send = task.aliyun_sms(sign_name="阿里云")(lambda: ["13800001001"])
-        with pytest.raises(TypeError, match="template_code"):
+        send = task.aliyun_sms(task_id="send", sign_name="阿里云")(lambda: ["13800001001"])
+        with pytest.raises(ConfigurationError, match="template_code"):
             send()
 
 

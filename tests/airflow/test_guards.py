@@ -255,3 +255,148 @@ rehearsal >> AliyunSendBatchSmsOperator(
     assert outcome.states["rehearsal"] == "success"
     assert outcome.states["send"] == ("failed" if changed else "success")
     assert len(simulator.counts()) == (0 if changed else 30)
+
+
+def test_a_task_without_a_ledger_does_not_wait_in_the_middle(
+    run_task, simulator, aliyun_connection, tmp_path
+):
+    guard = f"guards=[Once({str(tmp_path / 'mark')!r}, holds=True)], durable=False"
+    outcome = run_task("guard_not_durable", SEND.format(guard))
+    assert outcome.state == "failed", outcome
+    assert len(simulator.counts()) == 20
+    assert set(simulator.counts().values()) == {1}
+
+
+def test_a_task_without_a_ledger_may_wait_before_it_begins(run_task, simulator, aliyun_connection, tmp_path):
+    guard = f"guards=[Once({str(tmp_path / 'mark')!r})], durable=False"
+    outcome = run_task("guard_not_durable_yet", SEND.format(guard))
+    assert outcome.state == "success", outcome
+    assert len(simulator.counts()) == 30
+
+
+def test_a_ledger_that_is_lost_during_a_wait_stops_the_task(run_task, simulator, aliyun_connection, tmp_path):
+    ledger = str(tmp_path / "ledger")
+    body = f"""
+import shutil
+
+@task.aliyun_sms(template_code='SMS_152550005', sign_name='测试签名', ledger_path={ledger!r}, retries=0,
+                 guards=[Once({str(tmp_path / "mark")!r}, holds=True)])
+def send():
+    shutil.rmtree({ledger!r}, ignore_errors=True)
+    return PEOPLE
+send()
+"""
+    outcome = run_task("guard_lost_ledger", body)
+    assert outcome.state == "failed", outcome
+    assert len(simulator.counts()) == 20
+    assert set(simulator.counts().values()) == {1}
+
+
+STOPS = """
+@dataclass(frozen=True)
+class Stops:
+    "Lets some calls go, and skips the rest; a folder stands then where the receipts should be."
+    receipts: str
+    def before_sending(self, facts):
+        return go("begin")
+    def before_window(self, facts):
+        if not facts.counts.accepted:
+            return go("more")
+        Path(self.receipts).unlink(missing_ok=True)
+        Path(self.receipts, "full").mkdir(parents=True)
+        return skip("enough")
+"""
+
+
+def test_a_task_that_has_sent_is_not_skipped_though_its_receipts_are_lost(
+    run_task, simulator, aliyun_connection, tmp_path
+):
+    receipts = str(tmp_path / "receipts.csv")
+    fields = f"guards=[Stops({receipts!r})], max_qps=1, chunk_size=5, retries=0, receipts_path={receipts!r}"
+    outcome = run_task("guard_skip_without_receipts", STOPS + SEND.format(fields))
+    assert simulator.counts()
+    assert outcome.states["send"] == "failed", outcome
+
+
+def test_a_wait_in_the_middle_keeps_the_ledger_of_airflow(run_task, simulator, aliyun_connection, tmp_path):
+    guard = f"guards=[Once({str(tmp_path / 'mark')!r}, holds=True)]"
+    outcome = run_task("guard_own_store", SEND.format(guard))
+    assert outcome.state == "success", outcome
+    assert (outcome.xcom("send")["accepted"], outcome.tries["send"]) == (30, 1)
+    assert set(simulator.counts().values()) == {1}
+
+
+def test_a_mapped_task_renders_the_fields_of_its_guards(run_task, simulator, aliyun_connection):
+    body = (
+        "AliyunSendBatchSmsOperator.partial(task_id='send', template_code='SMS_152550005', sign_name='测试签名', "
+        "guards=[Says('go', text='{{ dag.dag_id }}')]).expand(recipients=[PEOPLE[:10], PEOPLE[10:]])"
+    )
+    outcome = run_task("guard_mapped_text", body)
+    assert outcome.state == "success", outcome
+    assert outcome.xcom("send[0]")["guards"][0]["reason"].endswith("guard_mapped_text")
+
+
+def test_an_error_in_the_template_of_a_guard_shows_no_value(run_task, simulator, aliyun_connection, capfd):
+    field = "text='{{ [13800000001][5].upper() }}'"
+    outcome = run_task("guard_bad_template", SEND.format(f"guards=[Says('go', {field})], retries=0"))
+    assert (outcome.states["send"], simulator.counts()) == ("failed", {})
+    shown = "".join(capfd.readouterr())
+    assert "13800000001" not in shown
+
+
+def test_two_tasks_share_one_guard_and_each_renders_its_own(run_task, simulator, aliyun_connection):
+    send = SEND.replace("recipients=PEOPLE", "recipients=PEOPLE[:5]")
+    body = "guard = Says('go', text='{{ task.task_id }}')\n" + "\n".join(
+        send.replace("'send'", f"'{name}'").format("guards=[guard]") for name in ("one", "two")
+    )
+    outcome = run_task("guard_shared", body)
+    assert outcome.state == "success", outcome
+    for name in ("one", "two"):
+        assert outcome.xcom(name)["guards"][0]["reason"].endswith(name)
+
+
+def test_a_mapped_task_waits_for_the_tasks_that_its_guards_name(run_task, simulator, aliyun_connection):
+    body = """
+@task
+def word():
+    return "and well"
+
+AliyunSendBatchSmsOperator.partial(
+    task_id='send', template_code='SMS_152550005', sign_name='测试签名', guards=[Says('go', text=word())],
+).expand(recipients=[PEOPLE[:10], PEOPLE[10:]])
+"""
+    outcome = run_task("guard_mapped_upstream", body)
+    assert outcome.state == "success", outcome
+    assert outcome.xcom("send[0]")["guards"][0]["reason"].endswith("and well")
+
+
+def test_guards_may_stand_in_the_default_arguments(run_task, simulator, aliyun_connection):
+    body = "dag.default_args['guards'] = [Says('fail')]\n" + SEND.format("retries=0")
+    outcome = run_task("guard_default_args", body)
+    assert (outcome.states["send"], simulator.counts()) == ("failed", {})
+
+
+def test_who_is_mapped_and_held_back_gets_it_once(run_task, simulator, aliyun_connection, tmp_path):
+    marks = str(tmp_path / "mark")
+    body = f"""
+@dataclass(frozen=True)
+class OnceEach(Once):
+    def before_sending(self, facts):
+        place = facts.campaign_id.rpartition("/")[2]
+        return Once(self.mark + place, True).before_sending(facts)
+
+AliyunSendBatchSmsOperator.partial(
+    task_id='send', template_code='SMS_152550005', sign_name='测试签名', guards=[OnceEach({marks!r})],
+).expand(recipients=[PEOPLE[:15], PEOPLE[15:]])
+"""
+    outcome = run_task("guard_mapped_held", body)
+    assert outcome.state == "success", outcome
+    assert len(simulator.counts()) == 30
+    assert set(simulator.counts().values()) == {1}
+
+
+def test_a_decision_to_fail_goes_before_people_who_wait(run_task, simulator, aliyun_connection, tmp_path):
+    guard = f"guards=[Once({str(tmp_path / 'mark')!r}, holds=True), Says('fail')]"
+    outcome = run_task("guard_held_then_fails", SEND.format(guard))
+    assert outcome.states["send"] == "failed", outcome
+    assert simulator.counts() == {}

@@ -12,6 +12,7 @@ import pytest
 from airflow.sdk import DAG
 from china_time import noon_in_china
 
+from airflow_provider_aliyunsms.audience.split import Split
 from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunBatchSendMessageToGlobeOperator,
     AliyunSendBatchSmsOperator,
@@ -26,6 +27,8 @@ MODES = {
     "deferrable": {"deferrable": True},
 }
 QUICK = {"poke_interval": 0.05, "max_wait": 0.2}
+
+FATES = ("delivered", "failed", "pending")
 
 GOOD = [f"1380000{n:04d}" for n in range(1, 7)]
 DEAD = "13800000401"
@@ -69,6 +72,9 @@ def result(outcome):
     assert found.pop("campaign_id") == outcome.xcom("send")["campaign_id"]
     # how often it asked depends on the clock; that it counted right is seen at the gateway
     assert found.pop("calls") > 0
+    # so does how many rounds it made, and so how many points there are
+    series = found.pop("series", [])
+    assert all(sum(counts) == sum(found[fate] for fate in FATES) for _, *counts in series)
     return found
 
 
@@ -282,3 +288,34 @@ def test_a_late_sensor_asks_everyone_once(run_dag, aliyun_connection, simulator,
         AliyunSmsDeliverySensor(task_id="wait", campaign=campaign, **mode)
     assert run_dag(dag).xcom("wait")["pending"] == 1
     assert simulator.stats()["requests"]["QuerySendDetails"] == 1
+
+
+@pytest.mark.parametrize("receipts", ["inline", "file"])
+def test_who_the_carrier_blocks_is_kept_and_groups_are_counted_in_every_mode(
+    watched, simulator, mode, receipts, tmp_path
+):
+    simulator.options(delivery_delay=0.5)
+    split = Split({"a": 0.5, "b": 0.5}, salt="x")
+    people = [*GOOD, DEAD, BLACK]
+    outcome = watched(
+        people,
+        receipts=receipts,
+        suppress_into=str(tmp_path / "learned"),
+        split=split,
+        operator=AliyunSendBatchSmsOperator(
+            task_id="send",
+            recipients=people,
+            sign_name="测试",
+            split=split,
+            templates={"a": "SMS_1", "b": "SMS_2"},
+            receipts_path=None if receipts == "inline" else str(tmp_path / "receipts"),
+        ),
+        **mode,
+    )
+    assert outcome.states == {"send": "success", "wait": "success"}
+    groups = outcome.xcom("wait")["groups"]
+    assert sum(each["delivered"] for each in groups.values()) == len(GOOD)
+    assert sum(each["failed"] for each in groups.values()) == 2
+    assert groups[split.group("86" + BLACK)]["failed"] >= 1
+    (path,) = (tmp_path / "learned").iterdir()
+    assert path.read_text() == f"phone_number,code\n+86{BLACK},MOBILE_IN_BLACK\n"

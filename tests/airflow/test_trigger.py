@@ -235,6 +235,7 @@ def test_it_ends_in_one_event(sent, simulator):
     trigger = deferral(sent([*GOOD, DEAD])).trigger
     event = event_of(reborn(trigger))
     assert event.pop("calls") == queries(simulator)
+    assert event.pop("series")[-1][1:] == [6, 1, 0]
     assert event == {
         "status": "success",
         "campaign_id": "spring",

@@ -21,8 +21,14 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.api.client import _globe_response_of, _message_status_of, _page_of
 from airflow_provider_aliyunsms.api.responses import accepted_fields, id_of, ids_of, parse_body, texts_of
+from airflow_provider_aliyunsms.api.results import (
+    globe_response_of,
+    message_status_of,
+    page_of,
+    sign_of,
+    template_of,
+)
 from airflow_provider_aliyunsms.api.signature import SignedRequest
 from airflow_provider_aliyunsms.api.transport import LARGEST_BODY, HttpResponse, Transport
 from airflow_provider_aliyunsms.audience.phone_numbers import (
@@ -180,7 +186,7 @@ def feed_wire(data: bytes) -> None:
 def feed_globe(data: bytes) -> None:
     fields = parse_body(data)
     if fields is not None:
-        outcome = globe_outcome(numbers=NUMBERS, response=_globe_response_of(fields), time="t")
+        outcome = globe_outcome(numbers=NUMBERS, response=globe_response_of(fields), time="t")
         json.dumps(outcome.to_json()).encode()
 
 
@@ -189,11 +195,15 @@ def feed_queries(data: bytes) -> None:
     if fields is None:
         return
     with contextlib.suppress(ApiError):
-        page = _page_of(fields, page_size=50)
+        page = page_of(fields, page_size=50)
         for row in page.details:
             expect(row.err_code is None or (row.err_code.isascii() and len(row.err_code) <= 80))
-    status = _message_status_of(fields, message_id="1")
+    status = message_status_of(fields, message_id="1")
     expect(status.error_code is None or len(status.error_code) <= 80)
+    with contextlib.suppress(ApiError):
+        expect(bool(template_of(fields, code="SMS_1").content))
+    with contextlib.suppress(ApiError):
+        expect(all(len(carrier) <= 80 for carrier in sign_of(fields, name="阿里云").carriers))
 
 
 # --- what users write -------------------------------------------------------------------------------------
@@ -333,6 +343,20 @@ _DETAILS = {
     "Code": "OK",
     "TotalCount": "1",
     "SmsSendDetailDTOs": {"SmsSendDetailDTO": [{"ErrCode": "X", "SendStatus": 3}]},
+}
+_TEMPLATE = {
+    "Code": "OK",
+    "TemplateCode": "SMS_1",
+    "TemplateContent": "${a}",
+    "TemplateStatus": "1",
+    "TemplateType": "1",
+    "VariableAttribute": '{"a":"time"}',
+}
+_SIGN = {
+    "Code": "OK",
+    "SignName": "阿里云",
+    "SignStatus": 1,
+    "SignIspRegisterDetailList": [{"OperatorCode": "mobile", "RegisterStatus": 3}],
 }
 _GLOBE = {
     "ResponseCode": "OK",
@@ -478,7 +502,12 @@ TARGETS = {
         "records and deliveries",
         feed_queries,
         spoiled(json_with(["TotalCount", "SmsSendDetailDTOs", "Status", "ErrorCode", "Code"])),
-        (_text(_DETAILS), b'{"ResponseCode":"OK","Status":"2","ErrorCode":"X"}'),
+        (
+            _text(_DETAILS),
+            b'{"ResponseCode":"OK","Status":"2","ErrorCode":"X"}',
+            _text(_TEMPLATE),
+            _text(_SIGN),
+        ),
     ),
     "csv": Target(
         "audiences as CSV, with the rules",

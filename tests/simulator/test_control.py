@@ -130,6 +130,8 @@ def test_reset_makes_everything_new(raw, simulator):
         "refuses_nonces": True,
         "accepts_in_part": False,
         "globe_reads_form": True,
+        "limits_frequency": False,
+        "refuses_undefined": False,
     }
 
 

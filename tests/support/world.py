@@ -32,6 +32,8 @@ from airflow_provider_aliyunsms.products import CHINA
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_aliyunsms.campaign.groups import Groups
+
 SETTLE_TIME = 600.0
 NONCE_MEMORY = 900.0
 MOST_LAG_AFTER_REFUSAL = 50.0
@@ -219,16 +221,17 @@ class Gateway:
 class ScriptedChannel:
     """The wire, short-circuited to the gateway."""
 
-    def __init__(self, *, gateway: Gateway, can_look_up: bool) -> None:
+    def __init__(self, *, gateway: Gateway, can_look_up: bool, groups: Groups | None = None) -> None:
         self.product = replace(CHINA, can_look_up=can_look_up)
         self._gateway = gateway
+        self._groups = groups
         self._offset: float | None = None
 
     def signer(self) -> str:
-        return self._gateway.signer
+        return self._gateway.signer if self._groups is None else self._groups.signed(self._gateway.signer)
 
     def can_replay(self, *, nonce, signer) -> bool:
-        return signer == self._gateway.signer
+        return signer == self.signer()
 
     def gateway_time(self, *, monotonic) -> float | None:
         return None if self._offset is None else monotonic + self._offset
@@ -398,6 +401,7 @@ class World:
             "dry_run": False,
             "dedupe": "content",
             "positional": False,
+            "groups": None,
             "account_pace": None,
             "guards": (),
             "surroundings": None,
@@ -409,7 +413,9 @@ class World:
             campaign_id="campaign",
             blocks=read_blocks(recipients, open_binary=open),
             rules=ChinaRules(sign_name="测试", template_param=None),
-            channel=ScriptedChannel(gateway=self.gateway, can_look_up=self.can_look_up),
+            channel=ScriptedChannel(
+                gateway=self.gateway, can_look_up=self.can_look_up, groups=plan_fields["groups"]
+            ),
             store=self.store,
             fenced=False,
             policy=SendPolicy(**policy),

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.content import read_content
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # The basic characters of GSM 03.38, and those that take two places there.
 _GSM = set(
@@ -14,6 +18,8 @@ _GSM = set(
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM_DOUBLE = set("|^€{}[]~\\\f")
+_GSM_BOTH = _GSM | _GSM_DOUBLE
+_FIRST_PAIR = "\U00010000"
 _GSM_SINGLE_PART, _GSM_PART = 160, 153
 _WIDE_SINGLE_PART, _WIDE_PART = 70, 67
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
@@ -25,19 +31,45 @@ def china_parts(length: int) -> int:
 
 
 def globe_parts(text: str) -> int:
-    """Return the parts of a text outside China; one character beside the GSM alphabet makes all of them wide."""
+    """
+    Return the parts of a text outside China; one character beside the GSM alphabet makes all of them wide.
+
+    A character that takes two places (``€`` of the GSM alphabet, an emoji of a wide text) is never divided between
+    two parts, so that the part before it may stay one place short.
+    """
     used = {*text}
     if used <= _GSM:
         return _parts(len(text), _GSM_SINGLE_PART, _GSM_PART)
-    if used <= _GSM | _GSM_DOUBLE:
-        places = len(text) + sum(character in _GSM_DOUBLE for character in text)
-        return _parts(places, _GSM_SINGLE_PART, _GSM_PART)
-    # Counted as UTF-16 does: an emoji takes two places.
-    return _parts(len(text.encode("utf-16-le", "surrogatepass")) // 2, _WIDE_SINGLE_PART, _WIDE_PART)
+    if used <= _GSM_BOTH:
+        double = [character in _GSM_DOUBLE for character in text]
+        return _undivided_parts(double, _GSM_SINGLE_PART, _GSM_PART)
+    # Counted as UTF-16 does: a character beyond the first 65,536 takes two places.
+    if max(used) < _FIRST_PAIR:
+        return _parts(len(text), _WIDE_SINGLE_PART, _WIDE_PART)
+    return _undivided_parts([character >= _FIRST_PAIR for character in text], _WIDE_SINGLE_PART, _WIDE_PART)
 
 
 def _parts(length: int, single: int, part: int) -> int:
     return 1 if length <= single else -(-length // part)
+
+
+def _undivided_parts(double: Sequence[bool], single: int, part: int) -> int:
+    """
+    Return the parts of a text some of whose characters take two places.
+
+    3GPP TS 23.040 (9.2.3.24.1) forbids to divide an escape sequence, and no phone joins the halves of a UTF-16 pair.
+    Plain division would count 152 letters, a euro sign and 152 letters as two parts; they are three.
+    """
+    if len(double) + sum(double) <= single:
+        return 1
+    parts, free = 1, part
+    for is_double in double:
+        places = 1 + is_double
+        if places > free:
+            parts += 1
+            free = part
+        free -= places
+    return parts
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +78,8 @@ class PartsCount:
     The parts of all messages of an audience.
 
     :param text: the text of the template, for China; None for messages that are finished texts.
+    :param missing: the variables of the template that some message has no value for.
+    :param by_group: the parts of the messages that were added with a group, by group.
     """
 
     text: str | None = None
@@ -53,24 +87,44 @@ class PartsCount:
     parts: int = 0
     longest: int = 0
     missing: set[str] = field(default_factory=set)
+    by_group: dict[str, int] = field(default_factory=dict)
+    # The placeholders of the text in their order, and its characters without them.
+    _names: tuple[str, ...] = field(init=False, repr=False)
+    _fixed: int = field(init=False, repr=False)
 
-    def add(self, content: str) -> None:
+    def __post_init__(self) -> None:
+        text = self.text or ""
+        self._names = tuple(name.strip() for name in _PLACEHOLDER.findall(text))
+        self._fixed = len(_PLACEHOLDER.sub("", text))
+
+    def add(self, content: str, *, group: str | None = None) -> None:
         """Count one recipient's message, given as its content."""
         fields = read_content(content)
         if self.text is None:
             parts = globe_parts(fields["message"])
         else:
-            filled = self._filled(self.text, fields["template_param"])
-            parts = china_parts(len(filled) + len(fields["sign_name"]) + len("【】"))
+            length = self._filled_length(fields["template_param"])
+            parts = china_parts(length + len(fields["sign_name"]) + len("【】"))
         self.messages += 1
         self.parts += parts
         self.longest = max(self.longest, parts)
+        if group is not None:
+            self.by_group[group] = self.by_group.get(group, 0) + parts
 
-    def _filled(self, text: str, variables: dict[str, str]) -> str:
-        def value_of(found: re.Match[str]) -> str:
-            name = found.group(1).strip()
-            if name not in variables:
+    def take_in(self, other: PartsCount) -> None:
+        """Add what another count has found, of messages with another text."""
+        self.messages += other.messages
+        self.parts += other.parts
+        self.longest = max(self.longest, other.longest)
+        self.missing |= other.missing
+        for group, parts in other.by_group.items():
+            self.by_group[group] = self.by_group.get(group, 0) + parts
+
+    def _filled_length(self, variables: dict[str, str]) -> int:
+        length = self._fixed
+        for name in self._names:
+            if name in variables:
+                length += len(variables[name])
+            else:
                 self.missing.add(name)
-            return variables.get(name, "")
-
-        return _PLACEHOLDER.sub(value_of, text)
+        return length

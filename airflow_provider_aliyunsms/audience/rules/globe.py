@@ -38,7 +38,7 @@ from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from airflow_provider_aliyunsms.audience.rows import TableBlock
 
@@ -76,6 +76,7 @@ class GlobeRules:
         ``CN``, and its first documentation excluded ``US``.
     :param phone_region: the ISO region of numbers that are digits without ``+`` or ``00``, such as ``SG``; a row's
         own ``phone_region`` wins over it. Without one their country code comes first.
+    :param message_of: instead of ``message``, returns the text for a number; the group of a number decides.
     :raises ConfigurationError: when the default text or a default variable could not be sent, or a region is not a
         two-letter code.
 
@@ -89,7 +90,9 @@ class GlobeRules:
         template_param: Mapping[str, Any] | None,
         refused_regions: Collection[str] = ("CN", "US"),
         phone_region: str | None = None,
+        message_of: Callable[[str], str] | None = None,
     ) -> None:
+        self._message_of = message_of
         self._refused_regions = _check_regions(refused_regions)
         self._phone_region = check_region(phone_region)
         try:
@@ -126,7 +129,8 @@ class GlobeRules:
         if isinstance(values, str):
             values = {TO: values}
         number = self._number(values)
-        template = _message(values.get(MESSAGE)) or self._message
+        default = self._message if self._message_of is None else _message(self._message_of(number))
+        template = _message(values.get(MESSAGE)) or default
         own = dict(given_variables(values, known=GLOBE_FIELDS, flat=flat))
         return Recipient(number=number, message=self._rendered(template, own))
 

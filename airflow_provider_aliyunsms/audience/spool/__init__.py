@@ -43,6 +43,7 @@ from airflow_provider_aliyunsms.audience.spool.number_index import NumberedRow, 
 from airflow_provider_aliyunsms.audience.spool.records import (
     ACCEPTED,
     PENDING,
+    SKIPPED,
     ReceiptRun,
     RejectionGroup,
     Settlement,
@@ -54,6 +55,7 @@ from airflow_provider_aliyunsms.audience.spool.spool import Spool
 __all__ = [
     "ACCEPTED",
     "PENDING",
+    "SKIPPED",
     "NumberedRow",
     "ReceiptRun",
     "RejectionGroup",

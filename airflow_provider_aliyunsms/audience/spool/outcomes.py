@@ -117,22 +117,37 @@ class SpoolOutcomes:
             bool(content) and not (states[number].local or (pending and number))
             for number, content in zip(endings, members.contents, strict=True)
         ]
+        found = [states[number] for number in compress(endings, wanted)]
         return SpoolRows(
             Members(
                 tuple(compress(members.keys, wanted)),
                 tuple(compress(members.numbers, wanted)),
                 tuple(compress(members.contents, wanted)),
             ),
-            [states[number].outcome for number in compress(endings, wanted)],
+            [state.outcome for state in found],
             [*compress(range(page * _PAGE, page * _PAGE + len(wanted)), wanted)],
+            [state.code for state in found],
         )
 
-    def skip(self, places: Sequence[int], *, code: str) -> None:
+    def skip(self, places: Sequence[int], *, code: str) -> int:
         """Record that rows get nothing, see :meth:`.Spool.skip`."""
         ending = RowState(SKIPPED, code)
-        for start, stop in _runs(places):
+        changed = 0
+        for start, stop in self._pending_runs(places):
             page, position = divmod(start, _PAGE)
             self._states.change(page, start=position, stop=position + stop - start, ending=ending)
+            changed += stop - start
+        return changed
+
+    def _pending_runs(self, places: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Yield start and stop of each run of neighbouring places whose rows have no outcome."""
+        for start, stop in _runs(places):
+            page, position = divmod(start, _PAGE)
+            endings = self._states.page(page).endings[position : position + stop - start]
+            if any(endings):
+                yield from _runs([start + offset for offset, ending in enumerate(endings) if not ending])
+            else:
+                yield start, stop
 
     def find(self, keys: Sequence[int]) -> Iterator[tuple[int, Recipient]]:
         """Yield the recipients with these keys, each with its key; a key that is not here is left out."""

@@ -92,11 +92,13 @@ class SpoolRows:
     :param members: the recipients, with their keys.
     :param outcomes: the outcome of each, ``pending`` for none.
     :param places: where each stands, for :meth:`.Spool.skip`.
+    :param codes: the reason for each outcome, None for none.
     """
 
     members: Members
     outcomes: Sequence[str]
     places: Sequence[int]
+    codes: Sequence[str | None]
 
 
 @dataclass(slots=True, repr=False)

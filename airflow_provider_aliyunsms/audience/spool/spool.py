@@ -265,15 +265,18 @@ class Spool:
             if rows.places:
                 yield rows
 
-    def skip(self, places: Sequence[int], *, code: str) -> None:
+    def skip(self, places: Sequence[int], *, code: str) -> int:
         """
         Record that rows get nothing, for a reason that was found before any call for them.
 
+        A row that has an outcome keeps it.
+
         :param places: of rows that :meth:`rows` yielded, in that order.
+        :returns: how many rows changed.
         :raises LedgerError: when the disk fails, as in :meth:`settle`.
         """
         with disk_while_sending():
-            self._outcomes.skip(places, code=code)
+            return self._outcomes.skip(places, code=code)
 
     def find(self, keys: Sequence[int]) -> dict[int, Recipient]:
         """

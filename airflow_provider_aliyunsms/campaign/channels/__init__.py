@@ -2,7 +2,7 @@
 """
 Make the API calls of one product for a chunk and return how each call ended.
 
-A channel makes three kinds of calls:
+A channel makes these kinds of calls:
 
 * *Send* (``submit``): the one call that costs money. It gets a chunk of recipients and the envelope (date and nonce)
   under which the request is signed, and returns an :class:`~airflow_provider_aliyunsms.campaign.outcomes.Outcome`.
@@ -11,12 +11,16 @@ A channel makes three kinds of calls:
 * *Status* (``status``): free queries for what the carrier did with one accepted message. It returns
   :class:`~airflow_provider_aliyunsms.campaign.ports.Delivery`. The ``delivery`` package uses nothing else.
 
+* *Vendor facts* (``template``, ``signature``), of the China channel only: free queries for what the vendor knows of a
+  template or a signature. The API for other countries has no such queries, so campaigns there have no vendor facts.
+
 The sender and ``delivery`` know channels only by the protocols in ``campaign/ports.py``.
 
 * ``china`` (:class:`ChinaChannel`) sends with ``SendBatchSms`` and asks ``QuerySendDetails`` for both other kinds.
 * ``globe`` (:class:`GlobeChannel`) sends with ``BatchSendMessageToGlobe`` and asks ``QueryMessage`` for a status. Its
   API has no look-up, so its evidence is always "impossible".
-* ``errors`` translates the errors of the client into outcomes. ``ids`` keeps phone numbers out of the gateway's ids.
+* ``errors`` translates the errors of the client into outcomes, ``approvals`` what the vendor says of templates and
+  signatures into our words. ``ids`` keeps phone numbers out of the gateway's ids.
 
 How a send can end:
 

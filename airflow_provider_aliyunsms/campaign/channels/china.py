@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aliyunsms.api.forms import JsonTexts
 from airflow_provider_aliyunsms.audience.content import shared_content
+from airflow_provider_aliyunsms.campaign.channels.approvals import (
+    says_no_signature,
+    says_no_template,
+    signature_of,
+    template_of,
+)
 from airflow_provider_aliyunsms.campaign.channels.errors import outcome_of
 from airflow_provider_aliyunsms.campaign.channels.ids import without_numbers
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
@@ -32,6 +38,8 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.api.signature import Envelope
     from airflow_provider_aliyunsms.audience.recipients import Members
     from airflow_provider_aliyunsms.campaign.chunks import Chunk
+    from airflow_provider_aliyunsms.campaign.groups import Groups
+    from airflow_provider_aliyunsms.campaign.ports import Signature, Template
 
 
 CHINA_TIME = timezone(timedelta(hours=8))
@@ -80,11 +88,13 @@ class ChinaChannel:
     """
     The channel for mainland numbers: it sends one template and reads the records of what was sent.
 
-    It sends with ``SendBatchSms`` and reads with ``QuerySendDetails``. It has no state of its own, so threads may
-    share it.
+    It sends with ``SendBatchSms`` and reads with ``QuerySendDetails``. As
+    :class:`~airflow_provider_aliyunsms.campaign.ports.VendorFacts` it asks ``GetSmsTemplate`` and ``GetSmsSign``. It
+    has no state of its own, so threads may share it.
 
     :param client: makes the calls.
     :param template_code: one approved template; only :meth:`submit` needs it.
+    :param groups: instead of it, the groups of a split, whose texts are the template codes.
     :param now: returns the current time with its time zone; the machine's clock by default.
     :param should_stop: asked before each query of a look-up, by any thread; when it returns True, no further one is
         made.
@@ -98,18 +108,26 @@ class ChinaChannel:
         *,
         client: AliyunSmsClient,
         template_code: str = "",
+        groups: Groups | None = None,
         now: Callable[[], datetime] | None = None,
         should_stop: Callable[[], bool] = lambda: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._template_code = template_code
+        self._groups = groups
+        self._template_codes = {template_code} if groups is None else {*groups.texts.values()}
         self._should_stop = should_stop
         self._monotonic = monotonic
         self._now = now or (lambda: datetime.now(UTC))
 
     def can_replay(self, *, nonce: str, signer: str) -> bool:
         """Return whether the request with this nonce would be signed, and sent to, as its first copy was."""
+        if self._groups is not None:
+            plain = self._client.signer(product=self.product)
+            if signer != self._groups.signed(plain):
+                return False
+            signer = plain
         return self._client.can_replay(nonce=nonce, signer=signer, product=self.product)
 
     def gateway_time(self, *, monotonic: float) -> float | None:
@@ -121,8 +139,9 @@ class ChinaChannel:
         self._client.sync_clock(product=self.product)
 
     def signer(self) -> str:
-        """Return a hash that stands for the AccessKey that would sign now."""
-        return self._client.signer(product=self.product)
+        """Return a hash that stands for the AccessKey that would sign now, and for what each group gets."""
+        signer = self._client.signer(product=self.product)
+        return signer if self._groups is None else self._groups.signed(signer)
 
     def submit(self, *, chunk: Chunk, envelope: Envelope) -> Outcome:
         """
@@ -138,10 +157,11 @@ class ChinaChannel:
         """
         # The API aligns the lists by index: in another order, a recipient would get the text of another one.
         members = chunk.members
+        template_code = self._template_code if self._groups is None else self._groups.text(members.numbers)
         try:
             response = self._client.send_batch_sms(
                 phone_numbers=members.numbers,
-                template_code=self._template_code,
+                template_code=template_code,
                 out_id=chunk.out_id,
                 envelope=envelope,
                 **_china_lists(members),
@@ -219,7 +239,7 @@ class ChinaChannel:
 
     def _may_be_ours(self, row: SendDetail, period: tuple[float, float]) -> bool:
         """Return whether a record without an out id may be of a request that was received in a period."""
-        if row.out_id or row.template_code not in (None, "", self._template_code):
+        if row.out_id or row.template_code not in (None, "", *self._template_codes):
             return False
         try:
             sent = datetime.strptime(row.send_date or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA_TIME)
@@ -244,6 +264,38 @@ class ChinaChannel:
                     if row.out_id == message.out_id:
                         return _china_delivery(row)
         return Delivery(fate=Fate.PENDING, code="NO_RECORD")
+
+    def template(self, *, code: str) -> Template | None:
+        """
+        Return a template, None when the account has no such template; one free read call.
+
+        https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-getsmstemplate
+
+        :raises ApiError: the vendor cannot be asked, or its answer cannot be read; the client repeats the call on
+            passing errors.
+        """
+        try:
+            return template_of(self._client.get_sms_template(template_code=code), code=code)
+        except ApiError as error:
+            if says_no_template(error):
+                return None
+            raise
+
+    def signature(self, *, name: str) -> Signature | None:
+        """
+        Return a signature, None when the account has no such signature; one free read call.
+
+        https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-getsmssign
+
+        :raises ApiError: the vendor cannot be asked, or its answer cannot be read; the client repeats the call on
+            passing errors.
+        """
+        try:
+            return signature_of(self._client.get_sms_sign(sign_name=name), name=name)
+        except ApiError as error:
+            if says_no_signature(error):
+                return None
+            raise
 
     def _pages(self, *, number: str, date: str, biz_id: str | None) -> Iterator[SendDetailsPage]:
         """Yield the pages of records of a number on a date, up to :data:`MOST_PAGES`."""

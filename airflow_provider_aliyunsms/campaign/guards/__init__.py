@@ -11,8 +11,18 @@ from __future__ import annotations
 
 from airflow_provider_aliyunsms.campaign.guards.canary import Canary, Sample
 from airflow_provider_aliyunsms.campaign.guards.facts import Facts, Held, Surroundings
+from airflow_provider_aliyunsms.campaign.guards.frequency import FrequencyCap
+from airflow_provider_aliyunsms.campaign.guards.hours import Fresh, QuietHours
 from airflow_provider_aliyunsms.campaign.guards.judge import GuardJudge
+from airflow_provider_aliyunsms.campaign.guards.limits import (
+    ExpectedCount,
+    LikeLastRun,
+    MaxCost,
+    MaxMessages,
+    MaxParts,
+)
 from airflow_provider_aliyunsms.campaign.guards.people import Approved, Rehearsed
+from airflow_provider_aliyunsms.campaign.guards.preflight import Preflight
 from airflow_provider_aliyunsms.campaign.guards.protocol import (
     Decision,
     Guard,
@@ -24,18 +34,29 @@ from airflow_provider_aliyunsms.campaign.guards.protocol import (
     skip,
     wait_until,
 )
+from airflow_provider_aliyunsms.campaign.guards.suppression import Suppress
 
 __all__ = [
     "Approved",
     "Canary",
     "Decision",
+    "ExpectedCount",
     "Facts",
+    "FrequencyCap",
+    "Fresh",
     "Guard",
     "GuardJudge",
     "Held",
+    "LikeLastRun",
+    "MaxCost",
+    "MaxMessages",
+    "MaxParts",
     "OutcomeGuard",
+    "Preflight",
+    "QuietHours",
     "Rehearsed",
     "Sample",
+    "Suppress",
     "Surroundings",
     "Verdict",
     "WindowGuard",

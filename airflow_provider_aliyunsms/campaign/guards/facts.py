@@ -7,17 +7,19 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from itertools import compress, repeat
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_aliyunsms.audience.report import PartsCount
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.spool import ReceiptRun, Spool, SpoolCounts, SpoolRows
+    from airflow_provider_aliyunsms.campaign.groups import Groups
     from airflow_provider_aliyunsms.campaign.ledger import StoragePath
     from airflow_provider_aliyunsms.campaign.ports import (
         Delivery,
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
         VendorFacts,
     )
     from airflow_provider_aliyunsms.products import Product
+
+
+Share = Literal["pending", "already", "all"]
+_SENT = frozenset({"accepted", "unknown"})
 
 
 class Surroundings(Protocol):
@@ -108,6 +114,7 @@ class Facts:
     :param planned_at: when the run of the DAG was due; None where that is not known.
     :param template_code: China: the template.
     :param message: Globe: the text of the task, before variables are filled in.
+    :param groups: the groups of a split, with what each gets; None where all get the same.
     :param vendor: asks the vendor about templates and signatures; None where the API has no such queries.
     :param surroundings: what the deployment gives.
     :param dry_run: nothing will be sent: a guard must change nothing outside this object.
@@ -116,6 +123,8 @@ class Facts:
     :param chunk_size: recipients of one call at most.
     :param secret: mixed into digests.
     :param status: asks for the delivery of accepted messages; None where nothing can be asked.
+    :ivar notes: what guards keep from one question to the next of the same try, each under a key of its own, such as
+        itself; guards are frozen.
     """
 
     def __init__(
@@ -128,6 +137,7 @@ class Facts:
         planned_at: datetime | None = None,
         template_code: str | None = None,
         message: str | None = None,
+        groups: Groups | None = None,
         vendor: VendorFacts | None = None,
         surroundings: Surroundings | None = None,
         dry_run: bool = False,
@@ -150,9 +160,14 @@ class Facts:
         self.chunk_size = chunk_size
         self.secret = secret
         self._status = status
+        self._groups = groups
         self._spool = spool
         self._now = now
+        self.notes: dict[Hashable, Any] = {}
         self._held: list[Held] = []
+        self._held_codes: set[str] = set()
+        self._counted: dict[Share, tuple[SpoolCounts, PartsCount]] = {}
+        self._is_open = True
         self._signatures: dict[str, Signature | None] = {}
 
     @property
@@ -198,22 +213,43 @@ class Facts:
         """
         Send nothing to these rows in this campaign; their receipts are ``skipped`` with this code.
 
-        :param places: some of those that :meth:`pending` yielded last.
+        :param places: some of those that :meth:`pending` yielded last; those of others change nothing.
         :param code: a code of this package's own (``local.…``).
+        :raises ConfigurationError: sending has begun.
         """
+        self._check_open()
         self._spool.skip(places, code=code)
 
     def hold(self, places: Sequence[int], *, until: datetime, code: str) -> None:
         """
         Send nothing to these rows in this pass; afterwards the task waits, with its slot free, and judges them again.
 
-        :param places: some of those that :meth:`pending` yielded last.
-        :param until: when they may be sent to.
+        Does nothing in a dry run, which tells of the whole campaign.
+
+        :param places: some of those that :meth:`pending` yielded last; those of others change nothing.
+        :param until: when they may be sent to, with a time zone.
         :param code: a code of this package's own (``local.…``).
+        :raises ConfigurationError: sending has begun.
+        :raises ValueError: ``until`` has no time zone.
         """
-        if places:
-            self._spool.skip(places, code=code)
-            self._held.append(Held(count=len(places), until=until))
+        self._check_open()
+        if until.tzinfo is None:
+            msg = "recipients are held back until a moment with a time zone"
+            raise ValueError(msg)
+        if not self.dry_run and (count := self._spool.skip(places, code=code)):
+            self._held.append(Held(count=count, until=until))
+            self._held_codes.add(code)
+
+    def close(self) -> None:
+        """Let nobody be left out or held back any more: from now on chunks are cut and sent."""
+        self._is_open = False
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise ConfigurationError(
+                "recipients can be left out or held back before the first call only",
+                advice="Call leave_out() and hold() in before_sending(); later, return wait_until() or fail().",
+            )
 
     @property
     def held(self) -> Held | None:
@@ -283,18 +319,44 @@ class Facts:
             )
         )
 
-    @cached_property
-    def template(self) -> Template | None:
-        """
-        The template as the vendor has it; None where the API has none, or the vendor does not know it.
+    @property
+    def template_codes(self) -> tuple[str, ...]:
+        """China: the templates that are sent, several of them with a split; Globe: none."""
+        if self.product is GLOBE:
+            return ()
+        codes = (self.template_code,) if self._groups is None else self._groups.texts.values()
+        return tuple(dict.fromkeys(code for code in codes if code))
 
-        Costs one free read call, once in a try.
+    @cached_property
+    def templates(self) -> Mapping[str, Template | None]:
+        """
+        The templates by their codes, as the vendor has them; None for one that it does not know.
+
+        Empty where the API has none. Costs one free read call for each, once in a try.
 
         :raises AliyunSmsError: the vendor cannot be asked.
         """
-        if self.vendor is None or not self.template_code:
-            return None
-        return self.vendor.template(code=self.template_code)
+        if self.vendor is None:
+            return {}
+        return {code: self.vendor.template(code=code) for code in self.template_codes}
+
+    @property
+    def template(self) -> Template | None:
+        """The template as in :attr:`templates`; None where there is none, or several."""
+        found = [*self.templates.values()]
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def known_templates(self) -> Mapping[str, Template | None]:
+        """The :attr:`templates`, if they were asked for already; empty otherwise. Costs nothing."""
+        known: Mapping[str, Template | None] = self.__dict__.get("templates", {})
+        return known
+
+    def known_text(self, number: str) -> str | None:
+        """Return the text of the template that a number gets, if it is known already; None otherwise."""
+        code = (self.template_code or "") if self._groups is None else self._groups.text_or_any(number)
+        template = self.known_templates.get(code)
+        return None if template is None else template.text
 
     def signature(self, name: str) -> Signature | None:
         """
@@ -308,32 +370,83 @@ class Facts:
             self._signatures[name] = None if self.vendor is None else self.vendor.signature(name=name)
         return self._signatures[name]
 
-    def parts(self) -> PartsCount | None:
+    @property
+    def message_count(self) -> int:
+        """The number of messages of the whole campaign: already sent, to be sent now, and held back until later."""
+        held = self.held
+        return self.already + self.counts.pending + (0 if held is None else held.count)
+
+    def parts(self, *, of: Share = "pending", group: Callable[[str], str] | None = None) -> PartsCount | None:
         """
-        Return the billing parts of everybody who would be sent to now; None where the texts are not known.
+        Return the billing parts of a share of the campaign; None where the texts are not known.
 
-        Costs a pass over the audience, and for China one free read call, for the text of the template.
+        Costs a pass over the audience, and for China one free read call, for the text of the template. Without a
+        group it costs nothing a second time, while no outcome changes. Of recipients who left the audience since an
+        earlier try, the text is not known, and they are not counted.
 
+        :param of: ``pending`` for everybody who would be sent to now; ``already`` for those whom earlier tries, or
+            this one, have sent to or may have sent to; ``all`` for both, and those who are held back until later.
+        :param group: returns the name of a number's group; ``by_group`` of the result has the parts of each then.
+        :returns: the counts; do not change them.
         :raises AliyunSmsError: the vendor cannot be asked for it.
         """
+        counts = self.counts
+        if group is None and of in self._counted and self._counted[of][0] == counts:
+            return self._counted[of][1]
+        by_text = self._empty_counts()
+        if by_text is None:
+            return None
+        for numbers, contents in self._share(of):
+            for number, content, count in zip(
+                numbers, contents, self._counts_for(numbers, by_text), strict=True
+            ):
+                count.add(content, group=None if group is None else group(number))
+        first, *others = {id(each): each for each in by_text.values()}.values()
+        for other in others:
+            first.take_in(other)
+        if group is None:
+            self._counted[of] = counts, first
+        return first
+
+    def _empty_counts(self) -> dict[str, PartsCount] | None:
+        """Return an empty count for each group that gets something; None where a text is not known."""
         from airflow_provider_aliyunsms.audience.report import PartsCount
 
+        groups = {"": self.template_code or ""} if self._groups is None else self._groups.texts
         if self.product is GLOBE:
-            count = PartsCount()
-        else:
-            template = self.template
+            # The texts are in the rows.
+            return dict.fromkeys(groups, PartsCount())
+        found: dict[str, PartsCount] = {}
+        for name, code in groups.items():
+            template = self.templates.get(code)
             if template is None or not template.text:
                 return None
-            count = PartsCount(text=template.text)
-        for rows in self.pending():
-            for content in rows.members.contents:
-                count.add(content)
-        return count
+            found[name] = PartsCount(text=template.text)
+        return found
 
-    @property
-    def known_template(self) -> Template | None:
-        """The :attr:`template`, if it was asked for already; None otherwise. Costs nothing."""
-        return self.__dict__.get("template")
+    def _counts_for(self, numbers: Sequence[str], by_text: Mapping[str, PartsCount]) -> Iterable[PartsCount]:
+        if len(by_text) == 1:
+            return repeat(next(iter(by_text.values())), len(numbers))
+        names = [] if self._groups is None else self._groups.of(numbers)
+        # Those of a group that gets nothing are not in the share, unless an earlier try with another split sent to
+        # them; any text is better than none for these.
+        some = next(iter(by_text.values()))
+        return [by_text.get(name, some) for name in names]
+
+    def _share(self, of: Share) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+        """Yield numbers and contents of a share, page by page."""
+        if of == "pending":
+            for rows in self.pending():
+                yield rows.members.numbers, rows.members.contents
+            return
+        outcomes = _SENT if of == "already" else _SENT | {"pending"}
+        held = set() if of == "already" else self._held_codes
+        for rows in self.rows():
+            wanted = [
+                outcome in outcomes or (outcome == "skipped" and code in held)
+                for outcome, code in zip(rows.outcomes, rows.codes, strict=True)
+            ]
+            yield [*compress(rows.members.numbers, wanted)], [*compress(rows.members.contents, wanted)]
 
     def digest(self) -> str:
         """
@@ -344,7 +457,8 @@ class Facts:
         of all rows that can be sent to, in their order. Costs a pass over the audience.
         """
         task = self._hash()
-        for text in (self.api, self.template_code or "", self.message or ""):
+        split = "" if self._groups is None else self._groups.fingerprint()
+        for text in (self.api, self.template_code or "", self.message or "", split):
             task.update(f"{len(text)}:{text}".encode("utf-8", "surrogatepass"))
         people = self._hash()
         for rows in self.rows():
@@ -352,10 +466,13 @@ class Facts:
             for column in (rows.members.numbers, rows.members.contents):
                 people.update("\n".join((*column, "")).encode("utf-8", "surrogatepass"))
         text = "-"
-        if self.known_template is not None:
-            template = self._hash()
-            template.update(self.known_template.text.encode("utf-8", "surrogatepass"))
-            text = template.hexdigest()
+        if self.known_templates:
+            hashed = self._hash()
+            for code, template in sorted(self.known_templates.items()):
+                hashed.update(
+                    f"{code}:{'' if template is None else template.text}".encode("utf-8", "surrogatepass")
+                )
+            text = hashed.hexdigest()
         return f"{task.hexdigest()}.{text}.{people.hexdigest()}"
 
     def _hash(self) -> hashlib.blake2b:

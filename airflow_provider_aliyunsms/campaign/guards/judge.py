@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Mapping
+from datetime import date, timedelta
+from numbers import Number
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_aliyunsms.campaign.guards.protocol import (
@@ -60,8 +64,14 @@ class GuardJudge:
         """
         Ask the guards in their order until one decides against sending; return whether none did.
 
-        In a dry run all are asked, and :attr:`error` stays None.
+        In a dry run all are asked, and :attr:`error` stays None. Afterwards no guard can leave anybody out.
         """
+        try:
+            return self._ask_all()
+        finally:
+            self._facts.close()
+
+    def _ask_all(self) -> bool:
         for guard in self._guards:
             self._asked.append(guard)
             verdict = self._ask(guard, guard.before_sending)
@@ -127,7 +137,7 @@ class GuardJudge:
             "guard": _name(guard),
             "decision": verdict.decision.value,
             "reason": verdict.reason,
-            "figures": dict(verdict.figures),
+            "figures": _plain(verdict.figures),
         }
         if verdict.until is not None:
             found["until"] = verdict.until.isoformat()
@@ -152,6 +162,22 @@ def error_of(guard: Guard, verdict: Verdict) -> GuardError:
         return GuardSkipError(f"{name} skips the campaign: {verdict.reason}")
     kind = GuardUndecidedError if verdict.may_change else GuardError
     return kind(f"{name} stopped the campaign: {verdict.reason}", advice=verdict.advice)
+
+
+def _plain(value: object) -> Any:
+    """Return figures as JSON has them: the ledger takes nothing else, and would fail when everybody was sent to."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, date):
+        return value.isoformat()
+    # Others may show anything of what they hold.
+    return str(value) if isinstance(value, Number | str | timedelta) else type(value).__name__
 
 
 def _name(guard: Guard) -> str:

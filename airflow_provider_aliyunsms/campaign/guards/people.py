@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow_provider_aliyunsms.campaign.guards.protocol import Verdict, fail, go
+from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.parameter_checks import check_texts
 
 if TYPE_CHECKING:
@@ -43,14 +44,15 @@ class Rehearsed:
                 "the digest is none of a rehearsal",
                 advice='Give it rehearsal["digest"] of the XCom of a task with dry_run=True.',
             )
-        if shown[1] != _UNKNOWN and facts.template is None:
+        if shown[1] != _UNKNOWN and None in (facts.templates or {"": None}).values():
             return fail(
                 "the template that was rehearsed is not there any more",
                 advice="Rehearse again, with a template that the account has.",
             )
         now = facts.digest().split(".")
-        pairs = zip(_PARTS, shown, now, strict=True)
-        changed = [what for what, then, here in pairs if then not in (here, _UNKNOWN)]
+        if shown[1] == _UNKNOWN:
+            now[1] = _UNKNOWN
+        changed = [what for what, then, here in zip(_PARTS, shown, now, strict=True) if then != here]
         if not changed:
             return go(f"audience and texts are those of the rehearsal, {facts.ready} recipients")
         return fail(
@@ -79,6 +81,8 @@ class Approved:
 
     def __post_init__(self) -> None:
         check_texts(task_id=self.task_id, option=self.option)
+        if isinstance(self.by, str):
+            raise ConfigurationError("by must be a list of users", advice='Write by=["..."].')
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Look who has answered what."""

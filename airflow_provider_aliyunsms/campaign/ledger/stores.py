@@ -27,6 +27,7 @@ _ADVICE_DAMAGED = (
     "Nothing was sent now. Bring the file back from a copy. If there is none, look in the SMS console for what was "
     "sent; a new run with another campaign_id sends to all recipients again."
 )
+_SUFFIX: Final = ".json"
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 _DECIDE_ALONE: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"})
@@ -146,6 +147,17 @@ class PathStore:
                 return _write_durably(path=self._local / _file_name(key), data=data, only_new=True)
             return self._remote_folder.create(_file_name(key), data)
 
+    def names(self) -> list[str]:
+        """
+        Return the names of all keys that have a value, in no order; one that is made meanwhile may be missing.
+
+        :raises LedgerError: the folder cannot be listed; a folder that does not exist has no keys.
+        """
+        with _explained("listed", key="folder"):
+            names = _names(self._local) if self._local is not None else self._remote_folder.names()
+            # Without the files that another process is about to rename.
+            return [name[: -len(_SUFFIX)] for name in names if name.endswith(_SUFFIX) and name[0] != "."]
+
     @property
     def claims_are_atomic(self) -> bool:
         """
@@ -212,6 +224,18 @@ class _RemoteFolder:
             return bytes(self._fs.cat_file(f"{self._path}/{name}"))
         except FileNotFoundError:
             return None
+
+    def names(self) -> list[str]:
+        """Return the names of the files."""
+        # What another process has written since the last listing must be in it.
+        self._fs.invalidate_cache()
+        try:
+            return [path.rstrip("/").rpartition("/")[2] for path in self._fs.ls(self._path, detail=False)]
+        except FileNotFoundError:
+            return []
+        finally:
+            # Left there, the listing would hide what others write from now on: s3fs asks it before it reads a file.
+            self._fs.invalidate_cache()
 
     def write(self, name: str, data: bytes) -> None:
         """Write a whole file."""
@@ -308,7 +332,14 @@ def _local_folder(folder: StoragePath) -> Path | None:
 
 
 def _file_name(key: str) -> str:
-    return f"{key}.json"
+    return f"{key}{_SUFFIX}"
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except FileNotFoundError:
+        return []
 
 
 def _read(path: Path) -> bytes | None:

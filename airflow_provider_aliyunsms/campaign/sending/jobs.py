@@ -147,8 +147,8 @@ class Attempts:
     :param clock: the time.
     :ivar accepted: the gateway has accepted a call of this campaign. The main thread sets it, once; worker threads
         read it.
-    :ivar may_replay: False where nothing may be sent at all, and so no replay made. The main thread sets it before
-        the first job is handed out.
+    :ivar may_replay: False where nothing more may be sent, and so no replay made. The main thread sets it, once;
+        worker threads read it, and one that has just read it asks for a replay in vain.
     """
 
     def __init__(self, *, channel: Channel, policy: SendPolicy, clock: Clock) -> None:

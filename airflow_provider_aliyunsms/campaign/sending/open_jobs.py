@@ -104,10 +104,14 @@ class OpenJobs:
         refused = sum(1 for job in self._jobs if job.is_refused)
         return self.doubtful >= self._policy.most_open_chunks or refused >= self._policy.most_refused_chunks
 
-    def drop_old_replays(self) -> None:
-        """Look up what waited for its replay for too long: another copy would prove nothing any more."""
+    def drop_old_replays(self, *, every: bool = False) -> None:
+        """
+        Look up what waited for its replay for too long: another copy would prove nothing any more.
+
+        :param every: what waited for a shorter time as well, because no replay may be made.
+        """
         for job in self._jobs:
-            if job.wants_replay and self._clock.now() - job.signed_at >= REPLAY_LIMIT:
+            if job.wants_replay and (every or self._clock.now() - job.signed_at >= REPLAY_LIMIT):
                 # Here, and not only by the thread that would make it: without a place no thread gets it, and the try
                 # would wait for ever. Its time in the ledger stays: that of the copy before, or one that is later.
                 job.wants_replay = False

@@ -71,7 +71,8 @@ class Restoration:
     :param ledger: the durable record, opened.
     :param spool: the audience, loaded; every recipient is still pending.
     :param signer: returns a hash that stands for the AccessKey in use and its endpoint.
-    :param resend_unknown: treat outcomes that were given up for want of evidence as open again.
+    :param resend_unknown: treat outcomes that were given up on an earlier occasion, for want of evidence, as open
+        again.
     :param again: returns whether recipients whom this entry says were refused, with this code, are sent to again;
         None for nobody.
     """
@@ -139,7 +140,10 @@ class Restoration:
     def _apply(self, window: Window, entry: Entry) -> None:
         rows = self._match(entry)
         outcome = entry.outcome
-        if outcome is None or (self._resend_unknown and _given_up(outcome)):
+        if outcome is None or (
+            # Once for each occasion: a pass after a wait, or an automatic retry, is no new wish of a user.
+            self._resend_unknown and _given_up(outcome) and self._ledger.was_settled_earlier(window, entry)
+        ):
             self._reopen(window, entry, rows, skip=frozenset() if outcome is None else outcome.again)
             return
         known = [row for row in rows if row is not None]

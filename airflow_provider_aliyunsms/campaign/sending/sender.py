@@ -27,7 +27,7 @@ from airflow_provider_aliyunsms.campaign.sending.restoring import Restoration
 from airflow_provider_aliyunsms.campaign.sending.stop_conditions import StopConditions
 from airflow_provider_aliyunsms.campaign.sending.supply import Supply
 from airflow_provider_aliyunsms.codes import CodeClass, explain
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError, LedgerConflictError
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError, GuardWaitError, LedgerConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +96,8 @@ class Sender:
         self._judge = judge
         # When the guards were asked last, in monotonic seconds.
         self._judged_at = clock.monotonic()
+        # Whether they decided against sending before the first call, with somebody to send to.
+        self._stopped_first = False
         self._may_go_again = again
         self._plan = plan
         self._policy = policy
@@ -135,6 +137,7 @@ class Sender:
             policy=policy,
             common=self._common,
             with_message_ids=plan.channel.product.has_message_ids,
+            groups=plan.groups,
         )
         # Jobs whose outcome is unknown, and that no worker thread has.
         self._open = OpenJobs(policy=policy, clock=clock)
@@ -189,24 +192,29 @@ class Sender:
         """Raise the decision of the guards, if there is still anybody whom it concerns."""
         if self._judge is None:
             return
-        error = self._judge.error if self._spool.counts().pending else None
-        if decision := error or self._judge.pause():
+        pause, error = self._judge.pause(), self._judge.error
+        concerned = self._stopped_first or pause is not None or self._spool.counts().pending > 0
+        # What is open may have to be sent again, and only a later try may do that.
+        if not concerned and not (isinstance(error, GuardWaitError) and self._open):
+            error = None
+        if decision := error or pause:
             raise decision
 
     def _ask_guards(self) -> None:
         """Ask the guards before the first call; after a decision against sending, only open chunks are settled."""
         # After the ledger was applied: who was sent to by an earlier try is no matter of the guards any more. Where
-        # nobody is left, nothing is to be decided.
-        if self._judge is None or not self._spool.counts().pending:
+        # nobody is left, nothing is to be decided; an open chunk may have to be replayed, or sent again.
+        pending = self._spool.counts().pending
+        if self._judge is None or not (pending or self._open):
             return
         may_send = self._judge.before_sending()
         # The guards may have left everybody out.
         self._supply.begin()
         self._judged_at = self._clock.monotonic()
         if not may_send:
-            # A replay may be the message itself.
-            self._attempts.may_replay = False
-            self._supply.hold()
+            # Whoever was pending stays so, unless a guard left them out.
+            self._stopped_first = pending > 0
+            self._hold()
 
     def _ask_guards_again(self) -> None:
         """Ask the guards at most once a second, and let nothing new start after a decision against sending."""
@@ -215,9 +223,15 @@ class Sender:
             return
         self._judged_at = now
         if not self._judge.before_window():
-            # First those that wait for a thread. Their permits stay valid otherwise, and their calls would be made.
-            self._recall()
-            self._supply.hold()
+            self._hold()
+
+    def _hold(self) -> None:
+        """Let no call that sends be made any more in this try."""
+        # A replay may be the message itself.
+        self._attempts.may_replay = False
+        # First those that wait for a thread. Their permits stay valid otherwise, and their calls would be made.
+        self._recall()
+        self._supply.hold()
 
     def _restore(self) -> None:
         restored = Restoration(
@@ -254,9 +268,10 @@ class Sender:
 
     def _step(self) -> bool:
         """Do one thing; return False when no recipient is pending and every open chunk is settled or given up."""
-        self._open.drop_old_replays()
         # Before a window may be opened or a job handed out in this step.
         self._ask_guards_again()
+        # Also those that a thread asked for before the decision, or gave back after it.
+        self._open.drop_old_replays(every=not self._attempts.may_replay)
         # Before anything is handed out in this step: a doomed campaign, or a stop, must not cost another message.
         self._stops.check(
             open_chunks=self._open.doubtful,

@@ -9,15 +9,20 @@ anew; it makes no calls.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, probes
+from airflow_provider_aliyunsms.audience.spool import Settlement
+from airflow_provider_aliyunsms.campaign.chunks import Chunk, cut, make_chunk, probes
 from airflow_provider_aliyunsms.campaign.policy import window_chunks
+from airflow_provider_aliyunsms.codes import LocalCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from airflow_provider_aliyunsms.audience.recipients import Members
     from airflow_provider_aliyunsms.audience.spool import Spool
+    from airflow_provider_aliyunsms.campaign.groups import Groups
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.sending.bookkeeping import Bookkeeper
     from airflow_provider_aliyunsms.campaign.sending.common_refusal import CommonRefusal
@@ -36,6 +41,7 @@ class Supply:
     :param policy: sizes of chunks and windows.
     :param common: says whether single recipients are to be tried first.
     :param with_message_ids: whether outcomes hold an id for each recipient, which makes windows smaller.
+    :param groups: the groups of a split; no chunk holds recipients of two of them, or of one that gets nothing.
     """
 
     def __init__(
@@ -47,12 +53,14 @@ class Supply:
         policy: SendPolicy,
         common: CommonRefusal,
         with_message_ids: bool,
+        groups: Groups | None = None,
     ) -> None:
         self._campaign = campaign
         self._spool = spool
         self._books = books
         self._policy = policy
         self._common = common
+        self._groups = groups
         self._window_chunks = window_chunks(policy, with_message_ids=with_message_ids)
         # A generator that reads nothing yet: its first chunk is cut after the ledger was applied to the spool.
         # Before that, the spool shows recipients of earlier tries as pending, and each of them would get a second
@@ -188,7 +196,8 @@ class Supply:
             for chunk in chunks:
                 self._books.give_back(chunk)
             return
-        self._again.extendleft(reversed([chunk for chunk in chunks if len(chunk)]))
+        of_one_group = [part for chunk in chunks if len(chunk) for part in self._by_group(chunk)]
+        self._again.extendleft(reversed(of_one_group))
 
     def give_back(self) -> None:
         """
@@ -224,9 +233,34 @@ class Supply:
             chunk = job.chunk
         return chunk
 
+    def _by_group(self, chunk: Chunk) -> list[Chunk]:
+        """Cut a chunk by group: those of an earlier try may hold several, if the split has changed since."""
+        if self._groups is None:
+            return [chunk]
+        parts = self._groups.divided(chunk.members)
+        found: list[Chunk] = []
+        for name, members in parts:
+            if not self._gets_something(name, members):
+                continue
+            whole = len(parts) == 1
+            made = chunk if whole else make_chunk(campaign=self._campaign, members=members)
+            found.append(made if whole else replace(made, mixed=chunk.mixed))
+        return found
+
+    def _gets_something(self, name: str, members: Members) -> bool:
+        """Return whether a group gets a message; if not, record that its members are skipped."""
+        if self._groups is None or name in self._groups.texts:
+            return True
+        skipped = Settlement(members.keys, "skipped", LocalCode.HOLDOUT.value)
+        self._spool.settle(out_id="", biz_id=None, time="", settlements=[skipped])
+        return False
+
     def _fresh_chunks(self) -> Iterator[Chunk]:
-        yield from cut(
-            campaign=self._campaign,
-            batches=self._spool.unsettled(batch=self._policy.chunk_size * 8),
-            size=self._policy.chunk_size,
-        )
+        size = self._policy.chunk_size
+        batches = self._spool.unsettled(batch=size * 8)
+        if self._groups is None:
+            yield from cut(campaign=self._campaign, batches=batches, size=size)
+            return
+        for name, members in self._groups.batches(batches, size=size):
+            if self._gets_something(name, members):
+                yield from cut(campaign=self._campaign, batches=[members], size=size)

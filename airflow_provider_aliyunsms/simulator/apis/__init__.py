@@ -6,7 +6,8 @@ The input is an authenticated call with its parameters. The output is the reply 
 shows: accepted with ids, refused with a code, or records of sent messages.
 
 * ``actions`` lists the calls and their rates. A new call needs one entry there and one function.
-* ``china`` holds the calls of the 2017-05-25 API, ``globe`` those of the 2018-05-01 API.
+* ``china`` holds the calls of the 2017-05-25 API for messages, ``approvals`` those for templates and signatures;
+  ``globe`` holds the calls of the 2018-05-01 API.
 * ``fields`` reads parameters as the real APIs do: lists that are JSON in a text, numbers that are texts.
 
 Every parameter is checked before anything is stored, so that a refused call leaves no message.

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.simulator.apis.china import (
-    query_send_details,
+from airflow_provider_aliyunsms.simulator.apis.approvals import (
+    get_sms_sign,
+    get_sms_template,
     query_sms_sign_list,
-    send_batch_sms,
-    send_sms,
+    query_sms_template_list,
 )
+from airflow_provider_aliyunsms.simulator.apis.china import query_send_details, send_batch_sms, send_sms
 from airflow_provider_aliyunsms.simulator.apis.globe import (
     batch_send_message_to_globe,
     query_message,
@@ -48,6 +49,9 @@ ACTIONS = {
         Action("SendSms", "china", send_sms),
         Action("QuerySendDetails", "china", query_send_details),
         Action("QuerySmsSignList", "china", query_sms_sign_list),
+        Action("QuerySmsTemplateList", "china", query_sms_template_list),
+        Action("GetSmsSign", "china", get_sms_sign),
+        Action("GetSmsTemplate", "china", get_sms_template),
         Action(GLOBE_BATCH, "globe", batch_send_message_to_globe),
         Action("SendMessageToGlobe", "globe", send_message_to_globe),
         Action("QueryMessage", "globe", query_message),

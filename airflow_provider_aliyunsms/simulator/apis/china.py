@@ -1,18 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carry out the calls of the 2017-05-25 API (China): two that send, and queries for messages and signatures."""
+"""Carry out the calls of the 2017-05-25 API (China) for messages: two that send, and the query for records."""
 
 from __future__ import annotations
 
 import json
 import re
 import secrets
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.simulator.apis.fields import missing, read_number, read_texts, read_variables
-from airflow_provider_aliyunsms.simulator.memory import LONGEST_TEXT, Draft, Submission
-from airflow_provider_aliyunsms.simulator.numbers import canonical_number, china_refusal
+from airflow_provider_aliyunsms.simulator.memory import (
+    CARRIERS,
+    LONGEST_TEXT,
+    Approval,
+    Draft,
+    Sent,
+    Submission,
+    TemplateKind,
+    broken_limit,
+)
+from airflow_provider_aliyunsms.simulator.numbers import canonical_number, carrier_of, china_refusal
 from airflow_provider_aliyunsms.simulator.replies import Refusal, Reply, china_reply
 
 if TYPE_CHECKING:
@@ -20,6 +31,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.simulator.call import Call
     from airflow_provider_aliyunsms.simulator.memory import Message, State
+    from airflow_provider_aliyunsms.simulator.numbers import Carrier
 
 
 BATCH_LIMIT = 100
@@ -118,14 +130,15 @@ def _parse(raw: str) -> object:
 
 def _send(state: State, call: Call, rows: _Rows) -> Reply | Refusal:
     values = call.values
-    refusal = _check_labels(values) or _check_sign_names(rows)
+    refusal = _check_labels(state, values) or _check_sign_names(state, rows)
     if refusal is not None:
         return refusal
     drafts = _drafts(state, rows, template_code=values["TemplateCode"])
     if isinstance(drafts, Refusal):
         return drafts
+    refuse = _RecipientCheck(state, call)
     refusals = [
-        _malformed(raw) if draft is None else china_refusal(draft.number)
+        _malformed(raw) if draft is None else refuse(draft)
         for raw, draft in zip(rows.numbers, drafts, strict=True)
     ]
     refusal = next((one for one in refusals if one is not None), None)
@@ -147,17 +160,76 @@ def _send(state: State, call: Call, rows: _Rows) -> Reply | Refusal:
     return refusal or china_reply(BizId=submission.biz_id)
 
 
-def _check_labels(values: Mapping[str, str]) -> Refusal | None:
-    if not _TEMPLATE_CODE.fullmatch(values["TemplateCode"]) or values["TemplateCode"] == "SMS_404":
+class _RecipientCheck:
+    """Refuse single recipients of one request for their number, the template's kind or the limits per number."""
+
+    def __init__(self, state: State, call: Call) -> None:
+        self._state = state
+        self._account = call.account
+        self._template_code = call.values["TemplateCode"]
+        self._kind = state.templates.kind_of(self._template_code)
+        self._limits = state.options.limits_frequency
+        self._may_refuse = self._limits or self._kind is TemplateKind.INTERNATIONAL
+        self._now = state.now()
+        # What the request itself brings counts before it is accepted: it may name a number twice.
+        self._here: defaultdict[str, list[Sent]] = defaultdict(list)
+
+    def __call__(self, draft: Draft) -> Refusal | None:
+        """Return the refusal for a recipient, None for none; then it counts against the limits."""
+        refusal = china_refusal(draft.number)
+        if refusal is not None or not self._may_refuse or carrier_of(draft.number) is None:
+            return refusal
+        if self._kind is TemplateKind.INTERNATIONAL:
+            return Refusal("isv.DOMESTIC_NUMBER_NOT_SUPPORTED", "国际/港澳台消息模板不支持发送境内号码")
+        return self._check_frequency(draft) if self._limits else None
+
+    def _check_frequency(self, draft: Draft) -> Refusal | None:
+        message = Sent(
+            at=self._now,
+            account=self._account,
+            sign_name=draft.sign_name,
+            template_code=self._template_code,
+        )
+        here = self._here[draft.number]
+        earlier = chain(reversed(here), map(_sent, self._state.inbox.of(draft.number)))
+        broken = broken_limit(message, earlier=earlier, kind_of=self._state.templates.kind_of)
+        if broken is None:
+            here.append(message)
+            return None
+        return Refusal("isv.BUSINESS_LIMIT_CONTROL", f"触发{broken.level}流控Permits:{broken.permits}")
+
+
+def _sent(message: Message) -> Sent:
+    submission = message.submission
+    return Sent(
+        at=submission.accepted_at,
+        account=submission.account,
+        sign_name=message.sign_name,
+        template_code=submission.template_code,
+    )
+
+
+def _check_labels(state: State, values: Mapping[str, str]) -> Refusal | None:
+    code = values["TemplateCode"]
+    template = state.templates.get(code)
+    known = template is not None or not state.options.refuses_undefined
+    if not known or not _TEMPLATE_CODE.fullmatch(code) or code == "SMS_404":
         return Refusal("isv.SMS_TEMPLATE_ILLEGAL", "该账号下找不到对应模板")
+    if template is not None and template.status is not Approval.APPROVED:
+        return Refusal("isv.SMS_TEMPLATE_ILLEGAL", "模板未审核通过")
     if len(values.get("OutId", "")) >= 256:
         return Refusal("isv.INVALID_PARAMETERS", "OutId must have fewer than 256 characters.")
     return None
 
 
-def _check_sign_names(rows: _Rows) -> Refusal | None:
-    if any(not name or name == "未报备" for name in rows.sign_names):
-        return Refusal("isv.SMS_SIGNATURE_ILLEGAL", "该账号下找不到对应签名")
+def _check_sign_names(state: State, rows: _Rows) -> Refusal | None:
+    for name in {*rows.sign_names}:
+        signature = state.signatures.get(name)
+        known = signature is not None or not state.options.refuses_undefined
+        if not known or not name or name == "未报备":
+            return Refusal("isv.SMS_SIGNATURE_ILLEGAL", "该账号下找不到对应签名")
+        if signature is not None and signature.status is not Approval.APPROVED:
+            return Refusal("isv.SMS_SIGNATURE_ILLEGAL", "签名未审核通过")
     owners: dict[str, str] = {}
     for code, name in zip(rows.extend_codes, rows.sign_names, strict=False):
         if owners.setdefault(code, name) != name:
@@ -171,6 +243,10 @@ def _malformed(raw: str) -> Refusal:
 
 def _drafts(state: State, rows: _Rows, *, template_code: str) -> list[Draft | None] | Refusal:
     """Return one draft for each row, None for a malformed number; a refusal when another value is wrong."""
+    errors = {
+        name: _carrier_errors(state, sign_name=name, template_code=template_code)
+        for name in {*rows.sign_names}
+    }
     drafts: list[Draft | None] = []
     for raw, sign_name, item in zip(rows.numbers, rows.sign_names, rows.variables, strict=True):
         number = canonical_number(raw)
@@ -184,8 +260,33 @@ def _drafts(state: State, rows: _Rows, *, template_code: str) -> list[Draft | No
             return Refusal(
                 "isv.PARAM_LENGTH_LIMIT", f"A message must have at most {LONGEST_TEXT} characters."
             )
-        drafts.append(None if number is None else Draft(number, content))
+        if number is None:
+            drafts.append(None)
+            continue
+        wrong = errors[sign_name]
+        carrier = carrier_of(number) if wrong else None
+        drafts.append(
+            Draft(
+                number,
+                content,
+                sign_name=sign_name,
+                carrier_error="" if carrier is None else wrong.get(carrier, ""),
+            )
+        )
     return drafts
+
+
+def _carrier_errors(state: State, *, sign_name: str, template_code: str) -> Mapping[Carrier, str]:
+    """Return the codes with which carriers of mainland numbers will refuse a message, by carrier."""
+    signature = state.signatures.get(sign_name)
+    template = state.templates.get(template_code)
+    errors: dict[Carrier, str] = {}
+    if template is not None and template.lacks_opt_out:
+        errors = dict.fromkeys(CARRIERS, "CONTENT_ERROR")
+    if signature is not None:
+        unfiled = [carrier for carrier in CARRIERS if not signature.filing(carrier).lets_through]
+        errors |= dict.fromkeys(unfiled, "PORT_NOT_REGISTERED")
+    return errors
 
 
 BEIJING = timezone(timedelta(hours=8))
@@ -221,24 +322,6 @@ def query_send_details(state: State, call: Call) -> Reply | Refusal:
     ]
     rows = [_row(state, message) for message in found[(page - 1) * size : page * size]]
     return china_reply(TotalCount=len(found), SmsSendDetailDTOs={"SmsSendDetailDTO": rows})
-
-
-def query_sms_sign_list(state: State, call: Call) -> Reply | Refusal:  # noqa: ARG001 - every handler is called alike
-    """List the one signature of the simulated account; sends accept any other name too, except ``未报备``."""
-    page = read_number(call.values.get("PageIndex", "1"), least=1, most=_MANY)
-    size = read_number(call.values.get("PageSize", "10"), least=1, most=50)
-    if page is None or size is None:
-        return Refusal("isv.INVALID_PARAMETERS", "PageIndex or PageSize is not valid.")
-    sign = {
-        "SignName": "阿里云",
-        "AuditStatus": "AUDIT_STATE_PASS",
-        "BusinessType": "验证码类型",
-        "CreateDate": "2026-01-02 03:04:05",
-        "OrderId": "10000001",
-        "Reason": {"RejectInfo": "无审批备注"},
-    }
-    rows = [sign] if page == 1 else []
-    return china_reply(SmsSignList=rows, TotalCount=1, CurrentPage=page, PageSize=size)
 
 
 def beijing_time(moment: float) -> datetime:

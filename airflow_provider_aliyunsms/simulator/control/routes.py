@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
@@ -11,8 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_aliyunsms.simulator.apis import ACTIONS, beijing_time
 from airflow_provider_aliyunsms.simulator.control.page import inbox_page
-from airflow_provider_aliyunsms.simulator.memory import LONGEST_TEXT, MOST_TEMPLATES, Fault, Kind
-from airflow_provider_aliyunsms.simulator.numbers import canonical_number
+from airflow_provider_aliyunsms.simulator.memory import (
+    LONGEST_SIGNATURE,
+    LONGEST_TEXT,
+    MOST_SIGNATURES,
+    MOST_TEMPLATES,
+    Approval,
+    Fault,
+    Filing,
+    Kind,
+    Signature,
+    Template,
+    TemplateKind,
+)
+from airflow_provider_aliyunsms.simulator.numbers import Carrier, canonical_number
 
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.simulator.memory import Message, State
@@ -46,6 +59,27 @@ class Misbehaviour(BaseModel):
 
 _Code = Annotated[str, Field(max_length=64)]
 _Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+_Name = Annotated[str, Field(min_length=1, max_length=LONGEST_SIGNATURE)]
+
+
+class TemplateDefinition(BaseModel):
+    """One template in the body of ``POST /_simulator/templates``; a text alone stands for its ``text``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+    kind: TemplateKind = TemplateKind.NOTIFICATION
+    status: Approval = Approval.APPROVED
+    variables: Annotated[dict[_Code, _Code], Field(max_length=100)] = {}
+
+
+class SignatureDefinition(BaseModel):
+    """One signature in the body of ``POST /_simulator/signatures``; a carrier that is left out has filed it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Approval = Approval.APPROVED
+    carriers: dict[Carrier, Filing] = {}
 
 
 class OptionChanges(BaseModel):
@@ -63,6 +97,8 @@ class OptionChanges(BaseModel):
     refuses_nonces: bool | None = None
     accepts_in_part: bool | None = None
     globe_reads_form: bool | None = None
+    limits_frequency: bool | None = None
+    refuses_undefined: bool | None = None
 
 
 def control_routes(state: State) -> APIRouter:
@@ -71,6 +107,7 @@ def control_routes(state: State) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     _add_views(router, state)
     _add_switches(router, state)
+    _add_definitions(router, state)
     return router
 
 
@@ -128,19 +165,42 @@ def _add_switches(router: APIRouter, state: State) -> None:
             setattr(state.options, name, value)
         return {name: getattr(state.options, name) for name in OptionChanges.model_fields}
 
-    @router.post("/templates")
-    async def templates(texts: dict[_Code, _Text]) -> dict[str, str]:
-        """Set the texts of template codes and return all texts."""
-        if len(texts.keys() | state.templates.all().keys()) > MOST_TEMPLATES:
-            raise HTTPException(status_code=422, detail=f"At most {MOST_TEMPLATES} templates.")
-        state.templates.add(texts)
-        return state.templates.all()
-
     @router.post("/reset")
     async def reset() -> dict[str, str]:
         """Return the simulator to its state at the start and empty the journal."""
         state.reset()
         return {"status": "ok"}
+
+
+def _add_definitions(router: APIRouter, state: State) -> None:
+    @router.post("/templates")
+    async def templates(definitions: dict[_Code, TemplateDefinition | _Text]) -> dict[str, Any]:
+        """Define templates by their code and return all of them."""
+        if len(definitions.keys() | state.templates.all().keys()) > MOST_TEMPLATES:
+            raise HTTPException(status_code=422, detail=f"At most {MOST_TEMPLATES} templates.")
+        state.templates.define({code: _template(one) for code, one in definitions.items()})
+        return {code: asdict(one) for code, one in state.templates.all().items()}
+
+    @router.post("/signatures")
+    async def signatures(definitions: dict[_Name, SignatureDefinition]) -> dict[str, Any]:
+        """Define signatures by their name and return all of them."""
+        if len(definitions.keys() | state.signatures.all().keys()) > MOST_SIGNATURES:
+            raise HTTPException(status_code=422, detail=f"At most {MOST_SIGNATURES} signatures.")
+        state.signatures.define(
+            {name: Signature(status=one.status, carriers=one.carriers) for name, one in definitions.items()}
+        )
+        return {name: asdict(one) for name, one in state.signatures.all().items()}
+
+
+def _template(definition: TemplateDefinition | str) -> Template:
+    if isinstance(definition, str):
+        return Template(text=definition)
+    return Template(
+        text=definition.text,
+        kind=definition.kind,
+        status=definition.status,
+        variables=definition.variables,
+    )
 
 
 def describe(state: State, message: Message) -> dict[str, Any]:

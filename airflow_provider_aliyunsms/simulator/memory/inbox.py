@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -49,6 +50,8 @@ class Message:
     :param previous: the message before it to the same number, which links the messages to a number without a list for
         each.
     :param nth: the count of messages to this number, up to and including this one.
+    :param sign_name: the signature; China only.
+    :param carrier_error: the code with which the carrier refuses the message; empty when the number decides.
     """
 
     submission: Submission
@@ -57,6 +60,8 @@ class Message:
     message_id: str | None
     previous: Message | None
     nth: int
+    sign_name: str = ""
+    carrier_error: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,6 +71,8 @@ class Draft:
     number: str
     content: str
     message_id: str | None = None
+    sign_name: str = ""
+    carrier_error: str = ""
 
 
 class Inbox:
@@ -88,7 +95,17 @@ class Inbox:
         for draft in drafts:
             previous = self._newest.get(draft.number)
             nth = 1 if previous is None else previous.nth + 1
-            message = Message(submission, draft.number, draft.content, draft.message_id, previous, nth)
+            message = Message(
+                submission,
+                draft.number,
+                draft.content,
+                draft.message_id,
+                previous,
+                nth,
+                # A campaign has few signatures, and each request brings its own copies.
+                sys.intern(draft.sign_name),
+                draft.carrier_error,
+            )
             self._messages.append(message)
             self._newest[draft.number] = message
             self.surplus += nth > 1

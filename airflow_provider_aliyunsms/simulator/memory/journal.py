@@ -44,7 +44,7 @@ class Journal:
     def accepted(self, submission: Submission, drafts: Sequence[Draft]) -> None:
         """Append one accepted request with its messages."""
         shared = {name: getattr(submission, name) for name in Submission.__slots__}
-        self._write({"accepted": shared, "rows": [[d.number, d.content, d.message_id] for d in drafts]})
+        self._write({"accepted": shared, "rows": [_row(draft) for draft in drafts]})
 
     def nonce(self, *, key_id: str, nonce: str, at: float) -> None:
         """Append a used nonce."""
@@ -62,6 +62,10 @@ class Journal:
         self._file.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n")
         # Handed to the operating system before the caller responds; left in the buffer, a kill would lose the entry.
         self._file.flush()
+
+
+def _row(draft: Draft) -> list[str | None]:
+    return [draft.number, draft.content, draft.message_id, draft.sign_name, draft.carrier_error]
 
 
 def _load(path: Path, *, inbox: Inbox, nonces: Nonces) -> None:

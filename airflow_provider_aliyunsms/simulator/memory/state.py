@@ -17,6 +17,7 @@ from airflow_provider_aliyunsms.simulator.memory.inbox import Inbox
 from airflow_provider_aliyunsms.simulator.memory.journal import Journal
 from airflow_provider_aliyunsms.simulator.memory.nonces import Nonces
 from airflow_provider_aliyunsms.simulator.memory.rates import RateLimit, WorstSecond
+from airflow_provider_aliyunsms.simulator.memory.signatures import Signatures
 from airflow_provider_aliyunsms.simulator.memory.templates import Templates
 from airflow_provider_aliyunsms.simulator.numbers import MessageState, state_at
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 class State:
     """
-    The state of one simulator: messages, nonces, faults, templates, rates, counts and options.
+    The state of one simulator: messages, nonces, faults, templates, signatures, rates, counts and options.
 
     With a journal, its messages and nonces are loaded first.
 
@@ -44,6 +45,7 @@ class State:
         self.nonces = Nonces()
         self.faults = Faults()
         self.templates = Templates()
+        self.signatures = Signatures()
         self.requests: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.limits: defaultdict[str, RateLimit] = defaultdict(RateLimit)
@@ -95,6 +97,7 @@ class State:
             accepted_at=message.submission.accepted_at,
             now=self.now(),
             delivery_delay=self.options.delivery_delay,
+            carrier_error=message.carrier_error,
         )
 
     def is_recorded(self, message: Message) -> bool:
@@ -115,10 +118,10 @@ class State:
         }
 
     def reset(self) -> None:
-        """Remove all messages, nonces, faults, texts and counts, restore the first options and empty the journal."""
+        """Remove everything but the first options, and empty the journal."""
         for field in fields(self.options):
             setattr(self.options, field.name, getattr(self._first_options, field.name))
-        for part in (self.inbox, self.nonces, self.faults, self.templates):
+        for part in (self.inbox, self.nonces, self.faults, self.templates, self.signatures):
             part.clear()
         for counter in (self.requests, self.refused, self.faults.played):
             counter.clear()

@@ -25,7 +25,7 @@ from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
 from airflow_provider_aliyunsms.campaign.channels.china import ChinaChannel
 from airflow_provider_aliyunsms.campaign.ledger import MemoryStore, Occasion, PathStore
-from airflow_provider_aliyunsms.campaign.plan import Plan
+from airflow_provider_aliyunsms.campaign.plan import Plan, Texts
 from airflow_provider_aliyunsms.campaign.policy import SendPolicy
 from airflow_provider_aliyunsms.campaign.receipts.files import write_receipts
 from airflow_provider_aliyunsms.campaign.run import Campaign
@@ -42,6 +42,8 @@ def plan_for(
     chunk_size=100,
     fenced=True,
     resumed=False,
+    guards="none",
+    size=0,
 ):
     """
     Return the plan that the operator would make.
@@ -49,6 +51,8 @@ def plan_for(
     :param fenced: the ledger is one at ``ledger_path``; False for one like Airflow's own store, which refuses the
         writes of a try that was given up.
     :param resumed: another process began this campaign.
+    :param guards: the name of one, ``all``, or ``none``, which does not even load them.
+    :param size: the recipients of the audience, for the guards.
     """
     receipts = Path(folder) / "receipts.jsonl"
 
@@ -57,13 +61,24 @@ def plan_for(
             write_receipts(receipts=rows, path=str(receipts), stream=stream)
         return {"receipts_path": str(receipts)}
 
+    channel, more = ChinaChannel, {}
+    if guards != "none":
+        from benchkit.guarded import Deployment, KnownTemplate, guards_for, planned_now
+
+        channel = KnownTemplate
+        more = {
+            "guards": guards_for(guards, folder=folder, size=size),
+            "planned_at": planned_now(),
+            "texts": Texts(template_code=TEMPLATE_CODE),
+            "surroundings": Deployment(),
+        }
     store = PathStore(root=Path(folder) / "ledger", campaign_id="bench") if ledger else MemoryStore()
     return Plan(
         campaign_id="bench",
         blocks=read_blocks(str(audience), open_binary=lambda path: Path(path).open("rb")),
         rules=ChinaRules(sign_name=SIGN_NAME, template_param=None),
         dedupe="content",
-        channel=ChinaChannel(client=our_client(url), template_code=TEMPLATE_CODE),
+        channel=channel(client=our_client(url), template_code=TEMPLATE_CODE),
         store=store,
         fenced=ledger and fenced,
         occasion=Occasion(first_try=not resumed),
@@ -71,6 +86,7 @@ def plan_for(
         limits=AudienceLimits(),
         keep_receipts=keep,
         stop_reason=lambda: None,
+        **more,
     )
 
 
@@ -99,6 +115,8 @@ def main():
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--resumed", action="store_true")
     parser.add_argument("--unfenced", dest="fenced", action="store_false")
+    parser.add_argument("--guards", default="none", help="all, or the name of one")
+    parser.add_argument("--size", type=int, default=0)
     logging.basicConfig(level=os.environ.get("BENCH_LOG", "ERROR"))
     print(json.dumps(campaign(**vars(parser.parse_args()))))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-NAMES = ("call", "campaign", "memory", "pacing", "sensor", "resume", "machines")
+NAMES = ("call", "campaign", "memory", "pacing", "sensor", "resume", "machines", "guards")
 
 
 def _flag(name, *, default=""):

@@ -52,19 +52,25 @@ class S3Process:
             return False
 
 
-def teach_airflow():
-    """Make ``s3://`` known to the Airflow of this process, as Amazon's provider would; needs :data:`ENDPOINT`."""
+def loaded_session():
+    """Return a session that has read all that a client needs: once, before anybody forks, because it takes long."""
     from aiobotocore.session import AioSession
-    from airflow.sdk.io import fs
-    from s3fs import S3FileSystem
 
     session = AioSession()
-    # Once, before anybody forks: it takes most of the time that a client needs to be made.
     loader = session.get_component("data_loader")
     for name in ("service-2", "paginators-1", "waiters-2", "endpoint-rule-set-1"):
         loader.load_service_model("s3", name)
     for name in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
         loader.load_data(name)
+    return session
+
+
+def teach_airflow():
+    """Make ``s3://`` known to the Airflow of this process, as Amazon's provider would; needs :data:`ENDPOINT`."""
+    from airflow.sdk.io import fs
+    from s3fs import S3FileSystem
+
+    session = loaded_session()
 
     def get_fs(conn_id, storage_options):
         return S3FileSystem(

@@ -20,6 +20,8 @@ CALLS = {
     "QuerySendDetails": lambda client: client.query_send_details(
         phone_number="13800001234", send_date="20260102"
     ),
+    "GetSmsTemplate": lambda client: client.get_sms_template(template_code="SMS_1"),
+    "GetSmsSign": lambda client: client.get_sms_sign(sign_name="测试"),
     "QueryMessage": lambda client: client.query_message(message_id="1"),
     "BatchSendMessageToGlobe": lambda client: client.batch_send_message_to_globe(
         to=["6581000000"], messages=["hello"]

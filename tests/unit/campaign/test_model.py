@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from world import POISON, SETTLE_TIME, Crash, World
+from world import POISON, SETTLE_TIME, Crash, Gateway, World
 
 from airflow_provider_aliyunsms.campaign.guards import go, wait_until
 from airflow_provider_aliyunsms.campaign.sending import sender
@@ -61,6 +61,9 @@ class Interrupts:
     times: int | None
     holds: int
     sees_sent: int = 0
+    gateway: Gateway | None = None
+    made: int | None = None
+    under_way: int = 0
 
     def before_sending(self, facts):
         for rows in facts.pending():
@@ -68,12 +71,17 @@ class Interrupts:
             if self.holds:
                 held = [place for place in rows.places if place % self.holds == 0]
                 facts.hold(held, until=facts.now + timedelta(hours=1), code="local.QUIET_HOURS")
-        return self.before_window(facts)
+        return self.decide(facts, under_way=0)
 
     def before_window(self, facts):
+        return self.decide(facts, under_way=self.under_way)
+
+    def decide(self, facts, *, under_way):
+        assert self.made is None, "asked again after it decided against sending"
         if self.times is not None:
             self.times -= 1
             if self.times < 0:
+                self.made = self.gateway.submissions + under_way
                 return wait_until(facts.now + timedelta(hours=1), "later")
         return go("now")
 
@@ -244,6 +252,7 @@ class CampaignMachine(RuleBasedStateMachine):
         )
         world.step = step_of_the_clock
         told = world.gateway.refusal
+        guard.gateway, guard.under_way = world.gateway, max_concurrency
         if refuses_all:
             world.gateway.poison, world.gateway.refusal = "", "isv.TEMPLATE_MISSING_PARAMETERS"
         try:
@@ -265,6 +274,8 @@ class CampaignMachine(RuleBasedStateMachine):
                 world.gateway.unheard |= world.gateway.partly
         else:
             self.check_result(result.summary)
+        # Calls that were under way, and no replay.
+        assert guard.made is None or world.gateway.submissions <= guard.made
         world.gateway.faults.clear()
         world.gateway.query_faults.clear()
         world.gateway.poison, world.gateway.refusal = POISON, told

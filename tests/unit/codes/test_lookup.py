@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.codes.lookup import CodeClass, all_codes, look_up_code, tidy_code
+from airflow_provider_aliyunsms.codes.lookup import (
+    OPT_OUT_CODES,
+    CodeClass,
+    all_codes,
+    is_opt_out,
+    look_up_code,
+    tidy_code,
+)
 from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 KNOWN = {re.sub(r"^is[vp]\.", "", info.code).upper() for info in all_codes()}
@@ -78,6 +85,28 @@ def test_numbers_to_leave_alone(code):
 )
 def test_numbers_that_may_work_again(code):
     assert not look_up_code(code).suppress
+
+
+@pytest.mark.parametrize(
+    "code", ["mobile_in_black", "USER_REJECT", "BLACK_KEY_CONTROL_LIMIT", "isv.customer_refused"]
+)
+def test_an_opt_out_is_one_in_every_spelling(code):
+    assert is_opt_out(code)
+
+
+@pytest.mark.parametrize("code", [None, "DELIVERED", "INVALID_NUMBER", "SIGNATURE_BLACKLIST", "MK:0001", "?"])
+def test_what_says_nothing_of_the_owner_s_wish_is_no_opt_out(code):
+    assert not is_opt_out(code)
+
+
+def test_a_blacklisted_keyword_of_globe_is_no_opt_out():
+    assert not is_opt_out("BLACK_KEY_CONTROL_LIMIT", api=GLOBE.action)
+
+
+def test_every_opt_out_is_a_number_to_leave_alone_in_the_tables():
+    leave_alone = {info.code for info in all_codes() if info.suppress}
+    assert leave_alone - OPT_OUT_CODES == {"INVALID_NUMBER"}
+    assert leave_alone >= OPT_OUT_CODES
 
 
 def test_the_two_apis_differ():

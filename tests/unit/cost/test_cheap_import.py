@@ -21,6 +21,7 @@ OURS = {
         "operators.aliyun_sms",
         "operators.base",
         "operators.failures",
+        "operators.guards",
         "operators.parameters",
         "operators.redaction",
         "operators.rendering",
@@ -28,6 +29,7 @@ OURS = {
         "parameter_checks",
         "private",
         "products",
+        "rendering",
     },
     "sensors": {
         "api",
@@ -44,6 +46,7 @@ OURS = {
         "delivery.checkpoint",
         "delivery.query_limiter",
         "delivery.sampling",
+        "delivery.series",
         "delivery.state",
         "delivery.verdict",
         "exceptions",

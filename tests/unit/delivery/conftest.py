@@ -127,7 +127,15 @@ class Limited:
 
 
 def poller_for(
-    campaigns, channel, *, open_receipts=no_files, clock=None, progress=None, known=None, **limits
+    campaigns,
+    channel,
+    *,
+    open_receipts=no_files,
+    clock=None,
+    progress=None,
+    known=None,
+    on_settled=None,
+    **limits,
 ):
     clock = clock or Clock()
     limiter = QueryLimiter(
@@ -142,7 +150,9 @@ def poller_for(
         Part(campaign=c, channel=limited, progress=done) for c, done in zip(campaigns, found, strict=True)
     ]
     cursor = known.cursor if known else TOP
-    return DeliveryPoller(parts=parts, open_receipts=open_receipts, limiter=limiter, cursor=cursor)
+    return DeliveryPoller(
+        parts=parts, open_receipts=open_receipts, limiter=limiter, cursor=cursor, on_settled=on_settled
+    )
 
 
 def rules(**changes):

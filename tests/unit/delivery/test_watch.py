@@ -43,6 +43,7 @@ def test_before_the_deadline_it_waits_and_after_it_ends_with_what_is_pending(kit
         "pending": 1,
         "errors": {},
         "calls": 2,
+        "series": [[3599, 0, 0, 1], [3600, 0, 0, 1]],
     }
 
 

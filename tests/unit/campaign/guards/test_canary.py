@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,12 @@ from world import World
 
 from airflow_provider_aliyunsms.campaign.guards import Canary, Sample, fail, go
 from airflow_provider_aliyunsms.campaign.guards.canary import sample
-from airflow_provider_aliyunsms.exceptions import ConfigurationError, GuardError, GuardWaitError
+from airflow_provider_aliyunsms.exceptions import (
+    ConfigurationError,
+    GuardError,
+    GuardUndecidedError,
+    GuardWaitError,
+)
 
 PEOPLE = [f"138000000{i:02d}" for i in range(60)]
 CANARY = Canary(size=10, min_delivered_ratio=0.8, wait=timedelta(minutes=10))
@@ -47,6 +53,12 @@ def test_the_sample_goes_first_and_the_others_after_its_delivery(world):
     assert summary["accepted"] == 60
     assert summary["guards"][0]["figures"]["delivered"] == 10
     assert set(world.gateway.accepted.values()) == {1}
+
+
+def test_a_rehearsal_tells_of_the_whole_campaign(world):
+    summary = world.run(PEOPLE, guards=(CANARY,), dry_run=True).summary
+    assert summary["rehearsal"]["recipients"] == 60
+    assert summary["guards"][0]["figures"] == {"sample": 10, "held": 50}
 
 
 def test_a_try_that_comes_too_early_waits_again_and_sends_to_nobody(world):
@@ -165,3 +177,62 @@ def test_a_canary_is_asked_after_the_guards():
 
     good = Good()
     assert check_guards([good], canary=CANARY) == (good, CANARY)
+
+
+@dataclass(frozen=True)
+class LeavesOut:
+    """Leaves out who has one of the numbers."""
+
+    numbers: frozenset
+
+    def before_sending(self, facts):
+        for rows in facts.pending():
+            pairs = zip(rows.places, rows.members.numbers, strict=True)
+            facts.leave_out(
+                [place for place, number in pairs if number in self.numbers], code="local.SUPPRESSED"
+            )
+        return go("some are left out")
+
+
+def test_the_sample_is_drawn_from_those_who_are_not_left_out(world):
+    looks = Looks(10)
+    with pytest.raises(GuardError):
+        world.run(PEOPLE, guards=(looks,), first_try=True)
+    guards = (LeavesOut(looks.seen), CANARY)
+    world.tries = 0
+    error = pass_over(world, guards=guards)
+    assert len(sent(world)) == 10
+    assert not sent(world) & looks.seen
+    world.clock.seconds = error.until.timestamp() + 1
+    assert world.retry(PEOPLE, guards=guards).summary["accepted"] == 50
+    assert set(world.gateway.accepted.values()) == {1}
+
+
+def test_an_open_chunk_of_the_sample_does_not_fail_the_campaign_for_good(world):
+    world.gateway.faults.extend(["answer_lost", "ok"])
+    world.gateway.record_lag = 2000.0
+    error = pass_over(world, max_concurrency=1)
+    assert len(sent(world)) == 10
+    world.clock.seconds = error.until.timestamp() + 1
+    with pytest.raises(GuardError) as raised:
+        world.retry(PEOPLE, guards=(CANARY,))
+    assert isinstance(raised.value, GuardUndecidedError | GuardWaitError)
+
+
+def test_a_sample_that_was_refused_for_a_cause_that_is_mended_is_sent_to_after_a_clear(world):
+    world.gateway.poison, world.gateway.refusal = "", "isv.TEMPLATE_PARAMS_ILLEGAL"
+    error = pass_over(world, error_threshold=None)
+    assert not sent(world)
+    world.clock.seconds = error.until.timestamp() + 1
+    with pytest.raises(GuardError):
+        world.retry(PEOPLE, guards=(CANARY,), error_threshold=None)
+    world.gateway.poison = None
+    world.clears += 1
+    error = pass_over(world, first_try=False)
+    assert len(sent(world)) == 10
+
+
+def test_a_rehearsal_with_a_canary_tells_of_everybody(world):
+    shown = world.run(PEOPLE, guards=(CANARY,), dry_run=True).summary
+    assert (shown["rehearsal"]["recipients"], shown["rehearsal"]["calls"]) == (60, 12)
+    assert shown["planned_requests"] == 12

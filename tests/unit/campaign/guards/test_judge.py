@@ -207,3 +207,168 @@ def test_an_error_in_the_note_of_a_guard_does_not_hide_the_result(world):
             raise ZeroDivisionError
 
     assert world.run(PEOPLE, guards=(Breaks(go("fine")),)).summary["accepted"] == 40
+
+
+@pytest.mark.parametrize("can_look_up", [True, False])
+@pytest.mark.parametrize("decision", [None, fail("no", advice="-"), skip("no")])
+def test_no_replay_is_made_after_a_decision_in_the_middle(can_look_up, decision):
+    world = World(can_look_up=can_look_up)
+    # None of these arrives: a replay would be the message itself.
+    world.gateway.faults.extend(["ok", "drop_before", "drop_before", *["ok"] * 50])
+    guard = StopsAfter(world, 3, decision)
+    with pytest.raises((GuardError, OutcomeUnknownError)):
+        world.run(PEOPLE, guards=(guard,), max_concurrency=2, max_qps=1.0)
+    assert (world.gateway.submissions, sum(world.gateway.accepted.values())) == (3, 5)
+    world.clock.sleep(3600)
+    try:
+        summary = world.retry(PEOPLE).summary
+    except OutcomeUnknownError:
+        summary = world.failures[-1]
+    assert max(world.gateway.accepted.values()) == 1
+    assert summary["accepted"] + summary["unknown"] == 40
+
+
+@pytest.mark.parametrize("can_look_up", [True, False])
+def test_guards_are_asked_where_only_open_chunks_are_left(can_look_up):
+    world = World(can_look_up=can_look_up)
+    world.gateway.faults.extend(["drop_before"])
+    # Before the replay.
+    world.store.new_process(crash_in=3)
+    with pytest.raises(Crash):
+        world.run(PEOPLE[:5], max_concurrency=1)
+    made = world.gateway.submissions
+    assert made
+    assert not world.gateway.accepted
+    guard = Says(lambda facts: wait_until(facts.now + HOUR, "night"))
+    with pytest.raises((GuardWaitError, OutcomeUnknownError)):
+        world.retry(PEOPLE[:5], guards=(guard,))
+    assert guard.asked == 1
+    assert (world.gateway.submissions, world.gateway.accepted) == (made, {})
+
+
+def test_a_guard_that_names_a_time_without_a_zone_is_found_out_before_the_first_call(world):
+    def hold(facts):
+        for rows in facts.pending():
+            facts.hold(rows.places[:10], until=facts.now.replace(tzinfo=None), code="local.QUIET_HOURS")
+            facts.hold(rows.places[10:20], until=facts.now + HOUR, code="local.QUIET_HOURS")
+        return go("some wait")
+
+    with pytest.raises(GuardUndecidedError):
+        world.run(PEOPLE, guards=(Says(hold),))
+    assert world.gateway.submissions == 0
+    assert len(world.receipts) or world.failures
+
+
+def test_who_was_sent_to_is_not_left_out_by_a_guard_that_names_all_rows(world):
+    with pytest.raises(GuardWaitError):
+        world.run(PEOPLE, guards=(StopsAfter(world, 2),), max_concurrency=1, max_qps=1.0)
+    sent = sum(world.gateway.accepted.values())
+    assert 0 < sent < 40
+
+    def leave_out(facts):
+        for rows in facts.rows():
+            facts.leave_out(rows.places, code="local.SUPPRESSED")
+            facts.leave_out(rows.places, code="local.SUPPRESSED")
+        return go("all are left out")
+
+    summary = world.retry(PEOPLE, guards=(Says(leave_out),)).summary
+    assert (summary["accepted"], summary["skipped"]) == (sent, 40 - sent)
+
+
+def test_a_guard_that_keeps_the_facts_cannot_change_receipts_later(world):
+    @dataclass
+    class Late(Says):
+        def after_sending(self, facts):
+            for rows in facts.rows():
+                facts.leave_out(rows.places, code="local.SUPPRESSED")
+
+        def before_window(self, facts):
+            for rows in facts.pending():
+                facts.hold(rows.places, until=facts.now + HOUR, code="local.QUIET_HOURS")
+            return go("late")
+
+    with pytest.raises(GuardUndecidedError):
+        world.run(PEOPLE, guards=(Late(go("fine")),), max_concurrency=1, max_qps=1.0)
+    summary = world.failures[-1]
+    assert summary["accepted"] == sum(world.gateway.accepted.values())
+    assert "local.QUIET_HOURS" not in summary["errors"]
+    assert "local.SUPPRESSED" not in summary["errors"]
+
+
+def test_figures_of_any_type_do_not_fail_a_campaign_that_was_sent(world):
+    import datetime
+    from decimal import Decimal
+
+    figures = {
+        "day": datetime.date(2026, 1, 2),
+        "cost": Decimal("1.20"),
+        "codes": {1: 2},
+        "names": {"a"},
+        "ratio": float("nan"),
+        "odd": object(),
+    }
+    summary = world.run(PEOPLE, guards=(Says(go("fine", **figures)),)).summary
+    assert summary["accepted"] == 40
+    found = summary["guards"][0]["figures"]
+    assert (found["day"], found["cost"], found["codes"]) == ("2026-01-02", "1.20", {"1": 2})
+
+
+def test_a_decision_to_fail_is_not_lost_when_an_earlier_guard_has_held_everybody_back(world):
+    def hold(facts):
+        for rows in facts.pending():
+            facts.hold(rows.places, until=facts.now + HOUR, code="local.QUIET_HOURS")
+        return go("all wait")
+
+    with pytest.raises(GuardError, match="mistake") as raised:
+        world.run(PEOPLE, guards=(Says(hold), Says(fail("a mistake", advice="-"))))
+    assert not isinstance(raised.value, GuardWaitError)
+
+
+def test_a_decision_to_fail_is_not_lost_when_an_earlier_guard_has_left_everybody_out(world):
+    def leave_out(facts):
+        for rows in facts.pending():
+            facts.leave_out(rows.places, code="local.SUPPRESSED")
+        return go("nobody is left")
+
+    with pytest.raises(GuardError, match="mistake"):
+        world.run(PEOPLE, guards=(Says(leave_out), Says(fail("a mistake", advice="-"))))
+
+
+def test_a_finished_campaign_with_people_left_out_returns_the_same_after_a_clear(world):
+    def leave_out(facts):
+        for rows in facts.pending():
+            facts.leave_out(
+                [
+                    place
+                    for place, number in zip(rows.places, rows.members.numbers, strict=True)
+                    if number in PEOPLE[:5]
+                ],
+                code="local.SUPPRESSED",
+            )
+        return go(f"five are left out at {facts.now}")
+
+    first = world.run(PEOPLE, guards=(Says(leave_out),)).summary
+    world.clears += 1
+    world.clock.sleep(99)
+    assert world.retry(PEOPLE, guards=(Says(leave_out),)).summary == first
+    assert sum(world.gateway.accepted.values()) == 35
+
+
+def test_unknown_recipients_are_sent_to_again_once_for_each_clear_and_not_after_each_wait():
+    world = World(can_look_up=False)
+    # Each is accepted, and nobody can find that out.
+    world.gateway.faults.extend(["drop_after"] * 40)
+
+    def hold(facts):
+        for rows in facts.pending():
+            facts.hold(rows.places[-5:], until=facts.now + HOUR, code="local.QUIET_HOURS")
+        return go("the last ones wait")
+
+    with pytest.raises(GuardWaitError):
+        world.run(PEOPLE, guards=(Says(hold),), resend_unknown=True, max_concurrency=1)
+    before = world.gateway.accepted.total()
+    for _ in range(2):
+        world.clock.sleep(3700)
+        with pytest.raises(GuardWaitError):
+            world.retry(PEOPLE, guards=(Says(hold),), resend_unknown=True, max_concurrency=1)
+        assert world.gateway.accepted.total() == before

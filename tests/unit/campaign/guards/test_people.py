@@ -114,3 +114,36 @@ def test_only_what_a_person_has_approved_is_sent(world, answer, by, problem):
     with pytest.raises(GuardError, match=problem):
         world.run(PEOPLE, guards=(guard,), surroundings=Around(answer))
     assert world.gateway.submissions == 0
+
+
+@pytest.mark.parametrize("digest", ["-.-.-", "-.0.-"])
+def test_a_digest_that_tells_nothing_lets_nothing_go(world, digest):
+    with pytest.raises(GuardError, match="rehears"):
+        world.run(PEOPLE, guards=(Rehearsed(digest=digest),))
+    assert world.gateway.submissions == 0
+
+
+@pytest.mark.parametrize(
+    ("texts", "hidden"),
+    [
+        (
+            ["Dear Anna, your visit to Dr Smith is moved", "Dear Anna, your visit to Dr Smith is cancelled"],
+            "Anna",
+        ),
+        (["Dear Anna, your visit to Dr Smith is moved"] * 2, "Smith"),
+        (["Dear Anna, hello"] * 50, "Anna"),
+        (["王小明您好"] * 50, "王小明"),
+    ],
+)
+def test_a_value_that_many_share_is_not_shown(texts, hidden):
+    from airflow_provider_aliyunsms.campaign.rehearsal import mask_values
+
+    for literal in (None, "Dear ${name}, your visit to Dr ${doctor} is ${what}"):
+        assert hidden not in " ".join(mask_values(texts, literal=literal))
+
+
+def test_a_single_name_of_who_may_approve_is_not_taken_for_its_letters():
+    from airflow_provider_aliyunsms.exceptions import ConfigurationError
+
+    with pytest.raises(ConfigurationError, match="list"):
+        Approved(task_id="approval", by="alice")

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the country calling code and the time zones of a number, cheaply for millions of them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from airflow_provider_aliyunsms.audience.phone_numbers import mainland_number
+
+MAINLAND_CODE = "86"
+MAINLAND_ZONE = "Asia/Shanghai"
+_LONGEST_CODE = 3
+
+
+def is_mainland(number: str) -> bool:
+    """
+    Return whether a recipient's number of the China API is a mainland mobile; any other has its country code.
+
+    Not for numbers of the international API, where the same eleven digits are a number in North America.
+    """
+    return len(number) == len("13800001234") and mainland_number(number) is not None
+
+
+@lru_cache(maxsize=2048)
+def calling_code(head: str) -> str:
+    """
+    Return the country calling code with which a number begins, ``""`` when there is none.
+
+    No calling code begins another one, so the first digits decide.
+
+    :param head: the first three digits of a number with its country code.
+    """
+    import phonenumbers
+
+    for length in range(1, _LONGEST_CODE + 1):
+        code = head[:length]
+        if code.isascii() and code.isdigit() and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            return code
+    return ""
+
+
+@lru_cache(maxsize=512)
+def zones_of_code(code: str) -> tuple[str, ...] | None:
+    """
+    Return the time zones that every number of a calling code has; None where they differ from number to number.
+
+    :param code: as :func:`calling_code` returns it.
+    """
+    from phonenumbers.tzdata import TIMEZONE_DATA
+
+    whole = tuple(map(str, TIMEZONE_DATA.get(code, ())))
+    if not code or not whole:
+        return ()
+    found = {tuple(zones) for prefix, zones in TIMEZONE_DATA.items() if prefix.startswith(code)}
+    return whole if found == {whole} else None
+
+
+@lru_cache(maxsize=512)
+def all_zones_of_code(code: str) -> tuple[str, ...]:
+    """Return every time zone that some number of a calling code has."""
+    from phonenumbers.tzdata import TIMEZONE_DATA
+
+    found = {
+        str(zone): None
+        for prefix, zones in TIMEZONE_DATA.items()
+        if code and prefix.startswith(code)
+        for zone in zones
+    }
+    return tuple(found)
+
+
+def zones_of(number: str) -> tuple[str, ...]:
+    """
+    Return all time zones in which a number may be; none when nobody can tell.
+
+    Those of its first digits where it is bound to a place, else those of the whole country: a mobile in Russia, or a
+    number that no plan knows. Costs less than a microsecond where a calling code has the same zones throughout, and
+    10 to 25 elsewhere.
+
+    :param number: its digits with the country code, without a plus.
+    """
+    code = calling_code(number[:_LONGEST_CODE])
+    zones = zones_of_code(code)
+    return _zones_by_plan(number, code) if zones is None else zones
+
+
+def _zones_by_plan(number: str, code: str) -> tuple[str, ...]:
+    import phonenumbers
+    from phonenumbers import timezone
+    from phonenumbers.tzdata import TIMEZONE_DATA
+
+    national = number[len(code) :]
+    zeros = len(national) - len(national.lstrip("0"))
+    # Not parsed from text, which costs more than all the rest.
+    parsed = phonenumbers.PhoneNumber(
+        country_code=int(code),
+        national_number=int(national or 0),
+        italian_leading_zero=zeros > 0 or None,
+        number_of_leading_zeros=zeros if zeros > 1 else None,
+    )
+    found = tuple(map(str, timezone.time_zones_for_number(parsed)))
+    if found != (timezone.UNKNOWN_TIMEZONE,):
+        return found
+    return tuple(map(str, TIMEZONE_DATA.get(code, ())))

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Report on a campaign: one JSON object and one HTML page for the person who answers for it.
+
+The input is what the send tasks and the delivery sensors left as XCom. The output holds counts, codes and times; no
+number, text or variable. :func:`campaign_report` makes the object, :func:`report_page` the page from it.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_aliyunsms.delivery.report.page import report_page
+from airflow_provider_aliyunsms.delivery.report.report import campaign_report
+
+__all__ = ["campaign_report", "report_page"]
