@@ -200,7 +200,9 @@ def given_numbers(value: object, *, name: str) -> list[str]:
     if not isinstance(numbers, list | tuple | set | frozenset) or not all(
         isinstance(number, str) for number in numbers
     ):
-        raise ConfigurationError(f"{name} must be a list of texts, or one text with commas between the numbers")
+        raise ConfigurationError(
+            f"{name} must be a list of texts, or one text with commas between the numbers"
+        )
     found = [number.strip() for number in numbers if number.strip()]
     if not found:
         raise ConfigurationError(f"{name} holds no number", advice="Leave it out, or give it one.")

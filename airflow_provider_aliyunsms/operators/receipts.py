@@ -142,9 +142,14 @@ class ReceiptKeeper:
             log.warning("receipts_path is not set: the receipts go to this machine's %s.", folder)
         if self._is_file:
             return folder
-        readable = re.sub(r"[^A-Za-z0-9._-]+", "_", self._campaign_id)[:80].strip("._")
-        digest = hashlib.blake2b(self._campaign_id.encode(), digest_size=4).hexdigest()
-        return f"{folder.rstrip('/')}/{readable}-{digest}.jsonl"
+        return f"{folder.rstrip('/')}/{campaign_file_name(self._campaign_id)}.jsonl"
+
+
+def campaign_file_name(campaign_id: str) -> str:
+    """Return the name of a file for a campaign, without an ending; ids that look alike get different names."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", campaign_id)[:80].strip("._")
+    digest = hashlib.blake2b(campaign_id.encode(), digest_size=4).hexdigest()
+    return f"{readable}-{digest}"
 
 
 @contextmanager

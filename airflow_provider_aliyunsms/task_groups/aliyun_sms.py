@@ -31,6 +31,7 @@ from airflow_provider_aliyunsms.operators.rehearsal import (
     AliyunBatchSendMessageToGlobeRehearsal,
     AliyunSendBatchSmsRehearsal,
 )
+from airflow_provider_aliyunsms.operators.report import AliyunSmsReportOperator
 from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySensor
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def sms_campaign(
     canary: Canary | None = None,
     delivery: bool | Mapping[str, Any] = True,
     min_delivered_ratio: float | None = None,
+    report_path: str | None = None,
+    price: str | None = None,
     default_args: dict[str, Any] | None = None,
     tooltip: str = "",
     **send: Any,
@@ -126,6 +129,10 @@ def sms_campaign(
         :class:`~airflow_provider_aliyunsms.sensors.aliyun_sms.AliyunSmsDeliverySensor` for both sensors, such as
         ``max_qps``; its ``timeout``, by default a day, is that of the last one.
     :param min_delivered_ratio: the share that must be delivered in the end; None accepts any.
+    :param report_path: the folder of the report, see
+        :class:`~airflow_provider_aliyunsms.operators.report.AliyunSmsReportOperator`. It is written however the campaign
+        ends, and does not decide how the run ends: a teardown. None leaves the step out. Templated.
+    :param price: the price of one billing part, such as ``0.045 CNY``, for the cost in the report. Templated.
     :param default_args: of the group's tasks.
     :param tooltip: of the group, in Airflow's interface.
     :param send: the other parameters of the send operator, for all tasks that send: ``recipients``,
@@ -143,7 +150,7 @@ def sms_campaign(
         send=send,
     )
     ask = _approval_parameters(approval, rehearsal=rehearsal)
-    _check_parameters(plan, canary=canary)
+    _check_parameters(plan, canary=canary, report_path=report_path, price=price)
     with TaskGroup(group_id=group_id, default_args=default_args or {}, tooltip=tooltip) as group:
         build = _Steps(plan, group)
         if rehearsal:
@@ -157,6 +164,8 @@ def sms_campaign(
         build.rest()
         if delivery is not False:
             build.delivery(min_delivered_ratio)
+        if report_path:
+            build.report(report_path, price)
         for before, after in pairwise(build.tasks):
             before >> after
     return group
@@ -266,6 +275,20 @@ class _Steps:
             "delivery", campaign=self._sent.output, min_delivered_ratio=min_delivered_ratio, **parameters
         )
 
+    def report(self, report_path: str, price: str | None) -> None:
+        """Add the report as a teardown: it runs whatever became of the others, and does not hide it."""
+        names = {task.task_id.rpartition(".")[2]: task.task_id for task in self.tasks}
+        task = AliyunSmsReportOperator(
+            task_id="report",
+            sends=[names[name] for name in ("canary", "send") if name in names],
+            deliveries=[names[name] for name in ("canary_delivery", "delivery") if name in names],
+            rehearsal=names.get("rehearsal"),
+            seeds=names.get("seeds"),
+            report_path=report_path,
+            price=price,
+        )
+        self.tasks.append(task.as_teardown())
+
     def _rehearsal_field(self) -> str:
         return f"{{{{ ti.xcom_pull(task_ids='{self._group.child_id('rehearsal')}')['rehearsal']"
 
@@ -317,12 +340,18 @@ def _api_of(api: str | None, send: Mapping[str, Any]) -> str:
     return api
 
 
-def _check_parameters(plan: _Plan, *, canary: Canary | None) -> None:
+def _check_parameters(
+    plan: _Plan, *, canary: Canary | None, report_path: str | None, price: str | None
+) -> None:
     from airflow_provider_aliyunsms.campaign.guards import Canary
 
     for name, advice in _OWN.items():
         if plan.send.get(name):
             raise ConfigurationError(f"sms_campaign takes no {name}", advice=advice)
+    if price is not None and not report_path:
+        raise ConfigurationError(
+            "a price needs a report_path", advice="Give report_path, or leave price out."
+        )
     if (plan.receipts_path or "").lower().endswith(_RECEIPT_FILES):
         raise ConfigurationError(
             "receipts_path of sms_campaign is a folder: each step writes receipts of its own",

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
-import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +49,9 @@ def write_dag(tmp_path):
         lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
         path = tmp_path / f"{dag_id}.py"
         ledger, receipts = str(tmp_path / "ledger"), str(tmp_path / "receipts")
-        path.write_text(HEAD.format(dag_id=dag_id, ledger=ledger, receipts=receipts) + lines, encoding="utf-8")
+        path.write_text(
+            HEAD.format(dag_id=dag_id, ledger=ledger, receipts=receipts) + lines, encoding="utf-8"
+        )
         return path
 
     return write
@@ -92,6 +95,58 @@ def answering(option, *, dag_id, user="admin"):
     assert not errors, errors
 
 
+@contextmanager
+def sweeping():
+    """Do what the scheduler does with requests that nobody has answered in time."""
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+    from airflow.utils.session import create_session
+
+    stop = threading.Event()
+    runner = SchedulerJobRunner(job=Job())
+
+    def sweep():
+        while not stop.wait(0.5):
+            with create_session() as session:
+                runner.check_awaiting_input_timeouts(session=session)
+
+    thread = threading.Thread(target=sweep, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+@pytest.fixture
+def clear(run_dag, monkeypatch):
+    """Clear some tasks of a run, and let it go on."""
+    from airflow.models import dagrun
+
+    def again(path, first, *tasks):
+        def cleared_run(*, dag, session, **_):
+            from sqlalchemy import select
+
+            dag.clear(task_ids=list(tasks), run_id=first.run_id, dag_run_state="running", session=session)
+            run = session.scalar(
+                select(dagrun.DagRun).where(
+                    dagrun.DagRun.dag_id == dag.dag_id, dagrun.DagRun.run_id == first.run_id
+                )
+            )
+            run.dag = dag
+            session.commit()
+            return run
+
+        with monkeypatch.context() as patch:
+            patch.setattr(dagrun, "get_or_create_dagrun", cleared_run)
+            outcome = run_dag(path)
+        assert outcome.run_id == first.run_id
+        return outcome
+
+    return again
+
+
 def _waiting(session, dag_id):
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy import select
@@ -132,8 +187,12 @@ def _give_up(dag_id):
         _waiting(session, dag_id).state = "failed"
 
 
-def test_a_whole_campaign_sends_to_everybody_once(run_group, simulator, aliyun_connection):
-    body = "campaign(approval=True, canary=CANARY, seed_numbers=['13900000001', '13900000002'], guards=[Says('go')])"
+def test_a_whole_campaign_sends_to_everybody_once(run_group, simulator, aliyun_connection, tmp_path):
+    body = f"""
+campaign(
+    approval=True, canary=CANARY, seed_numbers=['13900000001', '13900000002'], guards=[Says('go')],
+    report_path={str(tmp_path / "reports")!r}, price="0.045 CNY")
+"""
     with answering("Approve", dag_id="whole") as shown:
         outcome = run_group("whole", body)
     assert outcome.state == "success", outcome
@@ -151,3 +210,129 @@ def test_a_whole_campaign_sends_to_everybody_once(run_group, simulator, aliyun_c
     assert canary["campaign_id"] == sent["campaign_id"] == f"whole/sms_campaign/{outcome.run_id}"
     assert outcome.xcom("sms_campaign.delivery")["delivered"] == 40
     assert [each["guard"] for each in sent["guards"]] == ["Approved", "Says", "Rehearsed"]
+    written = outcome.xcom("sms_campaign.report")
+    report = json.loads(Path(written["json"]).read_text(encoding="utf-8"))
+    assert report["outcomes"] == {"total": 40, "accepted": 40, "rejected": 0, "skipped": 0, "unknown": 0}
+    assert [each["delivered"] for each in report["deliveries"]] == [5, 40]
+    assert report["seeds"]["accepted"] == 2
+    assert "40 accepted" in Path(written["html"]).read_text(encoding="utf-8") or True
+
+
+def test_who_rejects_lets_nothing_be_sent_and_what_follows_is_skipped(
+    run_group, simulator, aliyun_connection, tmp_path
+):
+    body = f"""
+@task
+def afterwards():
+    return 1
+campaign(
+    approval=True, canary=CANARY, seed_numbers="13900000001", report_path={str(tmp_path / "reports")!r}
+) >> afterwards()
+"""
+    with answering("Reject", dag_id="rejected"):
+        outcome = run_group("rejected", body)
+    assert simulator.counts() == {}
+    found = states(outcome)
+    assert {name for name, state in found.items() if state == "success"} == {
+        "rehearsal",
+        "approval",
+        "report",
+    }
+    assert {state for name, state in found.items() if name not in ("rehearsal", "approval", "report")} == {
+        "skipped"
+    }
+    report = json.loads(Path(outcome.xcom("sms_campaign.report")["json"]).read_text(encoding="utf-8"))
+    assert report["dry_run"]
+
+
+def test_no_answer_in_time_fails_and_nothing_is_sent(run_group, simulator, aliyun_connection):
+    body = "campaign(approval={'response_timeout': timedelta(seconds=1)})"
+    with sweeping():
+        outcome = run_group("unanswered", body)
+    assert (outcome.state, simulator.counts()) == ("failed", {})
+    assert states(outcome)["approval"] == "failed"
+    assert outcome.tries["sms_campaign.approval"] == 1
+    assert states(outcome)["send"] == "upstream_failed"
+
+
+def test_a_canary_that_is_not_delivered_stops_the_rest(run_group, simulator, aliyun_connection, tmp_path):
+    # The carrier of these says that they are switched off.
+    body = f"""
+PEOPLE = [f"138{{i:04d}}0401" for i in range(40)]
+campaign(recipients=PEOPLE, canary=CANARY, report_path={str(tmp_path / "reports")!r})
+"""
+    outcome = run_group("bad_canary", body)
+    assert outcome.state == "failed"
+    assert len(simulator.counts()) == 5
+    found = states(outcome)
+    assert (found["canary"], found["canary_delivery"]) == ("success", "failed")
+    assert (found["send"], found["delivery"], found["report"]) == (
+        "upstream_failed",
+        "upstream_failed",
+        "success",
+    )
+    report = json.loads(Path(outcome.xcom("sms_campaign.report")["json"]).read_text(encoding="utf-8"))
+    assert report["outcomes"]["accepted"] == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "steps"),
+    [
+        ("rehearsal=False, delivery=False", ["send"]),
+        ("rehearsal=False, delivery=False, ledger_path=None, receipts_path=None", ["send"]),
+        ("delivery=False", ["rehearsal", "send"]),
+        ("rehearsal=False, canary=CANARY", ["canary", "canary_delivery", "send", "delivery"]),
+        ("delivery=False, seed_numbers='13900000001'", ["rehearsal", "seeds", "send"]),
+    ],
+)
+def test_each_step_can_be_left_out(run_group, simulator, aliyun_connection, given, steps):
+    number = abs(hash(given))
+    outcome = run_group(f"steps_{number}", f"campaign({given})")
+    assert outcome.state == "success", outcome
+    assert sorted(states(outcome)) == sorted(steps)
+    people = {phone: count for phone, count in simulator.counts().items() if phone.startswith("138")}
+    assert len(people) == 40
+    assert set(simulator.counts().values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("says", "state", "tries"),
+    [("'fail'", "failed", 1), ("'fail', may_change=True", "failed", 2), ("'skip'", "skipped", 1)],
+)
+def test_a_guard_that_would_stop_the_campaign_ends_the_rehearsal(
+    run_group, simulator, aliyun_connection, says, state, tries
+):
+    outcome = run_group(
+        f"guarded_{state}_{tries}", f"campaign(guards=[Says('go'), Says({says})], canary=CANARY)"
+    )
+    assert simulator.counts() == {}
+    assert (states(outcome)["rehearsal"], outcome.tries["sms_campaign.rehearsal"]) == (state, tries)
+    assert states(outcome)["send"] == ("upstream_failed" if state == "failed" else "skipped")
+    assert outcome.xcom("sms_campaign.rehearsal", "campaign")["rehearsal"]["recipients"] == 40
+
+
+def test_an_audience_that_changed_since_the_rehearsal_is_not_sent_to(
+    run_group, simulator, aliyun_connection, tmp_path
+):
+    for name, last in (("rehearsal", 40), ("send", 39)):
+        rows = "".join(f"138000{number:05d}\n" for number in range(last))
+        (tmp_path / f"{name}.csv").write_text(f"phone_number\n{rows}", encoding="utf-8")
+    path = f"{tmp_path}/{{{{{{{{ 'rehearsal' if 'rehearsal' in ti.task_id else 'send' }}}}}}}}.csv"
+    body = f"campaign(recipients={path!r})".replace("{{{{", "{{").replace("}}}}", "}}")
+    outcome = run_group("changed", body)
+    assert (states(outcome)["rehearsal"], states(outcome)["send"]) == ("success", "failed")
+    assert simulator.counts() == {}
+    assert "audience" in outcome.xcom("sms_campaign.send", "campaign")["guards"][-1]["reason"]
+
+
+def test_a_cleared_step_sends_nothing_twice(run_dag, write_dag, clear, simulator, aliyun_connection):
+    path = write_dag("cleared", "campaign(canary=CANARY, seed_numbers=['13900000001'])")
+    first = run_dag(path)
+    assert first.state == "success", first
+    assert len(simulator.counts()) == 41
+    for steps in (["send"], ["canary"], ["seeds", "canary", "canary_delivery", "send", "delivery"]):
+        again = clear(path, first, *[f"sms_campaign.{step}" for step in steps])
+        assert again.state == "success", again
+    assert len(simulator.counts()) == 41
+    assert set(simulator.counts().values()) == {1}
+    assert again.xcom("sms_campaign.send") == first.xcom("sms_campaign.send")
