@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,17 @@ def assert_nobody_twice(simulator, *, accepted):
     assert stats["duplicates"] == 0
 
 
+def quickened(guard):
+    """Return a guard that does not wait for the morning, nor refuse some days, and waits seconds for carriers."""
+    kind = type(guard).__name__
+    changes = {
+        "QuietHours": {"begin": "00:00", "end": "24:00"},
+        "NotOn": {"days": ()},
+        "Canary": {"size": 5, "wait": timedelta(seconds=1)},
+    }
+    return replace(guard, **changes[kind]) if kind in changes else guard
+
+
 @pytest.fixture
 def run_example(run_dag, aliyun_connection):
     """Run a DAG of an example file; only its waits are cut to seconds, nothing else is touched."""
@@ -46,6 +59,7 @@ def run_example(run_dag, aliyun_connection):
         for task in dag.tasks:
             if task.task_id.startswith("delivered"):
                 task.poke_interval, task.delivery_timeout = 0.5, 3.0
+            task.guards = tuple(quickened(guard) for guard in getattr(task, "guards", ()))
             if hasattr(task, "refusal_wait"):
                 # The simulator's records are never late.
                 task.refusal_wait = 0.5
@@ -195,6 +209,37 @@ def test_sharded_campaign_adds_four_shards_up(run_example, simulator, tmp_path):
     assert (total["shards"], len(total["receipts_paths"])) == (4, 4)
     assert outcome.xcom("delivered")["delivered"] == 40
     assert_nobody_twice(simulator, accepted=40)
+
+
+def test_guarded_campaign_leaves_out_and_sends_a_sample_first(run_example, simulator, tmp_path):
+    simulator.templates({"SMS_152550005": {"text": "尊敬的${name}，拒收请回复R", "kind": "promotion"}})
+    simulator.signatures({"阿里云": {}})
+    people = [f"1380000{number},张伟" for number in range(1001, 1041)]
+    recipients = write_csv(tmp_path / "members.csv", header="phone_number,name", rows=people)
+    opted_out = write_csv(tmp_path / "opted_out.csv", header="phone_number", rows=["+86 138 0000 1003"])
+    (tmp_path / "claims").mkdir()
+    places = {name: str(tmp_path / name) for name in ("claims", "receipts")}
+    outcome = run_example("guarded_campaign", recipients=recipients, opted_out=opted_out, **places)
+    assert outcome.state == "success", outcome
+    sent = outcome.xcom("send")
+    assert outcomes(sent) == {"total": 40, "accepted": 39, "rejected": 0, "skipped": 1, "unknown": 0}
+    assert sent["errors"] == {"local.SUPPRESSED": 1}
+    found = {each["guard"]: each for each in sent["guards"]}
+    assert [*found] == [
+        "QuietHours",
+        "Fresh",
+        "NotOn",
+        "Suppress",
+        "Preflight",
+        "LikeLastRun",
+        "MaxCost",
+        "FrequencyCap",
+        "Canary",
+    ]
+    assert {each["decision"] for each in found.values()} == {"go"}
+    assert found["MaxCost"]["figures"]["parts"] == 39
+    assert found["Canary"]["figures"]["delivered"] == 5
+    assert_nobody_twice(simulator, accepted=39)
 
 
 def test_deferrable_delivery_waits_in_its_trigger_and_reports_both_results(run_example, simulator, tmp_path):

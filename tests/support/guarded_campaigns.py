@@ -139,7 +139,7 @@ def campaign(people, *, campaign_id="spring", deployment=None, now=NOW, rules=No
     clock = [now.timestamp() if hasattr(now, "timestamp") else now]
     with Spool() as spool:
         spool.load(
-            read_blocks(people, number_field="phone_number", open_binary=lambda path: Path(path).open("rb")),  # noqa: SIM115
+            read_blocks(people, number_field="phone_number", open_binary=functools.partial(open, mode="rb")),
             rules=rules or ChinaRules(sign_name="阿里云", template_param=None),
             keys_of=lambda numbers, contents: recipient_keys(
                 campaign_id=campaign_id, numbers=numbers, contents=contents, dedupe="content"

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.audience.content import read_content
+from airflow_provider_aliyunsms.audience.content import json_text, read_content, shared_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,9 @@ _GSM_BOTH = _GSM | _GSM_DOUBLE
 _FIRST_PAIR = "\U00010000"
 _GSM_SINGLE_PART, _GSM_PART = 160, 153
 _WIDE_SINGLE_PART, _WIDE_PART = 70, 67
+_QUOTES = 4
+"""Quotes around one name and its value."""
+
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
 
 
@@ -110,6 +114,39 @@ class PartsCount:
         self.longest = max(self.longest, parts)
         if group is not None:
             self.by_group[group] = self.by_group.get(group, 0) + parts
+
+    def add_all(self, contents: Sequence[str]) -> None:
+        """Count the messages of several recipients; plain values in a template cost a fraction of :meth:`add`."""
+        lengths = self._lengths(contents)
+        if lengths is None:
+            for content in contents:
+                self.add(content)
+            return
+        for length, times in Counter(lengths).items():
+            parts = china_parts(length)
+            self.messages += times
+            self.parts += parts * times
+            self.longest = max(self.longest, parts)
+
+    def _lengths(self, contents: Sequence[str]) -> list[int] | None:
+        """Return the length of each message without reading the values; None where they must be looked at."""
+        shared = shared_content(contents) if self.text is not None and contents else None
+        if shared is None:
+            return None
+        texts = shared.template_params
+        names = sorted(read_content(texts[0]))
+        # Each name once in the text, so that its value counts once.
+        if names != sorted(self._names) or any("\\" in text for text in texts):
+            return None
+        # Without a backslash there is no quote within a value, so that quotes tell where names and values stand.
+        marks = [f'{json_text(name)}:"' for name in names]
+        if not all(
+            text.count('"') == _QUOTES * len(marks) and all(mark in text for mark in marks) for text in texts
+        ):
+            return None
+        around = len("{}") + sum(len(mark) + 1 for mark in marks) + max(len(marks) - 1, 0)
+        base = self._fixed + len(shared.sign_name) + len("【】") - around
+        return [base + len(text) for text in texts]
 
     def take_in(self, other: PartsCount) -> None:
         """Add what another count has found, of messages with another text."""

@@ -397,6 +397,9 @@ class Facts:
         if by_text is None:
             return None
         for numbers, contents in self._share(of):
+            if len(by_text) == 1 and group is None:
+                next(iter(by_text.values())).add_all(contents)
+                continue
             for number, content, count in zip(
                 numbers, contents, self._counts_for(numbers, by_text), strict=True
             ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from airflow_provider_aliyunsms.campaign.guards.protocol import Verdict, fail, go
 from airflow_provider_aliyunsms.codes import LocalCode
@@ -78,6 +78,8 @@ class FrequencyCap:
     also: tuple[Window, ...] = field(default=(), kw_only=True)
     scope: Scope = field(default="number", kw_only=True)
 
+    template_fields: ClassVar[tuple[str, ...]] = ("store",)
+
     def __post_init__(self) -> None:
         from airflow_provider_aliyunsms.campaign.guards.claims import check_place
 
@@ -101,7 +103,7 @@ class FrequencyCap:
         and template. Where the limits of the account were changed in the console, write a cap of your own.
 
         :param kind: ``otp``, ``notification`` or ``promotion``.
-        :param store: as that of :class:`FrequencyCap`.
+        :param store: (templated) as that of :class:`FrequencyCap`.
         :raises ConfigurationError: there is no such kind, or the store has no such form.
         """
         if kind not in _PLATFORM:
@@ -115,6 +117,11 @@ class FrequencyCap:
             return fail(
                 "signatures and templates are those of the China API, and this campaign uses another",
                 advice='Use scope="number", or leave this guard out.',
+            )
+        if self.scope == "template" and len(facts.template_codes) != 1:
+            return fail(
+                "the groups of a split get several templates, and this guard counts for one",
+                advice='Use scope="signature" or "number", or leave this guard out.',
             )
         try:
             claimed, over = self._claim(facts)

@@ -105,9 +105,19 @@ class GuardJudge:
             except Exception as error:  # noqa: BLE001 - guards may be the user's own
                 log.warning("%s could not take note of the outcomes: %s", _name(guard), _told(error))
 
-    def pause(self) -> GuardWaitError | None:
-        """Return the error that ends a pass in which somebody was held back until later; None for nobody."""
+    def pause(self, *, unjudged: int = 0) -> GuardWaitError | None:
+        """
+        Return the error that ends a pass after which somebody is left; None for nobody.
+
+        :param unjudged: recipients whose call of an earlier try turned out not to have been accepted, after the
+            guards were asked: they are judged in the next pass, at once.
+        """
         held = self._facts.held
+        if unjudged:
+            return GuardWaitError(
+                f"{unjudged} recipients of an earlier try were not sent to then, and are judged anew",
+                until=self._facts.now,
+            )
         if held is None:
             return None
         return GuardWaitError(

@@ -94,6 +94,19 @@ class Bookkeeper:
         """Mark the recipients of a chunk that was certainly not sent as pending in the spool."""
         self._spool.reopen(chunk.keys)
 
+    def set_aside(self, chunk: Chunk, *, time: str) -> None:
+        """
+        Let the recipients of a chunk that was certainly not sent get nothing in this try; the next one finds them.
+
+        Not pending: they may stand in a part of the audience that is not cut yet, and would be sent to with it.
+        """
+        self._spool.settle(
+            out_id="",
+            biz_id=None,
+            time=time,
+            settlements=[Settlement(chunk.keys, "skipped", LocalCode.NOT_STARTED.value)],
+        )
+
     def open_window(self, chunks: Sequence[Chunk]) -> list[Job]:
         """
         Write the intents of chunks to the ledger and return one job for each, which may be started now.

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.campaign.chunks import make_chunk, parts, probes
+from airflow_provider_aliyunsms.campaign.clock import utc_stamp
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
 from airflow_provider_aliyunsms.campaign.pacing import AdaptivePace
 from airflow_provider_aliyunsms.campaign.policy import look_again_after
@@ -30,9 +31,10 @@ from airflow_provider_aliyunsms.codes import CodeClass, explain
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, GuardWaitError, LedgerConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_aliyunsms.audience.spool import Spool
+    from airflow_provider_aliyunsms.campaign.chunks import Chunk
     from airflow_provider_aliyunsms.campaign.clock import Clock
     from airflow_provider_aliyunsms.campaign.guards import GuardJudge
     from airflow_provider_aliyunsms.campaign.ledger import Entry, Ledger, Window
@@ -96,6 +98,8 @@ class Sender:
         self._judge = judge
         # When the guards were asked last, in monotonic seconds.
         self._judged_at = clock.monotonic()
+        # Recipients of an earlier try who were not sent to, and whom the guards have not seen.
+        self._unjudged = 0
         # Whether they decided against sending before the first call, with somebody to send to.
         self._stopped_first = False
         self._may_go_again = again
@@ -192,7 +196,7 @@ class Sender:
         """Raise the decision of the guards, if there is still anybody whom it concerns."""
         if self._judge is None:
             return
-        pause, error = self._judge.pause(), self._judge.error
+        pause, error = self._judge.pause(unjudged=self._unjudged), self._judge.error
         concerned = self._stopped_first or pause is not None or self._spool.counts().pending > 0
         # What is open may have to be sent again, and only a later try may do that.
         if not concerned and not (isinstance(error, GuardWaitError) and self._open):
@@ -546,14 +550,24 @@ class Sender:
         if outcome.kind is OutcomeKind.SPLIT:
             whole = replace(make_chunk(campaign=campaign, members=members), mixed=_is_mixed(job))
             singles, rest = probes(campaign=campaign, chunk=whole, count=self._common.wanted)
-            self._supply.put_first([*singles, *rest])
+            self._send_anew(job, [*singles, *rest])
         elif outcome.kind is OutcomeKind.RELEASED:
-            self._supply.put_first([make_chunk(campaign=campaign, members=members)])
+            self._send_anew(job, [make_chunk(campaign=campaign, members=members)])
         elif again:
             some = members.at([index for index, place in enumerate(job.places) if place in {*again}])
-            self._supply.put_first(parts(campaign=campaign, members=some, mixed=_is_mixed(job)))
+            self._send_anew(job, parts(campaign=campaign, members=some, mixed=_is_mixed(job)))
         elif outcome.kind is OutcomeKind.ACCEPTED:
             self._attempts.accepted = True
+
+    def _send_anew(self, job: Job, chunks: Sequence[Chunk]) -> None:
+        """Send to recipients who were certainly not sent to; those of an earlier try only once they were judged."""
+        if self._judge is None or not job.resumed:
+            self._supply.put_first(chunks)
+            return
+        # The guards were asked when these were unknown, and have not seen them: somebody may have opted out since.
+        for chunk in chunks:
+            self._books.set_aside(chunk, time=utc_stamp(self._clock.now()))
+            self._unjudged += len(chunk)
 
     def _slow_down(self, job: Job, outcome: Outcome) -> None:
         if outcome.throttled:

@@ -29,6 +29,7 @@ SUPPRESSED = 100_000
 
 def guards_for(name, *, folder, size):
     """Return one guard by its name, or all that ask nobody outside this machine."""
+    Path(folder, "claims").mkdir()
     found = {
         "QuietHours": QuietHours("00:00", "24:00"),
         "Fresh": Fresh(within=timedelta(hours=6)),

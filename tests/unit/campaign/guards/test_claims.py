@@ -175,6 +175,20 @@ def test_a_storage_without_exclusive_creation_is_refused(tmp_path):
         opened("sftp://host/sms", Deployed())
 
 
+@pytest.mark.parametrize("then", ["claim", "finish"])
+def test_where_a_first_write_may_be_replaced_it_is_looked_at_again(folder, monkeypatch, then):
+    """As on OSS, which does not say which of two first writes at the same moment stays."""
+    root, files = folder
+    monkeypatch.setattr(PathStore, "claims_are_atomic", False)
+    with opened(str(root), Deployment(), campaign_id="d") as claims:
+        claims.claim([Want(2, 0, 1)], limits=LIMITS)
+        path = files / "entry-0000000004.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "token": "of another"}))
+        with pytest.raises(ClaimsError, match="replaced"):
+            claims.claim([Want(3, 0, 1)], limits=LIMITS) if then == "claim" else claims.finish()
+    assert not (files / "entry-0000000005.json").exists()
+
+
 def test_a_folder_that_cannot_be_listed_is_an_error(folder):
     root, files = folder
     if os.geteuid():

@@ -122,8 +122,7 @@ def test_of_several_messages_to_a_number_the_first_rows_go(send):
 def test_the_rows_of_a_number_may_stand_anywhere_in_the_audience(send, monkeypatch):
     from airflow_provider_aliyunsms.campaign.guards import claims
 
-    monkeypatch.setattr(claims, "BATCH", 1)
-    # pages of 2000 rows, so that each batch is a page
+    monkeypatch.setattr(claims, "BATCH", 700)
     crowd = [f"1380001{number:04d}" for number in range(2500)]
     people = rows(ONE, *crowd, ONE, ONE, TWO, *(f"1380002{number:04d}" for number in range(2500)), ONE)
     passed = send(people, name="a", most=2)

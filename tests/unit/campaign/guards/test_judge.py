@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -372,3 +373,35 @@ def test_unknown_recipients_are_sent_to_again_once_for_each_clear_and_not_after_
         with pytest.raises(GuardWaitError):
             world.retry(PEOPLE, guards=(Says(hold),), resend_unknown=True, max_concurrency=1)
         assert world.gateway.accepted.total() == before
+
+
+@pytest.mark.parametrize("writes", range(3, 9))
+@pytest.mark.parametrize("chunk_size", [1, 5])
+def test_who_was_not_reached_before_a_crash_is_judged_before_they_are_sent_to(world, writes, chunk_size):
+    world.gateway.faults.extend(["drop_before"] * 8)
+    world.store.new_process(crash_in=writes, crash_after_write=True)
+    with pytest.raises(Crash):
+        world.run(PEOPLE, chunk_size=chunk_size)
+    reached = {*world.gateway.accepted}
+    world.gateway.faults.clear()
+    world.store.new_process()
+    # Too late for a replay, and late enough for a look-up to prove that nothing was accepted.
+    world.clock.sleep(1000)
+    opted_out = PEOPLE[::2]
+
+    def leave_out(facts):
+        for rows in facts.pending():
+            pairs = zip(rows.places, rows.members.numbers, strict=True)
+            facts.leave_out(
+                [place for place, number in pairs if number in opted_out], code="local.SUPPRESSED"
+            )
+        return go("some have opted out")
+
+    for _ in range(3):
+        with contextlib.suppress(GuardWaitError):
+            summary = world.retry(PEOPLE, guards=(Says(leave_out),), chunk_size=chunk_size).summary
+            break
+    assert summary["accepted"] + summary["skipped"] == 40
+    assert not {*opted_out} & ({*world.gateway.accepted} - reached)
+    assert {*PEOPLE} - {*opted_out} <= {*world.gateway.accepted}
+    assert set(world.gateway.accepted.values()) == {1}
