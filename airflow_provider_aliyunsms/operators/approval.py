@@ -1,19 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Define the approval of a rehearsal; it cannot be imported below Airflow 3.1, or without its provider ``standard``."""
+"""Define the approval of a rehearsal; needs Airflow 3.1 or later with its provider ``standard`` to be imported."""
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.providers.common.compat.sdk import Context
 
 DIGEST_KEY = "digest"
 """The XCom key of the digest of the rehearsal that was shown."""
+
+# Before it had a name of its own, the wait was the operator's execution_timeout.
+_TIMEOUT = (
+    "response_timeout"
+    if "response_timeout" in inspect.signature(HITLOperator.__init__).parameters
+    else "execution_timeout"
+)
 
 
 class AliyunSmsApprovalOperator(ApprovalOperator):  # type: ignore[misc, unused-ignore]
@@ -24,11 +34,13 @@ class AliyunSmsApprovalOperator(ApprovalOperator):  # type: ignore[misc, unused-
     sends what was approved, also when the rehearsal runs again later and is not approved anew.
 
     :param rehearsal: the id of the rehearsal.
+    :param response_timeout: how long to wait for an answer; after it the task fails. None for no end.
 
     The other parameters are those of Airflow's ``ApprovalOperator``.
     """
 
-    def __init__(self, *, rehearsal: str, **kwargs: Any) -> None:
+    def __init__(self, *, rehearsal: str, response_timeout: timedelta | None = None, **kwargs: Any) -> None:
+        kwargs[_TIMEOUT] = response_timeout
         super().__init__(**kwargs)
         self.rehearsal = rehearsal
 
