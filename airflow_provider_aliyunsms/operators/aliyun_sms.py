@@ -13,6 +13,7 @@ from airflow_provider_aliyunsms.links.aliyun_sms import (
 )
 from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
 from airflow_provider_aliyunsms.operators.parameters import as_bool, check_split
+from airflow_provider_aliyunsms.operators.report import AliyunSmsReportOperator
 from airflow_provider_aliyunsms.operators.shards import AliyunSmsShards, AliyunSmsShardsSummary
 from airflow_provider_aliyunsms.parameter_checks import check_mapping, check_texts, check_whole
 from airflow_provider_aliyunsms.private import unwrap
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AliyunBatchSendMessageToGlobeOperator",
     "AliyunSendBatchSmsOperator",
+    "AliyunSmsReportOperator",
     "AliyunSmsShards",
     "AliyunSmsShardsSummary",
 ]

@@ -50,8 +50,8 @@ class _Rehearsal(AliyunSmsSendOperator):
         try:
             context["ti"].xcom_push(key=FAILED_KEY, value=summary)
         # Whatever it is, the error that ends the try is the one to report.
-        except Exception as error:  # noqa: BLE001 - the backend of the deployment may raise anything
-            log.warning("The summary could not be kept as XCom (%s).", type(error).__name__)
+        except Exception as problem:  # noqa: BLE001 - the backend of the deployment may raise anything
+            log.warning("The summary could not be kept as XCom (%s).", type(problem).__name__)
         told = f"{against['guard']} would stop the campaign: {against['reason']}"
         if against["decision"] == "skip":
             raise AirflowSkipException(f"{against['guard']} skips the campaign: {against['reason']}")

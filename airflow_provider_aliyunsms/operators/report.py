@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
-from airflow_provider_aliyunsms.hooks.storage import storage_path
 from airflow_provider_aliyunsms.operators.base import FAILED_KEY
-from airflow_provider_aliyunsms.operators.receipts import campaign_file_name
 from airflow_provider_aliyunsms.parameter_checks import check_texts
 from airflow_provider_aliyunsms.private import without_locals
-from airflow_provider_aliyunsms.private_files import file_beside, make_private_folder
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -48,8 +45,8 @@ class AliyunSmsReportOperator(BaseOperator):
     :param rehearsal: the id of a rehearsal. It is told of when nothing was sent, and gives the billing parts.
     :param seeds: the id of a task that sent copies to own phones; told of apart, in the JSON.
     :param report_path: the folder of the two files, on a local disk or any fsspec storage. (templated)
-    :param price: the price of one billing part, such as ``0.045 CNY``, for an estimate of the cost where the rehearsal
-        knew the parts. (templated)
+    :param price: the price of one billing part, such as ``0.045 CNY``, for an estimate of the cost where the
+        rehearsal knew the parts. (templated)
     :raises AirflowSkipException: no task left a result.
     :raises ConfigurationError: the price is none, or the files cannot be written; a retry tries again.
     """
@@ -81,6 +78,7 @@ class AliyunSmsReportOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the two files, and return where they are and what they say in short."""
         from airflow_provider_aliyunsms.delivery.report import campaign_report, report_page
+        from airflow_provider_aliyunsms.operators.receipts import campaign_file_name
 
         rehearsal = self._result(context, self.rehearsal)
         sent = latest_of_each([self._result(context, task_id) for task_id in self.sends])
@@ -145,6 +143,9 @@ def write_file(path: str, text: str) -> None:
 
     :raises ConfigurationError: the place cannot be written.
     """
+    from airflow_provider_aliyunsms.hooks.storage import storage_path
+    from airflow_provider_aliyunsms.private_files import file_beside, make_private_folder
+
     target = storage_path(path)
     try:
         if target.protocol not in ("file", "local"):

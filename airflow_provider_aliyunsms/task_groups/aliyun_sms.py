@@ -25,13 +25,13 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunBatchSendMessageToGlobeOperator,
     AliyunSendBatchSmsOperator,
+    AliyunSmsReportOperator,
 )
 from airflow_provider_aliyunsms.operators.guards import check_guards
 from airflow_provider_aliyunsms.operators.rehearsal import (
     AliyunBatchSendMessageToGlobeRehearsal,
     AliyunSendBatchSmsRehearsal,
 )
-from airflow_provider_aliyunsms.operators.report import AliyunSmsReportOperator
 from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySensor
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def sms_campaign(
     ledger_path: str | None = None,
     receipts_path: str | None = None,
     guards: Collection[Guard] = (),
+    preflight: bool = True,
     rehearsal: bool = True,
     approval: bool | str | Mapping[str, Any] = True,
     seed_numbers: Collection[str] | str | None = None,
@@ -106,13 +107,16 @@ def sms_campaign(
     with all that follows to begin anew within the same campaign: who was sent to is not sent to again.
 
     :param group_id: the id of the group; it stands before the ids of its tasks.
-    :param api: ``china`` or ``globe``; by default ``china`` with a ``template_code`` and ``globe`` with a ``message``.
+    :param api: ``china`` or ``globe``; by default ``china`` with a ``template_code``, ``globe`` with a ``message``.
     :param campaign_id: the identity within which nobody is sent to twice; by default dag id, group id and run id.
         Templated. The seeds have one of their own, with ``/seeds`` behind it.
     :param ledger_path: the folder of the ledgers, as of the send operator; needed for a canary.
     :param receipts_path: a folder for the receipts of ``send``; the other steps have folders in it.
     :param guards: judge the rehearsal, the canary and the rest. ``facts.ready`` is the whole audience in each of
         them, ``facts.counts.pending`` are those whom this task would send to.
+    :param preflight: asks the vendor about template and signatures first, see
+        :class:`~airflow_provider_aliyunsms.campaign.guards.Preflight`; without it the approver does not see the text
+        of a template. False leaves it out; give one of your own in ``guards`` for other settings.
     :param rehearsal: False leaves the rehearsal out, and with it the check that audience and texts are still those
         that it has shown. It fails when a guard fails and is skipped when a guard skips, so that nobody is asked to
         approve what would be stopped.
@@ -130,8 +134,8 @@ def sms_campaign(
         ``max_qps``; its ``timeout``, by default a day, is that of the last one.
     :param min_delivered_ratio: the share that must be delivered in the end; None accepts any.
     :param report_path: the folder of the report, see
-        :class:`~airflow_provider_aliyunsms.operators.report.AliyunSmsReportOperator`. It is written however the campaign
-        ends, and does not decide how the run ends: a teardown. None leaves the step out. Templated.
+        :class:`~airflow_provider_aliyunsms.operators.aliyun_sms.AliyunSmsReportOperator`. It is written however the
+        campaign ends, and does not decide how the run ends: a teardown. None leaves the step out. Templated.
     :param price: the price of one billing part, such as ``0.045 CNY``, for the cost in the report. Templated.
     :param default_args: of the group's tasks.
     :param tooltip: of the group, in Airflow's interface.
@@ -145,13 +149,14 @@ def sms_campaign(
         campaign_id=campaign_id,
         ledger_path=ledger_path,
         receipts_path=receipts_path,
-        guards=check_guards(guards),
-        sensor=_sensor_parameters(delivery, min_delivered_ratio=min_delivered_ratio),
+        guards=_with_preflight(check_guards(guards), wanted=preflight),
+        sensor=_sensor_parameters(delivery=delivery, min_delivered_ratio=min_delivered_ratio),
         send=send,
     )
-    ask = _approval_parameters(approval, rehearsal=rehearsal)
+    ask = _approval_parameters(approval=approval, rehearsal=rehearsal)
     _check_parameters(plan, canary=canary, report_path=report_path, price=price)
-    with TaskGroup(group_id=group_id, default_args=default_args or {}, tooltip=tooltip) as group:
+    defaults: Any = default_args or {}
+    with TaskGroup(group_id=group_id, default_args=defaults, tooltip=tooltip) as group:
         build = _Steps(plan, group)
         if rehearsal:
             build.rehearsal()
@@ -199,13 +204,16 @@ class _Steps:
         self._campaign_id = plan.campaign_id or f"{{{{ ti.dag_id }}}}/{group.group_id}/{{{{ run_id }}}}"
         self._consents: list[Guard] = []
         self._checks: list[Guard] = []
+        self._rehearsal_id = ""
         self.tasks: list[Any] = []
 
     def rehearsal(self) -> None:
         """Add the rehearsal; what is sent later must be what it has shown."""
         from airflow_provider_aliyunsms.campaign.guards import Rehearsed
 
-        self._add(_REHEARSALS[self._plan.api], "rehearsal", guards=self._plan.guards)
+        self._rehearsal_id = self._add(
+            _REHEARSALS[self._plan.api], "rehearsal", guards=self._plan.guards
+        ).task_id
         self._checks = [Rehearsed(digest=f"{self._rehearsal_field()}['digest'] }}}}")]
 
     def approval(self, parameters: Mapping[str, Any]) -> None:
@@ -290,7 +298,7 @@ class _Steps:
         self.tasks.append(task.as_teardown())
 
     def _rehearsal_field(self) -> str:
-        return f"{{{{ ti.xcom_pull(task_ids='{self._group.child_id('rehearsal')}')['rehearsal']"
+        return f"{{{{ ti.xcom_pull(task_ids='{self._rehearsal_id}')['rehearsal']"
 
     def _add(self, kind: type[Any], task_id: str, *, guards: Collection[Guard], **own: Any) -> Any:
         plan = self._plan
@@ -340,6 +348,14 @@ def _api_of(api: str | None, send: Mapping[str, Any]) -> str:
     return api
 
 
+def _with_preflight(guards: tuple[Guard, ...], *, wanted: bool) -> tuple[Guard, ...]:
+    from airflow_provider_aliyunsms.campaign.guards import Preflight
+
+    if not wanted or any(isinstance(guard, Preflight) for guard in guards):
+        return guards
+    return (Preflight(), *guards)
+
+
 def _check_parameters(
     plan: _Plan, *, canary: Canary | None, report_path: str | None, price: str | None
 ) -> None:
@@ -371,7 +387,7 @@ def _check_parameters(
 
 
 def _sensor_parameters(
-    delivery: bool | Mapping[str, Any], *, min_delivered_ratio: float | None
+    *, delivery: bool | Mapping[str, Any], min_delivered_ratio: float | None
 ) -> dict[str, Any]:
     if delivery is False:
         if min_delivered_ratio is not None:
@@ -393,7 +409,7 @@ def _sensor_parameters(
 
 
 def _approval_parameters(
-    approval: bool | str | Mapping[str, Any], *, rehearsal: bool
+    *, approval: bool | str | Mapping[str, Any], rehearsal: bool
 ) -> Mapping[str, Any] | None:
     """Return the parameters of the approval, None for no approval."""
     if approval is False or approval is None:

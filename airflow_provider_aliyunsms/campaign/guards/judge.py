@@ -44,8 +44,8 @@ class GuardJudge:
     :param facts: what they judge by.
     :param finished: an earlier try has finished the campaign; a Clear asks again about those whom guards left out.
     :ivar records: what each guard decided last, as the XCom shows it: ``guard``, ``decision``, ``reason``,
-        ``figures``, ``until`` where it waits, ``advice`` where it fails, and ``may_change`` where a retry may be judged
-        otherwise.
+        ``figures``, ``until`` where it waits, ``advice`` where it fails, and ``may_change`` where a retry may be
+        judged otherwise.
     :ivar error: the error that ends the try for a decision against sending, None while there is none.
     """
 
