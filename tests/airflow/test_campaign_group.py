@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from approvals import answering
 
 HEAD = """
 from datetime import timedelta
@@ -17,6 +18,7 @@ from airflow_provider_aliyunsms.campaign.guards import Canary, fail, go, skip
 from airflow_provider_aliyunsms.task_groups.aliyun_sms import sms_campaign
 
 PEOPLE = [f"138000{{i:05d}}" for i in range(40)]
+LEDGER, RECEIPTS = {ledger!r}, {receipts!r}
 QUICK = {{"poke_interval": 0.5, "timeout": timedelta(seconds=20)}}
 
 class Says:
@@ -33,7 +35,7 @@ class Says:
 def campaign(**given):
     return sms_campaign(**{{
         "template_code": "SMS_152550005", "sign_name": "测试签名", "recipients": PEOPLE, "approval": False,
-        "ledger_path": {ledger!r}, "receipts_path": {receipts!r}, "delivery": QUICK, **given}})
+        "ledger_path": LEDGER, "receipts_path": RECEIPTS, "delivery": QUICK, **given}})
 
 CANARY = Canary(size=5, min_delivered_ratio=0.9, wait=timedelta(seconds=8))
 
@@ -74,31 +76,6 @@ def run_group(run_dag, write_dag):
 def states(outcome):
     """The states without the name of the group."""
     return {name.removeprefix("sms_campaign."): state for name, state in outcome.states.items()}
-
-
-@contextmanager
-def answering(option, *, dag_id, user="admin"):
-    """Answer the approval of a DAG as soon as it asks, as Airflow's own API does; gives what it showed."""
-    shown, errors, stop = [], [], threading.Event()
-
-    def wait_and_answer():
-        while not stop.wait(0.2) and not shown:
-            try:
-                shown.extend(_answer(option, dag_id=dag_id, user=user))
-            except Exception as error:  # noqa: BLE001 - told at the end
-                # DAG.test would wait for an answer for ever
-                errors.append(error)
-                _give_up(dag_id)
-                return
-
-    thread = threading.Thread(target=wait_and_answer, daemon=True)
-    thread.start()
-    try:
-        yield shown
-    finally:
-        stop.set()
-        thread.join(30)
-    assert not errors, errors
 
 
 @contextmanager
@@ -151,46 +128,6 @@ def clear(run_dag, monkeypatch):
         return outcome
 
     return again
-
-
-def _waiting(session, dag_id):
-    from airflow.models.taskinstance import TaskInstance
-    from sqlalchemy import select
-
-    return session.scalar(
-        select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.state == "awaiting_input")
-    )
-
-
-def _answer(option, *, dag_id, user):
-    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-    from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
-    from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
-    from airflow.models.hitl import HITLDetail
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        waiting = _waiting(session, dag_id)
-        if waiting is None:
-            return []
-        detail = session.get(HITLDetail, waiting.id)
-        shown = [detail.subject, detail.body]
-        update_hitl_detail(
-            dag_id=dag_id,
-            dag_run_id=waiting.run_id,
-            task_id=waiting.task_id,
-            update_hitl_detail_payload=UpdateHITLDetailPayload(chosen_options=[option]),
-            user=SimpleAuthManagerUser(username=user, role="admin"),
-            session=session,
-        )
-        return shown
-
-
-def _give_up(dag_id):
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        _waiting(session, dag_id).state = "failed"
 
 
 def test_a_whole_campaign_sends_to_everybody_once(run_group, simulator, aliyun_connection, tmp_path):
@@ -345,3 +282,146 @@ def test_a_cleared_step_sends_nothing_twice(run_dag, write_dag, clear, simulator
     assert len(simulator.counts()) == 41
     assert set(simulator.counts().values()) == {1}
     assert again.xcom("sms_campaign.send") == first.xcom("sms_campaign.send")
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"canary": "CANARY", "ledger_path": None}, "ledger_path"),
+        ({"canary": "CANARY", "durable": False}, "ledger_path"),
+        ({"canary": 200}, "must be a Canary"),
+        ({"approval": True, "rehearsal": False}, "nothing to show"),
+        ({"approval": "perhaps"}, "approval must be"),
+        ({"approval": {"defaults": "Approve"}}, "takes no defaults"),
+        ({"delivery": False, "min_delivered_ratio": 0.9}, "needs the step 'delivery'"),
+        ({"delivery": {"min_delivered_ratio": 0.9}}, "takes no min_delivered_ratio"),
+        ({"delivery": "yes"}, "delivery must be"),
+        ({"receipts_path": "/data/receipts.csv"}, "is a folder"),
+        ({"price": "0.045 CNY"}, "needs a report_path"),
+        ({"message": "Hello"}, "not clear which API"),
+        ({"template_code": None}, "not clear which API"),
+        ({"api": "globe"}, "template_code belongs to"),
+        ({"api": "europe"}, "china or globe"),
+        ({"api": "china", "template_code": None}, "template_code is missing"),
+        ({"dry_run": True}, "takes no dry_run"),
+        ({"resend": True}, "takes no resend"),
+        ({"shard": {"index": 0}}, "takes no shard"),
+        ({"send_copies_to": ["13800009001"]}, "takes no send_copies_to"),
+        ({"task_id": "send"}, "takes no task_id"),
+        ({"guards": ["go"]}, "no guard"),
+        ({"approval": {"assigned_users": "admin"}}, "assigned_users"),
+    ],
+)
+def test_parameters_that_contradict_each_other_are_refused_when_the_file_is_parsed(given, problem):
+    from airflow.sdk import DAG
+
+    from airflow_provider_aliyunsms.campaign.guards import Canary
+    from airflow_provider_aliyunsms.exceptions import ConfigurationError
+    from airflow_provider_aliyunsms.task_groups.aliyun_sms import sms_campaign
+
+    if given.get("canary") == "CANARY":
+        given = {**given, "canary": Canary()}
+    usual = {"recipients": ["13800000001"], "template_code": "SMS_1", "approval": False, "ledger_path": "/l"}
+    with DAG("refused", schedule=None), pytest.raises(ConfigurationError, match=problem) as found:
+        sms_campaign(**{**usual, **given})
+    assert "13800009001" not in str(found.value)
+
+
+def test_a_mapped_group_is_refused():
+    from airflow.sdk import DAG, task_group
+
+    from airflow_provider_aliyunsms.exceptions import ConfigurationError
+    from airflow_provider_aliyunsms.task_groups.aliyun_sms import sms_campaign
+
+    @task_group
+    def each(path):
+        sms_campaign(recipients=path, template_code="SMS_1", approval=False)
+
+    with DAG("mapped", schedule=None), pytest.raises(ConfigurationError, match="mapped task group"):
+        each.expand(path=["a.csv", "b.csv"])
+
+
+def test_an_older_airflow_is_named_and_does_without_an_approval_only_when_told(monkeypatch):
+    from airflow import __version__
+    from airflow.sdk import DAG
+
+    from airflow_provider_aliyunsms.exceptions import ConfigurationError
+    from airflow_provider_aliyunsms.task_groups import aliyun_sms
+
+    # What the provider "standard" raises below 3.1.
+    monkeypatch.setitem(__import__("sys").modules, "airflow.providers.standard.operators.hitl", None)
+    campaign = {"recipients": ["13800000001"], "template_code": "SMS_1"}
+    with DAG("older", schedule=None) as dag:
+        with pytest.raises(ConfigurationError, match=f"3.1 or later.* {__version__}.*if possible"):
+            aliyun_sms.sms_campaign(group_id="asked", **campaign)
+        aliyun_sms.sms_campaign(group_id="possible", approval="if possible", **campaign)
+    assert "possible.send" in dag.task_ids
+    assert "possible.approval" not in dag.task_ids
+
+
+def test_two_groups_of_one_dag_are_two_campaigns_and_a_group_within_a_group_is_named_whole(
+    run_group, simulator, aliyun_connection
+):
+    body = """
+with TaskGroup("monthly"):
+    campaign(group_id="one", canary=CANARY, delivery=False) >> campaign(group_id="two", delivery=False)
+"""
+    outcome = run_group("two_groups", body)
+    assert outcome.state == "success", outcome
+    assert [outcome.xcom(f"monthly.{name}.send")["campaign_id"].split("/")[1] for name in ("one", "two")] == [
+        "monthly.one",
+        "monthly.two",
+    ]
+    assert set(simulator.counts().values()) == {2}
+
+
+def test_only_those_who_were_assigned_may_approve(run_group, simulator, aliyun_connection):
+    body = "campaign(approval={'assigned_users': [{'id': 'boss', 'name': 'boss'}]}, delivery=False)"
+    with answering("Approve", dag_id="assigned", user="boss"):
+        outcome = run_group("assigned", body)
+    assert outcome.state == "success", outcome
+    assert outcome.xcom("sms_campaign.send")["guards"][0]["guard"] == "Approved"
+
+
+def test_a_globe_campaign_goes_the_same_way(run_group, simulator, aliyun_connection):
+    body = """
+PEOPLE = [{"to": f"8525123{i:04d}", "template_param": {"name": "Ann"}} for i in range(30)]
+sms_campaign(
+    recipients=PEOPLE, message="Hello ${name}", max_qps=50, approval=False, delivery=QUICK,
+    ledger_path=LEDGER, receipts_path=RECEIPTS, seed_numbers=["85251239999"], canary=CANARY, guards=[Says("go")])
+"""
+    outcome = run_group("globe_group", body)
+    assert outcome.state == "success", outcome
+    counts = simulator.counts()
+    assert (len(counts), set(counts.values())) == (31, {1})
+    (seed,) = simulator.messages(number="85251239999")
+    assert seed["content"] == "Hello Ann"
+
+
+def test_no_number_stands_in_a_log_or_in_a_rendered_template(
+    run_group, simulator, aliyun_connection, capfd, tmp_path
+):
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    rows = "".join(f"138000{number:05d}\n" for number in range(120))
+    (tmp_path / "people.csv").write_text(f"phone_number\n{rows}", encoding="utf-8")
+    body = f"""
+campaign(
+    approval=True, canary=CANARY, seed_numbers="{{{{{{{{ '1390000' ~ '0001, 13900000002' }}}}}}}}",
+    recipients={str(tmp_path / "people.csv")!r}, report_path={str(tmp_path / "reports")!r})
+"""
+    with answering("Approve", dag_id="private") as shown:
+        outcome = run_group("private", body.replace("{{{{", "{{").replace("}}}}", "}}"))
+    assert outcome.state == "success", outcome
+    assert outcome.xcom("sms_campaign.seeds")["accepted"] == 2
+    with create_session() as session:
+        fields = session.scalars(
+            select(RenderedTaskInstanceFields).where(RenderedTaskInstanceFields.dag_id == "private")
+        ).all()
+        rendered = "".join(str(each.rendered_fields) for each in fields)
+    for text in ("".join(capfd.readouterr()), rendered, *shown):
+        assert "1390000000" not in text
+        assert "138000000" not in text
+    assert "1390000000" not in Path(outcome.xcom("sms_campaign.report")["json"]).read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from approvals import answering
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "dags_examples"
@@ -42,6 +43,8 @@ def quickened(guard):
         "QuietHours": {"begin": "00:00", "end": "24:00"},
         "NotOn": {"days": ()},
         "Canary": {"size": 5, "wait": timedelta(seconds=1)},
+        "Sample": {"size": 5},
+        "ExpectedCount": {"expected": 40},
     }
     return replace(guard, **changes[kind]) if kind in changes else guard
 
@@ -57,7 +60,7 @@ def run_example(run_dag, aliyun_connection):
         assert not bag.import_errors
         dag = bag.dags[dag_id or name]
         for task in dag.tasks:
-            if task.task_id.startswith("delivered"):
+            if task.task_id.startswith("delivered") or task.task_id.endswith("delivery"):
                 task.poke_interval, task.delivery_timeout = 0.5, 3.0
             task.guards = tuple(quickened(guard) for guard in getattr(task, "guards", ()))
             if hasattr(task, "refusal_wait"):
@@ -240,6 +243,29 @@ def test_guarded_campaign_leaves_out_and_sends_a_sample_first(run_example, simul
     assert found["MaxCost"]["figures"]["parts"] == 39
     assert found["Canary"]["figures"]["delivered"] == 5
     assert_nobody_twice(simulator, accepted=39)
+
+
+def test_careful_campaign_goes_step_by_step_and_a_person_lets_it_go(run_example, simulator, tmp_path):
+    simulator.templates({"SMS_152550005": "尊敬的${name}，您好。"})
+    simulator.signatures({"阿里云": {}})
+    people = [f"1380000{number},张伟" for number in range(1001, 1041)]
+    recipients = write_csv(tmp_path / "members.csv", header="phone_number,name", rows=people)
+    opted_out = write_csv(tmp_path / "opted_out.csv", header="phone_number", rows=["13800001003"])
+    places = {name: str(tmp_path / name) for name in ("claims", "ledger", "receipts", "reports")}
+    (tmp_path / "claims").mkdir()
+    with answering("Approve", dag_id="careful_campaign") as shown:
+        outcome = run_example("careful_campaign", recipients=recipients, opted_out=opted_out, **places)
+    assert outcome.state == "success", outcome
+    assert "张伟" not in shown[1]
+    assert "Cost: 1.76 CNY" in shown[1]
+    canary, sent = outcome.xcom("sms_campaign.canary"), outcome.xcom("sms_campaign.send")
+    assert canary["accepted"] in (4, 5)
+    assert outcomes(sent) == {"total": 40, "accepted": 39, "rejected": 0, "skipped": 1, "unknown": 0}
+    report = json.loads(Path(outcome.xcom("sms_campaign.report")["json"]).read_text(encoding="utf-8"))
+    assert report["outcomes"]["accepted"] == 39
+    assert report["seeds"]["accepted"] == 2
+    assert report["cost"]["amount"] == "1.76"
+    assert_nobody_twice(simulator, accepted=41)
 
 
 def test_deferrable_delivery_waits_in_its_trigger_and_reports_both_results(run_example, simulator, tmp_path):
