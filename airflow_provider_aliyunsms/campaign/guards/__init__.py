@@ -2,7 +2,7 @@
 """
 Judge a campaign before its first call and between its windows: it may send, must wait, or is a mistake.
 
-A guard is a small frozen object with one method, ``before_sending(facts) -> verdict``. ``guards=[...]`` of the send
+A guard is a small frozen object with the method ``before_sending(facts) -> verdict``. ``guards=[...]`` of the send
 operators takes any number of them, from here or written by the user. They are asked in their order until one does
 not say *go*. What enters is :class:`Facts`: who would be sent to, with counts, parts, templates and the time. What
 leaves is a :class:`Verdict`: *go*, *wait until*, *skip* or *fail*, each with a sentence and figures; and recipients
@@ -14,8 +14,8 @@ who are left out, or held back for a later pass.
   ``preflight`` by what the vendor knows of template and signatures; ``people`` by a rehearsal and an approval;
   ``canary`` by the delivery of a sample.
 * ``suppression`` leaves out the numbers of a list; ``frequency`` (by ``subject_rows``) those who got enough from all
-  campaigns together; ``daily`` is the limit of a day that limits share. The last two keep what campaigns claim in
-  ``claims``.
+  campaigns together; ``daily`` adds up what all campaigns send on a day, for the limits. The last two keep what
+  campaigns claim in ``claims``.
 
 The order of a try: the ledger is applied to the spool; :meth:`GuardJudge.before_sending` asks the guards; calls are
 made, and :meth:`GuardJudge.before_window` asks some of them about once a second; the receipts are written;
@@ -25,10 +25,11 @@ window, make a call or replay one after a decision against sending. A pass that 
 
 Only the main thread uses this package. What must never happen: a guard that cannot judge lets a campaign pass; a
 message leaves after a decision against sending; a guard changes anything outside in a dry run; a verdict holds a
-number, a text or a value.
+phone number, a text or a value.
 
 A DAG file imports this package when it is parsed: modules import little at their top. Another guard is a class in the
-module of its noun, or a module; nothing else has to know it.
+module of its noun, or a module, and a name here. A question to the vendor goes through ``VendorFacts``
+(``campaign/ports.py``) and :class:`Facts`.
 """
 
 from __future__ import annotations
