@@ -59,6 +59,7 @@ _OWN: Final = {
     "resend": "Give another campaign_id to send again to everybody.",
     "shard": "Use AliyunSmsShards and the send operator instead of the group.",
     "send_copies_to": "Give seed_numbers.",
+    "trigger_rule": "A step runs after the success of the one before; default_args can have one for the first step.",
 }
 _SUBJECT: Final = "Send {rehearsal}['recipients'] }}}} messages for {{{{ ti.dag_id }}}}?"
 # The page holds text of the messages: within a fence it is shown as it is.
@@ -218,7 +219,7 @@ class _Steps:
 
     def approval(self, parameters: Mapping[str, Any]) -> None:
         """Add the approval; nothing is sent without it."""
-        from airflow_provider_aliyunsms.campaign.guards import Approved
+        from airflow_provider_aliyunsms.campaign.guards import Approved, Rehearsed
 
         field = self._rehearsal_field()
         operator = _approval_operator()
@@ -227,15 +228,19 @@ class _Steps:
         task = operator(
             **{
                 "task_id": "approval",
+                "rehearsal": self._rehearsal_id,
                 "subject": _SUBJECT.format(rehearsal=field),
                 "body": _BODY.format(rehearsal=field),
                 "response_timeout": RESPONSE_TIMEOUT,
                 # Whoever has not answered in time must not be asked again by a retry.
                 "retries": 0,
                 **parameters,
+                **self._after_success(),
             }
         )
         self.tasks.append(task)
+        # What this person was shown, and not what a later rehearsal has shown to nobody.
+        self._checks = [Rehearsed(digest=f"{{{{ ti.xcom_pull(task_ids='{task.task_id}', key='digest') }}}}")]
         self._consents = [Approved(task_id=task.task_id, by=_users(parameters.get("assigned_users")))]
 
     def seeds(self, numbers: Collection[str] | str) -> None:
@@ -313,6 +318,7 @@ class _Steps:
                 "receipts_path": None if folder is None else f"{folder.rstrip('/')}/{task_id}",
                 "guards": [*guards],
                 **own,
+                **self._after_success(),
             }
         )
         self.tasks.append(task)
@@ -322,8 +328,20 @@ class _Steps:
         connection = self._plan.send.get("aliyun_sms_conn_id")
         shared = {} if connection is None else {"aliyun_sms_conn_id": connection}
         self.tasks.append(
-            AliyunSmsDeliverySensor(**{"task_id": task_id, "deferrable": True, **shared, **parameters})
+            AliyunSmsDeliverySensor(
+                **{
+                    "task_id": task_id,
+                    "deferrable": True,
+                    **shared,
+                    **parameters,
+                    **self._after_success(),
+                }
+            )
         )
+
+    def _after_success(self) -> dict[str, str]:
+        # The default_args of a DAG may have another rule, by which the rest would follow a canary that has failed.
+        return {"trigger_rule": "all_success"} if self.tasks else {}
 
 
 def _api_of(api: str | None, send: Mapping[str, Any]) -> str:
@@ -400,10 +418,11 @@ def _sensor_parameters(
         return {}
     if not isinstance(delivery, Mapping):
         raise ConfigurationError("delivery must be True, False or a mapping of parameters of the sensor")
-    taken = sorted({"task_id", "campaign", "min_delivered_ratio"} & delivery.keys())
+    taken = sorted({"task_id", "campaign", "min_delivered_ratio", "trigger_rule"} & delivery.keys())
     if taken:
         raise ConfigurationError(
-            f"delivery={{...}} takes no {taken[0]}", advice="Give min_delivered_ratio to sms_campaign itself."
+            f"delivery={{...}} takes no {taken[0]}",
+            advice="min_delivered_ratio is a parameter of sms_campaign.",
         )
     return dict(delivery)
 
@@ -433,7 +452,7 @@ def _approval_parameters(
             advice=f"Set approval=False, or approval='{IF_POSSIBLE}' for a file that runs on several versions.",
         )
     parameters = approval if isinstance(approval, Mapping) else {}
-    taken = sorted({"task_id", "options", "multiple", "defaults"} & parameters.keys())
+    taken = sorted({"task_id", "options", "multiple", "defaults", "trigger_rule"} & parameters.keys())
     if taken:
         raise ConfigurationError(
             f"approval={{...}} takes no {taken[0]}",
@@ -443,14 +462,14 @@ def _approval_parameters(
 
 
 def _approval_operator() -> Any:
-    """Return Airflow's ``ApprovalOperator``, None where there is none."""
+    """Return the operator that asks a person, None where this Airflow has none."""
     from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
 
     try:
-        found: Any = importlib.import_module("airflow.providers.standard.operators.hitl")
+        found: Any = importlib.import_module("airflow_provider_aliyunsms.operators.approval")
     except (ImportError, AirflowOptionalProviderFeatureException):
         return None
-    return found.ApprovalOperator
+    return found.AliyunSmsApprovalOperator
 
 
 def _users(assigned: object) -> tuple[str, ...]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from approvals import answering
 
 HEAD = """
 from datetime import timedelta
+from pathlib import Path
 from airflow.providers.common.compat.sdk import DAG, TaskGroup, task
 from airflow_provider_aliyunsms.campaign.guards import Canary, fail, go, skip
 from airflow_provider_aliyunsms.task_groups.aliyun_sms import sms_campaign
@@ -349,7 +351,7 @@ def test_an_older_airflow_is_named_and_does_without_an_approval_only_when_told(m
     from airflow_provider_aliyunsms.task_groups import aliyun_sms
 
     # What the provider "standard" raises below 3.1.
-    monkeypatch.setitem(__import__("sys").modules, "airflow.providers.standard.operators.hitl", None)
+    monkeypatch.setitem(sys.modules, "airflow_provider_aliyunsms.operators.approval", None)
     campaign = {"recipients": ["13800000001"], "template_code": "SMS_1"}
     with DAG("older", schedule=None) as dag:
         with pytest.raises(ConfigurationError, match=f"3.1 or later.* {__version__}.*if possible"):
@@ -357,6 +359,49 @@ def test_an_older_airflow_is_named_and_does_without_an_approval_only_when_told(m
         aliyun_sms.sms_campaign(group_id="possible", approval="if possible", **campaign)
     assert "possible.send" in dag.task_ids
     assert "possible.approval" not in dag.task_ids
+
+
+def test_a_rehearsal_that_was_not_approved_anew_lets_nothing_be_sent(
+    run_dag, write_dag, clear, simulator, aliyun_connection, tmp_path
+):
+    people = tmp_path / "people.csv"
+    people.write_text("phone_number\n13800000001\n", encoding="utf-8")
+    body = f"""
+class Once:
+    def before_sending(self, facts):
+        if not facts.dry_run and not Path({str(tmp_path / "mark")!r}).exists():
+            return fail("not yet", advice="Wait.")
+        return go("now")
+campaign(recipients={str(people)!r}, approval=True, guards=[Once()], delivery=False)
+"""
+    path = write_dag("again", body)
+    with answering("Approve", dag_id="again"):
+        first = run_dag(path)
+    assert (states(first)["approval"], states(first)["send"]) == ("success", "failed")
+    (tmp_path / "mark").touch()
+    people.write_text("phone_number\n13800000001\n13800000002\n", encoding="utf-8")
+    second = clear(path, first, "sms_campaign.rehearsal", "sms_campaign.send")
+    assert (states(second)["rehearsal"], states(second)["send"]) == ("success", "failed")
+    assert simulator.counts() == {}
+    assert second.xcom("sms_campaign.send", "campaign")["guards"][-1]["guard"] == "Rehearsed"
+    with answering("Approve", dag_id="again"):
+        third = clear(path, first, "sms_campaign.approval", "sms_campaign.send")
+    assert states(third)["send"] == "success"
+    assert simulator.counts() == {"13800000001": 1, "13800000002": 1}
+
+
+def test_another_trigger_rule_of_the_dag_does_not_let_the_rest_follow_a_bad_canary(
+    run_group, simulator, aliyun_connection
+):
+    body = """
+PEOPLE = [f"138{i:04d}0401" for i in range(40)]
+dag.default_args["trigger_rule"] = "all_done"
+campaign(recipients=PEOPLE, canary=CANARY)
+"""
+    outcome = run_group("all_done", body)
+    assert outcome.state == "failed"
+    assert states(outcome)["send"] == "upstream_failed"
+    assert len(simulator.counts()) == 5
 
 
 def test_two_groups_of_one_dag_are_two_campaigns_and_a_group_within_a_group_is_named_whole(

@@ -11,6 +11,7 @@ from airflow_provider_aliyunsms.get_provider_info import get_provider_info
 # what needs an Airflow, or a package, that need not be there
 NEEDS_MORE = {
     "airflow_provider_aliyunsms.fs.oss_storage": "ossfs",
+    "airflow_provider_aliyunsms.operators.approval": "ApprovalOperator",
     "airflow_provider_aliyunsms.retry_policies": "ExceptionRetryPolicy",
     "airflow_provider_aliyunsms.simulator": "fastapi",
 }

@@ -25,6 +25,7 @@ OURS = {
         "operators.parameters",
         "operators.redaction",
         "operators.rendering",
+        "operators.report",
         "operators.shards",
         "parameter_checks",
         "private",
