@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Define the approval of a rehearsal; it cannot be imported below Airflow 3.1, or without its provider ``standard``."""
+"""Define the approval of a rehearsal; importing it needs Airflow 3.1 and its provider ``standard``."""
 
 from __future__ import annotations
 
