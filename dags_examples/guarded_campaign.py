@@ -9,6 +9,7 @@ others follow when enough of it was delivered.
 
 from __future__ import annotations
 
+# [START imports]
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -30,6 +31,8 @@ from airflow_provider_aliyunsms.campaign.guards import (
     go,
 )
 from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
+
+# [END imports]
 
 
 # [START own_guard]
@@ -60,6 +63,7 @@ with DAG(
         "opted_out": "/data/campaigns/opted_out.csv",
         "claims": "/data/campaigns/claims",
         "receipts": "/data/campaigns/receipts",
+        "ledger": "/data/campaigns/ledger",
     },
 ):
     AliyunSendBatchSmsOperator(
@@ -68,6 +72,8 @@ with DAG(
         template_code="SMS_152550005",
         sign_name="阿里云",
         receipts_path="{{ params.receipts }}",
+        # without Airflow 3.3 a task that waits in the middle needs one; on a storage that all workers share
+        ledger_path="{{ params.ledger }}",
         guards=[
             QuietHours("08:00", "21:00", tz="Asia/Shanghai"),
             Fresh(within=timedelta(hours=6)),
@@ -76,7 +82,7 @@ with DAG(
             Preflight(kind="promotion"),
             LikeLastRun(tolerance=0.5, first_most=50_000),
             MaxCost("1200 CNY", price="0.045 CNY"),
-            # last: whom the others leave out, it counts nothing for
+            # last, so that nothing is counted for those whom the others leave out
             FrequencyCap(3, per=timedelta(days=7), store="{{ params.claims }}"),
         ],
         canary=Canary(size=200, min_delivered_ratio=0.9, wait=timedelta(minutes=10)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_aliyunsms.audience.disk import disk_before_sending
 from airflow_provider_aliyunsms.audience.fields import PHONE_NUMBER, PHONE_REGION, TO
@@ -39,6 +39,9 @@ SHOWN_ROWS = 5
 _NUMBER_FIELDS = frozenset({PHONE_NUMBER, TO, PHONE_REGION})
 _AT_ONCE = 500
 """Values of one query; SQLite takes at least 999."""
+
+IN_MEMORY: Final = 200_000
+"""Numbers that a set holds in memory; a longer one goes onto the disk."""
 
 _SORTED = 200_000
 """Numbers that are sorted before they are stored: in order, they go into the index several times as fast."""
@@ -151,22 +154,17 @@ def _readings(text: str, *, phone_region: str | None) -> list[str]:
 
 class NumberSet:
     """
-    A set of phone numbers on the local disk, in a file without a name that only this user can read.
+    A set of phone numbers: a short one in memory, a long one on the local disk.
 
-    Memory does not grow with the numbers; each takes some 20 bytes of disk. Only the thread that made it may use it.
-    Use it as a context manager.
+    Memory does not grow beyond :data:`IN_MEMORY` numbers. With more, each takes some 20 bytes of disk, in a file
+    without a name that only this user can read. Only the thread that made it may use it. Use it as a context manager.
 
     :raises AudienceError: the disk cannot be written (``local.DISK``), here or later.
     """
 
     def __init__(self) -> None:
-        with disk_before_sending():
-            # Without a name SQLite makes a temporary file for its owner only, removes its name at once, and deletes
-            # it when the connection is closed, or the process dies.
-            self._db = sqlite3.connect("", isolation_level=None)
-            self._db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
-            self._db.execute("CREATE TABLE known (number INTEGER PRIMARY KEY)")
-            self._db.execute("BEGIN")
+        self._few: set[int] = set()
+        self._db: sqlite3.Connection | None = None
         self._waiting: list[tuple[int]] = []
 
     def __enter__(self) -> NumberSet:
@@ -175,25 +173,36 @@ class NumberSet:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._db.close()
+        if self._db is not None:
+            self._db.close()
 
     def add(self, numbers: Iterable[str]) -> None:
         """Add numbers with country code, see :func:`with_country_code`; one that is in the set stays as it is."""
+        if self._db is None:
+            self._few.update(map(int, numbers))
+            if len(self._few) > IN_MEMORY:
+                self._open()
+            return
         self._waiting.extend((int(number),) for number in numbers)
         if len(self._waiting) >= _SORTED:
-            self._store()
+            self._store(self._db)
 
     def __len__(self) -> int:
-        self._store()
+        if self._db is None:
+            return len(self._few)
+        self._store(self._db)
         with disk_before_sending():
             (count,) = self._db.execute("SELECT COUNT(*) FROM known").fetchone()
         return int(count)
 
     def holds(self, numbers: Sequence[str]) -> list[bool]:
         """Return for each of some numbers with country code whether it is in the set."""
-        self._store()
-        found: set[int] = set()
         wanted = [int(number) for number in numbers]
+        if self._db is None:
+            few = self._few
+            return [number in few for number in wanted]
+        self._store(self._db)
+        found: set[int] = set()
         with disk_before_sending():
             for start in range(0, len(wanted), _AT_ONCE):
                 some = wanted[start : start + _AT_ONCE]
@@ -202,9 +211,22 @@ class NumberSet:
                 found.update(number for (number,) in self._db.execute(query, some))
         return [number in found for number in wanted]
 
-    def _store(self) -> None:
+    def _open(self) -> None:
+        """Put the numbers onto the disk."""
+        with disk_before_sending():
+            # Without a name SQLite makes a temporary file for its owner only, removes its name at once, and deletes
+            # it when the connection is closed, or the process dies.
+            self._db = sqlite3.connect("", isolation_level=None)
+            self._db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
+            self._db.execute("CREATE TABLE known (number INTEGER PRIMARY KEY)")
+            self._db.execute("BEGIN")
+        self._waiting = [(number,) for number in self._few]
+        self._few = set()
+        self._store(self._db)
+
+    def _store(self, database: sqlite3.Connection) -> None:
         if self._waiting:
             self._waiting.sort()
             with disk_before_sending():
-                self._db.executemany("INSERT OR IGNORE INTO known VALUES (?)", self._waiting)
+                database.executemany("INSERT OR IGNORE INTO known VALUES (?)", self._waiting)
             self._waiting.clear()

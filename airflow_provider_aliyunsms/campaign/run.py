@@ -109,11 +109,15 @@ class Campaign:
                 self._close_ledger(ledger)
                 raise
             facts = self._guard_facts(spool, resumed=opening.resumed)
-            self._judge = GuardJudge(guards=plan.guards, facts=facts) if plan.guards else None
+            if plan.guards:
+                self._judge = GuardJudge(
+                    guards=plan.guards, facts=facts, finished=opening.summary is not None
+                )
             if plan.dry_run:
                 return Result(summary=self._rehearse(spool, opening, facts), still_open=0)
             still_open = self._send(spool=spool, ledger=ledger, opening=opening)
             summary, error = self._finish(spool=spool, ledger=ledger, opening=opening, still_open=still_open)
+            self._tell_guards()
             if error is not None:
                 self._plan.keep_failure(summary)
                 explain_ending(error, summary)
@@ -235,11 +239,12 @@ class Campaign:
             # Never while a call is in flight: after a clean shutdown the next try does not wait for this process.
             if sender.idle:
                 self._close_ledger(ledger)
-            self._tell_guards()
             if owns:
                 self._tell(error, spool=spool, ledger=ledger, opening=opening)
+                # After the receipts, which matter more when the process is about to be killed. Not where another
+                # process has the campaign: it tells its own guards.
+                self._tell_guards()
             raise
-        self._tell_guards()
         progress.show()
         return sender.still_open
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Define the approval of a rehearsal; needs Airflow 3.1 or later with its provider ``standard`` to be imported."""
+"""Define the approval of a rehearsal; importing it needs Airflow 3.1 and its provider ``standard``."""
 
 from __future__ import annotations
 

@@ -37,6 +37,7 @@ from airflow_provider_aliyunsms.operators.guards import (
     WAITS,
     Deployment,
     check_guards,
+    check_wait,
     end_by_guard,
     planned_at,
     render_guards,
@@ -499,6 +500,7 @@ class AliyunSmsSendOperator(BaseOperator):
         """Return where the ledger is, and the part of the audience that this task sends to; None for all of it."""
         from airflow_provider_aliyunsms.operators.ledger_store import check_place_is_old, choose_store
 
+        check_wait(self.guard_wait, guards=self.guards, context=context)
         # Before any ledger is opened, also one that only says that this try has failed: people may have moved to this
         # shard, or to this place, from others.
         shard = self._check_record(context)

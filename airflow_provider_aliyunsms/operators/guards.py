@@ -65,6 +65,22 @@ def check_guards(guards: object, *, canary: object = None) -> tuple[Guard, ...]:
     return asked
 
 
+def check_wait(wait: str, *, guards: Collection[Guard], context: Context) -> None:
+    """
+    Refuse to wait in the scheduler where this Airflow cannot.
+
+    Before it says how often a task was rescheduled, it does not keep the time of a task that is no sensor either; and
+    a task that began anew could not tell that there must be a ledger.
+
+    :raises ConfigurationError: it cannot; nothing was sent.
+    """
+    if guards and wait == "reschedule" and "task_reschedule_count" not in context:
+        raise ConfigurationError(
+            'guard_wait="reschedule" needs a later version of Airflow',
+            advice='Nothing was sent now. Use guard_wait="defer" and run a triggerer.',
+        )
+
+
 def template_values(guards: Collection[Guard]) -> list[Any]:
     """Return the values of the fields that guards name in ``template_fields``: some may come from other tasks."""
     return [getattr(guard, name) for guard in guards for name in _template_fields(guard)]

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Provide the task group of a whole campaign."""
+"""Provide ``sms_campaign``, the task group of a whole campaign from its rehearsal to its report."""

@@ -221,7 +221,7 @@ def test_guarded_campaign_leaves_out_and_sends_a_sample_first(run_example, simul
     recipients = write_csv(tmp_path / "members.csv", header="phone_number,name", rows=people)
     opted_out = write_csv(tmp_path / "opted_out.csv", header="phone_number", rows=["+86 138 0000 1003"])
     (tmp_path / "claims").mkdir()
-    places = {name: str(tmp_path / name) for name in ("claims", "receipts")}
+    places = {name: str(tmp_path / name) for name in ("claims", "receipts", "ledger")}
     outcome = run_example("guarded_campaign", recipients=recipients, opted_out=opted_out, **places)
     assert outcome.state == "success", outcome
     sent = outcome.xcom("send")

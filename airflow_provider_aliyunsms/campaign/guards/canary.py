@@ -30,7 +30,8 @@ def sample(facts: Facts, *, size: int) -> frozenset[str]:
 
     Whether a number is in it follows from a hash of campaign and number: neither the order of the rows nor who else
     is there matters, as long as the numbers with the smallest hashes stay. Rows that get nothing, such as those that
-    a guard asked before has left out, do not count. Costs a pass over the audience.
+    a guard asked before has left out, do not count. With shards each has a sample of its own. Costs a pass over the
+    audience.
     """
     from airflow_provider_aliyunsms.audience.spool import SKIPPED
 

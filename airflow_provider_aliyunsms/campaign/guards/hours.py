@@ -54,8 +54,8 @@ class QuietHours:
     most mobiles outside North America, that is every zone of its country. A number whose zones are not known, or
     share no hours within 15 days, is left out (``local.NO_COMMON_HOURS``); where that is everybody, the guard fails.
 
-    Costs nothing with one zone. With ``tz="recipient"`` it costs a pass over the audience: about a microsecond for a
-    number whose country has one time, and some 13 elsewhere, as in North America, Brazil or Russia.
+    Costs nothing with one zone. With ``tz="recipient"`` it costs a pass over the audience, which takes longer for
+    numbers whose country has several times, as in North America, Brazil or Russia.
 
     :param begin: the first time at which sending is allowed, such as ``08:00``.
     :param end: the first time at which it is not any more, at most ``24:00``; before ``begin`` for hours over

@@ -42,15 +42,17 @@ class GuardJudge:
 
     :param guards: in the order in which they are asked.
     :param facts: what they judge by.
+    :param finished: an earlier try has finished the campaign; a Clear asks again about those whom guards left out.
     :ivar records: what each guard decided last, as the XCom shows it: ``guard``, ``decision``, ``reason``,
         ``figures``, ``until`` where it waits, ``advice`` where it fails, and ``may_change`` where a retry may be
         judged otherwise.
     :ivar error: the error that ends the try for a decision against sending, None while there is none.
     """
 
-    def __init__(self, *, guards: Sequence[Guard], facts: Facts) -> None:
+    def __init__(self, *, guards: Sequence[Guard], facts: Facts, finished: bool = False) -> None:
         self._guards = tuple(guards)
         self._facts = facts
+        self._finished = finished
         self._asked: list[Guard] = []
         self._by_guard: dict[int, dict[str, Any]] = {}
         self.error: GuardError | None = None
@@ -72,13 +74,20 @@ class GuardJudge:
             self._facts.close()
 
     def _ask_all(self) -> bool:
+        error: GuardError | None = None
         for guard in self._guards:
+            if error is not None and not self._facts.counts.pending:
+                break
             self._asked.append(guard)
             verdict = self._ask(guard, guard.before_sending)
             if verdict.decision is not Decision.GO and not self._facts.dry_run:
-                self.error = error_of(guard, verdict)
-                return False
-        return True
+                error = error or error_of(guard, verdict)
+                if not self._finished:
+                    break
+        # Of a finished campaign those are pending whom a guard left out. Where the guards leave them out again, the
+        # decision of another one concerns nobody, and the campaign is what it was.
+        self.error = error if error is None or not self._finished or self._facts.counts.pending else None
+        return self.error is None
 
     def before_window(self) -> bool:
         """Ask the guards that judge again while the campaign is sent; return whether more may be sent."""

@@ -101,7 +101,7 @@ class MaxParts:
     text is not known, and they are not counted. China: 70 characters with the signature and its brackets are
     one part, longer messages have 67 in each. Elsewhere: 160 characters of the GSM alphabet (those of its extension
     count two) or 153 in each, and 70 or 67 when one character is not in it. Messages count as in
-    :class:`MaxMessages`. It costs a pass over the audience, some microseconds for each row, and for China one free
+    :class:`MaxMessages`. It costs a pass over the audience, and for China one free
     read call; with ``daily`` a second pass and two uses of its store. Where the text of the template, or the
     value of one of its variables, is not known it fails.
 

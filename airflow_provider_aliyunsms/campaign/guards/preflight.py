@@ -45,8 +45,8 @@ class Preflight:
     not exist or is not approved. Filing with the carriers, variables that the text does not use, and an opt-out that
     is missing or out of place are told and stop nothing, for the gateway accepts such messages nonetheless.
 
-    It costs one free read call for the template and one for each signature, and a pass over the audience, about three
-    microseconds a row. Memory does not grow with the rows. When the vendor cannot be asked, does not allow it or
+    It costs one free read call for the template and one for each signature, and a pass over the audience.
+    Memory does not grow with the rows. When the vendor cannot be asked, does not allow it or
     gives an answer that cannot be read, it fails and Airflow may retry; it passes only by what the vendor said.
 
     The API for other countries has no such queries. There it makes no call and fails only for mainland numbers, which

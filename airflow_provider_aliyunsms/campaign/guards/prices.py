@@ -108,7 +108,7 @@ class PriceList:
         """
         Return the key under which the price of a number stands; its region or calling code when it has none.
 
-        Costs about a microsecond, and some 30 where regions with a price of their own share a calling code.
+        Costs much more where regions with a price of their own share a calling code.
 
         :param number: as a recipient has it.
         :param china: it is a number of the China API, where a mainland mobile has no calling code.

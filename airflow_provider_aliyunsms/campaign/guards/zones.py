@@ -74,8 +74,8 @@ def zones_of(number: str) -> tuple[str, ...]:
     Return all time zones in which a number may be; none when nobody can tell.
 
     Those of its first digits where it is bound to a place, else those of the whole country: a mobile in Russia, or a
-    number that no plan knows. Costs less than a microsecond where a calling code has the same zones throughout, and
-    10 to 25 elsewhere.
+    number that no plan knows. Costs little where a calling code has the same zones throughout, and a search by the
+    whole number elsewhere.
 
     :param number: its digits with the country code, without a plus.
     """

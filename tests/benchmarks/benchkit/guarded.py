@@ -23,12 +23,15 @@ from airflow_provider_aliyunsms.campaign.guards import (
 from airflow_provider_aliyunsms.campaign.ports import Template
 
 TEXT = "尊敬的${name}，您的验证码是${code}，请在十分钟内使用。"
+SHARED = "FrequencyCap"
+"""The guard that counts in a store which all campaigns share."""
+
 SUPPRESSED = 100_000
 """Numbers on the list of those who get nothing; none of them is in the audience."""
 
 
 def guards_for(name, *, folder, size):
-    """Return one guard by its name, or all that ask nobody outside this machine."""
+    """Return one guard by its name, ``all`` of them, or the ``local`` ones, which share no store."""
     Path(folder, "claims").mkdir()
     found = {
         "QuietHours": QuietHours("00:00", "24:00"),
@@ -41,8 +44,8 @@ def guards_for(name, *, folder, size):
         "ExpectedCount": ExpectedCount(size),
         "LikeLastRun": LikeLastRun(first_most=size),
     }
-    if name == "none":
-        return ()
+    if name == "local":
+        return tuple(guard for kind, guard in found.items() if kind != SHARED)
     return tuple(found.values()) if name == "all" else (found[name],)
 
 

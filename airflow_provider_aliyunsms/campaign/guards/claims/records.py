@@ -201,7 +201,9 @@ def _is_missing(records: Sequence[Record] | None, *, campaign: int, used: int) -
 
 def after_claim(record: Record | None, *, campaign: int, amount: int, at_ms: int) -> Record:
     """Return a campaign's record after a claim that replaces its earlier one."""
-    return Record(campaign, amount, at_ms if record is None else max(at_ms, record.at_ms), settled=False)
+    # After a settlement not later than the claim itself, or its own settlement would take it for a later try's.
+    later = record is not None and not record.settled and record.at_ms > at_ms
+    return Record(campaign, amount, record.at_ms if record is not None and later else at_ms, settled=False)
 
 
 def after_settlement(
@@ -217,8 +219,8 @@ def after_settlement(
         return Record(campaign, amount, at_ms, settled=True) if amount else None
     if record.settled and record.amount == amount:
         return record
-    if record.at_ms > claimed_ms and not record.settled:
-        # A later try has claimed meanwhile, and what it sends is not in this amount.
+    if record.at_ms > claimed_ms and (not record.settled or record.amount > amount):
+        # A later try has claimed or settled meanwhile, and what it sends is not in this amount.
         return record
     return Record(campaign, amount, max(at_ms, record.at_ms), settled=True)
 

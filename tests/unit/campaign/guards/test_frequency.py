@@ -241,18 +241,31 @@ def test_a_dry_run_looks_and_changes_nothing(send, place, tmp_path):
     assert send([TWO], name="d") == [TWO]
 
 
-def test_a_try_that_was_replaced_does_not_lower_the_claim_of_the_one_that_replaced_it(place):
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_try_that_was_replaced_does_not_lower_the_claim_of_the_one_that_replaced_it(place, settled):
     store, deployment = place
     cap = FrequencyCap(1, per=WEEK, store=store)
     with campaign([ONE], campaign_id="a", deployment=deployment) as old:
         cap.before_sending(old.facts)
         with campaign([ONE], campaign_id="a", deployment=deployment, now=NOW + 600) as new:
             cap.before_sending(new.facts)
+            new.end("accepted")
+            if settled:
+                cap.after_sending(new.facts)
             old.end("rejected")
+            old.wait(700)
             cap.after_sending(old.facts)
-            with campaign([ONE], campaign_id="b", deployment=deployment, now=NOW + 600) as other:
-                cap.before_sending(other.facts)
-                assert other.numbers("pending") == []
+    with campaign([ONE], campaign_id="b", deployment=deployment, now=NOW + 700) as other:
+        cap.before_sending(other.facts)
+        assert other.numbers("pending") == []
+
+
+def test_a_retry_on_a_machine_whose_clock_is_behind_settles_its_claim_all_the_same(send):
+    assert send([ONE], name="a", outcome="rejected", lasts=60) == [ONE]
+    assert send([ONE], name="a", outcome="rejected", at=NOW + 30) == [ONE]
+    assert send([ONE], name="b", at=NOW + 120) == [ONE]
+    assert send([TWO], name="c", outcome="unknown") == [TWO]
+    assert send([TWO], name="d", at=NOW + 120) == []
 
 
 def test_another_secret_is_an_error_and_no_empty_store(place):

@@ -405,3 +405,32 @@ def test_who_was_not_reached_before_a_crash_is_judged_before_they_are_sent_to(wo
     assert not {*opted_out} & ({*world.gateway.accepted} - reached)
     assert {*PEOPLE} - {*opted_out} <= {*world.gateway.accepted}
     assert set(world.gateway.accepted.values()) == {1}
+
+
+def leaves_out(numbers):
+    def leave_out(facts):
+        for rows in facts.pending():
+            pairs = zip(rows.places, rows.members.numbers, strict=True)
+            places = [place for place, number in pairs if number in numbers]
+            facts.leave_out(places, code="local.SUPPRESSED")
+        return go("some are left out")
+
+    return Says(leave_out)
+
+
+def test_a_finished_campaign_stays_what_it_was_though_some_were_left_out(world):
+    first = world.run(PEOPLE, guards=(Says(go("in time")), leaves_out(PEOPLE[:5]))).summary
+    receipts = list(world.receipts)
+    world.clears += 1
+    late = Says(fail("yesterday's offer", advice="-"))
+    assert world.retry(PEOPLE, guards=(late, leaves_out(PEOPLE[:5]))).summary == first
+    assert world.receipts == receipts
+
+
+def test_who_is_not_left_out_any_more_is_judged_by_all_guards(world):
+    world.run(PEOPLE, guards=(leaves_out(PEOPLE[:5]),))
+    world.clears += 1
+    with pytest.raises(GuardError, match="yesterday"):
+        world.retry(PEOPLE, guards=(Says(fail("yesterday's offer", advice="-")), leaves_out(PEOPLE[:3])))
+    assert len(world.gateway.accepted) == 35
+    assert world.retry(PEOPLE, guards=(leaves_out(PEOPLE[:3]),)).summary["accepted"] == 37
