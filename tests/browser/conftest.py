@@ -19,7 +19,7 @@ from launcher.airflow3 import Airflow3
 from launcher.simulator import SimulatorProcess
 
 DAGS = Path(__file__).parent / "dags"
-DAG = "spring_campaign"
+DAG_IDS = {"spring_campaign", "approved_campaign"}
 
 
 def pytest_addoption(parser):
@@ -60,8 +60,9 @@ def airflow(tmp_path_factory):
         # the first call to a slow machine's API server takes longer than the five seconds of the default
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "BROWSER_TEST_RECEIPTS": str(folder / "receipts.jsonl"),
+        "BROWSER_TEST_CAMPAIGN": str(folder / "campaign"),
     }
-    airflow = Airflow3(folder=folder, dags=DAGS, dag_ids={DAG}, settings=settings)
+    airflow = Airflow3(folder=folder, dags=DAGS, dag_ids=DAG_IDS, settings=settings)
     try:
         airflow.start()
         yield airflow
