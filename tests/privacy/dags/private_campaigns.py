@@ -146,7 +146,7 @@ with DAG("alert", schedule=None):
 
     @task(
         on_failure_callback=AliyunSmsNotifier(
-            template_code="SMS_711",
+            template_code="SMS_2",
             sign_name="测试",
             phone_numbers="{{ var.value.on_call }}",
             template_param={"error": "{{ exception }}"},
