@@ -50,7 +50,7 @@ DELIVERY_TIMEOUT: Final = timedelta(days=1)
 
 _OPERATORS: Final = {"china": AliyunSendBatchSmsOperator, "globe": AliyunBatchSendMessageToGlobeOperator}
 _REHEARSALS: Final = {"china": AliyunSendBatchSmsRehearsal, "globe": AliyunBatchSendMessageToGlobeRehearsal}
-_TEXTS: Final = {"china": "template_code", "globe": "message"}
+_TEXTS: Final = {"china": ("template_code", "templates"), "globe": ("message", "messages")}
 _RECEIPT_FILES: Final = (".jsonl", ".csv", ".parquet", ".jsonl.gz", ".csv.gz")
 
 _OWN: Final = {
@@ -107,7 +107,8 @@ def sms_campaign(
     with all that follows to begin anew within the same campaign: who was sent to is not sent to again.
 
     :param group_id: the id of the group; it stands before the ids of its tasks.
-    :param api: ``china`` or ``globe``; by default ``china`` with a ``template_code``, ``globe`` with a ``message``.
+    :param api: ``china`` or ``globe``; by default ``china`` with a ``template_code`` or ``templates``, ``globe`` with
+        a ``message`` or ``messages``.
     :param campaign_id: the identity within which nobody is sent to twice; by default dag id, group id and run id.
         Templated. The seeds have one of their own, with ``/seeds`` behind it.
     :param ledger_path: the folder of the ledgers, as of the send operator; needed for a canary.
@@ -321,13 +322,19 @@ class _Steps:
     def _add_sensor(self, task_id: str, **parameters: Any) -> None:
         connection = self._plan.send.get("aliyun_sms_conn_id")
         shared = {} if connection is None else {"aliyun_sms_conn_id": connection}
+        # A sample, which a sensor of a big campaign may take, says nothing of its groups.
+        if self._plan.send.get("split") is not None and parameters.get("sample_size") is None:
+            shared["split"] = self._plan.send["split"]
         self.tasks.append(
             AliyunSmsDeliverySensor(**{"task_id": task_id, "deferrable": True, **shared, **parameters})
         )
 
 
 def _api_of(api: str | None, send: Mapping[str, Any]) -> str:
-    given = [name for name, field in _TEXTS.items() if send.get(field) is not None]
+    found = {
+        name: [field for field in fields if send.get(field) is not None] for name, fields in _TEXTS.items()
+    }
+    given = [name for name, fields in found.items() if fields]
     if api is None:
         if len(given) != 1:
             raise ConfigurationError(
@@ -340,11 +347,13 @@ def _api_of(api: str | None, send: Mapping[str, Any]) -> str:
     other = "globe" if api == "china" else "china"
     if other in given:
         raise ConfigurationError(
-            f"{_TEXTS[other]} belongs to api='{other}', and this campaign has api='{api}'",
-            advice=f"Leave {_TEXTS[other]} or api out.",
+            f"{found[other][0]} belongs to api='{other}', and this campaign has api='{api}'",
+            advice=f"Leave {found[other][0]} or api out.",
         )
     if api == "china" and api not in given:
-        raise ConfigurationError("template_code is missing", advice="Give the approved template.")
+        raise ConfigurationError(
+            "template_code is missing", advice="Give the approved template, or templates with a split."
+        )
     return api
 
 
