@@ -9,6 +9,6 @@ number, text or variable. :func:`campaign_report` makes the object, :func:`repor
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.delivery.report.page import report_page
-from airflow_provider_aliyunsms.delivery.report.report import campaign_report
+from airflow_provider_aliyunsms.delivery.report.report import campaign_report, latest_of_each
 
-__all__ = ["campaign_report", "report_page"]
+__all__ = ["campaign_report", "latest_of_each", "report_page"]
