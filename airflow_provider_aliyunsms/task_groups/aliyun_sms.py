@@ -16,6 +16,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -50,7 +51,7 @@ DELIVERY_TIMEOUT: Final = timedelta(days=1)
 
 _OPERATORS: Final = {"china": AliyunSendBatchSmsOperator, "globe": AliyunBatchSendMessageToGlobeOperator}
 _REHEARSALS: Final = {"china": AliyunSendBatchSmsRehearsal, "globe": AliyunBatchSendMessageToGlobeRehearsal}
-_TEXTS: Final = {"china": "template_code", "globe": "message"}
+_TEXTS: Final = {"china": ("template_code", "templates"), "globe": ("message", "messages")}
 _RECEIPT_FILES: Final = (".jsonl", ".csv", ".parquet", ".jsonl.gz", ".csv.gz")
 
 _OWN: Final = {
@@ -108,7 +109,8 @@ def sms_campaign(
     with all that follows to begin anew within the same campaign: who was sent to is not sent to again.
 
     :param group_id: the id of the group; it stands before the ids of its tasks.
-    :param api: ``china`` or ``globe``; by default ``china`` with a ``template_code``, ``globe`` with a ``message``.
+    :param api: ``china`` or ``globe``; by default ``china`` with a ``template_code`` or ``templates``, ``globe`` with
+        a ``message`` or ``messages``.
     :param campaign_id: the identity within which nobody is sent to twice; by default dag id, group id and run id.
         Templated. The seeds have one of their own, with ``/seeds`` behind it.
     :param ledger_path: the folder of the ledgers, as of the send operator; needed for a canary.
@@ -129,7 +131,8 @@ def sms_campaign(
         or a text with commas. Templated. The guards do not judge this step. A number that is also in the audience
         gets its own message later as well.
     :param canary: :class:`~airflow_provider_aliyunsms.campaign.guards.Canary`: a sample of ``size`` goes first; the
-        rest follows once ``min_delivered_ratio`` of it was delivered, and not at all when it was not after ``wait``.
+        rest follows once ``min_delivered_ratio`` of what was accepted of it was delivered, and not at all when it was
+        not after ``wait``. No more of it may be refused by the gateway than may be undelivered: else it fails.
     :param delivery: False leaves the last step of waiting for the carriers' receipts out. A mapping has parameters of
         :class:`~airflow_provider_aliyunsms.sensors.aliyun_sms.AliyunSmsDeliverySensor` for both sensors, such as
         ``max_qps``; its ``timeout``, by default a day, is that of the last one.
@@ -260,7 +263,12 @@ class _Steps:
 
         # The sample first: all others then judge and count only those who get it now.
         guards = (*self._consents, Sample(size=canary.size), *self._plan.guards, *self._checks)
-        task = self._add(_OPERATORS[self._plan.api], "canary", guards=guards)
+        task = self._add(
+            _OPERATORS[self._plan.api],
+            "canary",
+            guards=guards,
+            error_threshold=_canary_threshold(canary, given=self._plan.send.get("error_threshold", 0.5)),
+        )
         self._add_sensor(
             "canary_delivery",
             campaign=task.output,
@@ -327,6 +335,9 @@ class _Steps:
     def _add_sensor(self, task_id: str, **parameters: Any) -> None:
         connection = self._plan.send.get("aliyun_sms_conn_id")
         shared = {} if connection is None else {"aliyun_sms_conn_id": connection}
+        # A sample, which a sensor of a big campaign may take, says nothing of its groups.
+        if self._plan.send.get("split") is not None and parameters.get("sample_size") is None:
+            shared["split"] = self._plan.send["split"]
         self.tasks.append(
             AliyunSmsDeliverySensor(
                 **{
@@ -344,8 +355,17 @@ class _Steps:
         return {"trigger_rule": "all_success"} if self.tasks else {}
 
 
+def _canary_threshold(canary: Canary, *, given: float | None) -> float:
+    # The sensor sees accepted messages only. In decimals as they are written: 1 - 0.9 as a float is less than 0.1.
+    undelivered = float(1 - Decimal(str(canary.min_delivered_ratio)))
+    return undelivered if given is None else min(given, undelivered)
+
+
 def _api_of(api: str | None, send: Mapping[str, Any]) -> str:
-    given = [name for name, field in _TEXTS.items() if send.get(field) is not None]
+    found = {
+        name: [field for field in fields if send.get(field) is not None] for name, fields in _TEXTS.items()
+    }
+    given = [name for name, fields in found.items() if fields]
     if api is None:
         if len(given) != 1:
             raise ConfigurationError(
@@ -358,11 +378,13 @@ def _api_of(api: str | None, send: Mapping[str, Any]) -> str:
     other = "globe" if api == "china" else "china"
     if other in given:
         raise ConfigurationError(
-            f"{_TEXTS[other]} belongs to api='{other}', and this campaign has api='{api}'",
-            advice=f"Leave {_TEXTS[other]} or api out.",
+            f"{found[other][0]} belongs to api='{other}', and this campaign has api='{api}'",
+            advice=f"Leave {found[other][0]} or api out.",
         )
     if api == "china" and api not in given:
-        raise ConfigurationError("template_code is missing", advice="Give the approved template.")
+        raise ConfigurationError(
+            "template_code is missing", advice="Give the approved template, or templates with a split."
+        )
     return api
 
 
