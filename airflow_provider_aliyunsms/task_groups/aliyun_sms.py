@@ -50,7 +50,7 @@ DELIVERY_TIMEOUT: Final = timedelta(days=1)
 
 _OPERATORS: Final = {"china": AliyunSendBatchSmsOperator, "globe": AliyunBatchSendMessageToGlobeOperator}
 _REHEARSALS: Final = {"china": AliyunSendBatchSmsRehearsal, "globe": AliyunBatchSendMessageToGlobeRehearsal}
-_TEXTS: Final = {"china": "template_code", "globe": "message"}
+_TEXTS: Final = {"china": ("template_code", "templates"), "globe": ("message", "messages")}
 _RECEIPT_FILES: Final = (".jsonl", ".csv", ".parquet", ".jsonl.gz", ".csv.gz")
 
 _OWN: Final = {
@@ -108,7 +108,8 @@ def sms_campaign(
     with all that follows to begin anew within the same campaign: who was sent to is not sent to again.
 
     :param group_id: the id of the group; it stands before the ids of its tasks.
-    :param api: ``china`` or ``globe``; by default ``china`` with a ``template_code``, ``globe`` with a ``message``.
+    :param api: ``china`` or ``globe``; by default ``china`` with a ``template_code`` or ``templates``, ``globe`` with
+        a ``message`` or ``messages``.
     :param campaign_id: the identity within which nobody is sent to twice; by default dag id, group id and run id.
         Templated. The seeds have one of their own, with ``/seeds`` behind it.
     :param ledger_path: the folder of the ledgers, as of the send operator; needed for a canary.
@@ -283,7 +284,9 @@ class _Steps:
 
     def delivery(self, min_delivered_ratio: float | None) -> None:
         """Add the sensor over the whole campaign."""
-        parameters = {"timeout": DELIVERY_TIMEOUT, **self._plan.sensor}
+        split = self._plan.send.get("split")
+        groups = {} if split is None else {"split": split}
+        parameters = {"timeout": DELIVERY_TIMEOUT, **groups, **self._plan.sensor}
         self._add_sensor(
             "delivery", campaign=self._sent.output, min_delivered_ratio=min_delivered_ratio, **parameters
         )
@@ -345,21 +348,22 @@ class _Steps:
 
 
 def _api_of(api: str | None, send: Mapping[str, Any]) -> str:
-    given = [name for name, field in _TEXTS.items() if send.get(field) is not None]
+    given = {
+        name: field for name, fields in _TEXTS.items() for field in fields if send.get(field) is not None
+    }
     if api is None:
         if len(given) != 1:
             raise ConfigurationError(
                 "it is not clear which API is to send",
                 advice="Give template_code for mainland China, message for anywhere else, or api='china' or 'globe'.",
             )
-        return given[0]
+        return next(iter(given))
     if api not in _OPERATORS:
         raise ConfigurationError("api must be china or globe")
-    other = "globe" if api == "china" else "china"
-    if other in given:
+    other = given.get("globe" if api == "china" else "china")
+    if other is not None:
         raise ConfigurationError(
-            f"{_TEXTS[other]} belongs to api='{other}', and this campaign has api='{api}'",
-            advice=f"Leave {_TEXTS[other]} or api out.",
+            f"{other} does not belong to api='{api}'", advice=f"Leave {other} or api out."
         )
     if api == "china" and api not in given:
         raise ConfigurationError("template_code is missing", advice="Give the approved template.")
