@@ -291,7 +291,9 @@ class _Steps:
 
     def delivery(self, min_delivered_ratio: float | None) -> None:
         """Add the sensor over the whole campaign."""
-        parameters = {"timeout": DELIVERY_TIMEOUT, **self._plan.sensor}
+        split = self._plan.send.get("split")
+        groups = {} if split is None else {"split": split}
+        parameters = {"timeout": DELIVERY_TIMEOUT, **groups, **self._plan.sensor}
         self._add_sensor(
             "delivery", campaign=self._sent.output, min_delivered_ratio=min_delivered_ratio, **parameters
         )
@@ -362,24 +364,22 @@ def _canary_threshold(canary: Canary, *, given: float | None) -> float:
 
 
 def _api_of(api: str | None, send: Mapping[str, Any]) -> str:
-    found = {
-        name: [field for field in fields if send.get(field) is not None] for name, fields in _TEXTS.items()
+    given = {
+        name: field for name, fields in _TEXTS.items() for field in fields if send.get(field) is not None
     }
-    given = [name for name, fields in found.items() if fields]
     if api is None:
         if len(given) != 1:
             raise ConfigurationError(
                 "it is not clear which API is to send",
                 advice="Give template_code for mainland China, message for anywhere else, or api='china' or 'globe'.",
             )
-        return given[0]
+        return next(iter(given))
     if api not in _OPERATORS:
         raise ConfigurationError("api must be china or globe")
-    other = "globe" if api == "china" else "china"
-    if other in given:
+    other = given.get("globe" if api == "china" else "china")
+    if other is not None:
         raise ConfigurationError(
-            f"{found[other][0]} belongs to api='{other}', and this campaign has api='{api}'",
-            advice=f"Leave {found[other][0]} or api out.",
+            f"{other} does not belong to api='{api}'", advice=f"Leave {other} or api out."
         )
     if api == "china" and api not in given:
         raise ConfigurationError(

@@ -317,7 +317,7 @@ def test_a_cleared_step_sends_nothing_twice(run_dag, write_dag, clear, simulator
         ({"price": "0.045 CNY"}, "needs a report_path"),
         ({"message": "Hello"}, "not clear which API"),
         ({"template_code": None}, "not clear which API"),
-        ({"api": "globe"}, "template_code belongs to"),
+        ({"api": "globe"}, "template_code does not belong"),
         ({"api": "europe"}, "china or globe"),
         ({"api": "china", "template_code": None}, "template_code is missing"),
         ({"dry_run": True}, "takes no dry_run"),
@@ -433,6 +433,25 @@ with TaskGroup("monthly"):
         "monthly.two",
     ]
     assert set(simulator.counts().values()) == {2}
+
+
+def test_a_split_campaign_goes_the_same_way_and_the_report_compares_its_groups(
+    run_group, simulator, aliyun_connection, tmp_path
+):
+    simulator.templates({"SMS_1": "春季特惠。", "SMS_2": "春季上新。"})
+    body = f"""
+from airflow_provider_aliyunsms.audience.split import Split
+campaign(
+    template_code=None, split=Split({{"a": 0.4, "b": 0.4, "holdout": 0.2}}, salt="spring"),
+    templates={{"a": "SMS_1", "b": "SMS_2"}}, canary=CANARY, report_path={str(tmp_path / "reports")!r})
+"""
+    outcome = run_group("split_group", body)
+    assert outcome.state == "success", outcome
+    sent = outcome.xcom("sms_campaign.send")
+    assert sent["accepted"] == len(simulator.counts()) < 40
+    assert set(simulator.counts().values()) == {1}
+    report = json.loads(Path(outcome.xcom("sms_campaign.report")["json"]).read_text(encoding="utf-8"))
+    assert sum(each.get("delivered", 0) for each in report["groups"].values()) == sent["accepted"]
 
 
 def test_only_those_who_were_assigned_may_approve(run_group, simulator, aliyun_connection):
