@@ -220,8 +220,8 @@ def guards(part):
     return f"""## Guards
 
 {part["size"]:,} recipients at {part["latency_ms"]} ms, 16 calls in flight, no limit of the pace, with the ledger on
-the local disk: with the guards that ask nobody outside the machine (QuietHours, Fresh, Suppress with a list of 100,000,
-limits of messages, parts and cost, the usual size), beside the same campaign without any, in turn; median of
+the local disk: with the guards that ask nobody outside the machine (QuietHours, Fresh, Suppress with a list of
+100,000, limits of messages, parts and cost, the usual size), beside the same campaign without any, in turn; median of
 {part["pairs"]} runs each. A campaign whose pace is limited takes longer, and the guards do not.
 
 {table(("guards", "seconds", "peak MB", "time / without", "CPU"), [without, *rows])}
