@@ -41,7 +41,7 @@ def add_up(results: object) -> dict[str, Any]:
         **{name: sum(_column(found, name)) for name in _COUNTS},
         "errors": dict(sorted(errors.items())),
         **({"repeated_numbers": repeated} if repeated else {}),
-        **({"groups": groups} if (groups := _groups(found)) else {}),
+        **_groups(found),
         "shards": len(found),
         "rows": first["shard"]["rows"],
         "receipts_paths": [each["receipts_path"] for each in found.values() if each.get("receipts_path")],
@@ -103,15 +103,21 @@ def _check_one_audience(shards: list[Mapping[str, Any]], *, totals: int) -> None
     )
 
 
-def _groups(found: Mapping[int, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the outcomes of each group of a split, added up; empty where there is none."""
+def _groups(found: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the outcomes of each group of a split, added up, and what tells the split; empty where there is none."""
     groups: dict[str, dict[str, Any]] = {}
     for each in found.values():
         for name, counts in (each.get("groups") or {}).items():
             group = groups.setdefault(name, {**counts, **dict.fromkeys(("total", *_OUTCOMES), 0)})
             for outcome in ("total", *_OUTCOMES):
                 group[outcome] += counts[outcome]
-    return groups
+    splits = {each.get("split") for each in found.values()}
+    if len(splits) != 1:
+        raise ConfigurationError(
+            "the shards were sent with different splits",
+            advice="Clear the send tasks, then this one: each counts its groups anew, and sends to nobody twice.",
+        )
+    return {"groups": groups, "split": splits.pop()} if groups else {}
 
 
 def _are_groups(value: object) -> bool:
@@ -146,6 +152,7 @@ def _is_result(value: object) -> bool:
         and _is_count(value.get("repeated_numbers", 0))
         and isinstance(value.get("receipts_path"), str | None)
         and _are_groups(value.get("groups") or {})
+        and isinstance(value.get("split"), str | None)
     )
 
 

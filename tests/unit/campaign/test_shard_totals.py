@@ -121,7 +121,9 @@ def test_the_groups_of_a_split_are_added_up_too():
         counts = {"total": 6, "accepted": accepted, "rejected": 0, "skipped": 6 - accepted, "unknown": 0}
         return {"a": counts | {"template_code": "SMS_1"}, "holdout": counts | {"accepted": 0, "skipped": 6}}
 
-    added = add_up([each | {"groups": of_groups(index)} for index, each in enumerate(RESULTS)])
+    shards = [each | {"groups": of_groups(index), "split": "one"} for index, each in enumerate(RESULTS)]
+    added = add_up(shards)
+    assert added["split"] == "one"
     assert added["groups"]["a"] == {
         "template_code": "SMS_1",
         "total": 18,
@@ -131,6 +133,12 @@ def test_the_groups_of_a_split_are_added_up_too():
         "unknown": 0,
     }
     assert added["groups"]["holdout"]["skipped"] == 18
+
+
+def test_shards_with_different_splits_are_not_added_up():
+    shards = [each | {"groups": {}, "split": str(index)} for index, each in enumerate(RESULTS)]
+    with pytest.raises(ConfigurationError, match="different splits"):
+        add_up(shards)
 
 
 @pytest.mark.parametrize("groups", [5, {"a": 5}, {"a": {"total": 5}}])
