@@ -403,10 +403,17 @@ class Campaign:
             "audience": self._report.figures() if self._report else {},
             **({"shard": self._cut.figures()} if self._cut is not None else {}),
             **({"guards": self._judge.records} if self._judge is not None and self._judge.records else {}),
-            **({"groups": self._plan.groups.results(spool)} if self._plan.groups is not None else {}),
+            **self._groups_found(spool),
             "started_at": started_at,
             "finished_at": utc_stamp(self._clock.now()),
         }
+
+    def _groups_found(self, spool: Spool) -> dict[str, Any]:
+        groups = self._plan.groups
+        if groups is None:
+            return {}
+        # By it a sensor tells whether its own split puts people into these groups.
+        return {"groups": groups.results(spool), "split": groups.split.fingerprint()}
 
     def _close_ledger(self, ledger: Ledger) -> None:
         # The error that ended the try is the one to report. If the shutdown is not recorded, the next try only

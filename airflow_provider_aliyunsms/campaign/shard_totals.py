@@ -41,6 +41,7 @@ def add_up(results: object) -> dict[str, Any]:
         **{name: sum(_column(found, name)) for name in _COUNTS},
         "errors": dict(sorted(errors.items())),
         **({"repeated_numbers": repeated} if repeated else {}),
+        **_groups(found),
         "shards": len(found),
         "rows": first["shard"]["rows"],
         "receipts_paths": [each["receipts_path"] for each in found.values() if each.get("receipts_path")],
@@ -102,6 +103,30 @@ def _check_one_audience(shards: list[Mapping[str, Any]], *, totals: int) -> None
     )
 
 
+def _groups(found: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the outcomes of each group of a split, added up, and what tells the split; empty where there is none."""
+    groups: dict[str, dict[str, Any]] = {}
+    for each in found.values():
+        for name, counts in (each.get("groups") or {}).items():
+            group = groups.setdefault(name, {**counts, **dict.fromkeys(("total", *_OUTCOMES), 0)})
+            for outcome in ("total", *_OUTCOMES):
+                group[outcome] += counts[outcome]
+    splits = {each.get("split") for each in found.values()}
+    if len(splits) != 1:
+        raise ConfigurationError(
+            "the shards were sent with different splits",
+            advice="Clear the send tasks, then this one: each counts its groups anew, and sends to nobody twice.",
+        )
+    return {"groups": groups, "split": splits.pop()} if groups else {}
+
+
+def _are_groups(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(counts, Mapping) and all(_is_count(counts.get(name)) for name in ("total", *_OUTCOMES))
+        for counts in value.values()
+    )
+
+
 def _whole_id(result: Mapping[str, Any]) -> str | None:
     """Return the id of the whole campaign; None if that of the result is not one of its shard."""
     identity: str = result["campaign_id"]
@@ -126,6 +151,8 @@ def _is_result(value: object) -> bool:
         and all(isinstance(code, str) and _is_count(count) for code, count in errors.items())
         and _is_count(value.get("repeated_numbers", 0))
         and isinstance(value.get("receipts_path"), str | None)
+        and _are_groups(value.get("groups") or {})
+        and isinstance(value.get("split"), str | None)
     )
 
 

@@ -46,6 +46,7 @@ class WatchedCampaign:
     :param receipts_host: the machine on whose disk the receipts file is; None when it is on no disk of one machine.
     :param dry_run: it was a rehearsal: nothing was sent. Not kept for a trigger, which has nothing to ask then.
     :param groups: the number of accepted messages of each group of a split; None where there is none.
+    :param split: tells that split from others; None where it is not known.
     """
 
     campaign_id: str
@@ -58,6 +59,7 @@ class WatchedCampaign:
     dry_run: bool = False
     receipts_host: str | None = None
     groups: Mapping[str, int] | None = None
+    split: str | None = None
 
     def __repr__(self) -> str:
         return f"WatchedCampaign({self.campaign_id!r}, accepted={self.accepted})"
@@ -83,6 +85,7 @@ class WatchedCampaign:
             "receipts_path": self.receipts_path,
             **({"receipts_host": self.receipts_host} if self.receipts_host else {}),
             **({"groups": dict(self.groups)} if self.groups is not None else {}),
+            **({"split": self.split} if self.split is not None else {}),
         }
 
     @classmethod
@@ -107,6 +110,7 @@ class WatchedCampaign:
                 receipts_host=kept.get("receipts_host"),
                 receipts=None if packed is None else _unpacked(packed),
                 groups=kept.get("groups"),
+                split=kept.get("split"),
             )
         except (KeyError, TypeError, AttributeError, ValueError, zlib.error, binascii.Error):
             raise _unreadable() from None
@@ -127,6 +131,7 @@ class WatchedCampaign:
             and isinstance(self.receipts_path, str | None)
             and isinstance(self.receipts_host, str | None)
             and (self.groups is None or _are_counts(self.groups))
+            and isinstance(self.split, str | None)
         )
 
 
@@ -268,6 +273,7 @@ def _watched_one(campaign: Any) -> WatchedCampaign:
         dry_run=campaign.get("dry_run") is True,
         receipts_host=str(host) if (host := campaign.get("receipts_host")) else None,
         groups=_accepted_by_group(campaign.get("groups")),
+        split=str(split) if (split := campaign.get("split")) else None,
     )
 
 

@@ -39,10 +39,11 @@ class GroupCounts:
         for campaign in campaigns:
             if not campaign.accepted:
                 continue
-            if campaign.groups is None or not campaign.groups.keys() <= {*split.names}:
+            is_other = campaign.split is not None and campaign.split != split.fingerprint()
+            if campaign.groups is None or is_other or not campaign.groups.keys() <= {*split.names}:
                 raise ConfigurationError(
                     "the split of the sensor is not that of the campaign",
-                    advice="Give sensor and send operator the same Split.",
+                    advice="Give sensor and send operator the same Split, with the same shares and salt.",
                 )
             self._accepted.update(campaign.groups)
         counts = (kept or {}).get("counts") or {}

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
 from airflow_provider_aliyunsms.operators.base import FAILED_KEY
+from airflow_provider_aliyunsms.operators.parameters import as_text
 from airflow_provider_aliyunsms.parameter_checks import check_texts
 from airflow_provider_aliyunsms.private import without_locals
 
@@ -80,6 +81,11 @@ class AliyunSmsReportOperator(BaseOperator):
         from airflow_provider_aliyunsms.delivery.report import campaign_report, latest_of_each, report_page
         from airflow_provider_aliyunsms.operators.receipts import campaign_file_name
 
+        folder = as_text(self.report_path).rstrip("/")
+        if not folder:
+            raise ConfigurationError(
+                "report_path was rendered to nothing", advice="Correct its template, then clear this task."
+            )
         rehearsal = self._result(context, self.rehearsal)
         sent = latest_of_each([self._result(context, task_id) for task_id in self.sends])
         told = sent or latest_of_each([rehearsal])
@@ -94,7 +100,7 @@ class AliyunSmsReportOperator(BaseOperator):
         seeds = self._result(context, self.seeds)
         if seeds is not None:
             report["seeds"] = {name: seeds.get(name) for name in _OUTCOMES}
-        stem = f"{str(self.report_path).rstrip('/')}/{campaign_file_name(str(told[-1]['campaign_id']))}"
+        stem = f"{folder}/{campaign_file_name(str(told[-1]['campaign_id']))}"
         paths = {"html": f"{stem}.html", "json": f"{stem}.json"}
         write_file(paths["json"], json.dumps(report, ensure_ascii=False, indent=2))
         write_file(paths["html"], report_page(report))

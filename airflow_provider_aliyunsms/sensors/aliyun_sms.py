@@ -325,7 +325,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             limits=limits,
             known=known,
             aliyun_sms_conn_id=self.aliyun_sms_conn_id,
-            suppress_into=self.suppress_into or None,
+            suppress_into=self._folder_of_opt_outs(),
             split=self.split,
         )
         self.defer(
@@ -361,9 +361,17 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             limits=self._limits(),
             connect=lambda: StatusClients(hook.connection),
             known=known,
-            suppress_into=self.suppress_into or None,
+            suppress_into=self._folder_of_opt_outs(),
             split=self.split,
         )
+
+    def _folder_of_opt_outs(self) -> str | None:
+        # A template that gave nothing must not mean that opt-outs are forgotten, or kept in a folder named None.
+        if self.suppress_into is not None and str(self.suppress_into).strip() in ("", "None"):
+            raise ConfigurationError(
+                "suppress_into was rendered to nothing", advice="Correct its template, or leave it out."
+            )
+        return self.suppress_into
 
     def _hook(self) -> AliyunSmsHook:
         from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook

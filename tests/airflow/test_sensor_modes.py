@@ -319,3 +319,11 @@ def test_who_the_carrier_blocks_is_kept_and_groups_are_counted_in_every_mode(
     assert groups[split.group("86" + BLACK)]["failed"] >= 1
     (path,) = (tmp_path / "learned").iterdir()
     assert path.read_text() == f"phone_number,code\n+86{BLACK},MOBILE_IN_BLACK\n"
+
+
+def test_a_folder_for_opt_outs_that_was_rendered_to_nothing_is_an_error(watched, mode, tmp_path, monkeypatch):
+    """Otherwise numbers would be kept in a folder named None, which no guard reads."""
+    monkeypatch.chdir(tmp_path)
+    outcome = watched([BLACK], suppress_into="{{ none }}", **mode)
+    assert outcome.states["wait"] == "failed"
+    assert [*tmp_path.iterdir()] == []

@@ -70,8 +70,8 @@ class MaxMessages:
     be used fails the task, which Airflow retries.
 
     :param most: the largest number that is right.
-    :param daily: makes ``most`` the limit of a day over all campaigns that share it. A campaign counts in full on
-        each day on which it sends, also with what it has sent on the day before.
+    :param daily: makes ``most`` the limit of a day over all campaigns that share it. A campaign that goes on on a
+        later day claims what it has not sent yet; one that sends over midnight counts on the day on which it began.
     :raises ConfigurationError: ``most`` is no positive integer.
     """
 

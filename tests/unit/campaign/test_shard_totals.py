@@ -114,3 +114,34 @@ def test_shards_of_different_audiences_are_no_campaign(other):
 
 def test_the_sum_may_hold_people_who_are_not_in_the_audience_any_more():
     assert add_up([*RESULTS[:2], result(2, accepted=11)])["total"] == 26
+
+
+def test_the_groups_of_a_split_are_added_up_too():
+    def of_groups(accepted):
+        counts = {"total": 6, "accepted": accepted, "rejected": 0, "skipped": 6 - accepted, "unknown": 0}
+        return {"a": counts | {"template_code": "SMS_1"}, "holdout": counts | {"accepted": 0, "skipped": 6}}
+
+    shards = [each | {"groups": of_groups(index), "split": "one"} for index, each in enumerate(RESULTS)]
+    added = add_up(shards)
+    assert added["split"] == "one"
+    assert added["groups"]["a"] == {
+        "template_code": "SMS_1",
+        "total": 18,
+        "accepted": 3,
+        "rejected": 0,
+        "skipped": 15,
+        "unknown": 0,
+    }
+    assert added["groups"]["holdout"]["skipped"] == 18
+
+
+def test_shards_with_different_splits_are_not_added_up():
+    shards = [each | {"groups": {}, "split": str(index)} for index, each in enumerate(RESULTS)]
+    with pytest.raises(ConfigurationError, match="different splits"):
+        add_up(shards)
+
+
+@pytest.mark.parametrize("groups", [5, {"a": 5}, {"a": {"total": 5}}])
+def test_damaged_groups_are_no_result_of_a_shard(groups):
+    with pytest.raises(ConfigurationError, match="not that of a shard"):
+        add_up([RESULTS[0] | {"groups": groups}, *RESULTS[1:]])

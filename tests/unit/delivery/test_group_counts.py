@@ -7,8 +7,10 @@ import json
 from collections import Counter
 
 import pytest
+from world import World
 
 from airflow_provider_aliyunsms.audience.split import Split
+from airflow_provider_aliyunsms.campaign.groups import Groups
 from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate, Tracked
 from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, watched
 from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
@@ -22,6 +24,7 @@ from airflow_provider_aliyunsms.delivery.group_counts import (
 from airflow_provider_aliyunsms.delivery.verdict import Verdict
 from airflow_provider_aliyunsms.delivery.watch import Watch
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.products import CHINA
 
 SPLIT = Split({"a": 0.5, "b": 0.3, "holdout": 0.2}, salt="spring")
 PEOPLE = [
@@ -84,6 +87,23 @@ def test_a_campaign_that_was_not_sent_with_the_split_is_refused(kit, groups):
         return
     with pytest.raises(ConfigurationError):
         GroupCounts(SPLIT, campaigns=campaigns)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Split(dict(SPLIT.shares), salt="autumn"), Split({"a": 0.4, "b": 0.4, "holdout": 0.2}, salt="spring")],
+)
+def test_a_split_with_the_same_names_and_other_people_is_refused(kit, other):
+    world = World()
+    summary = world.run(
+        PEOPLE, groups=Groups(split=SPLIT, product=CHINA, texts={"a": "SMS_1", "b": "SMS_2"})
+    ).summary
+    campaigns = watched(summary)
+    back = [WatchedCampaign.from_json(json.loads(json.dumps(each.to_json()))) for each in campaigns]
+    for some in (campaigns, back):
+        GroupCounts(SPLIT, campaigns=some)
+        with pytest.raises(ConfigurationError, match="split"):
+            GroupCounts(other, campaigns=some)
 
 
 def test_a_message_whose_number_nobody_knows_is_of_no_group(kit):
