@@ -36,12 +36,14 @@ class Groups:
     :param split: who is in which group.
     :param product: the API, which tells how it writes numbers.
     :param texts: China: the template code of each group; Globe: its message. A group that is not in it gets nothing.
+    :param everybody: such a group counts as one of the others, so that nobody is left out: for copies to own phones.
     :raises ConfigurationError: a text is of a group that the split does not have, or no group has one.
     """
 
     split: Split
     product: Product
     texts: Mapping[str, str]
+    everybody: bool = False
 
     def __post_init__(self) -> None:
         strange = self.texts.keys() - {*self.split.names}
@@ -57,7 +59,11 @@ class Groups:
 
     def of(self, numbers: Sequence[str]) -> list[str]:
         """Return the group of each number, as the rules of the product wrote it."""
-        return self.split.groups([with_country_code(number, product=self.product) for number in numbers])
+        found = self.split.groups([with_country_code(number, product=self.product) for number in numbers])
+        if not self.everybody:
+            return found
+        other = min(self.texts)
+        return [name if name in self.texts else other for name in found]
 
     def text(self, numbers: Sequence[str]) -> str:
         """

@@ -108,7 +108,7 @@ class Campaign:
             except AliyunSmsError:
                 self._close_ledger(ledger)
                 raise
-            facts = self._guard_facts(spool, resumed=opening.resumed)
+            facts = self._guard_facts(spool, resumed=opening.resumed, ledger_name=ledger.name)
             if plan.guards:
                 self._judge = GuardJudge(
                     guards=plan.guards, facts=facts, finished=opening.summary is not None
@@ -164,7 +164,7 @@ class Campaign:
                 spool.repeated_rows,
             )
 
-    def _guard_facts(self, spool: Spool, *, resumed: bool) -> Facts:
+    def _guard_facts(self, spool: Spool, *, resumed: bool, ledger_name: str) -> Facts:
         plan = self._plan
         channel = plan.channel
         return Facts(
@@ -184,6 +184,7 @@ class Campaign:
             chunk_size=plan.policy.chunk_size,
             secret=plan.secrets_known[0] if plan.secrets_known else b"",
             status=channel,
+            ledger_name=ledger_name,
         )
 
     def _leave_out_groups(self, spool: Spool) -> None:

@@ -52,6 +52,9 @@ class GroupCounts:
         """Count one message that was delivered or failed."""
         from airflow_provider_aliyunsms.audience.number_lists import with_country_code
 
+        if not message.number:
+            # Its recipient has left the audience, and nobody counts them.
+            return
         number = with_country_code(message.number.removeprefix("+"), product=PRODUCTS[api])
         self._counts[delivery.fate][self._split.group(number)] += 1
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 10_000
-"""Numbers that wait for the end of a round at most, before they are written."""
+"""Numbers that wait for the end of a round at most, before they are written; more where the folder takes none."""
 
 
 class OptOuts:
@@ -33,6 +33,8 @@ class OptOuts:
         self._folder = folder
         self._waiting: dict[str, LearnedNumber] = {}
         self._known: dict[tuple[str, str], bool] = {}
+        # So many wait before they are written, without waiting for the end of the round.
+        self._full = MOST_WAITING
 
     def note(self, *, message: Tracked, delivery: Delivery, api: str) -> None:
         """Keep the number of a message that failed, if its code says that its owner opted out."""
@@ -49,7 +51,7 @@ class OptOuts:
             return
         number = with_country_code(message.number.removeprefix("+"), product=PRODUCTS[api])
         self._waiting[number] = LearnedNumber(number, delivery.code)
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= self._full:
             self.write()
 
     def write(self) -> bool:
@@ -57,9 +59,12 @@ class OptOuts:
         try:
             count = self._folder.add(self._waiting.values())
         except AliyunSmsError as error:
+            # Not with the next number already: a storage may take minutes to give up, and the watch waits for it.
+            self._full = len(self._waiting) + MOST_WAITING
             log.warning("%d numbers that carriers block were not kept: %s", len(self._waiting), error)
             return False
         if count:
             log.info("%d numbers that carriers block were kept, so that nothing more is sent to them.", count)
         self._waiting.clear()
+        self._full = MOST_WAITING
         return True

@@ -145,8 +145,9 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     :param guard_wait: how the task waits where a guard says so, its slot free: ``defer`` on the triggerer, or
         ``reschedule`` by the scheduler.
     :param send_copies_to: numbers of your own phones: each gets what the first row that can be sent to would get, and
-        nobody of the audience gets anything. A campaign of its own: give it a ``campaign_id`` of its own. A list, or
-        a text with commas. (templated)
+        nobody of the audience gets anything. With a split each gets the template of its group, and that of another
+        one where its group gets nothing. A campaign of its own: give it a ``campaign_id`` of its own. A list, or a
+        text with commas. (templated)
     :param aliyun_sms_conn_id: the Airflow connection. (templated)
     :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent, nothing is retried.
     :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent. With a list the task

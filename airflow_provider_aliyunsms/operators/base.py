@@ -302,7 +302,9 @@ class AliyunSmsSendOperator(BaseOperator):
             return None
         from airflow_provider_aliyunsms.campaign.groups import Groups
 
-        return Groups(split=self.split, product=self._product, texts=dict(texts))
+        # Own phones are no part of a test: whoever waits for a copy must get one.
+        is_copy = self.send_copies_to is not None
+        return Groups(split=self.split, product=self._product, texts=dict(texts), everybody=is_copy)
 
     @abstractmethod
     def make_texts(self) -> Texts:

@@ -77,7 +77,7 @@ class AliyunSmsReportOperator(BaseOperator):
     @without_locals
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the two files, and return where they are and what they say in short."""
-        from airflow_provider_aliyunsms.delivery.report import campaign_report, report_page
+        from airflow_provider_aliyunsms.delivery.report import campaign_report, latest_of_each, report_page
         from airflow_provider_aliyunsms.operators.receipts import campaign_file_name
 
         rehearsal = self._result(context, self.rehearsal)
@@ -110,15 +110,6 @@ class AliyunSmsReportOperator(BaseOperator):
             if isinstance(found, Mapping):
                 return found
         return None
-
-
-def latest_of_each(results: Collection[Mapping[str, Any] | None]) -> list[Mapping[str, Any]]:
-    """Return the last result of each campaign; those before it are counted in it."""
-    latest: dict[Any, Mapping[str, Any]] = {}
-    for result in results:
-        if result is not None:
-            latest[result.get("campaign_id")] = result
-    return [*latest.values()]
 
 
 def parts_of(rehearsal: Mapping[str, Any] | None, sent: Collection[Mapping[str, Any]]) -> int | None:

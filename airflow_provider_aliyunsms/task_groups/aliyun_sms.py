@@ -16,6 +16,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -130,7 +131,8 @@ def sms_campaign(
         or a text with commas. Templated. The guards do not judge this step. A number that is also in the audience
         gets its own message later as well.
     :param canary: :class:`~airflow_provider_aliyunsms.campaign.guards.Canary`: a sample of ``size`` goes first; the
-        rest follows once ``min_delivered_ratio`` of it was delivered, and not at all when it was not after ``wait``.
+        rest follows once ``min_delivered_ratio`` of what was accepted of it was delivered, and not at all when it was
+        not after ``wait``. No more of it may be refused by the gateway than may be undelivered: else it fails.
     :param delivery: False leaves the last step of waiting for the carriers' receipts out. A mapping has parameters of
         :class:`~airflow_provider_aliyunsms.sensors.aliyun_sms.AliyunSmsDeliverySensor` for both sensors, such as
         ``max_qps``; its ``timeout``, by default a day, is that of the last one.
@@ -261,7 +263,12 @@ class _Steps:
 
         # The sample first: all others then judge and count only those who get it now.
         guards = (*self._consents, Sample(size=canary.size), *self._plan.guards, *self._checks)
-        task = self._add(_OPERATORS[self._plan.api], "canary", guards=guards)
+        task = self._add(
+            _OPERATORS[self._plan.api],
+            "canary",
+            guards=guards,
+            error_threshold=_canary_threshold(canary, given=self._plan.send.get("error_threshold", 0.5)),
+        )
         self._add_sensor(
             "canary_delivery",
             campaign=task.output,
@@ -330,6 +337,9 @@ class _Steps:
     def _add_sensor(self, task_id: str, **parameters: Any) -> None:
         connection = self._plan.send.get("aliyun_sms_conn_id")
         shared = {} if connection is None else {"aliyun_sms_conn_id": connection}
+        # A sample, which a sensor of a big campaign may take, says nothing of its groups.
+        if self._plan.send.get("split") is not None and parameters.get("sample_size") is None:
+            shared["split"] = self._plan.send["split"]
         self.tasks.append(
             AliyunSmsDeliverySensor(
                 **{
@@ -345,6 +355,12 @@ class _Steps:
     def _after_success(self) -> dict[str, str]:
         # The default_args of a DAG may have another rule, by which the rest would follow a canary that has failed.
         return {"trigger_rule": "all_success"} if self.tasks else {}
+
+
+def _canary_threshold(canary: Canary, *, given: float | None) -> float:
+    # The sensor sees accepted messages only. In decimals as they are written: 1 - 0.9 as a float is less than 0.1.
+    undelivered = float(1 - Decimal(str(canary.min_delivered_ratio)))
+    return undelivered if given is None else min(given, undelivered)
 
 
 def _api_of(api: str | None, send: Mapping[str, Any]) -> str:
@@ -366,7 +382,9 @@ def _api_of(api: str | None, send: Mapping[str, Any]) -> str:
             f"{other} does not belong to api='{api}'", advice=f"Leave {other} or api out."
         )
     if api == "china" and api not in given:
-        raise ConfigurationError("template_code is missing", advice="Give the approved template.")
+        raise ConfigurationError(
+            "template_code is missing", advice="Give the approved template, or templates with a split."
+        )
     return api
 
 

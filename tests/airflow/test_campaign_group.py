@@ -223,6 +223,21 @@ campaign(recipients=PEOPLE, canary=CANARY, report_path={str(tmp_path / "reports"
     assert report["outcomes"]["accepted"] == 5
 
 
+def test_what_the_gateway_refuses_of_a_canary_counts_as_not_delivered(
+    run_group, simulator, aliyun_connection
+):
+    """Of five, two are refused and three delivered: the sensor sees three of three."""
+    body = """
+PEOPLE = [f"138{i:04d}{'0501' if i < 2 else '0000'}" for i in range(5)]
+campaign(recipients=PEOPLE, canary=CANARY, refusal_wait=1, settle_time=1)
+"""
+    outcome = run_group("refused_canary", body)
+    assert outcome.state == "failed"
+    found = states(outcome)
+    assert (found["canary"], found["send"]) == ("failed", "upstream_failed")
+    assert outcome.xcom("sms_campaign.canary", "campaign")["rejected"] == 2
+
+
 @pytest.mark.parametrize(
     ("given", "steps"),
     [

@@ -72,6 +72,55 @@ def test_each_group_of_a_globe_campaign_gets_its_text(send, simulator, aliyun_co
     assert "text" not in str(summary["groups"])
 
 
+def test_copies_go_to_own_phones_of_every_group_also_the_one_that_gets_nothing(
+    send, simulator, aliyun_connection
+):
+    """Their owner would otherwise see that the task is green, and wait for a message that nobody has sent."""
+    own = [f"139000001{number:02d}" for number in range(20)]
+    assert "holdout" in groups_of([f"86{number}" for number in own]).values()
+    summary = send(
+        "china_copies",
+        f"AliyunSendBatchSmsOperator(task_id='send', sign_name='测试签名', recipients=['13800000001'], "
+        f"send_copies_to={own!r}, split={SPLIT}, templates={{'a': 'SMS_152550005', 'b': 'SMS_152550006'}})",
+    )
+    assert (summary["accepted"], summary["skipped"]) == (20, 0)
+    messages = simulator.messages(limit=100)
+    assert sorted(each["number"] for each in messages) == own
+    assert {each["template_code"] for each in messages} == {"SMS_152550005", "SMS_152550006"}
+
+
+def test_a_task_group_takes_a_split_and_counts_its_groups(run_dag, simulator, aliyun_connection, tmp_path):
+    people = [f"138000001{number:02d}" for number in range(40)]
+    simulator.templates({"SMS_152550005": "今日开始。", "SMS_152550006": "明日开始。"})
+    simulator.signatures({"测试签名": {}})
+    path = tmp_path / "group_split.py"
+    path.write_text(
+        f"""
+from datetime import timedelta
+from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_aliyunsms.audience.split import Split
+from airflow_provider_aliyunsms.campaign.guards import Canary
+from airflow_provider_aliyunsms.task_groups.aliyun_sms import sms_campaign
+
+with DAG("group_split", schedule=None):
+    sms_campaign(
+        recipients={people!r}, sign_name='测试签名', split={SPLIT},
+        templates={{'a': 'SMS_152550005', 'b': 'SMS_152550006'}}, approval=False, ledger_path={str(tmp_path)!r},
+        canary=Canary(size=5, wait=timedelta(seconds=20)),
+        delivery={{'poke_interval': 0.5, 'timeout': timedelta(seconds=20)}})
+""",
+        encoding="utf-8",
+    )
+    outcome = run_dag(path)
+    assert outcome.state == "success", outcome
+    names = [*groups_of(["86" + each for each in people]).values()]
+    delivered = outcome.xcom("sms_campaign.delivery")["groups"]
+    assert {name: each["delivered"] for name, each in delivered.items()} == {
+        name: names.count(name) for name in "ab"
+    }
+    assert set(simulator.counts().values()) == {1}
+
+
 @pytest.mark.parametrize(
     ("operator", "given"),
     [

@@ -64,6 +64,12 @@ PLACES = (
         pattern=r"folder receipts/.*|home aliyun_sms_receipts/.*",
     ),
     Place(
+        where="numbers learned as opted out: the folder `learned` of `Suppress`, `suppress_into` of the sensor",
+        how_long="as long as you keep it",
+        remedy="on a local disk it is readable by its owner only; on other storage its rules hold",
+        pattern=r"folder learned/.*",
+    ),
+    Place(
         where="numbers of alerts: in the connection (`alert_phone_numbers`) or a Variable, encrypted by Airflow",
         how_long="as long as they are kept there",
         remedy="",

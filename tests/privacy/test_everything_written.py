@@ -46,6 +46,7 @@ ENDINGS = {
     "invalid": "failed",
     "alert": "failed",
     "deadline": "success",
+    "guarded": "success",
 }
 DEFERRED = ("from_file", "through_xcom")
 
@@ -70,7 +71,11 @@ RECIPIENTS = {
     "refused": [*people("706", 2), {"phone_number": "13870600501", "template_param": {"name": "Wert706y"}}],
     "unrenderable": people("707", 3),
     "invalid": [{"phone_number": "1387080000", "template_param": {"name": "Wert708x0"}}],
+    "guarded": people("711", 6),
+    "blacklisted": [{"phone_number": "13871200503", "template_param": {"name": "Wert712y"}}],
+    "suppressed": people("713", 2),
 }
+SEED = "13871400001"
 ABROAD = [f"65912370{n:02d}" for n in range(1, 4)]
 ON_CALL, AT_DEADLINE = "13870900001", "13871000001"
 HERE = ["13870010001", "13870010002"]
@@ -81,6 +86,7 @@ NUMBERS = {
     "written_in_dag_file": HERE,
     "alert": [ON_CALL],
     "deadline": [AT_DEADLINE],
+    "seed": [SEED],
 }
 VALUES = {
     **{name: [each["template_param"]["name"] for each in group] for name, group in RECIPIENTS.items()},
@@ -145,6 +151,12 @@ def folder(tmp_path_factory):
     (folder / "recipients.json").write_text(json.dumps(RECIPIENTS), encoding="utf-8")
     write_csv(folder / "people.csv", rows_of("from_file"))
     write_csv(folder / "invalid.csv", rows_of("invalid"))
+    write_csv(
+        folder / "guarded.csv",
+        [row for name in ("guarded", "blacklisted", "suppressed") for row in rows_of(name)],
+    )
+    write_csv(folder / "opted_out.csv", rows_of("suppressed"))
+    (folder / "claims").mkdir()
     write_csv(folder / "abroad.csv", [(f"+{number}", "Name651") for number in ABROAD], header="to,name")
     (folder / "refused.jsonl").write_text(
         "".join(json.dumps(each) + "\n" for each in RECIPIENTS["refused"]), encoding="utf-8"
@@ -181,6 +193,9 @@ def gateway(tmp_path_factory):
     gateway = SimulatorProcess(folder=tmp_path_factory.mktemp("gateway"), options=options)
     try:
         gateway.start()
+        # for the guard that asks the vendor
+        gateway.client.templates({"SMS_711": {"text": "您好${name}", "kind": "notification"}})
+        gateway.client.signatures({"测试": {}})
         yield gateway
     finally:
         gateway.end()
@@ -209,6 +224,7 @@ def airflow(tmp_path_factory, folder, dags, gateway, collector):
         "AIRFLOW_CONN_ALIYUN_SMS_DEFAULT": json.dumps(fields),
         "AIRFLOW_CONN_PEOPLE": json.dumps({"conn_type": "sqlite", "host": str(home / "people.db")}),
         "AIRFLOW_VAR_ON_CALL": ON_CALL,
+        "AIRFLOW_VAR_SEEDS": SEED,
         "PRIVATE_FOLDER": str(folder),
         "TMPDIR": str(temporary),
     }
@@ -227,6 +243,11 @@ def is_deferred(airflow, dag_id, run_id):
     return found["state"] == "deferred" and airflow.xcom(dag_id, run_id) is not None
 
 
+def states_of(airflow, dag_id, run_id):
+    found = airflow.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+    return {each["task_id"]: each["state"] for each in found["task_instances"]}
+
+
 @pytest.fixture(scope="module")
 def ended(airflow, gateway, folder):
     """Run every DAG; return when all have ended but those whose sensors are deferred."""
@@ -237,7 +258,11 @@ def ended(airflow, gateway, folder):
             timeout=300,
             what=f"{dag_id} has ended",
         )
-        assert found == state, airflow.logs(runs[dag_id])[-6000:]
+        assert found == state, (
+            dag_id,
+            states_of(airflow, dag_id, runs[dag_id]),
+            airflow.logs(runs[dag_id])[-6000:],
+        )
     for dag_id in DEFERRED:
         wait_for(lambda dag=dag_id: is_deferred(airflow, dag, runs[dag]), timeout=120, what=f"{dag_id} waits")
     wait_for(lambda: AT_DEADLINE in gateway.client.counts(), timeout=120, what="the deadline was told")
@@ -272,7 +297,7 @@ def allowed(location):
 def test_every_kind_was_sent_and_the_search_sees_what_is_there(found, gateway, collector, airflow):
     counts = gateway.client.counts()
     for name, numbers in NUMBERS.items():
-        if name not in ("unrenderable", "invalid", "refused"):
+        if name not in ("unrenderable", "invalid", "refused", "blacklisted", "suppressed"):
             assert [number for number in numbers if counts.get(number) != 1] == [], name
     assert {path for path, _ in collector.bodies} >= {"/v1/metrics", "/v1/traces"}
     assert any("DEBUG" in text or "debug" in text for text in airflow.all_logs().values())

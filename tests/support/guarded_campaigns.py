@@ -134,12 +134,14 @@ class Campaign:
 
 
 @contextmanager
-def campaign(people, *, campaign_id="spring", deployment=None, now=NOW, rules=None, **facts):
+def campaign(people, *, campaign_id="spring", deployment=None, now=NOW, rules=None, product=CHINA, **facts):
     """Load an audience and give its :class:`Campaign`."""
     clock = [now.timestamp() if hasattr(now, "timestamp") else now]
     with Spool() as spool:
         spool.load(
-            read_blocks(people, number_field="phone_number", open_binary=functools.partial(open, mode="rb")),
+            read_blocks(
+                people, number_field=product.number_field, open_binary=functools.partial(open, mode="rb")
+            ),
             rules=rules or ChinaRules(sign_name="阿里云", template_param=None),
             keys_of=lambda numbers, contents: recipient_keys(
                 campaign_id=campaign_id, numbers=numbers, contents=contents, dedupe="content"
@@ -147,7 +149,7 @@ def campaign(people, *, campaign_id="spring", deployment=None, now=NOW, rules=No
         )
         made = Facts(
             campaign_id=campaign_id,
-            product=CHINA,
+            product=product,
             spool=spool,
             now=lambda: clock[0],
             surroundings=deployment or Deployment(),

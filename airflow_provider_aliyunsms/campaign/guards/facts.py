@@ -123,6 +123,8 @@ class Facts:
     :param chunk_size: recipients of one call at most.
     :param secret: mixed into digests.
     :param status: asks for the delivery of accepted messages; None where nothing can be asked.
+    :param ledger_name: tells the ledger from every other one: what another ledger has sent, a campaign with the same
+        id does not know of. By default the campaign id.
     :ivar notes: what guards keep from one question to the next of the same try, each under a key of its own, such as
         itself; guards are frozen.
     """
@@ -146,8 +148,10 @@ class Facts:
         chunk_size: int = 100,
         secret: bytes = b"",
         status: StatusChannel | None = None,
+        ledger_name: str | None = None,
     ) -> None:
         self.campaign_id = campaign_id
+        self.ledger_name = campaign_id if ledger_name is None else ledger_name
         self.product = product
         self.planned_at = planned_at
         self.template_code = template_code

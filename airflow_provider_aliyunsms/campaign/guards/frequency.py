@@ -53,8 +53,10 @@ class FrequencyCap:
     and those that are to be sent. What is over the cap is left out, with the code ``local.FREQUENCY_CAP``; of a
     number's several messages the first ones go. Two campaigns never get the same room, whatever happens at the same
     time. After the sending the claim becomes what was accepted or may have been, counted once for each message,
-    however often the task was tried. A dry run looks and claims nothing. Put it behind the guards that leave people
-    out for other reasons: whom they leave out, it claims nothing for.
+    however often the task was tried. What a resend sends again counts on top, and so does another run with the same
+    campaign id and a ledger of its own. A dry run looks and claims nothing; it reads no ledger, so what its campaign
+    has sent already counts as that of others does. Put it behind the guards that leave people out for other reasons:
+    whom they leave out, it claims nothing for.
 
     Costs a pass over the audience before and one after the sending, and for each million numbers about 60 MB in a
     database, or 22 MB in a folder; see the guide to guards for the time. When the store cannot be used the campaign
@@ -207,9 +209,15 @@ class FrequencyCap:
         return found
 
     def _subjects(self, rows: SpoolRows, *, facts: Facts, hashes: Hashes) -> tuple[int, ...]:
+        from airflow_provider_aliyunsms.audience.number_lists import with_country_code
+
         numbers = rows.members.numbers
         if self.scope == "number":
-            return hashes.of_all(numbers, kind="number")
+            # The same digits are a mobile in the mainland for one API and a number in North America for the other.
+            product = facts.product
+            return hashes.of_all(
+                (with_country_code(each, product=product) for each in numbers), kind="number"
+            )
         template = "" if self.scope == "signature" else facts.template_code or ""
         # The signature as the content writes it, which is one way for each.
         signatures = [content.partition(_SIGNATURE_ENDS)[0] for content in rows.members.contents]

@@ -165,6 +165,17 @@ class Ledger:
         return self._campaign_id if generation == 1 else f"{self._campaign_id}#{generation}"
 
     @property
+    def name(self) -> str:
+        """
+        Return what tells this record from every other one.
+
+        Also from that of an earlier generation, and from another ledger of a campaign with the same id: neither of
+        them knows whom the other has sent to.
+        """
+        # A head that an earlier version began has no token.
+        return f"{self.campaign} {self._head.get('token') or self._head['started_at']}"
+
+    @property
     def has_windows(self) -> bool:
         """Whether an earlier try has written intents in this generation; ask after :meth:`open`, before a write."""
         return bool(self._head.get("windows")) or self._sure(self._window_key(1)) is not None
@@ -453,6 +464,7 @@ class Ledger:
             "occasion": occasion.name,
             "occasions": known[-_MOST_OCCASIONS:],
             "started_at": utc_stamp(self._clock.now()),
+            "token": secrets.token_hex(8),
             "dedupe": self._dedupe,
             "secret": _name_of(self._secrets[0]),
             "windows": 0,
@@ -539,7 +551,7 @@ def _is_head(head: Any) -> bool:
         and all(
             isinstance(each, str) for each in (head.get("campaign_id"), head.get("started_at"), *occasions)
         )
-        and all(isinstance(head.get(name, ""), str) for name in ("occasion", "dedupe", "secret"))
+        and all(isinstance(head.get(name, ""), str) for name in ("occasion", "dedupe", "secret", "token"))
         and isinstance(head.get("windows", 0), int)
     )
 

@@ -12,6 +12,6 @@ is computed in ``report``, so that the object has it, and shown by ``page``.
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.delivery.report.page import report_page
-from airflow_provider_aliyunsms.delivery.report.report import campaign_report
+from airflow_provider_aliyunsms.delivery.report.report import campaign_report, latest_of_each
 
-__all__ = ["campaign_report", "report_page"]
+__all__ = ["campaign_report", "latest_of_each", "report_page"]

@@ -27,6 +27,7 @@ _OUTCOMES = ("accepted", "rejected", "skipped", "unknown")
 _FATES = ("delivered", "failed", "pending")
 _LONG_DIGITS = re.compile(r"\d{8,}")
 _LONGEST_TEXT = 500
+_LARGEST_FIGURE = 10**10
 _PRICE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s+([A-Z]{3})\s*")
 _GIVE_SENDS = "Give the output of the send tasks, such as sends=[send.output]."
 _GIVE_DELIVERIES = "Give the output of the delivery sensors, such as deliveries=[wait.output]."
@@ -47,8 +48,9 @@ def campaign_report(
     reasons of guards are masked.
 
     :param sends: the result of a send task, or of several (canary and rest, shards); None among them is a task that
-        was skipped.
-    :param deliveries: the result of a delivery sensor, or of several, in the order in which they are shown.
+        was skipped. Of several of one campaign the last counts: its ledger knows what the others have sent.
+    :param deliveries: the result of a delivery sensor, or of several, in the order in which they are shown. Groups of
+        a split are counted by the last of those that watched the same campaigns.
     :param guards: the verdicts of guards: ``guard``, ``decision``, ``reason``, ``figures``. By default those in the
         results of the send tasks.
     :param parts: billing parts of all accepted messages.
@@ -57,7 +59,7 @@ def campaign_report(
         groups, comparisons, guards, cost``; fields without content are None or empty.
     :raises ConfigurationError: there is no result of a send task, one is something else, or the price is none.
     """
-    sent = [_checked_send(each) for each in _listed(sends, advice=_GIVE_SENDS)]
+    sent = latest_of_each([_checked_send(each) for each in _listed(sends, advice=_GIVE_SENDS)])
     if not sent:
         raise ConfigurationError("there is no result of a send task to report on", advice=_GIVE_SENDS)
     api = str(sent[0]["api"])
@@ -83,6 +85,15 @@ def campaign_report(
         "guards": [_guard(each) for each in verdicts],
         "cost": _cost(parts, price),
     }
+
+
+def latest_of_each(results: Iterable[Mapping[str, Any] | None]) -> list[Mapping[str, Any]]:
+    """Return the last result of each campaign; those before it are counted in it."""
+    latest: dict[Any, Mapping[str, Any]] = {}
+    for result in results:
+        if result is not None:
+            latest[result.get("api"), result.get("campaign_id")] = result
+    return [*latest.values()]
 
 
 def _listed(given: object, *, advice: str) -> list[Mapping[str, Any]]:
@@ -193,8 +204,10 @@ def _groups(sent: Sequence[Mapping[str, Any]], watched: Sequence[Mapping[str, An
                 group["template_code"] = str(counts["template_code"])
             for outcome in ("total", *_OUTCOMES):
                 group[outcome] += counts[outcome]
-    for result in watched:
-        for name, counts in result["groups"].items():
+    # A sensor of the canary has seen some of what that of the whole campaign has seen.
+    latest = {tuple(result["campaign_ids"]): result["groups"] for result in watched if result["groups"]}
+    for by_name in latest.values():
+        for name, counts in by_name.items():
             group = found.setdefault(name, {})
             for fate in _FATES:
                 group[fate] = group.get(fate, 0) + counts[fate]
@@ -233,14 +246,17 @@ def _guard(verdict: Mapping[str, Any]) -> dict[str, Any]:
     figures = verdict.get("figures")
     return {
         **{name: _masked(verdict.get(name)) for name in ("guard", "decision", "reason")},
-        "figures": {str(name): _figure(value) for name, value in figures.items()}
+        "figures": {_masked(name): _figure(value) for name, value in figures.items()}
         if isinstance(figures, Mapping)
         else {},
     }
 
 
 def _figure(value: object) -> Any:
-    return value if value is None or isinstance(value, bool | int | float) else _masked(value)
+    if isinstance(value, bool | int | float):
+        # No count is as large as a number with its country code.
+        return value if abs(value) < _LARGEST_FIGURE else _masked(value)
+    return None if value is None else _masked(value)
 
 
 def _masked(value: object) -> str:

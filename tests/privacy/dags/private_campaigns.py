@@ -16,12 +16,14 @@ from pathlib import Path
 from airflow.sdk import DAG, task
 from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference
 
+from airflow_provider_aliyunsms.campaign.guards import Canary, FrequencyCap, Suppress
 from airflow_provider_aliyunsms.notifications.aliyun_sms import AliyunSmsNotifier
 from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunBatchSendMessageToGlobeOperator,
     AliyunSendBatchSmsOperator,
 )
 from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySensor
+from airflow_provider_aliyunsms.task_groups.aliyun_sms import sms_campaign
 
 FOLDER = Path(os.environ["PRIVATE_FOLDER"])
 WRITTEN_HERE = ["13870010001", "13870010002"]
@@ -60,6 +62,24 @@ with DAG("from_file", schedule=None):
         **CHINA,
     )
     AliyunSmsDeliverySensor(task_id="wait", campaign=send.output, **WAIT)
+
+with DAG("guarded", schedule=None):
+    sms_campaign(
+        recipients=str(FOLDER / "guarded.csv"),
+        guards=[
+            Suppress(str(FOLDER / "opted_out.csv"), learned=str(FOLDER / "learned")),
+            FrequencyCap(3, per=timedelta(days=7), store=str(FOLDER / "claims")),
+        ],
+        approval=False,
+        seed_numbers="{{ var.value.seeds }}",
+        canary=Canary(size=2, wait=timedelta(seconds=5), min_delivered_ratio=0.1),
+        delivery={"poke_interval": 1, "timeout": 30},
+        ledger_path=str(FOLDER / "ledger"),
+        receipts_path=str(FOLDER / "receipts" / "guarded"),
+        report_path=str(FOLDER / "reports"),
+        refusal_wait=1,
+        **CHINA | {"template_code": "SMS_711"},
+    )
 
 with DAG("from_query", schedule=None):
     AliyunSendBatchSmsOperator(

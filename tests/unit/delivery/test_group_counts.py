@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from airflow_provider_aliyunsms.audience.split import Split
+from airflow_provider_aliyunsms.campaign.ports import Delivery, Fate, Tracked
 from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign, watched
 from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
 from airflow_provider_aliyunsms.delivery.events import read_event
@@ -83,6 +84,16 @@ def test_a_campaign_that_was_not_sent_with_the_split_is_refused(kit, groups):
         return
     with pytest.raises(ConfigurationError):
         GroupCounts(SPLIT, campaigns=campaigns)
+
+
+def test_a_message_whose_number_nobody_knows_is_of_no_group(kit):
+    """Its recipient has left the audience: neither the campaign nor the sensor can tell a group."""
+    counts = GroupCounts(SPLIT, campaigns=campaign(kit))
+    message = Tracked(number="", out_id="o", biz_id=None, message_id="m", accepted_at=0.0)
+    counts.note(
+        message=message, delivery=Delivery(Fate.DELIVERED, "DELIVERED"), api="BatchSendMessageToGlobe"
+    )
+    assert all(each["delivered"] == 0 for each in counts.results().values())
 
 
 def test_campaign_and_split_travel_to_a_trigger_and_back(kit):

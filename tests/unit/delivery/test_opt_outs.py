@@ -74,3 +74,29 @@ def test_the_number_is_the_same_whatever_the_api_calls_it(tmp_path, api, number)
     opt_outs.note(message=message, delivery=Delivery(Fate.FAILED, "MOBILE_IN_BLACK"), api=api)
     assert opt_outs.write()
     assert learned(tmp_path) == ["+8613800000001,MOBILE_IN_BLACK"]
+
+
+def test_a_folder_that_cannot_be_written_is_not_tried_with_every_number(tmp_path, monkeypatch):
+    """Each try may take as long as a storage takes to give up."""
+    from airflow_provider_aliyunsms.delivery import opt_outs as module
+
+    monkeypatch.setattr(module, "MOST_WAITING", 10)
+    folder = tmp_path / "learned"
+    folder.write_text("a file has its name")
+    tries = []
+
+    class Folder(LearnedNumbers):
+        def add(self, found):
+            tries.append(len(found))
+            return super().add(found)
+
+    opt_outs = OptOuts(Folder(folder))
+    for number in range(35):
+        message = Tracked(
+            number=f"1380000{number:04d}", out_id="o", biz_id=None, message_id=None, accepted_at=0.0
+        )
+        opt_outs.note(message=message, delivery=Delivery(Fate.FAILED, "MOBILE_IN_BLACK"), api="SendBatchSms")
+    assert tries == [10, 20, 30]
+    folder.unlink()
+    assert opt_outs.write()
+    assert len(learned(folder)) == 35

@@ -30,7 +30,7 @@ class Facts:
     def __init__(self, deployment, *, campaign_id, now, dry_run=False, secret=b""):
         from datetime import UTC, datetime
 
-        self.surroundings, self.campaign_id, self.dry_run, self.secret = (
+        self.surroundings, self.ledger_name, self.dry_run, self.secret = (
             deployment,
             campaign_id,
             dry_run,

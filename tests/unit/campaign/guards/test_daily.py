@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from guarded_campaigns import Deployment, campaign
+from world import World
 
+from airflow_provider_aliyunsms.campaign.guards import MaxMessages
 from airflow_provider_aliyunsms.campaign.guards.daily import Claimed, DailyTotal
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError, GuardError
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
 MIDNIGHT = datetime(2026, 11, 30, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -115,3 +117,15 @@ def test_a_store_that_cannot_be_used_is_an_error(tmp_path):
 def test_a_total_that_makes_no_sense_is_refused_when_it_is_made(wrong):
     with pytest.raises(ConfigurationError):
         DailyTotal(**{"store": "/tmp/sms", **wrong})
+
+
+def test_what_a_resend_sends_again_comes_on_top_of_the_day(place):
+    store, deployment = place
+    people, more = ["13800000001", "13800000002"], {"surroundings": deployment}
+    more["guards"] = (MaxMessages(3, daily=DailyTotal(store)),)
+    world = World()
+    assert world.run(people, **more).summary["accepted"] == 2
+    world.clears += 1
+    with pytest.raises(GuardError, match="together more than 3"):
+        world.retry(people, resend=True, **more)
+    assert set(world.gateway.accepted.values()) == {1}

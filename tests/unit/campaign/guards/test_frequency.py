@@ -8,9 +8,11 @@ from datetime import timedelta
 
 import pytest
 from guarded_campaigns import NOW, Deployment, campaign
+from world import World
 
+from airflow_provider_aliyunsms.audience.rules import GlobeRules
 from airflow_provider_aliyunsms.campaign.guards import Decision, FrequencyCap, OutcomeGuard
-from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError, SendInterruptedError
 from airflow_provider_aliyunsms.products import GLOBE
 
 ONE, TWO, THREE = (f"1380000000{digit}" for digit in "123")
@@ -321,3 +323,55 @@ def test_there_are_three_kinds_of_templates():
     with pytest.raises(ConfigurationError):
         FrequencyCap.platform("spam", store="/tmp/sms")
     assert isinstance(FrequencyCap.platform("otp", store="/tmp/sms"), OutcomeGuard)
+
+
+def test_a_resend_counts_beside_what_was_sent_before(place):
+    """It is one campaign, and whoever gets it again gets two messages."""
+    store, deployment = place
+    cap = FrequencyCap(1, per=WEEK, store=store)
+    world = World()
+    assert world.run([ONE, TWO], guards=(cap,), surroundings=deployment).summary["accepted"] == 2
+    world.clears += 1
+    with pytest.raises(AudienceError, match="left nobody"):
+        world.retry([ONE, TWO], guards=(cap,), surroundings=deployment, resend=True)
+    assert world.gateway.accepted == {ONE: 1, TWO: 1}
+
+
+def test_runs_that_do_not_know_each_other_count_together_though_they_name_one_campaign(place):
+    """Without a ledger_path each run has a ledger of its own, and none knows whom the others have sent to."""
+    store, deployment = place
+    cap = FrequencyCap(1, per=WEEK, store=store)
+    assert World().run([ONE], guards=(cap,), surroundings=deployment).summary["accepted"] == 1
+    world = World()
+    with pytest.raises(AudienceError, match="left nobody"):
+        world.run([ONE], guards=(cap,), surroundings=deployment)
+    assert not world.gateway.accepted
+
+
+def test_a_retry_with_the_same_ledger_keeps_its_own_claims(place):
+    store, deployment = place
+    cap = FrequencyCap(1, per=WEEK, store=store)
+    world = World()
+    with pytest.raises(SendInterruptedError):
+        world.run([ONE, TWO], guards=(cap,), surroundings=deployment, stop_after=0)
+    assert world.retry([ONE, TWO], guards=(cap,), surroundings=deployment).summary["accepted"] == 2
+
+
+def test_the_two_apis_know_one_number_by_its_country_code(place):
+    """The digits of a mainland mobile are those of a stranger in North America, and 86 in front changes nobody."""
+    store, deployment = place
+    cap = FrequencyCap(1, per=WEEK, store=store)
+
+    def passes(people, name, **more):
+        with campaign(people, campaign_id=name, deployment=deployment, **more) as one:
+            cap.before_sending(one.facts)
+            left = one.numbers("pending")
+            one.end()
+            cap.after_sending(one.facts)
+            return left
+
+    globe = {"product": GLOBE, "rules": GlobeRules(message="Hi", template_param=None, refused_regions=())}
+    mobile = "13430000001"
+    assert passes([mobile], "a") == [mobile]
+    assert passes([{"to": f"+{mobile}"}], "b", **globe) == [mobile], "a number in Canada"
+    assert passes([{"to": f"+86{mobile}"}], "c", **globe) == [], "the mobile of the first campaign"

@@ -111,7 +111,8 @@ class Page(HTMLParser):
 
 
 def test_the_report_adds_up_and_explains_its_codes():
-    report = campaign_report([SEND, None, SEND], deliveries=WAIT, parts=300, price="0.045 CNY")
+    shard = SEND | {"campaign_id": f"{SEND['campaign_id']}/1"}
+    report = campaign_report([SEND, None, shard], deliveries=WAIT, parts=300, price="0.045 CNY")
     assert report["outcomes"] == {"total": 220, "accepted": 200, "rejected": 8, "skipped": 10, "unknown": 2}
     assert [(each["code"], each["count"]) for each in report["codes"]] == [
         ("local.HOLDOUT", 10),
@@ -132,6 +133,24 @@ def test_groups_are_compared_where_their_delivery_is_known():
     assert (compared["groups"], compared["difference"], compared["is_clear"]) == (["a", "b"], 0.16, True)
     assert "ratio" not in report["groups"]["holdout"]
     assert campaign_report(SEND)["comparisons"] == []
+
+
+def test_a_canary_and_the_rest_are_one_campaign_and_counted_once():
+    """The rest counts whom the canary has sent to, and the last sensor whose delivery the first one saw."""
+    canary = SEND | {"accepted": 3, "skipped": SEND["skipped"] + SEND["accepted"] - 3, "errors": {}}
+    first = WAIT | {"groups": {"a": {"delivered": 2, "failed": 0, "pending": 1}}}
+    both, alone = (
+        campaign_report([canary, SEND], deliveries=[first, WAIT]),
+        campaign_report(SEND, deliveries=WAIT),
+    )
+    for name in ("outcomes", "requests", "codes", "groups", "comparisons", "guards"):
+        assert both[name] == alone[name]
+    assert [len(each["deliveries"]) for each in (both, alone)] == [2, 1]
+
+
+def test_two_apis_may_name_their_campaign_alike():
+    other = SEND | {"api": "BatchSendMessageToGlobe"}
+    assert campaign_report([SEND, other])["outcomes"]["total"] == 2 * SEND["total"]
 
 
 def test_an_estimate_is_shown_as_one():
@@ -158,6 +177,20 @@ def test_neither_page_nor_object_holds_a_number():
     for text in (json.dumps(report), report_page(report)):
         assert "1380000" not in text
     assert report["guards"][1]["reason"] == "called +****"
+
+
+def test_a_guard_of_a_user_may_put_a_number_anywhere():
+    figures = {"8613800000001": 1, "last": 8613800000001, "as_float": 13800000001.0, "parts": 12_345_678}
+    verdict = {"guard": "Own", "decision": "go", "reason": "", "figures": figures}
+    report = campaign_report(SEND, guards=[verdict])
+    for text in (json.dumps(report), report_page(report)):
+        assert "1380000" not in text
+    assert report["guards"][0]["figures"] == {
+        "****": 1,
+        "last": "****",
+        "as_float": "****.0",
+        "parts": 12_345_678,
+    }
 
 
 @given(st.text(max_size=30))
