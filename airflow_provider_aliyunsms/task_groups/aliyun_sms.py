@@ -62,14 +62,14 @@ _OWN: Final = {
     "send_copies_to": "Give seed_numbers.",
     "trigger_rule": "A step runs after the success of the one before; default_args can have one for the first step.",
 }
-_SUBJECT: Final = "Send {rehearsal}['recipients'] }}}} messages for {{{{ ti.dag_id }}}}?"
-# The page holds text of the messages: within a fence it is shown as it is.
+_SUBJECT: Final = "Send {{{{ {rehearsal}['recipients'] }}}} messages for {{{{ ti.dag_id }}}}?"
+# The page holds text of the messages: as code it is shown as it is. Airflow shows a block of code as one paragraph.
 _BODY: Final = """\
-~~~~~~~~~~~~
-{rehearsal}['page'] | replace('~~~', '~ ~') }}}}
-~~~~~~~~~~~~
+{{% for line in {rehearsal}['page'].splitlines() %}}
+- `{{{{ line | replace('`', "'") }}}}`
+{{%- endfor %}}
 
-Approve: it is sent. Reject: nothing is sent, and the run goes on after the campaign without it."""
+Approve: it is sent. Reject: nothing is sent, and all that follows is skipped."""
 
 
 def sms_campaign(
@@ -218,7 +218,7 @@ class _Steps:
         self._rehearsal_id = self._add(
             _REHEARSALS[self._plan.api], "rehearsal", guards=self._plan.guards
         ).task_id
-        self._checks = [Rehearsed(digest=f"{self._rehearsal_field()}['digest'] }}}}")]
+        self._checks = [Rehearsed(digest=f"{{{{ {self._rehearsal_field()}['digest'] }}}}")]
 
     def approval(self, parameters: Mapping[str, Any]) -> None:
         """Add the approval; nothing is sent without it."""
@@ -313,7 +313,7 @@ class _Steps:
         self.tasks.append(task.as_teardown())
 
     def _rehearsal_field(self) -> str:
-        return f"{{{{ ti.xcom_pull(task_ids='{self._rehearsal_id}')['rehearsal']"
+        return f"ti.xcom_pull(task_ids='{self._rehearsal_id}')['rehearsal']"
 
     def _add(self, kind: type[Any], task_id: str, *, guards: Collection[Guard], **own: Any) -> Any:
         plan = self._plan

@@ -110,7 +110,7 @@ def test_the_run_shows_its_steps(airflow, asked, page, screenshots):
     page.get_by_role("button", name="Approve").click()
     assert finished(airflow, asked) == "success"
     page.goto(f"/dags/{DAG}/runs/{quote(run_id)}")
-    page.get_by_text("spring").first.wait_for()
+    page.get_by_text("spring.rehearsal").first.wait_for()
     screenshots.take("campaign-group")
 
 
