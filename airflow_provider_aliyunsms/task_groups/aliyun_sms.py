@@ -291,9 +291,7 @@ class _Steps:
 
     def delivery(self, min_delivered_ratio: float | None) -> None:
         """Add the sensor over the whole campaign."""
-        split = self._plan.send.get("split")
-        groups = {} if split is None else {"split": split}
-        parameters = {"timeout": DELIVERY_TIMEOUT, **groups, **self._plan.sensor}
+        parameters = {"timeout": DELIVERY_TIMEOUT, **self._plan.sensor}
         self._add_sensor(
             "delivery", campaign=self._sent.output, min_delivered_ratio=min_delivered_ratio, **parameters
         )
