@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Two audiences as a shop would export them: mostly fine, with everything in them that real files have.
+Audiences as a shop would export them: mostly fine, with everything in them that real files have.
 
 The last four digits of a number tell the simulator what to do with it (table in docs/simulator.md). No number here is
 anybody's: the mainland ones are made up, the others are those that regulators set aside for films.
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 CHINA_ROWS = 1000
 GLOBE_ROWS = 600
+
+USUAL_ROWS, TEN_TIMES_ROWS = 300, 3000
+GUARDED_PREFIX = "1381"
+"""How the numbers begin that only the third campaign has."""
 
 _CHINESE_NAMES = ("张伟", "王芳", "李娜", "刘洋", "陈静", "杨磊", "赵敏", "黄强", "周婷", "吴昊")
 _NAMES = ("Amelia", "Oliver", "Isla", "Noah", "Léa", "Hugo", "Chloé", "Jack", "Zoë", "Liam")
@@ -41,6 +45,30 @@ def write_globe(path: Path) -> int:
     odd = [*_globe_unusable(), *_globe_magic(), *_globe_repeated()]
     usual = [_globe_row(number) for number in range(GLOBE_ROWS - len(odd))]
     return _write(path, header=("to", "name", "code"), rows=_mix(usual, odd))
+
+
+def write_usual(path: Path) -> int:
+    """Write the file of the third campaign and return its number of rows."""
+    return _write(path, header=("phone_number", "name", "points"), rows=_guarded(USUAL_ROWS))
+
+
+def write_ten_times(path: Path) -> int:
+    """Write the same with ten times as many people, by a mistake in a join, say."""
+    return _write(path, header=("phone_number", "name", "points"), rows=_guarded(TEN_TIMES_ROWS))
+
+
+def write_opted_out(path: Path) -> int:
+    """Write the list of those who want nothing any more: three of the usual people."""
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write("phone_number\n" + "".join(f"+86 {row[0]}\n" for row in _guarded(3)))
+    return 3
+
+
+def _guarded(size: int) -> list[Row]:
+    return [
+        (f"{GUARDED_PREFIX}000{1000 + number}", _CHINESE_NAMES[number % len(_CHINESE_NAMES)], "88")
+        for number in range(size)
+    ]
 
 
 def _china_row(number: int, *, spelling: str = "1380000{}") -> Row:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).parents[1]
 DATABASE = "database"
 LOOK_EVERY = 1.0
+CARRIERS_NEED = timedelta(seconds=2)
+SAMPLE = 30
 DEADLINE = 6.0
 
 
@@ -28,17 +32,17 @@ def main(results: Path, plan: str) -> int:
     Run everything; stops at the first DAG that does not succeed.
 
     :param results: a folder; ``<step>.json`` appears there when a step is done.
-    :param plan: DAG ids with their parameters, as JSON.
+    :param plan: for each step its DAG, its parameters, and the state in which it must end, as JSON.
     """
     from airflow.utils.db import upgradedb
 
     upgradedb()  # what "airflow db migrate" does
     _write(results / f"{DATABASE}.json", {})
-    for dag_id, parameters in json.loads(plan).items():
+    for step, (dag_id, parameters, state) in json.loads(plan).items():
         run: Any = _load(dag_id).test(run_conf=parameters)
-        if run.state != "success":
+        if run.state != state:
             return 1
-        _write(results / f"{dag_id}.json", _returned(run))
+        _write(results / f"{step}.json", _returned(run))
     return 0
 
 
@@ -49,19 +53,36 @@ def _load(dag_id: str) -> DAG:
     for error in bag.import_errors.values():
         sys.stderr.write(f"{error}\n")
     dag: Any = bag.dags[dag_id]
-    # The one thing that differs from production: a carrier's receipt takes hours, the simulator's a moment.
-    sensor = dag.get_task("delivered")
-    sensor.poke_interval, sensor.delivery_timeout = LOOK_EVERY, DEADLINE
+    # What differs from production: a carrier's receipt takes hours, the simulator's a moment; and nobody watches a
+    # demo that waits for the morning.
+    for task in dag.tasks:
+        if task.task_id == "delivered":
+            task.poke_interval, task.delivery_timeout = LOOK_EVERY, DEADLINE
+        task.guards = tuple(_quickened(guard) for guard in getattr(task, "guards", ()))
     return dag  # type: ignore[no-any-return]
+
+
+def _quickened(guard: Any) -> Any:
+    changes: dict[str, dict[str, Any]] = {
+        "QuietHours": {"begin": "00:00", "end": "24:00"},
+        "NotOn": {"days": ()},
+        "Canary": {"size": SAMPLE, "wait": CARRIERS_NEED},
+    }
+    kind = type(guard).__name__
+    return replace(guard, **changes[kind]) if kind in changes else guard
 
 
 def _returned(run: Any) -> dict[str, Any]:
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
-    with create_session() as session:
-        rows = XComModel.get_many(run_id=run.run_id, dag_ids=[run.dag_id], key="return_value")
-        return {row.task_id: XComModel.deserialize_value(row) for row in session.scalars(rows)}
+    found: dict[str, Any] = {}
+    # The result of a task that failed is under another key.
+    for key in ("campaign", "return_value"):
+        with create_session() as session:
+            rows = XComModel.get_many(run_id=run.run_id, dag_ids=[run.dag_id], key=key)
+            found |= {row.task_id: XComModel.deserialize_value(row) for row in session.scalars(rows)}
+    return found
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -56,6 +56,22 @@ def show_phones(screen: Screen, campaigns: list[Campaign], *, each: int = 3) -> 
             screen.say(f"    | {message['content']}")
 
 
+def show_guards(screen: Screen, *, usual: dict[str, Any], stopped: dict[str, Any]) -> None:
+    """Show what the guards of the third campaign decided, in both of its runs."""
+    for title, sent in (("as usual", usual), ("with ten times as many people", stopped)):
+        screen.say()
+        screen.say(
+            screen.bold(f"  A campaign that judges itself, {title}: ")
+            + f"{sent['accepted']:,} of {sent['total']:,} sent"
+        )
+        for record in sent["guards"]:
+            text = f"{record['guard']:<13} {record['decision']:<5} {record['reason']}"
+            first, *rest = textwrap.wrap(text, screen.width - 6)
+            screen.say(f"    {first}")
+            for more in rest:
+                screen.say(f"    {'':<20}{more}")
+
+
 def _sender(message: dict[str, Any]) -> str:
     at = message["accepted_at"][11:19]
     return f"{at}  from {message['sender_id']}" if message["sender_id"] else at

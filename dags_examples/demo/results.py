@@ -55,6 +55,12 @@ def read(*, title: str, rows: int, result: Path, messages: list[dict[str, Any]],
     )
 
 
+def guarded(result: Path) -> dict[str, Any]:
+    """Return what the send task of the third campaign left."""
+    send: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))["send"]
+    return send
+
+
 def contradictions(campaign: Campaign) -> Iterator[str]:
     """Say in plain words what does not add up; nothing when all is well."""
     send, seen, title = campaign.send, campaign.delivered, campaign.title

@@ -63,7 +63,11 @@ def test_the_demo_ends_with_a_table_that_adds_up_and_leaves_nothing_behind(tmp_p
     assert numbers(output, "rejected") == ("26", "29")
     assert numbers(output, "skipped") == ("20", "12")
     assert numbers(output, "unknown") == ("0", "0")
-    assert "1,513 messages on 1,513 phones, nobody twice, nobody lost" in output
+    assert "1,810 messages on 1,810 phones, nobody twice, nobody lost" in output
+    assert "as usual: 297 of 300 sent" in output
+    assert "30 of 30 messages of the sample were delivered" in output
+    assert "with ten times as many people: 0 of 3,000 sent" in output
+    assert re.search(r"LikeLastRun +fail +.*3,?000", output)
     assert "Hello Amelia, your voucher SPRING10 is valid until Sunday." in output
     assert "【阿里云】" in output
     assert "\x1b" not in output
