@@ -54,9 +54,9 @@ class FrequencyCap:
     number's several messages the first ones go. Two campaigns never get the same room, whatever happens at the same
     time. After the sending the claim becomes what was accepted or may have been, counted once for each message,
     however often the task was tried. What a resend sends again counts on top, and so does another run with the same
-    campaign id and a ledger of its own. A dry run looks and claims nothing; it reads no ledger, so what its campaign
-    has sent already counts as that of others does. Put it behind the guards that leave people out for other reasons:
-    whom they leave out, it claims nothing for.
+    campaign id and a ledger of its own. A dry run looks and claims nothing; it has no ledger, and leaves out of the
+    count what was sent under its campaign id. Put it behind the guards that leave people out for other reasons: whom
+    they leave out, it claims nothing for.
 
     Costs a pass over the audience before and one after the sending, and for each million numbers about 60 MB in a
     database, or 22 MB in a folder; see the guide to guards for the time. When the store cannot be used the campaign

@@ -11,7 +11,8 @@ from guarded_campaigns import NOW, Deployment, campaign
 from world import World
 
 from airflow_provider_aliyunsms.audience.rules import GlobeRules
-from airflow_provider_aliyunsms.campaign.guards import Decision, FrequencyCap, OutcomeGuard
+from airflow_provider_aliyunsms.campaign.guards import Decision, FrequencyCap, MaxMessages, OutcomeGuard
+from airflow_provider_aliyunsms.campaign.guards.daily import DailyTotal
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError, SendInterruptedError
 from airflow_provider_aliyunsms.products import GLOBE
 
@@ -355,6 +356,17 @@ def test_a_retry_with_the_same_ledger_keeps_its_own_claims(place):
     with pytest.raises(SendInterruptedError):
         world.run([ONE, TWO], guards=(cap,), surroundings=deployment, stop_after=0)
     assert world.retry([ONE, TWO], guards=(cap,), surroundings=deployment).summary["accepted"] == 2
+
+
+def test_a_rehearsal_of_a_campaign_that_was_sent_shows_it_as_it_was(place):
+    """It has no ledger that could tell who was sent to, and a campaign is no limit to itself."""
+    store, deployment = place
+    guards = (FrequencyCap(1, per=WEEK, store=store), MaxMessages(3, daily=DailyTotal(store)))
+    world = World()
+    world.run([ONE, TWO], guards=guards, surroundings=deployment)
+    summary = world.retry([ONE, TWO], guards=guards, surroundings=deployment, dry_run=True).summary
+    assert [each["decision"] for each in summary["guards"]] == ["go", "go"]
+    assert summary["rehearsal"]["recipients"] == 2
 
 
 def test_the_two_apis_know_one_number_by_its_country_code(place):
