@@ -70,6 +70,13 @@ class StatusClients:
         self._redis = redis
         self._opened: list[AliyunSmsClient | PaceMember] = []
 
+    @property
+    def secret(self) -> bytes:
+        """The secret of the deployment for hashes of numbers; empty for none."""
+        from airflow_provider_aliyunsms.hooks.hash_secrets import secrets_known
+
+        return next(iter(secrets_known(self._settings.ledger_secret)), b"")
+
     def within(self, limits: QueryLimits) -> QueryLimits:
         """Return the limits of one watch, lowered to what the account may ask."""
         account = self._settings.query_qps
@@ -131,9 +138,14 @@ def make_watch(
     :raises AudienceError: the receipts are damaged.
     """
     known = _known_for(known, split=split)
-    opt_outs, groups = _listeners(campaigns, known=known, suppress_into=suppress_into, split=split)
     asked = [each for each in campaigns if each.accepted]
     clients = connect() if asked else None
+    opt_outs = None
+    if suppress_into is not None and clients is not None:
+        # Without a secret the name of a file is a hash from which anyone finds the number, by trying all.
+        opt_outs = OptOuts(LearnedNumbers(storage_path(suppress_into), secret=clients.secret))
+    kept = known.groups if known is not None else None
+    groups = None if split is None else GroupCounts(split, campaigns=campaigns, kept=kept)
     # One limiter for all campaigns and threads: with one for each, together they would exceed max_qps and max_calls.
     limiter = make_limiter(limits=clients.within(limits) if clients else limits, known=known)
     parts: list[Part] = []
@@ -167,19 +179,6 @@ def _known_for(known: Checkpoint | None, *, split: Split | None) -> Checkpoint |
     if known is None or split is None or is_kept(known.groups, split=split):
         return known
     return replace(known, progress=None, cursor=TOP, series=(), groups=None)
-
-
-def _listeners(
-    campaigns: Sequence[WatchedCampaign],
-    *,
-    known: Checkpoint | None,
-    suppress_into: str | None,
-    split: Split | None,
-) -> tuple[OptOuts | None, GroupCounts | None]:
-    opt_outs = None if suppress_into is None else OptOuts(LearnedNumbers(storage_path(suppress_into)))
-    kept = known.groups if known is not None else None
-    groups = None if split is None else GroupCounts(split, campaigns=campaigns, kept=kept)
-    return opt_outs, groups
 
 
 def _on_settled(opt_outs: OptOuts | None, groups: GroupCounts | None) -> OnSettled | None:

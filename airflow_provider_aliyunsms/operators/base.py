@@ -437,11 +437,8 @@ class AliyunSmsSendOperator(BaseOperator):
         from airflow_provider_aliyunsms.audience.facts import SourceFacts
         from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
         from airflow_provider_aliyunsms.campaign.plan import Plan
-        from airflow_provider_aliyunsms.operators.ledger_store import (
-            check_resend,
-            occasion_of,
-            secrets_known,
-        )
+        from airflow_provider_aliyunsms.hooks.hash_secrets import secrets_known
+        from airflow_provider_aliyunsms.operators.ledger_store import check_resend, occasion_of
         from airflow_provider_aliyunsms.operators.placement import warn_of_local_places
 
         warn_of_local_places(

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -30,8 +29,6 @@ log = logging.getLogger(__name__)
 
 _ELSEWHERE: Final = "aliyun_sms.elsewhere"
 """The key in Airflow's store that says that the ledger is not there but at a ``ledger_path``, or nowhere."""
-
-_FERNET: Final = "AIRFLOW__CORE__FERNET_KEY"
 
 
 class TaskStateStore:
@@ -197,22 +194,6 @@ def check_place_is_old(context: Context, *, resend: bool) -> None:
         advice="Nothing was sent now. Trigger a new run, or give the mapped tasks a campaign_id that follows the "
         "input instead of its place, and a ledger_path.",
     )
-
-
-def secrets_known(given: str | None) -> tuple[bytes, ...]:
-    """
-    Return the secrets for the hashes of recipients in the ledger, the one for new ledgers first.
-
-    A secret must be the same on every worker: that of the connection is, and so is a Fernet key that the deployment
-    gives by an environment variable. One that Airflow has made up for a machine of its own is not taken.
-
-    :param given: the connection's ``ledger_secret``.
-    """
-    found = [given] if given else []
-    if any(name in os.environ for name in (_FERNET, f"{_FERNET}_CMD", f"{_FERNET}_SECRET")):
-        keys = conf.get("core", "fernet_key", fallback="") or ""
-        found += [key.strip() for key in keys.split(",") if key.strip()]
-    return tuple(secret.encode() for secret in found)
 
 
 def check_resend(*, resend: bool, choice: StoreChoice, context: Context, retries: int) -> None:

@@ -238,6 +238,32 @@ campaign(recipients=PEOPLE, canary=CANARY, refusal_wait=1, settle_time=1)
     assert outcome.xcom("sms_campaign.canary", "campaign")["rejected"] == 2
 
 
+def test_canary_and_rest_share_what_they_claim_and_another_campaign_finds_it_taken(
+    run_group, simulator, aliyun_connection, tmp_path
+):
+    (tmp_path / "claims").mkdir()
+    body = f"""
+from airflow_provider_aliyunsms.campaign.guards import FrequencyCap, MaxMessages
+from airflow_provider_aliyunsms.campaign.guards.daily import DailyTotal
+PLACE = {str(tmp_path / "claims")!r}
+campaign(canary=CANARY, guards=[
+    FrequencyCap(1, per=timedelta(days=7), store=PLACE), MaxMessages(60, daily=DailyTotal(PLACE))])
+"""
+    assert run_group("claims_one", body).state == "success"
+    assert len(simulator.counts()) == 40
+    second = body.replace(
+        "canary=CANARY", "recipients=[*PEOPLE[:10], *[f'138001{i:05d}' for i in range(15)]]"
+    )
+    outcome = run_group("claims_two", second)
+    assert outcome.state == "success", outcome
+    assert outcome.xcom("sms_campaign.send")["errors"] == {"local.FREQUENCY_CAP": 10}
+    assert len(simulator.counts()) == 55
+    assert set(simulator.counts().values()) == {1}
+    third = body.replace("canary=CANARY", "recipients=[f'138002{i:05d}' for i in range(6)]")
+    assert run_group("claims_three", third).state == "failed", "six more than the 60 of the day"
+    assert len(simulator.counts()) == 55
+
+
 @pytest.mark.parametrize(
     ("given", "steps"),
     [

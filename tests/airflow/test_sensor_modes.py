@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -292,8 +293,11 @@ def test_a_late_sensor_asks_everyone_once(run_dag, aliyun_connection, simulator,
 
 @pytest.mark.parametrize("receipts", ["inline", "file"])
 def test_who_the_carrier_blocks_is_kept_and_groups_are_counted_in_every_mode(
-    watched, simulator, mode, receipts, tmp_path
+    watched, simulator, set_connection, mode, receipts, tmp_path
 ):
+    set_connection(
+        login="testid", password="testsecret", host=simulator.url, extra={"ledger_secret": "of this team"}
+    )
     simulator.options(delivery_delay=0.5)
     split = Split({"a": 0.5, "b": 0.5}, salt="x")
     people = [*GOOD, DEAD, BLACK]
@@ -319,6 +323,8 @@ def test_who_the_carrier_blocks_is_kept_and_groups_are_counted_in_every_mode(
     assert groups[split.group("86" + BLACK)]["failed"] >= 1
     (path,) = (tmp_path / "learned").iterdir()
     assert path.read_text() == f"phone_number,code\n+86{BLACK},MOBILE_IN_BLACK\n"
+    name = hashlib.blake2b(path.read_bytes(), digest_size=16, key=b"").hexdigest()
+    assert path.stem != name, "anyone could find the number by trying all"
 
 
 def test_a_folder_for_opt_outs_that_was_rendered_to_nothing_is_an_error(watched, mode, tmp_path, monkeypatch):

@@ -54,9 +54,9 @@ class FrequencyCap:
     number's several messages the first ones go. Two campaigns never get the same room, whatever happens at the same
     time. After the sending the claim becomes what was accepted or may have been, counted once for each message,
     however often the task was tried. What a resend sends again counts on top, and so does another run with the same
-    campaign id and a ledger of its own. A dry run looks and claims nothing; it reads no ledger, so what its campaign
-    has sent already counts as that of others does. Put it behind the guards that leave people out for other reasons:
-    whom they leave out, it claims nothing for.
+    campaign id and a ledger of its own. A dry run looks and claims nothing; it has no ledger, and leaves out of the
+    count what was sent under its campaign id. Put it behind the guards that leave people out for other reasons: whom
+    they leave out, it claims nothing for.
 
     Costs a pass over the audience before and one after the sending, and for each million numbers about 60 MB in a
     database, or 22 MB in a folder; see the guide to guards for the time. When the store cannot be used the campaign
@@ -115,16 +115,8 @@ class FrequencyCap:
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Claim for everybody who would be sent to, and leave out those over the cap."""
-        if self.scope != "number" and facts.product is not CHINA:
-            return fail(
-                "signatures and templates are those of the China API, and this campaign uses another",
-                advice='Use scope="number", or leave this guard out.',
-            )
-        if self.scope == "template" and len(facts.template_codes) != 1:
-            return fail(
-                "the groups of a split get several templates, and this guard counts for one",
-                advice='Use scope="signature" or "number", or leave this guard out.',
-            )
+        if unfit := self._unfit(facts):
+            return unfit
         try:
             claimed, over = self._claim(facts)
         except AliyunSmsError as error:
@@ -145,11 +137,27 @@ class FrequencyCap:
 
         :raises AliyunSmsError: the store cannot be used; then the claims stay as they were.
         """
+        if self._unfit(facts):
+            return
         now_ms = int(facts.now.timestamp() * 1000)
         with self._open(facts) as claims, self._sorted(facts) as rows:
             for batch in rows.batches(_batch_size()):
                 claims.settle([(one.subject, one.used) for one in batch], at_ms=now_ms)
             claims.finish()
+
+    def _unfit(self, facts: Facts) -> Verdict | None:
+        """Return the verdict against a campaign whose messages cannot be counted by this scope."""
+        if self.scope != "number" and facts.product is not CHINA:
+            return fail(
+                "signatures and templates are those of the China API, and this campaign uses another",
+                advice='Use scope="number", or leave this guard out.',
+            )
+        if self.scope == "template" and len(facts.template_codes) != 1:
+            return fail(
+                "the groups of a split get several templates, and this guard counts for one",
+                advice='Use scope="signature" or "number", or leave this guard out.',
+            )
+        return None
 
     @property
     def _windows(self) -> tuple[Window, ...]:
@@ -218,7 +226,8 @@ class FrequencyCap:
             return hashes.of_all(
                 (with_country_code(each, product=product) for each in numbers), kind="number"
             )
-        template = "" if self.scope == "signature" else facts.template_code or ""
+        # Of a split that has one template, the task has none of its own.
+        template = "" if self.scope == "signature" else facts.template_codes[0]
         # The signature as the content writes it, which is one way for each.
         signatures = [content.partition(_SIGNATURE_ENDS)[0] for content in rows.members.contents]
         texts = [

@@ -22,11 +22,12 @@ from airflow_provider_aliyunsms.campaign.guards.claims.records import (
     decide,
     is_over,
 )
+from airflow_provider_aliyunsms.campaign.guards.claims.subjects import without_ledger
 from airflow_provider_aliyunsms.campaign.ledger import PathStore
 from airflow_provider_aliyunsms.exceptions import ClaimsError, LedgerError, LedgerStorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_aliyunsms.campaign.ledger import StoragePath
 
@@ -74,7 +75,8 @@ class FolderClaims:
         secret: int,
         look_only: bool,
     ) -> None:
-        self._campaign, self._began_ms = campaign, began_ms
+        self._campaign = without_ledger(campaign) if look_only else campaign
+        self._began_ms = began_ms
         self._secret, self._look_only = secret, look_only
         self._store = PathStore(root=root, campaign_id=_NAME)
         self._mirror: Mirror | None = None
@@ -100,7 +102,7 @@ class FolderClaims:
         while True:
             answer = decide(
                 wants,
-                records=mirror.records(subjects),
+                records=self._records(mirror, subjects),
                 campaign=self._campaign,
                 at_ms=self._began_ms,
                 limits=limits,
@@ -125,12 +127,21 @@ class FolderClaims:
 
     def own(self, subjects: Sequence[int]) -> dict[int, Record]:
         """Return the campaign's own claims, see :class:`.Claims`."""
-        found = self._read_all().records(subjects)
+        found = self._records(self._read_all(), subjects)
         return {
             subject: record
             for subject, records in found.items()
             for record in records
             if record.campaign == self._campaign
+        }
+
+    def _records(self, mirror: Mirror, subjects: Sequence[int]) -> Mapping[int, Sequence[Record]]:
+        found = mirror.records(subjects)
+        if not self._look_only:
+            return found
+        return {
+            subject: [record._replace(campaign=without_ledger(record.campaign)) for record in records]
+            for subject, records in found.items()
         }
 
     def finish(self) -> None:

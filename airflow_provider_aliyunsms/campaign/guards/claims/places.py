@@ -61,9 +61,7 @@ def open_claims(place: str, *, facts: Facts, keep_ms: int) -> Claims:
     """
     check_place(place)
     hashes = Hashes(facts.secret)
-    # Not by the campaign id alone: what a resend sends again comes on top of what was sent before, and so does what
-    # another run with the same id and a ledger of its own sends.
-    campaign = hashes.of(facts.ledger_name, kind="campaign")
+    campaign = hashes.of_campaign(facts.campaign_id, ledger_name=facts.ledger_name)
     if place.startswith(_SQL):
         from airflow_provider_aliyunsms.campaign.guards.claims.sql import SqlClaims
 

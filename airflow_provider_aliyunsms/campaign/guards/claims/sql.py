@@ -25,6 +25,7 @@ from airflow_provider_aliyunsms.campaign.guards.claims.records import (
     after_settlement,
     decide,
 )
+from airflow_provider_aliyunsms.campaign.guards.claims.subjects import without_ledger
 from airflow_provider_aliyunsms.exceptions import ClaimsError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class SqlClaims:
         look_only: bool,
     ) -> None:
         self._table, self._lock = f"{prefix}claims", f"{prefix}claims_lock"
-        self._campaign, self._began_ms = campaign, began_ms
+        self._campaign = without_ledger(campaign) if look_only else campaign
+        self._began_ms = began_ms
         self._keep_ms, self._secret, self._look_only = keep_ms, secret, look_only
         with _explained("reached"):
             self._db = connect()
@@ -198,7 +200,8 @@ class SqlClaims:
                 f"WHERE subject IN ({_list(some)})"
             )
             for subject, campaign, amount, at_ms, settled in rows:
-                record = Record(int(campaign), int(amount), int(at_ms), bool(settled))
+                whose = without_ledger(int(campaign)) if self._look_only else int(campaign)
+                record = Record(whose, int(amount), int(at_ms), bool(settled))
                 found.setdefault(int(subject), []).append(record)
         return found
 

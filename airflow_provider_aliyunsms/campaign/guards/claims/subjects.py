@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_LEDGER_BITS = 32
+_LEDGER_HALF = (1 << _LEDGER_BITS) - 1
+
+
+def without_ledger(campaign: int) -> int:
+    """Return the half of a campaign's hash that tells its id, for a dry run, which has no ledger."""
+    return campaign >> _LEDGER_BITS
+
+
 class Hashes:
     """
     Make 64-bit hashes that nobody without the secret can trace back to a phone number.
@@ -30,6 +39,16 @@ class Hashes:
     def fingerprint(self) -> int:
         """A hash of the secret: stores remember it, because with another secret every count would begin anew."""
         return self.of("the secret of this store", kind="secret")
+
+    def of_campaign(self, campaign_id: str, *, ledger_name: str) -> int:
+        """
+        Return the hash of a campaign: half of it tells the campaign id, half of it the ledger.
+
+        Not the campaign id alone: what a resend sends again comes on top of what was sent before, and so does what
+        another run with the same id and a ledger of its own sends.
+        """
+        named, kept = self.of(campaign_id, kind="campaign"), self.of(ledger_name, kind="ledger")
+        return (named & ~_LEDGER_HALF) | (kept & _LEDGER_HALF)
 
     def of(self, text: str, *, kind: str) -> int:
         """Return the hash of one text; the same text of another kind has another hash."""

@@ -30,6 +30,7 @@ class Facts:
     def __init__(self, deployment, *, campaign_id, now, dry_run=False, secret=b""):
         from datetime import UTC, datetime
 
+        self.campaign_id = campaign_id
         self.surroundings, self.ledger_name, self.dry_run, self.secret = (
             deployment,
             campaign_id,

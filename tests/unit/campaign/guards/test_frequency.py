@@ -11,9 +11,12 @@ from guarded_campaigns import NOW, Deployment, campaign
 from world import World
 
 from airflow_provider_aliyunsms.audience.rules import GlobeRules
-from airflow_provider_aliyunsms.campaign.guards import Decision, FrequencyCap, OutcomeGuard
+from airflow_provider_aliyunsms.audience.split import Split
+from airflow_provider_aliyunsms.campaign.groups import Groups
+from airflow_provider_aliyunsms.campaign.guards import Decision, FrequencyCap, MaxMessages, OutcomeGuard
+from airflow_provider_aliyunsms.campaign.guards.daily import DailyTotal
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError, SendInterruptedError
-from airflow_provider_aliyunsms.products import GLOBE
+from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 ONE, TWO, THREE = (f"1380000000{digit}" for digit in "123")
 WEEK = timedelta(days=7)
@@ -357,6 +360,17 @@ def test_a_retry_with_the_same_ledger_keeps_its_own_claims(place):
     assert world.retry([ONE, TWO], guards=(cap,), surroundings=deployment).summary["accepted"] == 2
 
 
+def test_a_rehearsal_of_a_campaign_that_was_sent_shows_it_as_it_was(place):
+    """It has no ledger that could tell who was sent to, and a campaign is no limit to itself."""
+    store, deployment = place
+    guards = (FrequencyCap(1, per=WEEK, store=store), MaxMessages(3, daily=DailyTotal(store)))
+    world = World()
+    world.run([ONE, TWO], guards=guards, surroundings=deployment)
+    summary = world.retry([ONE, TWO], guards=guards, surroundings=deployment, dry_run=True).summary
+    assert [each["decision"] for each in summary["guards"]] == ["go", "go"]
+    assert summary["rehearsal"]["recipients"] == 2
+
+
 def test_the_two_apis_know_one_number_by_its_country_code(place):
     """The digits of a mainland mobile are those of a stranger in North America, and 86 in front changes nobody."""
     store, deployment = place
@@ -375,3 +389,12 @@ def test_the_two_apis_know_one_number_by_its_country_code(place):
     assert passes([mobile], "a") == [mobile]
     assert passes([{"to": f"+{mobile}"}], "b", **globe) == [mobile], "a number in Canada"
     assert passes([{"to": f"+86{mobile}"}], "c", **globe) == [], "the mobile of the first campaign"
+
+
+def test_the_one_template_of_a_split_counts_with_the_campaigns_without_one(send, place):
+    cap = FrequencyCap(1, per=WEEK, store=place[0], scope="template")
+    groups = Groups(
+        split=Split({"a": 0.5, "b": 0.5}, salt="x"), product=CHINA, texts={"a": "SMS_1", "b": "SMS_1"}
+    )
+    assert send([ONE, TWO], name="a", guard=cap, template_code=None, groups=groups) == [ONE, TWO]
+    assert send([ONE, THREE], name="b", guard=cap, template_code="SMS_1") == [THREE]
