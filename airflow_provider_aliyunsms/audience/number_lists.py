@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_aliyunsms.audience.disk import disk_before_sending
 from airflow_provider_aliyunsms.audience.fields import PHONE_NUMBER, PHONE_REGION, TO
 from airflow_provider_aliyunsms.audience.phone_numbers import (
+    MAINLAND_CODE,
     compact_number,
     international_number,
     is_bare_mainland,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.rules import RecipientRules
     from airflow_provider_aliyunsms.products import Product
 
-MAINLAND_CODE = "86"
 SHOWN_ROWS = 5
 """The number of bad rows that are named."""
 

@@ -6,13 +6,20 @@ from __future__ import annotations
 import re
 import struct
 import unicodedata
+from functools import lru_cache
 
 UNKNOWN_REGION = "ZZ"
+MAINLAND_CODE = "86"
+"""The country calling code of the mainland."""
+
 LONGEST_NUMBER = 15
 """Digits of the longest number with its country code, by ITU-T E.164."""
 
 
 _MAINLAND = re.compile(r"(?:\+?86|0086)?(1[3-9][0-9]{9})")
+LONGEST_CODE = 3
+"""Digits of the longest country calling code."""
+
 _BARE_MAINLAND = re.compile(r"1[3-9][0-9]{9}")
 _DIGITS = re.compile(r"[0-9]{5,17}")
 
@@ -284,6 +291,33 @@ def region_of(number: str) -> str:
     parsed = phonenumbers.parse("+" + digits)
     exact = phonenumbers.region_code_for_number(parsed)
     return str(exact or phonenumbers.region_code_for_country_code(parsed.country_code or 0))
+
+
+def is_mainland(number: str) -> bool:
+    """
+    Return whether a recipient's number of the China API is a mainland mobile; any other has its country code.
+
+    Not for numbers of the international API, where the same eleven digits are a number in North America.
+    """
+    return len(number) == len("13800001234") and mainland_number(number) is not None
+
+
+@lru_cache(maxsize=2048)
+def calling_code(head: str) -> str:
+    """
+    Return the country calling code with which a number begins, ``""`` when there is none.
+
+    No calling code begins another one, so the first digits decide.
+
+    :param head: the first three digits of a number with its country code.
+    """
+    import phonenumbers
+
+    for length in range(1, LONGEST_CODE + 1):
+        code = head[:length]
+        if code.isascii() and code.isdigit() and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            return code
+    return ""
 
 
 def mask_number(text: object) -> str:

@@ -10,10 +10,10 @@ who are left out, or held back for a later pass.
 
 * ``protocol`` says what a guard must be and makes verdicts; ``facts`` holds what guards know and may do; ``judge``
   asks them in the order of a try and turns a decision against sending into an error.
-* ``hours`` (by ``daytime`` and ``zones``) judges by the clock; ``limits`` (by ``prices``) by size, parts and cost;
+* ``hours`` judges by the clock; ``limits`` by size, parts and cost;
   ``preflight`` by what the vendor knows of template and signatures; ``people`` by a rehearsal and an approval;
   ``canary`` by the delivery of a sample.
-* ``suppression`` leaves out the numbers of a list; ``frequency`` (by ``subject_rows``) those who got enough from all
+* ``suppression`` leaves out the numbers of a list; ``frequency`` those who got enough from all
   campaigns together; ``daily`` adds up what all campaigns send on a day, for the limits. The last two keep what
   campaigns claim in ``claims``.
 

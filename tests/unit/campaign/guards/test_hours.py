@@ -18,8 +18,8 @@ from phonenumbers import timezone
 
 from airflow_provider_aliyunsms.audience.phone_numbers import international_number
 from airflow_provider_aliyunsms.campaign.guards import Decision, Fresh, Guard, QuietHours, WindowGuard
-from airflow_provider_aliyunsms.campaign.guards.daytime import common_spans, read_zone
-from airflow_provider_aliyunsms.campaign.guards.zones import zones_of
+from airflow_provider_aliyunsms.campaign.guards.hours.daytime import common_spans, read_zone
+from airflow_provider_aliyunsms.campaign.guards.hours.zones import zones_of
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
@@ -384,7 +384,7 @@ def test_the_zones_of_a_number_are_those_of_the_library():
 
 @pytest.mark.parametrize("now", ["2026-06-03T05:30", "2026-10-25T00:30", "2026-12-01T20:30"])
 def test_the_hours_of_a_number_are_those_of_the_library(now):
-    from airflow_provider_aliyunsms.campaign.guards.hours import _NOW, _HoursByNumber
+    from airflow_provider_aliyunsms.campaign.guards.hours.quiet_hours import _NOW, _HoursByNumber
 
     hours = _HoursByNumber(hours=OWN_TIME._hours(), now=utc(now), has_mainland=False)
     for region in sorted(phonenumbers.SUPPORTED_REGIONS):
@@ -402,7 +402,7 @@ def test_the_hours_of_a_number_are_those_of_the_library(now):
 
 @pytest.mark.parametrize("head", ["85251", "44740", "39331"])
 def test_hours_by_number_cost_little_where_a_country_has_one_time(head):
-    from airflow_provider_aliyunsms.campaign.guards.hours import _HoursByNumber
+    from airflow_provider_aliyunsms.campaign.guards.hours.quiet_hours import _HoursByNumber
 
     numbers = [f"{head}{position:07d}" for position in range(100_000)]
     hours = _HoursByNumber(hours=OWN_TIME._hours(), now=utc("2026-06-03T12:00"), has_mainland=False)

@@ -23,7 +23,7 @@ from airflow_provider_aliyunsms.campaign.guards import (
     MaxParts,
     OutcomeGuard,
 )
-from airflow_provider_aliyunsms.campaign.guards.prices import Money, PriceList
+from airflow_provider_aliyunsms.campaign.guards.limits.prices import Money, PriceList
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, LedgerError
 from airflow_provider_aliyunsms.products import GLOBE
@@ -466,7 +466,7 @@ def test_a_retry_is_judged_by_the_whole_audience_and_rubbish_is_not_expected():
     st.integers(1, 10**7), st.sampled_from(["0", "0.05", "0.1", "0.2", "0.3", "0.7", "1", "2.5"]), st.data()
 )
 def test_the_bounds_are_those_of_exact_arithmetic(usual, tolerance, data):
-    from airflow_provider_aliyunsms.campaign.guards.limits import _compared
+    from airflow_provider_aliyunsms.campaign.guards.limits.limits import _compared
 
     margin = Decimal(tolerance) * usual
     count = data.draw(

@@ -7,22 +7,21 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from airflow_provider_aliyunsms.campaign.guards.daytime import (
+from airflow_provider_aliyunsms.audience.phone_numbers import calling_code, is_mainland
+from airflow_provider_aliyunsms.campaign.guards.hours.daytime import (
     DayHours,
     common_spans,
     read_clock,
     read_weekdays,
     read_zone,
 )
-from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go, skip, wait_until
-from airflow_provider_aliyunsms.campaign.guards.zones import (
+from airflow_provider_aliyunsms.campaign.guards.hours.zones import (
     MAINLAND_ZONE,
     all_zones_of_code,
-    calling_code,
-    is_mainland,
     zones_of,
     zones_of_code,
 )
+from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go, skip, wait_until
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.products import CHINA
@@ -30,8 +29,8 @@ from airflow_provider_aliyunsms.products import CHINA
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_provider_aliyunsms.campaign.guards.daytime import Span
     from airflow_provider_aliyunsms.campaign.guards.facts import Facts
+    from airflow_provider_aliyunsms.campaign.guards.hours.daytime import Span
     from airflow_provider_aliyunsms.campaign.guards.protocol import Verdict
 
 RECIPIENT: Final = "recipient"

@@ -1,42 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the country calling code and the time zones of a number, cheaply for millions of them."""
+"""Find the time zones of a number, cheaply for millions of them."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from airflow_provider_aliyunsms.audience.phone_numbers import mainland_number
+from airflow_provider_aliyunsms.audience.phone_numbers import LONGEST_CODE, calling_code
 
-MAINLAND_CODE = "86"
 MAINLAND_ZONE = "Asia/Shanghai"
-_LONGEST_CODE = 3
-
-
-def is_mainland(number: str) -> bool:
-    """
-    Return whether a recipient's number of the China API is a mainland mobile; any other has its country code.
-
-    Not for numbers of the international API, where the same eleven digits are a number in North America.
-    """
-    return len(number) == len("13800001234") and mainland_number(number) is not None
-
-
-@lru_cache(maxsize=2048)
-def calling_code(head: str) -> str:
-    """
-    Return the country calling code with which a number begins, ``""`` when there is none.
-
-    No calling code begins another one, so the first digits decide.
-
-    :param head: the first three digits of a number with its country code.
-    """
-    import phonenumbers
-
-    for length in range(1, _LONGEST_CODE + 1):
-        code = head[:length]
-        if code.isascii() and code.isdigit() and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
-            return code
-    return ""
 
 
 @lru_cache(maxsize=512)
@@ -79,7 +50,7 @@ def zones_of(number: str) -> tuple[str, ...]:
 
     :param number: its digits with the country code, without a plus.
     """
-    code = calling_code(number[:_LONGEST_CODE])
+    code = calling_code(number[:LONGEST_CODE])
     zones = zones_of_code(code)
     return _zones_by_plan(number, code) if zones is None else zones
 

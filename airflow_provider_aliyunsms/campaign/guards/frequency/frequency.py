@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.spool import SpoolRows
     from airflow_provider_aliyunsms.campaign.guards.claims import Claims, Hashes, Limit
     from airflow_provider_aliyunsms.campaign.guards.facts import Facts
-    from airflow_provider_aliyunsms.campaign.guards.subject_rows import SortedRows, SubjectRows
+    from airflow_provider_aliyunsms.campaign.guards.frequency.subject_rows import SortedRows, SubjectRows
 
 Scope = Literal["number", "signature", "template"]
 Kind = Literal["otp", "notification", "promotion"]
@@ -201,7 +201,7 @@ class FrequencyCap:
 
     def _sorted(self, facts: Facts) -> SortedRows:
         from airflow_provider_aliyunsms.campaign.guards.claims import Hashes
-        from airflow_provider_aliyunsms.campaign.guards.subject_rows import SortedRows
+        from airflow_provider_aliyunsms.campaign.guards.frequency.subject_rows import SortedRows
 
         hashes, found = Hashes(facts.secret), SortedRows()
         try:

@@ -10,7 +10,7 @@ from decimal import ROUND_CEILING, Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_aliyunsms.campaign.guards.prices import REST, Money, PriceList, read_money
+from airflow_provider_aliyunsms.campaign.guards.limits.prices import REST, Money, PriceList, read_money
 from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
 from airflow_provider_aliyunsms.products import CHINA

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-from airflow_provider_aliyunsms.audience.phone_numbers import is_region, region_of
-from airflow_provider_aliyunsms.campaign.guards.zones import MAINLAND_CODE, calling_code, is_mainland
+from airflow_provider_aliyunsms.audience.phone_numbers import (
+    MAINLAND_CODE,
+    calling_code,
+    is_mainland,
+    is_region,
+    region_of,
+)
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 REST: Final = "*"
