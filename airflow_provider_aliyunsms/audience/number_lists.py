@@ -40,11 +40,26 @@ _NUMBER_FIELDS = frozenset({PHONE_NUMBER, TO, PHONE_REGION})
 _AT_ONCE = 500
 """Values of one query; SQLite takes at least 999."""
 
+_MAINLAND_DIGITS: Final = 11
+
 IN_MEMORY: Final = 200_000
 """Numbers that a set holds in memory; a longer one goes onto the disk."""
 
 _SORTED = 200_000
 """Numbers that are sorted before they are stored: in order, they go into the index several times as fast."""
+
+
+def with_country_codes(numbers: Sequence[str], *, product: Product) -> list[str]:
+    """Return :func:`with_country_code` of each number; costs a fraction of it for mainland mobiles."""
+    if product is GLOBE:
+        return [*numbers]
+    return [
+        MAINLAND_CODE + number
+        # What the expression for a mainland mobile says of eleven digits.
+        if len(number) == _MAINLAND_DIGITS and number[0] == "1" and number[1] >= "3"
+        else number
+        for number in numbers
+    ]
 
 
 def with_country_code(number: str, *, product: Product) -> str:
@@ -200,6 +215,9 @@ class NumberSet:
         wanted = [int(number) for number in numbers]
         if self._db is None:
             few = self._few
+            if few.isdisjoint(wanted):
+                # Nearly always.
+                return [False] * len(wanted)
             return [number in few for number in wanted]
         self._store(self._db)
         found: set[int] = set()

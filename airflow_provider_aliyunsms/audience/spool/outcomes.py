@@ -113,6 +113,10 @@ class SpoolOutcomes:
         states = self._states.endings
         # A row of a recipient who left the audience has no local outcome, and no content either.
         members = self._pages.members(page, wanted=None)
+        size, first = len(members), page * _PAGE
+        if endings.count(0) == size:
+            # The page of a fresh campaign: a row without a content has an outcome.
+            return SpoolRows(members, [PENDING] * size, range(first, first + size), [None] * size)
         wanted = [
             bool(content) and not (states[number].local or (pending and number))
             for number, content in zip(endings, members.contents, strict=True)
@@ -125,7 +129,7 @@ class SpoolOutcomes:
                 tuple(compress(members.contents, wanted)),
             ),
             [state.outcome for state in found],
-            [*compress(range(page * _PAGE, page * _PAGE + len(wanted)), wanted)],
+            [*compress(range(first, first + size), wanted)],
             [state.code for state in found],
         )
 

@@ -442,7 +442,7 @@ class Facts:
 
     def _share(self, of: Share) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
         """Yield numbers and contents of a share, page by page."""
-        if of == "pending":
+        if of == "pending" or (of == "all" and not self.already and not self._held_codes):
             for rows in self.pending():
                 yield rows.members.numbers, rows.members.contents
             return

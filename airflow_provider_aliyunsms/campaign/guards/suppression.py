@@ -263,12 +263,12 @@ def _variable_rows(facts: Facts, name: str) -> Any:
 
 
 def _leave_out(facts: Facts, listed: NumberSet) -> int:
-    from airflow_provider_aliyunsms.audience.number_lists import with_country_code
+    from airflow_provider_aliyunsms.audience.number_lists import with_country_codes
     from airflow_provider_aliyunsms.codes import LocalCode
 
     count = 0
     for rows in facts.pending():
-        numbers = [with_country_code(number, product=facts.product) for number in rows.members.numbers]
+        numbers = with_country_codes(rows.members.numbers, product=facts.product)
         held = listed.holds(numbers)
         places = [place for place, is_held in zip(rows.places, held, strict=True) if is_held]
         if places:
