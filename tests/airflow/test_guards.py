@@ -355,14 +355,17 @@ def test_two_tasks_share_one_guard_and_each_renders_its_own(run_task, simulator,
         assert outcome.xcom(name)["guards"][0]["reason"].endswith(name)
 
 
-def test_a_mapped_task_waits_for_the_tasks_that_its_guards_name(run_task, simulator, aliyun_connection):
+def test_a_mapped_task_that_runs_after_another_one_reads_its_value_in_a_guard(
+    run_task, simulator, aliyun_connection
+):
     body = """
 @task
 def word():
     return "and well"
 
-AliyunSendBatchSmsOperator.partial(
-    task_id='send', template_code='SMS_152550005', sign_name='测试签名', guards=[Says('go', text=word())],
+found = word()
+found >> AliyunSendBatchSmsOperator.partial(
+    task_id='send', template_code='SMS_152550005', sign_name='测试签名', guards=[Says('go', text=found)],
 ).expand(recipients=[PEOPLE[:10], PEOPLE[10:]])
 """
     outcome = run_task("guard_mapped_upstream", body)
