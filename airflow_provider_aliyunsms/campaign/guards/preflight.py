@@ -360,7 +360,7 @@ def _summary(
     ]
     notes = [
         f"{subject} approved ({kinds}), all {survey.recipients:,} recipients have"
-        f" {'its' if len(known) == 1 else 'their'} {len(survey.variables or ())} variables,"
+        f" {'its' if len(known) == 1 else 'their'} variables ({len(survey.variables or ())}),"
         f" and the signatures are approved: {len(signatures)}."
     ]
     if states:
