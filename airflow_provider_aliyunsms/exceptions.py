@@ -236,7 +236,7 @@ class GuardWaitError(GuardError):
     """
     A guard decided that nothing more may be sent before a moment; then the campaign is judged anew and goes on.
 
-    :param until: the moment, with a time zone; None for now.
+    :param until: the moment by this machine's clock, with a time zone; None for now.
     """
 
     def __init__(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.fields import TO
@@ -29,6 +30,7 @@ from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
     AudienceError,
     GuardError,
+    GuardWaitError,
     LedgerError,
     ReceiptsError,
     SendInterruptedError,
@@ -235,6 +237,10 @@ class Campaign:
             with self._plan.account_pace or contextlib.nullcontext():
                 sender.run()
         except ends as error:
+            if isinstance(error, GuardWaitError) and error.until is not None:
+                # The guards go by the gateway's clock, and what waits by this machine's. Too early, the whole
+                # audience would be read again and again until the gateway's time has come.
+                error.until += timedelta(seconds=self._clock.skew)
             progress.log_now()
             owns = self._still_owns(ledger, error)
             # Never while a call is in flight: after a clean shutdown the next try does not wait for this process.

@@ -245,7 +245,7 @@ class Facts:
             self._held_codes.add(code)
 
     def close(self) -> None:
-        """Let nobody be left out or held back any more: from now on chunks are cut and sent."""
+        """Refuse from now on to leave recipients out or hold them back, because chunks are cut and sent."""
         self._is_open = False
 
     def _check_open(self) -> None:
@@ -257,7 +257,7 @@ class Facts:
 
     @property
     def held(self) -> Held | None:
-        """Everybody who is held back, None for nobody."""
+        """How many recipients are held back and until when; None for nobody."""
         if not self._held:
             return None
         return Held(

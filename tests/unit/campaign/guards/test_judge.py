@@ -434,3 +434,13 @@ def test_who_is_not_left_out_any_more_is_judged_by_all_guards(world):
         world.retry(PEOPLE, guards=(Says(fail("yesterday's offer", advice="-")), leaves_out(PEOPLE[:3])))
     assert len(world.gateway.accepted) == 35
     assert world.retry(PEOPLE, guards=(leaves_out(PEOPLE[:3]),)).summary["accepted"] == 37
+
+
+@pytest.mark.parametrize("skew", [600.0, -600.0])
+def test_a_wait_ends_by_the_clock_of_the_machine_that_waits(world, skew):
+    # The guards judge by the gateway's clock, and Airflow waits by the machine's: too early, they would be asked
+    # again and again, each time with the whole audience read.
+    world.skew = skew
+    with pytest.raises(GuardWaitError) as raised:
+        world.run(PEOPLE, guards=(Says(lambda facts: wait_until(facts.now + HOUR, "night")),))
+    assert raised.value.until.timestamp() == pytest.approx(world.clock.now() + 3600 + skew, abs=60)
