@@ -48,6 +48,7 @@ from airflow_provider_aliyunsms.operators.parameters import (
     as_bool,
     as_seconds,
     as_text,
+    campaign_identity,
     check_one_source,
     check_split,
     given_numbers,
@@ -104,9 +105,6 @@ LOOK_UP_PATIENCE = 30.0
 
 FAILED_KEY = "campaign"
 """The XCom key of the summary of a try that fails; that of one that succeeds is the return value."""
-
-TEMPORARY_RUN = "__airflow_temporary_run_"
-"""How the id of a run begins that ``airflow tasks test`` makes and removes again."""
 
 MOST_AT_ONCE = 64
 """The largest ``max_concurrency``: as many connections as a client keeps."""
@@ -503,7 +501,8 @@ class AliyunSmsSendOperator(BaseOperator):
         # Before any ledger is opened, also one that only says that this try has failed: people may have moved to this
         # shard, or to this place, from others.
         shard = self._check_record(context)
-        if self._is_positional(context) and not as_bool(self.is_dry_run, name="dry_run"):
+        is_new = not self._has_waited(context) and not as_bool(self.is_dry_run, name="dry_run")
+        if self._is_positional(context) and is_new:
             check_place_is_old(context, resend=as_bool(self.resend, name="resend"))
         choice = choose_store(
             context=context,
@@ -559,38 +558,14 @@ class AliyunSmsSendOperator(BaseOperator):
         return whole if shard is None else shard.campaign_id(whole)
 
     def _whole_identity(self, context: Context) -> str:
-        """
-        Return the campaign id: the given one, or one that follows from the task, its run and its map index.
-
-        :raises ConfigurationError: the given one was rendered to nothing, or the run is one that ends with its
-            command.
-        """
-        ti = context["ti"]
-        if not self._names_campaign:
-            self._check_run_stays(ti)
-            return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
-        if not as_text(self.campaign_id):
-            raise ConfigurationError(
-                "campaign_id was rendered to nothing, so that different campaigns would share one identity",
-                advice="Nothing was sent now. Correct its template, or leave campaign_id out.",
-            )
-        if self._names_ledger and not as_text(self.ledger_path):
-            raise ConfigurationError(
-                "ledger_path was rendered to nothing, so that nobody knows whom other runs with this campaign_id "
-                "have sent to",
-                advice="Nothing was sent now. Correct its template.",
-            )
-        if ti.run_id in str(self.campaign_id):
-            self._check_run_stays(ti)
-        return str(self.campaign_id)
-
-    def _check_run_stays(self, ti: Any) -> None:
-        if str(ti.run_id).startswith(TEMPORARY_RUN) and not as_bool(self.is_dry_run, name="dry_run"):
-            raise ConfigurationError(
-                "airflow tasks test makes a new run each time, so that everybody would be sent to each time",
-                advice="Nothing was sent now. Use dry_run=True; or give a campaign_id without the run's and a "
-                "ledger_path, by which a second test finds what the first one sent.",
-            )
+        return campaign_identity(
+            context,
+            campaign_id=self.campaign_id,
+            ledger_path=self.ledger_path,
+            names_campaign=self._names_campaign,
+            names_ledger=self._names_ledger,
+            dry_run=self.is_dry_run,
+        )
 
     def _policy(self) -> SendPolicy:
         from airflow_provider_aliyunsms.campaign.policy import SendPolicy

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.private import unwrap
@@ -15,8 +15,14 @@ from airflow_provider_aliyunsms.private import unwrap
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_aliyunsms.audience.facts import SourceFacts
     from airflow_provider_aliyunsms.audience.rows import Block
+
+
+TEMPORARY_RUN: Final = "__airflow_temporary_run_"
+"""How the id of a run begins that ``airflow tasks test`` makes and removes again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +98,53 @@ class AudienceSource:
             columns=columns,
             null_values=self.null_values,
             facts=facts,
+        )
+
+
+def campaign_identity(
+    context: Context,
+    *,
+    campaign_id: object,
+    ledger_path: object,
+    names_campaign: bool,
+    names_ledger: bool,
+    dry_run: bool | str,
+) -> str:
+    """
+    Return the campaign id: the given one, or one that follows from the task, its run and its map index.
+
+    :param campaign_id: as it was rendered, and so is ``ledger_path``.
+    :param names_campaign: whether the operator was given a campaign id, before a template turned it into nothing.
+    :param names_ledger: the same of its ledger path.
+    :param dry_run: nothing is sent, so that a run which ends with its command is none too short.
+    :raises ConfigurationError: one was rendered to nothing, or the run is one that ends with its command.
+    """
+    ti = context["ti"]
+    if not names_campaign:
+        _check_run_stays(ti, dry_run=dry_run)
+        return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
+    if not as_text(campaign_id):
+        raise ConfigurationError(
+            "campaign_id was rendered to nothing, so that different campaigns would share one identity",
+            advice="Nothing was sent now. Correct its template, or leave campaign_id out.",
+        )
+    if names_ledger and not as_text(ledger_path):
+        raise ConfigurationError(
+            "ledger_path was rendered to nothing, so that nobody knows whom other runs with this campaign_id "
+            "have sent to",
+            advice="Nothing was sent now. Correct its template.",
+        )
+    if ti.run_id in str(campaign_id):
+        _check_run_stays(ti, dry_run=dry_run)
+    return str(campaign_id)
+
+
+def _check_run_stays(ti: Any, *, dry_run: bool | str) -> None:
+    if str(ti.run_id).startswith(TEMPORARY_RUN) and not as_bool(dry_run, name="dry_run"):
+        raise ConfigurationError(
+            "airflow tasks test makes a new run each time, so that everybody would be sent to each time",
+            advice="Nothing was sent now. Use dry_run=True; or give a campaign_id without the run's and a "
+            "ledger_path, by which a second test finds what the first one sent.",
         )
 
 

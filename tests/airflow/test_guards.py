@@ -403,3 +403,29 @@ def test_a_decision_to_fail_goes_before_people_who_wait(run_task, simulator, ali
     outcome = run_task("guard_held_then_fails", SEND.format(guard))
     assert outcome.states["send"] == "failed", outcome
     assert simulator.counts() == {}
+
+
+def test_a_mapped_task_that_has_waited_is_not_new_in_a_run_that_was_cleared_meanwhile(tmp_path):
+    from airflow_provider_aliyunsms.exceptions import LedgerConflictError
+    from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
+
+    class Instance:
+        dag_id, task_id, run_id, map_index, try_number, max_tries = "waits", "send", "run", 0, 1, 0
+
+    class Run:
+        clear_number = 1
+
+    send = AliyunSendBatchSmsOperator(
+        task_id="send",
+        recipients=[],
+        template_code="SMS_1",
+        sign_name="测试",
+        ledger_path=str(tmp_path / "ledger"),
+    )
+    context = {"ti": Instance(), "dag_run": Run()}
+    with pytest.raises(LedgerConflictError, match="new in a run"):
+        send._store(context)
+    # It had its ledger before the wait, and sends nothing where that is lost.
+    send._waited = True
+    choice, _ = send._store(context)
+    assert choice.is_durable

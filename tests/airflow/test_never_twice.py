@@ -281,7 +281,7 @@ def test_a_trial_of_one_task_sends_nothing(simulator, aliyun_connection, run_tas
     from airflow.sdk import DAG
 
     from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
-    from airflow_provider_aliyunsms.operators.base import TEMPORARY_RUN
+    from airflow_provider_aliyunsms.operators.parameters import TEMPORARY_RUN
 
     with DAG("trial", schedule=None) as dag:
         AliyunSendBatchSmsOperator(
