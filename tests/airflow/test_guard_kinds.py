@@ -114,3 +114,33 @@ def test_a_cap_is_counted_in_a_database_of_airflow(send, simulator, monkeypatch,
     assert set(simulator.counts().values()) == {1}
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
     assert b"13800000001" not in kept
+
+
+def test_a_signature_that_a_carrier_has_not_filed_shows_in_the_canary(send, simulator, tmp_path):
+    from airflow_provider_aliyunsms.campaign.guards import Canary, Preflight
+
+    simulator.signatures({"测试": {"carriers": {"mobile": "not filed"}}})
+    canary = Canary(size=4, min_delivered_ratio=0.9, wait=timedelta(seconds=2))
+    outcome = send("unfiled", Preflight(), canary=canary, ledger_path=str(tmp_path / "ledger"))
+    assert outcome.states["send"] == "failed"
+    assert len(simulator.counts()) == 4
+    records = {each["guard"]: each for each in outcome.xcom("send", "campaign")["guards"]}
+    # The gateway takes such messages, and so the vendor's word stops nothing unless it is asked to.
+    assert records["Preflight"]["decision"] == "go"
+    assert "not filed" in records["Preflight"]["reason"]
+    assert records["Canary"]["figures"]["codes"] == {"PORT_NOT_REGISTERED": 4}
+    assert "PORT_NOT_REGISTERED" in records["Canary"]["reason"]
+
+
+def test_sends_that_the_platform_would_refuse_are_skipped_and_not_made(send, simulator, tmp_path):
+    from airflow_provider_aliyunsms.campaign.guards import FrequencyCap
+
+    simulator.templates({"SMS_1": {"text": "验证码${name}", "kind": "otp"}})
+    simulator.options(limits_frequency=True)
+    (tmp_path / "claims").mkdir()
+    cap = FrequencyCap.platform("otp", store=str(tmp_path / "claims"))
+    assert send("otp_first", cap, people=PEOPLE[:5]).xcom("send")["accepted"] == 5
+    second = send("otp_second", cap, people=PEOPLE[:8]).xcom("send")
+    assert (second["accepted"], second["skipped"], second["rejected"]) == (3, 5, 0)
+    assert second["errors"] == {"local.FREQUENCY_CAP": 5}
+    assert simulator.stats()["refused"] == {}
