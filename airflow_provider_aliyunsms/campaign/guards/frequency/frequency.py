@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from airflow_provider_aliyunsms.campaign.guards.protocol import Verdict, fail, go
-from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
 from airflow_provider_aliyunsms.products import CHINA
 
@@ -165,6 +164,9 @@ class FrequencyCap:
 
     def _claim(self, facts: Facts) -> tuple[int, int]:
         """Claim for the whole audience; return how many messages are within the cap, and how many over it."""
+        # Here, because a DAG file imports this module when it is parsed.
+        from airflow_provider_aliyunsms.codes import LocalCode
+
         claimed = over = 0
         with self._open(facts) as claims, self._sorted(facts) as rows:
             for batch in rows.batches(_batch_size()):

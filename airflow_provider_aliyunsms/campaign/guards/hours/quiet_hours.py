@@ -22,7 +22,6 @@ from airflow_provider_aliyunsms.campaign.guards.hours.zones import (
     zones_of_code,
 )
 from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go, skip, wait_until
-from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.products import CHINA
 
@@ -130,6 +129,9 @@ class QuietHours:
         )
 
     def _by_recipient(self, facts: Facts) -> Verdict:
+        # Here, because a DAG file imports this module when it is parsed.
+        from airflow_provider_aliyunsms.codes import LocalCode
+
         hours = _HoursByNumber(hours=self._hours(), now=facts.now, has_mainland=facts.product is CHINA)
         ready = later = never = 0
         for rows in facts.pending():
@@ -141,9 +143,7 @@ class QuietHours:
                     facts.leave_out(places, code=LocalCode.NO_COMMON_HOURS.value)
                 else:
                     later += len(places)
-                    # A rehearsal shows the whole campaign, at whatever hour.
-                    if not facts.dry_run:
-                        facts.hold(places, until=slot, code=LocalCode.QUIET_HOURS.value)
+                    facts.hold(places, until=slot, code=LocalCode.QUIET_HOURS.value)
         facts.notes[self] = hours.next_change
         return self._told(facts, hours.first_opening, ready=ready, later=later, never=never)
 
