@@ -208,6 +208,7 @@ class _Steps:
         self._campaign_id = plan.campaign_id or f"{{{{ ti.dag_id }}}}/{group.group_id}/{{{{ run_id }}}}"
         self._consents: list[Guard] = []
         self._checks: list[Guard] = []
+        self._of_rest: list[Guard] = []
         self._rehearsal_id = ""
         self.tasks: list[Any] = []
 
@@ -259,7 +260,7 @@ class _Steps:
 
     def canary(self, canary: Canary) -> None:
         """Add the task that sends to the sample, and the sensor that judges its delivery."""
-        from airflow_provider_aliyunsms.campaign.guards import Sample
+        from airflow_provider_aliyunsms.campaign.guards import AfterSample, Sample
 
         # The sample first: all others then judge and count only those who get it now.
         guards = (*self._consents, Sample(size=canary.size), *self._plan.guards, *self._checks)
@@ -279,13 +280,14 @@ class _Steps:
                 "timeout": canary.wait,
             },
         )
+        self._of_rest = [AfterSample()]
 
     def rest(self) -> None:
         """Add the task that sends to everybody who was not sent to yet."""
         self._sent = self._add(
             _OPERATORS[self._plan.api],
             "send",
-            guards=(*self._consents, *self._plan.guards, *self._checks),
+            guards=(*self._of_rest, *self._consents, *self._plan.guards, *self._checks),
             receipts_path=self._plan.receipts_path,
         )
 

@@ -156,7 +156,13 @@ campaign(
     assert (canary["accepted"], canary["skipped"], sent["accepted"]) == (5, 35, 40)
     assert canary["campaign_id"] == sent["campaign_id"] == f"whole/sms_campaign/{outcome.run_id}"
     assert outcome.xcom("sms_campaign.delivery")["delivered"] == 40
-    assert [each["guard"] for each in sent["guards"]] == ["Approved", "Preflight", "Says", "Rehearsed"]
+    assert [each["guard"] for each in sent["guards"]] == [
+        "AfterSample",
+        "Approved",
+        "Preflight",
+        "Says",
+        "Rehearsed",
+    ]
     written = outcome.xcom("sms_campaign.report")
     report = json.loads(Path(written["json"]).read_text(encoding="utf-8"))
     assert report["outcomes"] == {"total": 40, "accepted": 40, "rejected": 0, "skipped": 0, "unknown": 0}

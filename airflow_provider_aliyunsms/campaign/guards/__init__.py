@@ -34,7 +34,7 @@ module of its noun, or a module, and a name here. A question to the vendor goes 
 
 from __future__ import annotations
 
-from airflow_provider_aliyunsms.campaign.guards.canary import Canary, Sample
+from airflow_provider_aliyunsms.campaign.guards.canary import AfterSample, Canary, Sample
 from airflow_provider_aliyunsms.campaign.guards.daily import DailyTotal
 from airflow_provider_aliyunsms.campaign.guards.facts import Facts, Held, Surroundings
 from airflow_provider_aliyunsms.campaign.guards.frequency import FrequencyCap
@@ -63,6 +63,7 @@ from airflow_provider_aliyunsms.campaign.guards.protocol import (
 from airflow_provider_aliyunsms.campaign.guards.suppression import Suppress
 
 __all__ = [
+    "AfterSample",
     "Approved",
     "Canary",
     "DailyTotal",
