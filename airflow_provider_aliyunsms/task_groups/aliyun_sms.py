@@ -262,6 +262,9 @@ class _Steps:
         """Add the task that sends to the sample, and the sensor that judges its delivery."""
         from airflow_provider_aliyunsms.campaign.guards import AfterSample, Sample
 
+        # A rehearsal ends for an empty audience and for guards that skip. That nobody of the sample is left after it
+        # is a surprise, and must not end as a green run that has sent nothing.
+        own = {"on_empty": "fail"} if self._rehearsal_id else {}
         # The sample first: all others then judge and count only those who get it now.
         guards = (*self._consents, Sample(size=canary.size), *self._plan.guards, *self._checks)
         task = self._add(
@@ -269,6 +272,7 @@ class _Steps:
             "canary",
             guards=guards,
             error_threshold=_canary_threshold(canary, given=self._plan.send.get("error_threshold", 0.5)),
+            **own,
         )
         self._add_sensor(
             "canary_delivery",
