@@ -62,6 +62,13 @@ _OWN: Final = {
     "send_copies_to": "Give seed_numbers.",
     "trigger_rule": "A step runs after the success of the one before; default_args can have one for the first step.",
 }
+_NOT_BY_DEFAULT: Final = {
+    **{name: advice for name, advice in _OWN.items() if name not in ("task_id", "trigger_rule")},
+    **{
+        name: f"Give {name} to sms_campaign itself."
+        for name in ("guards", "campaign_id", "ledger_path", "receipts_path", "canary", "durable")
+    },
+}
 _SUBJECT: Final = "Send {{{{ {rehearsal}['recipients'] }}}} messages for {{{{ ti.dag_id }}}}?"
 # The page holds text of the messages: as code it is shown as it is. Airflow shows a block of code as one paragraph.
 _BODY: Final = """\
@@ -141,7 +148,9 @@ def sms_campaign(
         :class:`~airflow_provider_aliyunsms.operators.aliyun_sms.AliyunSmsReportOperator`. It is written however the
         campaign ends, and does not decide how the run ends: a teardown. None leaves the step out. Templated.
     :param price: the price of one billing part, such as ``0.045 CNY``, for the cost in the report. Templated.
-    :param default_args: of the group's tasks.
+    :param default_args: of the group's tasks. What decides who gets a message, such as ``guards`` and
+        ``ledger_path``, is a parameter of the group: it is refused here, and in the ``default_args`` of the DAG where
+        the group is not given it.
     :param tooltip: of the group, in Airflow's interface.
     :param send: the other parameters of the send operator, for all tasks that send: ``recipients``,
         ``template_code``, ``sign_name``, ``max_qps``, ``retries`` and so on.
@@ -161,6 +170,7 @@ def sms_campaign(
     _check_parameters(plan, canary=canary, report_path=report_path, price=price)
     defaults: Any = default_args or {}
     with TaskGroup(group_id=group_id, default_args=defaults, tooltip=tooltip) as group:
+        _check_defaults(plan, group=group, guards=guards)
         build = _Steps(plan, group)
         if rehearsal:
             build.rehearsal()
@@ -428,6 +438,21 @@ def _check_parameters(
             advice="Give ledger_path, a folder that all workers share, and leave durable out; or leave the canary "
             "out.",
         )
+
+
+def _check_defaults(plan: _Plan, *, group: TaskGroup, guards: Collection[Guard]) -> None:
+    """Refuse default_args that would change, or silently lose, what the group decides about its steps."""
+    found = {**(getattr(group.dag, "default_args", None) or {}), **(group.default_args or {})}
+    given = {
+        "guards": guards,
+        "campaign_id": plan.campaign_id,
+        "ledger_path": plan.ledger_path,
+        "receipts_path": plan.receipts_path,
+    }
+    for name, advice in _NOT_BY_DEFAULT.items():
+        is_set = found.get(name, True) is False if name == "durable" else bool(found.get(name))
+        if is_set and name not in plan.send and not given.get(name):
+            raise ConfigurationError(f"the default_args of sms_campaign take no {name}", advice=advice)
 
 
 def _sensor_parameters(

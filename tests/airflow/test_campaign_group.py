@@ -334,6 +334,76 @@ def test_a_cleared_step_sends_nothing_twice(run_dag, write_dag, clear, simulator
 
 
 @pytest.mark.parametrize(
+    "given", ["ledger_path=f'{LEDGER}/{{{{ ti.task_id }}}}'", "campaign_id='{{ run_id }}/{{ ti.task_id }}'"]
+)
+def test_the_rest_is_not_sent_where_the_ledger_of_the_canary_is_not_found(
+    run_dag, write_dag, clear, simulator, aliyun_connection, given
+):
+    """Nothing tells then who was sent to already: all of the sample would get a second message."""
+    path = write_dag(f"lost_canary_{given.count('LEDGER')}", f"campaign(canary=CANARY, {given})")
+    first = run_dag(path)
+    assert (states(first)["canary_delivery"], states(first)["send"]) == ("success", "failed")
+    assert len(simulator.counts()) == 5
+    # The try that failed has left a ledger of its own, which tells of nobody either.
+    again = clear(path, first, "sms_campaign.send")
+    assert states(again)["send"] == "failed"
+    assert set(simulator.counts().values()) == {1}
+    assert len(simulator.counts()) == 5
+
+
+@pytest.mark.parametrize(
+    ("defaults", "problem"),
+    [
+        ({"resend": True}, "resend"),
+        ({"dry_run": True}, "dry_run"),
+        ({"durable": False}, "durable"),
+        ({"send_copies_to": ["13800009001"]}, "send_copies_to"),
+        ({"shard": {"index": 0}}, "shard"),
+        ({"canary": "CANARY"}, "canary"),
+        ({"guards": ["CANARY"]}, "guards"),
+        ({"campaign_id": "spring"}, "campaign_id"),
+        ({"receipts_path": "/receipts"}, "receipts_path"),
+    ],
+)
+@pytest.mark.parametrize("whose", ["dag", "group"])
+def test_default_args_change_none_of_what_the_group_decides(defaults, problem, whose):
+    from airflow.sdk import DAG
+
+    from airflow_provider_aliyunsms.campaign.guards import Canary
+    from airflow_provider_aliyunsms.exceptions import ConfigurationError
+    from airflow_provider_aliyunsms.task_groups.aliyun_sms import sms_campaign
+
+    if defaults.get("canary"):
+        defaults = {"canary": Canary()}
+    usual = {"recipients": ["13800000001"], "template_code": "SMS_1", "approval": False, "ledger_path": "/l"}
+    of_dag, of_group = (defaults, {}) if whose == "dag" else ({}, {"default_args": defaults})
+    with (
+        DAG("defaults", schedule=None, default_args=of_dag),
+        pytest.raises(ConfigurationError, match=problem) as found,
+    ):
+        sms_campaign(**usual, **of_group)
+    assert "13800009001" not in str(found.value)
+
+
+def test_a_sample_that_the_guards_leave_out_whole_is_red(run_group, simulator, aliyun_connection):
+    """In the rehearsal they left nobody out: that nothing is sent all the same is a surprise."""
+    body = """
+class NobodyNow:
+    def before_sending(self, facts):
+        if not facts.dry_run:
+            for rows in facts.pending():
+                facts.leave_out(rows.places, code="local.SUPPRESSED")
+        return go("well")
+campaign(canary=CANARY, guards=[NobodyNow()])
+"""
+    outcome = run_group("nobody_now", body)
+    assert outcome.state == "failed"
+    found = states(outcome)
+    assert (found["rehearsal"], found["canary"], found["send"]) == ("success", "failed", "upstream_failed")
+    assert simulator.counts() == {}
+
+
+@pytest.mark.parametrize(
     ("given", "problem"),
     [
         ({"canary": "CANARY", "ledger_path": None}, "ledger_path"),
