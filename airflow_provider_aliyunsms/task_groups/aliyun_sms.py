@@ -272,9 +272,6 @@ class _Steps:
         """Add the task that sends to the sample, and the sensor that judges its delivery."""
         from airflow_provider_aliyunsms.campaign.guards import AfterSample, Sample
 
-        # A rehearsal ends for an empty audience and for guards that skip. That nobody of the sample is left after it
-        # is a surprise, and must not end as a green run that has sent nothing.
-        own = {"on_empty": "fail"} if self._rehearsal_id else {}
         # The sample first: all others then judge and count only those who get it now.
         guards = (*self._consents, Sample(size=canary.size), *self._plan.guards, *self._checks)
         task = self._add(
@@ -282,7 +279,7 @@ class _Steps:
             "canary",
             guards=guards,
             error_threshold=_canary_threshold(canary, given=self._plan.send.get("error_threshold", 0.5)),
-            **own,
+            **self._after_people(),
         )
         self._add_sensor(
             "canary_delivery",
@@ -303,6 +300,7 @@ class _Steps:
             "send",
             guards=(*self._of_rest, *self._consents, *self._plan.guards, *self._checks),
             receipts_path=self._plan.receipts_path,
+            **self._after_people(),
         )
 
     def delivery(self, min_delivered_ratio: float | None) -> None:
@@ -365,6 +363,11 @@ class _Steps:
                 }
             )
         )
+
+    def _after_people(self) -> dict[str, str]:
+        # A rehearsal ends where nobody would be sent to. That nobody is left after it is a surprise, and must not end
+        # as a green run that has sent nothing.
+        return {"on_empty": "fail"} if self._rehearsal_id else {}
 
     def _after_success(self) -> dict[str, str]:
         # The default_args of a DAG may have another rule, by which the rest would follow a canary that has failed.

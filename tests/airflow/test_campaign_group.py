@@ -385,21 +385,40 @@ def test_default_args_change_none_of_what_the_group_decides(defaults, problem, w
     assert "13800009001" not in str(found.value)
 
 
-def test_a_sample_that_the_guards_leave_out_whole_is_red(run_group, simulator, aliyun_connection):
-    """In the rehearsal they left nobody out: that nothing is sent all the same is a surprise."""
-    body = """
-class NobodyNow:
+NOBODY = """
+class Nobody:
+    def __init__(self, *when):
+        self.when = when
     def before_sending(self, facts):
-        if not facts.dry_run:
+        if facts.dry_run in self.when:
             for rows in facts.pending():
                 facts.leave_out(rows.places, code="local.SUPPRESSED")
         return go("well")
-campaign(canary=CANARY, guards=[NobodyNow()])
 """
-    outcome = run_group("nobody_now", body)
+
+
+@pytest.mark.parametrize(("given", "step"), [("canary=CANARY", "canary"), ("delivery=False", "send")])
+def test_that_the_guards_leave_out_everybody_after_the_rehearsal_is_red(
+    run_group, simulator, aliyun_connection, given, step
+):
+    """In the rehearsal they left nobody out: that nothing is sent all the same is a surprise."""
+    outcome = run_group(f"nobody_{step}", f"{NOBODY}campaign({given}, guards=[Nobody(False)])")
     assert outcome.state == "failed"
     found = states(outcome)
-    assert (found["rehearsal"], found["canary"], found["send"]) == ("success", "failed", "upstream_failed")
+    assert (found["rehearsal"], found[step]) == ("success", "failed")
+    assert simulator.counts() == {}
+
+
+@pytest.mark.parametrize(("on_empty", "state"), [("skip", "skipped"), ("fail", "failed")])
+def test_nobody_is_asked_to_approve_a_campaign_to_nobody(
+    run_group, simulator, aliyun_connection, on_empty, state
+):
+    body = f"{NOBODY}campaign(guards=[Nobody(True, False)], approval=True, on_empty={on_empty!r})"
+    outcome = run_group(f"nobody_at_all_{on_empty}", body)
+    found = states(outcome)
+    assert found["rehearsal"] == state
+    assert found["approval"] == ("skipped" if state == "skipped" else "upstream_failed")
+    assert outcome.xcom("sms_campaign.rehearsal", "campaign")["errors"] == {"local.SUPPRESSED": 40}
     assert simulator.counts() == {}
 
 
