@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_aliyunsms.campaign.guards.protocol import Verdict, fail, go, wait_until
-from airflow_provider_aliyunsms.parameter_checks import check_duration, check_share, check_whole
+from airflow_provider_aliyunsms.parameter_checks import as_duration, check_share, check_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ class Canary:
 
     :param size: numbers in the sample, 1 to 10,000.
     :param min_delivered_ratio: the share of the sample's messages that must have been delivered, 0 to 1.
-    :param wait: how long the carriers get after the last message of the sample was accepted.
+    :param wait: how long the carriers get after the last message of the sample was accepted: a timedelta, or seconds.
     """
 
     size: int = 200
@@ -144,7 +144,7 @@ class Canary:
     def __post_init__(self) -> None:
         check_whole("size", self.size, low=1, high=MOST)
         check_share("min_delivered_ratio", self.min_delivered_ratio)
-        check_duration("wait", self.wait)
+        object.__setattr__(self, "wait", as_duration("wait", self.wait))
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Hold everybody else back while somebody of the sample is to be sent to; after that, judge the delivery."""

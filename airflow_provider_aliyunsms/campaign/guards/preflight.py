@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError
+from airflow_provider_aliyunsms.parameter_checks import check_whole, check_word
 from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
@@ -65,12 +66,10 @@ class Preflight:
     max_signatures: int = 20
 
     def __post_init__(self) -> None:
-        if self.unfiled not in ("go", "fail"):
-            raise ConfigurationError("unfiled of Preflight must be 'go' or 'fail'")
-        if self.kind is not None and self.kind not in _KINDS:
-            raise ConfigurationError(f"kind of Preflight must be one of {', '.join(_KINDS)}")
-        if type(self.max_signatures) is not int or self.max_signatures < 1:
-            raise ConfigurationError("max_signatures of Preflight must be a positive integer")
+        check_word("unfiled", self.unfiled, words=("go", "fail"))
+        if self.kind is not None:
+            check_word("kind", self.kind, words=_KINDS)
+        check_whole("max_signatures", self.max_signatures, low=1)
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Ask for the template, look through the rows, and ask for each signature that they use."""

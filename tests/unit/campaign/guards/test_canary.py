@@ -238,6 +238,12 @@ def test_a_rehearsal_with_a_canary_tells_of_everybody(world):
     assert shown["planned_requests"] == 12
 
 
+def test_a_wait_in_seconds_is_a_wait(world):
+    """It passed the check and failed when the sample was out already."""
+    error = pass_over(world, guards=(Canary(size=10, wait=600),))
+    assert 500 < error.until.timestamp() - world.clock.now() < 700
+
+
 def test_the_rest_goes_after_the_sample_and_to_nobody_of_it(world):
     world.run(PEOPLE, guards=(Sample(size=10),))
     assert world.retry(PEOPLE, guards=(AfterSample(),)).summary["accepted"] == 60
