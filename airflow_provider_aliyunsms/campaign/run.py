@@ -195,6 +195,7 @@ class Campaign:
             secret=plan.secrets_known[0] if plan.secrets_known else b"",
             status=channel,
             ledger_name=ledger_name,
+            can_wait=plan.durable,
         )
 
     def _leave_out_groups(self, spool: Spool) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_aliyunsms.campaign.guards.daily import DailyTotal
 from airflow_provider_aliyunsms.campaign.guards.limits.prices import REST, Money, PriceList, read_money
-from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go
+from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go, wait_until
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
 from airflow_provider_aliyunsms.parameter_checks import check_number, check_whole
 from airflow_provider_aliyunsms.products import CHINA
@@ -37,7 +37,8 @@ class MaxMessages:
 
     :param most: the largest number that is right.
     :param daily: makes ``most`` the limit of a day over all campaigns that share it. A campaign that goes on on a
-        later day claims what it has not sent yet; one that sends over midnight counts on the day on which it began.
+        later day claims what it has not sent yet. One that sends over midnight stops there, and goes on at once
+        with a claim for the new day; without a ledger that lasts it counts on the day on which it began.
     :raises ConfigurationError: ``most`` is no positive integer, or ``daily`` is something else.
     """
 
@@ -52,6 +53,10 @@ class MaxMessages:
     def before_sending(self, facts: Facts) -> Verdict:
         """Compare the messages of the campaign with the limit."""
         return _judged(facts, unit="messages", amount=facts.message_count, most=self.most, daily=self.daily)
+
+    def before_window(self, facts: Facts) -> Verdict:
+        """Let what is left be claimed for the new day, when one has begun."""
+        return _same_day(facts, self.daily)
 
     def after_sending(self, facts: Facts) -> None:
         """Tell the shared total how many were sent to, or may have been."""
@@ -92,6 +97,10 @@ class MaxParts:
             return _cannot_count(found)
         figures: dict[str, Any] = {"messages": found.messages, "longest": found.longest}
         return _judged(facts, unit="parts", amount=found.parts, most=self.most, daily=self.daily, **figures)
+
+    def before_window(self, facts: Facts) -> Verdict:
+        """Let what is left be claimed for the new day, when one has begun."""
+        return _same_day(facts, self.daily)
 
     def after_sending(self, facts: Facts) -> None:
         """Tell the shared total how many parts were sent, or may have been."""
@@ -179,6 +188,10 @@ class MaxCost:
         if not claimed.ok:
             return fail(f"{told}, together more than {limit}", advice=_TOO_MANY_TODAY, **figures)
         return go(f"{told}, of {limit} at most", **figures)
+
+    def before_window(self, facts: Facts) -> Verdict:
+        """Let what is left be claimed for the new day, when one has begun."""
+        return _same_day(facts, self.daily)
 
     def after_sending(self, facts: Facts) -> None:
         """Tell the shared total what was spent, or may have been."""
@@ -305,6 +318,13 @@ def _judged(
     if not claimed.ok:
         return fail(f"{told}, together more than {most}", advice=_TOO_MANY_TODAY, **figures)
     return go(f"{told}, of {most} at most", **figures)
+
+
+def _same_day(facts: Facts, daily: DailyTotal | None) -> Verdict:
+    # Without a ledger that lasts the campaign could not go on, and counts on the day on which it began.
+    if daily is None or not facts.can_wait or not daily.day_is_over(facts):
+        return go("the day is that of the claim")
+    return wait_until(facts.now, "another day has begun, and what is left is claimed for it")
 
 
 def _compared(count: int, *, usual: int, tolerance: float, what: str, usually: str) -> Verdict:
