@@ -172,6 +172,15 @@ campaign(
     assert "1.80 CNY" in Path(written["html"]).read_text(encoding="utf-8")
 
 
+def test_what_may_have_been_sent_counts_in_the_cost_of_the_report():
+    from airflow_provider_aliyunsms.operators.report import parts_of
+
+    rehearsal = {"rehearsal": {"parts": 30, "recipients": 20}}
+    assert parts_of(rehearsal, [{"accepted": 9, "unknown": 1}]) == 15
+    assert parts_of(rehearsal, [{"accepted": 9, "unknown": 0}]) == 14
+    assert parts_of(None, [{"accepted": 9, "unknown": 0}]) is None
+
+
 def test_who_rejects_lets_nothing_be_sent_and_what_follows_is_skipped(
     run_group, simulator, aliyun_connection, tmp_path
 ):

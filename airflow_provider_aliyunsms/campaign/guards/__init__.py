@@ -46,6 +46,8 @@ from airflow_provider_aliyunsms.campaign.guards.limits import (
     MaxCost,
     MaxMessages,
     MaxParts,
+    Money,
+    read_money,
 )
 from airflow_provider_aliyunsms.campaign.guards.people import Approved, Rehearsed
 from airflow_provider_aliyunsms.campaign.guards.preflight import Preflight
@@ -79,6 +81,7 @@ __all__ = [
     "MaxCost",
     "MaxMessages",
     "MaxParts",
+    "Money",
     "OutcomeGuard",
     "Preflight",
     "QuietHours",
@@ -90,6 +93,7 @@ __all__ = [
     "WindowGuard",
     "fail",
     "go",
+    "read_money",
     "skip",
     "wait_until",
 ]
