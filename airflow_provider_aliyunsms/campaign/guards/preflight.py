@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from airflow_provider_aliyunsms.audience.phone_numbers import MAINLAND_CODE, is_mainland
 from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 from airflow_provider_aliyunsms.parameter_checks import check_whole, check_word
@@ -31,8 +32,6 @@ _PASSING: Final = frozenset({"in review", "filing"})
 _MOST_NAMES: Final = 1000
 _SHOWN_NAMES: Final = 5
 _PLACEHOLDER: Final = re.compile(r"\$\{([^{}]*)\}")
-_MAINLAND: Final = re.compile(r"1[3-9][0-9]{9}")
-_MAINLAND_ABROAD: Final = re.compile(r"861[3-9][0-9]{9}")
 _GRANT: Final = "The guard needs the RAM actions dysms:GetSmsTemplate and dysms:GetSmsSign."
 
 
@@ -198,7 +197,7 @@ class Survey:
         from airflow_provider_aliyunsms.audience.content import read_content
 
         self.recipients += len(rows.members.numbers)
-        self.abroad += sum(_MAINLAND.fullmatch(number) is None for number in rows.members.numbers)
+        self.abroad += sum(not is_mainland(number) for number in rows.members.numbers)
         for content in rows.members.contents:
             fields = read_content(content)
             self.signatures[fields["sign_name"]] += 1
@@ -385,7 +384,8 @@ def _judged_abroad(facts: Facts) -> Verdict:
     for rows in facts.pending():
         numbers = rows.members.numbers
         recipients += len(numbers)
-        mainland += sum(_MAINLAND_ABROAD.fullmatch(number) is not None for number in numbers)
+        national = (each[len(MAINLAND_CODE) :] for each in numbers if each.startswith(MAINLAND_CODE))
+        mainland += sum(map(is_mainland, national))
     figures: dict[str, Any] = {"calls": 0, "recipients": recipients, "mainland_recipients": mainland}
     if mainland:
         return fail(

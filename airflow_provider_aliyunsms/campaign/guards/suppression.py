@@ -272,7 +272,7 @@ def _variable_rows(facts: Facts, name: str) -> Any:
 
 
 def _leave_out(facts: Facts, listed: NumberSet) -> int:
-    from airflow_provider_aliyunsms.audience.number_lists import with_country_codes
+    from airflow_provider_aliyunsms.audience.phone_numbers import with_country_codes
     from airflow_provider_aliyunsms.codes import LocalCode
 
     count = 0
@@ -288,7 +288,7 @@ def _leave_out(facts: Facts, listed: NumberSet) -> int:
 
 def _refused(facts: Facts) -> Iterator[list[LearnedNumber]]:
     """Yield the numbers that the gateway refused for their owners' sake, page by page."""
-    from airflow_provider_aliyunsms.audience.number_lists import with_country_code
+    from airflow_provider_aliyunsms.audience.phone_numbers import with_country_code
     from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumber
     from airflow_provider_aliyunsms.codes import is_opt_out
 

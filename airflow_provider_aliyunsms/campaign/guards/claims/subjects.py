@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from typing import TYPE_CHECKING
+
 from airflow_provider_aliyunsms.exceptions import ClaimsError
 
 if TYPE_CHECKING:

@@ -219,15 +219,13 @@ class FrequencyCap:
         return found
 
     def _subjects(self, rows: SpoolRows, *, facts: Facts, hashes: Hashes) -> tuple[int, ...]:
-        from airflow_provider_aliyunsms.audience.number_lists import with_country_code
+        from airflow_provider_aliyunsms.audience.phone_numbers import with_country_codes
 
         numbers = rows.members.numbers
         if self.scope == "number":
             # The same digits are a mobile in the mainland for one API and a number in North America for the other.
             product = facts.product
-            return hashes.of_all(
-                (with_country_code(each, product=product) for each in numbers), kind="number"
-            )
+            return hashes.of_all(with_country_codes(numbers, product=product), kind="number")
         # Of a split that has one template, the task has none of its own.
         template = "" if self.scope == "signature" else facts.template_codes[0]
         # The signature as the content writes it, which is one way for each.
