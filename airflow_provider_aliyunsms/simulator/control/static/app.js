@@ -101,8 +101,8 @@ function update() {
 
 function showSums() {
   const items = [["messages", summary.messages], ["phones", summary.phones], ["requests", summary.requests], ["refused", summary.refused], ["faults", summary.faults_played]];
-  const sums = items.map(([name, value]) => el("li", { class: name }, el("b", {}, number(value)), ` ${t(`sum.${name}`)}`));
-  sums.push(el("li", { class: "cost" }, el("b", {}, money(summary.cost, summary.currency)), ` ${t("sum.cost")}`));
+  const sums = items.map(([name, value]) => el("li", { class: `sum-${name}` }, el("b", {}, number(value)), ` ${t(`sum.${name}`)}`));
+  sums.push(el("li", { class: "sum-cost" }, el("b", {}, money(summary.cost, summary.currency)), ` ${t("sum.cost")}`));
   const surplus = el("a", { href: "#phones?surplus=1", title: t("sum.surplus.about") }, el("b", {}, number(summary.surplus)), ` ${t("sum.surplus")}`);
   sums.splice(2, 0, el("li", { class: summary.surplus ? "surplus" : "fine" }, surplus));
   arrange(document.getElementById("sums"), sums);

@@ -104,7 +104,7 @@ export function conversationPane() {
       el("div", { class: "bubble" }, signed(one)),
       one.surplus_of ? el("p", { class: "same" }, sameText(one.surplus_of)) : null,
       el("p", { class: "meta" }, el("time", { datetime: one.accepted_at, title: one.accepted_at }, time(one.accepted_at)),
-        " · ", statusMark(one), one.err_code && one.status === "failed" ? ` ${one.err_code}` : "", receipt(one),
+        " · ", statusMark(one), receipt(one),
         " · ", t("parts", { n: one.parts }), " · ", money(one.cost, conversationPane.currency)),
       details(one, kept?.querySelector("details")?.open ?? false));
     made.dataset.state = state;

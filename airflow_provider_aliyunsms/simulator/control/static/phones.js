@@ -13,7 +13,8 @@ export function statusMark(message) {
   const never = message.status === "pending" && message.receipt_in === null;
   const sign = { pending: never ? "–" : "…", delivered: "✓", failed: "✕" }[message.status];
   const word = never ? t("never") : t(message.status);
-  return el("span", { class: `status ${message.status}` }, el("span", { "aria-hidden": "true" }, sign), ` ${word}`);
+  const code = message.status === "failed" ? ` ${message.err_code}` : "";
+  return el("span", { class: `status ${message.status}` }, el("span", { "aria-hidden": "true" }, sign), ` ${word}${code}`);
 }
 
 // Makes the left side; go(changes) changes the address, askToClear() opens the dialog.
