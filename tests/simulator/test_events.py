@@ -130,11 +130,13 @@ def test_after_clearing_everything_is_new(raw, simulator):
 
 def test_there_are_so_many_listeners_and_their_places_are_free_again():
     with running() as simulator:
-        answers = []
+        # a stream that nothing reads from any more is closed by the client
+        answers, listeners = [], []
         try:
             for _ in range(MOST_LISTENERS):
                 answers.append(requests.get(f"{simulator.url}/_simulator/events", stream=True, timeout=20))
-                assert Listener(answers[-1]).next()
+                listeners.append(Listener(answers[-1]))
+                assert listeners[-1].next()
             refused = requests.get(f"{simulator.url}/_simulator/events", timeout=5)
             assert (refused.status_code, "50" in refused.text) == (503, True)
         finally:

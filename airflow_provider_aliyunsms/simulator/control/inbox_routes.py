@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from sse_starlette import EventSourceResponse
 
 from airflow_provider_aliyunsms.simulator.control.events import MOST_LISTENERS, Events
 from airflow_provider_aliyunsms.simulator.control.export import csv_export, json_export
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
 _MOST_PHONES = 500
 _LONGEST_SEARCH = 200
-_PING_S = 15
-_SEND_TIMEOUT_S = 30
 
 
 def read_search(
@@ -127,13 +124,18 @@ def _add_streams(
 ) -> None:
     events = Events(state, index=index, stopping=stopping)
 
-    @router.get("/events", response_class=EventSourceResponse)
-    async def listen(last_event_id: Annotated[str | None, Header(max_length=100)] = None) -> Any:
+    @router.get("/events", response_class=StreamingResponse)
+    async def listen(
+        request: Request, last_event_id: Annotated[str | None, Header(max_length=100)] = None
+    ) -> StreamingResponse:
         """Stream an event at once and one after each change; `Last-Event-ID` names the last one that was seen."""
         if events.is_full:
             raise HTTPException(status_code=503, detail=f"There are {MOST_LISTENERS} listeners already.")
-        return EventSourceResponse(
-            events.listen(last_id=last_event_id), ping=_PING_S, send_timeout=_SEND_TIMEOUT_S
+        return StreamingResponse(
+            events.listen(last_id=last_event_id, is_gone=request.is_disconnected),
+            media_type="text/event-stream",
+            # For a proxy in between, which would hold small pieces back.
+            headers={"x-accel-buffering": "no"},
         )
 
     @router.get("/export", response_class=StreamingResponse)
