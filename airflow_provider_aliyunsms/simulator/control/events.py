@@ -5,7 +5,7 @@ Tell who listens what has changed, as server-sent events.
 There is no queue: each listener has a position in the inbox, and an event holds what has come since, or the newest of
 it and how many were left out. So one that is slow costs no memory and gets fewer, larger steps.
 
-Written without a library: the known one replaces a method of every uvicorn server in the process, and cuts the streams
+Written without a library: the known one replaces a method of every uvicorn server in the process, and cuts streams
 off at the end where these end by themselves.
 """
 

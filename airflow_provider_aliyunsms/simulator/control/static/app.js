@@ -45,12 +45,12 @@ const refresh = refresher(async () => {
     if (!(error instanceof Unreachable)) throw error;
   }
 });
-const askToClear = () => dialogs.askToClear({ messages: summary.messages, done: refresh });
-const askToReset = () => dialogs.askToReset({ done: refresh });
+const askToClear = () => dialogs.askToClear({ messages: summary.messages, done: refresh.now });
+const askToReset = () => dialogs.askToReset({ done: refresh.now });
 const phones = phonesPane({ go, askToClear });
 const conversation = conversationPane();
 const campaigns = campaignsPane();
-const controls = controlsPane({ refresh, askToClear, askToReset });
+const controls = controlsPane({ refresh: refresh.now, askToClear, askToReset });
 const inbox = el("div", { class: "inbox" }, phones.node, conversation.node);
 const NODES = { phones: inbox, campaigns: campaigns.node, controls: controls.node };
 
@@ -73,7 +73,7 @@ async function load() {
 function isPast(view, place) {
   const now = readPlace();
   const past = now.view !== view || JSON.stringify(now.place) !== JSON.stringify(place);
-  if (past) refresh();
+  if (past) refresh.now();
   return past;
 }
 
@@ -81,7 +81,7 @@ function isPast(view, place) {
 function wakeUp(least = 0) {
   clearTimeout(timer);
   const seconds = Math.max(least, Math.min(phones.soonest(), conversation.soonest(), LONGEST_TIMER_S)) + 0.05;
-  timer = setTimeout(() => !document.hidden && refresh(), seconds * 1000);
+  timer = setTimeout(() => !document.hidden && refresh.now(), seconds * 1000);
 }
 
 function update() {
@@ -96,7 +96,7 @@ function update() {
   shownView = view;
   document.title = `${t(`view.${view}`)} – ${t("title")}`;
   if (place.phone && !hadPhone) requestAnimationFrame(() => matchMedia("(max-width: 46rem)").matches && conversation.focus());
-  refresh();
+  refresh.now();
 }
 
 function showSums() {
@@ -104,7 +104,7 @@ function showSums() {
   const sums = items.map(([name, value]) => el("li", { class: `sum-${name}` }, el("b", {}, number(value)), ` ${t(`sum.${name}`)}`));
   sums.push(el("li", { class: "sum-cost" }, el("b", {}, money(summary.cost, summary.currency)), ` ${t("sum.cost")}`));
   const surplus = el("a", { href: "#phones?surplus=1", title: t("sum.surplus.about") }, el("b", {}, number(summary.surplus)), ` ${t("sum.surplus")}`);
-  sums.splice(2, 0, el("li", { class: summary.surplus ? "surplus" : "fine" }, surplus));
+  sums.splice(2, 0, el("li", { class: summary.surplus ? "sum-surplus surplus" : "sum-surplus" }, surplus));
   arrange(document.getElementById("sums"), sums);
 }
 
@@ -117,7 +117,7 @@ function heard(data) {
   summary = data.summary;
   conversationPane.currency = summary.currency;
   showSums();
-  refresh();
+  refresh.soon();
 }
 
 function moveInList(step) {

@@ -18,7 +18,7 @@ export function campaignsPane() {
   line.show("GET", "/campaigns");
 
   function card(one, currency) {
-    const state = JSON.stringify(one);
+    const state = JSON.stringify([one, currency]);
     const kept = cards.get(one.id);
     if (kept?.dataset.state === state) return kept;
     const made = kept ?? el("li");

@@ -16,14 +16,14 @@ export function conversationPane() {
   const warning = el("p", { class: "warning", hidden: true });
   const earlier = button(t("earlier"), () => more(), { class: "earlier", hidden: true });
   const list = el("ol", { class: "bubbles" });
-  const scroller = el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": t("view.phones") }, earlier, list);
+  const scroller = el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": t("sum.messages") }, earlier, list);
   const line = curlLine(t("view.phones"));
   const back = el("a", { class: "back" }, `‹ ${t("back")}`);
   const talk = el("div", { class: "talk", hidden: true },
     el("header", {}, back, title, about, warning), scroller,
     el("footer", { class: "tools" }, el("details", {}, el("summary", {}, t("as.curl")), line.node)));
   const choose = el("p", { class: "choose" }, t("choose"));
-  const node = el("section", { class: "pane conversation", "aria-label": t("sum.messages") }, choose, talk);
+  const node = el("div", { class: "pane conversation" }, choose, talk);
 
   let chosen = "";
   let messages = new Map();
@@ -97,7 +97,7 @@ export function conversationPane() {
   }
 
   function bubble(one) {
-    const state = JSON.stringify([one.status, one.receipt_in === null, place.q, one.cost]);
+    const state = JSON.stringify([one.status, one.receipt_in === null, place.q, one.cost, conversationPane.currency]);
     const kept = bubbles.get(one.nth);
     if (kept?.dataset.state === state) return kept;
     const made = el("li", { class: one.surplus_of ? "message surplus" : "message" },

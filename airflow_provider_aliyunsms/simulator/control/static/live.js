@@ -35,29 +35,39 @@ export function listen({ tell, heard }) {
   open();
 }
 
-// Returns a function that runs work() soon, never twice at a time, and leaves the simulator in peace in between.
+// Returns two functions that run work(), never twice at a time: now() at once, for what a person does; soon() with a
+// pause after the last run, so that a busy simulator is left in peace.
 export function refresher(work) {
   let running = false;
-  let wanted = false;
+  let wanted = "";
   let timer = null;
   const run = async () => {
+    clearTimeout(timer);
     timer = null;
     running = true;
-    wanted = false;
+    wanted = "";
     const started = performance.now();
     try {
       await work();
     } finally {
       running = false;
       const pause = Math.max(LEAST_PAUSE_MS, 4 * (performance.now() - started));
-      timer = setTimeout(() => {
-        timer = null;
-        if (wanted) run();
-      }, pause);
+      if (wanted === "now") run();
+      else timer = setTimeout(rested, pause);
     }
   };
-  return () => {
-    wanted = true;
-    if (!running && timer === null) run();
+  const rested = () => {
+    timer = null;
+    if (wanted) run();
+  };
+  return {
+    now: () => {
+      wanted = "now";
+      if (!running) run();
+    },
+    soon: () => {
+      wanted ||= "soon";
+      if (!running && timer === null) run();
+    },
   };
 }

@@ -127,6 +127,7 @@ const EN = {
   "fault.left.1": "once",
   "fault.left.all": "every time",
   "fault.after": "after {n} requests",
+  "fault.after.1": "after 1 request",
   "fault.chance": "with a chance of {n}",
   "faults.played": "Faults played",
   "faults.played.none": "No fault has happened yet.",
