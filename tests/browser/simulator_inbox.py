@@ -33,7 +33,7 @@ def shared():
 @pytest.fixture
 def simulator(shared):
     shared.reset()
-    shared.templates({TEMPLATE: WORDS})
+    shared.templates({TEMPLATE: WORDS, "SMS_152550006": "${name}，明天是会员日，全场九折。拒收请回复R"})
     return shared
 
 
@@ -145,7 +145,7 @@ def test_surplus_messages_are_red(inbox, sender, take):
     expect(page.sum("surplus")).to_have_css("color", "rgb(179, 20, 29)")
     again = page.page.locator(".message.surplus")
     expect(again).to_have_count(1)
-    expect(again.locator(".same")).to_contain_text("one chunk was accepted twice")
+    expect(again.locator(".same")).to_contain_text("as when one call is accepted twice")
     expect(again.locator(".same")).to_have_css("color", "rgb(179, 20, 29)")
     expect(page.page.locator(".message .status").last).to_contain_text("delivered")
     expect(page.phones.first.locator(".status")).to_contain_text("delivered")
