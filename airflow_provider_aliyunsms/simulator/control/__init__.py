@@ -6,7 +6,7 @@ The input are requests below :data:`PREFIX`: plan a fault, change settings, rese
 output is JSON, a file, a stream of events, or the page of the inbox.
 
 * ``routes`` defines the calls that change something or that tests ask for; ``inbox_routes`` those of the page.
-* ``index`` counts campaigns and finds messages that a phone got twice; ``listings`` searches. Both read the inbox when
+* ``index`` counts campaigns and finds what a phone got twice; ``listings`` searches. Both read the inbox when
   somebody asks, never when a message is accepted: the simulator is what clients are measured against.
 * ``views`` holds the forms in which all of it is shown; ``export`` and ``events`` send it as a file and as a stream.
 * ``static`` is the page, as it is sent to the browser; ``static_files`` loads it.
