@@ -82,6 +82,10 @@ class SimulatorClient:
         """
         self._call("POST", "/signatures", json=definitions)
 
+    def clear(self) -> None:
+        """Remove all messages, from the journal as well, and keep everything else."""
+        self._call("DELETE", "/messages")
+
     def reset(self) -> None:
         """Return the simulator to its state at the start and empty its journal."""
         self._call("POST", "/reset", json={})

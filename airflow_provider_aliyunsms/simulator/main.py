@@ -55,6 +55,9 @@ def _server(arguments: argparse.Namespace) -> SimulatorServer:
         globe_qps=arguments.globe_qps,
         china_qps=arguments.china_qps,
         clock_offset=arguments.clock_offset,
+        china_price=arguments.china_price,
+        globe_price=arguments.globe_price,
+        currency=arguments.currency,
         limits_frequency=arguments.limits_frequency,
         refuses_undefined=arguments.refuses_undefined,
         journal=arguments.journal,
@@ -91,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         default=0.0,
         help="seconds by which its clock is ahead of this machine's",
     )
+    parser.add_argument("--china-price", type=float, default=0.045, help="cost of a part, to be shown: China")
+    parser.add_argument("--globe-price", type=float, default=0.3, help="cost of a part, to be shown: Globe")
+    parser.add_argument("--currency", default="CNY", help="currency of both, three letters")
     parser.add_argument(
         "--limits-frequency", action="store_true", help="keep the platform's limits per mainland number"
     )

@@ -48,7 +48,7 @@ def make_app(state: State, *, connections: Connections, stopping: asyncio.Event)
         # A plain Starlette route: the gateway reads its own parameters, and FastAPI's reading would only cost time.
         routes=[Route("/", gateway.answer, methods=["GET", "POST"])],
     )
-    app.include_router(control_routes(state))
+    app.include_router(control_routes(state, stopping=stopping))
     app.add_middleware(DateHeader, state=state)
     app.add_middleware(VisitorCheck, allowed_hosts=state.options.allowed_hosts)
     return app

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Define the control API under ``/_simulator/``: read messages, plan faults, change settings."""
+"""Define the control API under ``/_simulator/``: plan faults, change settings, read what tests ask for."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
-from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_aliyunsms.simulator.apis import ACTIONS, beijing_time
-from airflow_provider_aliyunsms.simulator.control.page import inbox_page
+from airflow_provider_aliyunsms.simulator.control.inbox_routes import add_inbox_routes
+from airflow_provider_aliyunsms.simulator.control.views import FaultsView, view_faults
 from airflow_provider_aliyunsms.simulator.memory import (
     LONGEST_SIGNATURE,
     LONGEST_TEXT,
@@ -28,6 +28,8 @@ from airflow_provider_aliyunsms.simulator.memory import (
 from airflow_provider_aliyunsms.simulator.numbers import Carrier, canonical_number
 
 if TYPE_CHECKING:
+    import asyncio
+
     from airflow_provider_aliyunsms.simulator.memory import Message, State
 
 PREFIX = "/_simulator"
@@ -97,14 +99,21 @@ class OptionChanges(BaseModel):
     refuses_nonces: bool | None = None
     accepts_in_part: bool | None = None
     globe_reads_form: bool | None = None
+    china_price: Annotated[float | None, Field(ge=0)] = None
+    globe_price: Annotated[float | None, Field(ge=0)] = None
     limits_frequency: bool | None = None
     refuses_undefined: bool | None = None
 
 
-def control_routes(state: State) -> APIRouter:
-    """Return the routes of the control API of one simulator; no route reads a file or the network."""
+def control_routes(state: State, *, stopping: asyncio.Event) -> APIRouter:
+    """
+    Return the routes of the control API of one simulator; no route reads a file or the network.
+
+    :param stopping: set when the server shuts down; ends the event streams.
+    """
     # Every route is a coroutine: FastAPI runs a plain function in another thread, and the state has no lock.
     router = APIRouter(prefix=PREFIX)
+    add_inbox_routes(router, state, stopping=stopping)
     _add_views(router, state)
     _add_switches(router, state)
     _add_definitions(router, state)
@@ -112,11 +121,6 @@ def control_routes(state: State) -> APIRouter:
 
 
 def _add_views(router: APIRouter, state: State) -> None:
-    @router.get("/", response_class=HTMLResponse)
-    async def inbox(number: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 60) -> str:
-        """Return the newest messages as an HTML page."""
-        return inbox_page(state, number=number.strip(), limit=limit)
-
     @router.get("/health")
     async def health() -> dict[str, str]:
         """Return ``ok`` while the simulator runs."""
@@ -130,6 +134,12 @@ def _add_views(router: APIRouter, state: State) -> None:
         wanted = None if number is None else canonical_number(number) or number
         return [describe(state, message) for message in state.inbox.newest(limit=limit, number=wanted)]
 
+    @router.delete("/messages")
+    async def clear() -> dict[str, str]:
+        """Remove all messages, from the journal as well; faults, options and definitions stay."""
+        state.clear_messages()
+        return {"status": "ok"}
+
     @router.get("/counts")
     async def counts(duplicates: bool = False) -> dict[str, int]:  # noqa: FBT001, FBT002 - a query parameter
         """Return the number of accepted messages for each phone number."""
@@ -142,6 +152,11 @@ def _add_views(router: APIRouter, state: State) -> None:
 
 
 def _add_switches(router: APIRouter, state: State) -> None:
+    @router.get("/misbehave")
+    async def faults() -> FaultsView:
+        """Return the open faults, and those that have happened."""
+        return view_faults(state)
+
     @router.post("/misbehave")
     async def misbehave(wish: Misbehaviour) -> list[dict[str, Any]]:
         """Plan a fault and return the open ones."""
@@ -150,25 +165,34 @@ def _add_switches(router: APIRouter, state: State) -> None:
             state.faults.add(Fault(kind=wish.fault, **settings))
         except OverflowError as error:
             raise HTTPException(status_code=409, detail=str(error)) from error
+        state.changes += 1
         return state.faults.describe()
 
     @router.delete("/misbehave")
     async def behave() -> list[dict[str, Any]]:
         """Cancel every open fault."""
         state.faults.clear()
+        state.changes += 1
         return state.faults.describe()
+
+    @router.get("/options")
+    async def current_options() -> dict[str, bool | int | float]:
+        """Return the options that can be changed, as they are."""
+        return _changeable(state)
 
     @router.post("/options")
     async def options(changes: OptionChanges) -> dict[str, bool | int | float]:
         """Change options for all later requests; delays also apply to messages that are already accepted."""
         for name, value in changes.model_dump(exclude_none=True).items():
             setattr(state.options, name, value)
-        return {name: getattr(state.options, name) for name in OptionChanges.model_fields}
+        state.changes += 1
+        return _changeable(state)
 
     @router.post("/reset")
     async def reset() -> dict[str, str]:
         """Return the simulator to its state at the start and empty the journal."""
         state.reset()
+        state.changes += 1
         return {"status": "ok"}
 
 
@@ -179,7 +203,18 @@ def _add_definitions(router: APIRouter, state: State) -> None:
         if len(definitions.keys() | state.templates.all().keys()) > MOST_TEMPLATES:
             raise HTTPException(status_code=422, detail=f"At most {MOST_TEMPLATES} templates.")
         state.templates.define({code: _template(one) for code, one in definitions.items()})
-        return {code: asdict(one) for code, one in state.templates.all().items()}
+        state.changes += 1
+        return _all_templates(state)
+
+    @router.get("/templates")
+    async def defined_templates() -> dict[str, Any]:
+        """Return the defined templates by their code."""
+        return _all_templates(state)
+
+    @router.get("/signatures")
+    async def defined_signatures() -> dict[str, Any]:
+        """Return the defined signatures by their name."""
+        return _all_signatures(state)
 
     @router.post("/signatures")
     async def signatures(definitions: dict[_Name, SignatureDefinition]) -> dict[str, Any]:
@@ -189,7 +224,20 @@ def _add_definitions(router: APIRouter, state: State) -> None:
         state.signatures.define(
             {name: Signature(status=one.status, carriers=one.carriers) for name, one in definitions.items()}
         )
-        return {name: asdict(one) for name, one in state.signatures.all().items()}
+        state.changes += 1
+        return _all_signatures(state)
+
+
+def _changeable(state: State) -> dict[str, bool | int | float]:
+    return {name: getattr(state.options, name) for name in OptionChanges.model_fields}
+
+
+def _all_templates(state: State) -> dict[str, Any]:
+    return {code: asdict(one) for code, one in state.templates.all().items()}
+
+
+def _all_signatures(state: State) -> dict[str, Any]:
+    return {name: asdict(one) for name, one in state.signatures.all().items()}
 
 
 def _template(definition: TemplateDefinition | str) -> Template:
