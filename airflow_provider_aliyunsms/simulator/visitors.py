@@ -61,7 +61,7 @@ class VisitorCheck:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(headers, method=scope["method"], path=scope["path"])
+        refusal = self._refusal(headers, scheme=scope["scheme"], method=scope["method"], path=scope["path"])
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -69,7 +69,9 @@ class VisitorCheck:
         of_control = scope["path"].startswith(PREFIX)
         await self._app(scope, body.receive, _with_headers(body.send) if of_control else body.send)
 
-    def _refusal(self, headers: Mapping[str, str], *, method: str, path: str) -> JSONResponse | None:
+    def _refusal(
+        self, headers: Mapping[str, str], *, scheme: str, method: str, path: str
+    ) -> JSONResponse | None:
         host = headers.get("host", "")
         if not self._is_ours(host):
             text = "The Host header names another machine. Start with --allow-host NAME if the name is right."
@@ -78,7 +80,7 @@ class VisitorCheck:
         # Not the stream of events: a page from elsewhere could take all the places that listeners have.
         reads = of_control and method in _READS and path != _EVENTS
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        if origin is not None and origin.lower() != f"http://{host.lower()}" and not reads:
+        if origin is not None and origin.lower() != f"{scheme}://{host.lower()}" and not reads:
             return _refuse(403, "A page from elsewhere may not use the simulator.")
         if site in ("cross-site", "same-site") and not reads:
             return _refuse(403, "A page from elsewhere may not use the simulator.")

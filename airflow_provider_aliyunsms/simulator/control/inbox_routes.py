@@ -6,9 +6,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from airflow_provider_aliyunsms.simulator.control.description import Tag, refusals, streams
 from airflow_provider_aliyunsms.simulator.control.events import MOST_LISTENERS, Events
 from airflow_provider_aliyunsms.simulator.control.export import csv_export, json_export
 from airflow_provider_aliyunsms.simulator.control.index import Index
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _MOST_PHONES = 500
 _LONGEST_SEARCH = 200
+_Offset = Annotated[int, Query(ge=0, description="How many to leave out at the start.")]
+_Limit = Annotated[int, Query(ge=1, le=_MOST_PHONES, description="The most to return.")]
 
 
 def read_search(
@@ -78,11 +81,11 @@ def _add_page(router: APIRouter, static_files: dict[str, StaticFile]) -> None:
 
 
 def _add_views(router: APIRouter, state: State, *, index: Index, listings: Listings) -> None:
-    @router.get("/phones")
+    @router.get("/phones", tags=[Tag.INBOX], responses=refusals(422))
     async def phones(
         search: Annotated[Search, Depends(read_search)],
-        offset: Annotated[int, Query(ge=0)] = 0,
-        limit: Annotated[int, Query(ge=1, le=_MOST_PHONES)] = 50,
+        offset: _Offset = 0,
+        limit: _Limit = 50,
     ) -> PhonePage:
         """Return phones with messages that a search finds, the one with the newest such message first."""
         listing = await listings.find(search)
@@ -93,26 +96,24 @@ def _add_views(router: APIRouter, state: State, *, index: Index, listings: Listi
             total_messages=listing.messages,
         )
 
-    @router.get("/phones/{number}")
+    @router.get("/phones/{number}", tags=[Tag.INBOX], responses=refusals(422))
     async def conversation(
-        number: str,
+        number: Annotated[str, Path(description="In any of its spellings.")],
         before: Annotated[int | None, Query(ge=1, description="Only messages before the n-th one.")] = None,
-        limit: Annotated[int, Query(ge=1, le=_MOST_PHONES)] = 50,
+        limit: _Limit = 50,
     ) -> Conversation:
         """Return the messages to one phone, newest first."""
         await index.catch_up()
         wanted = canonical_number(number) or number
         return view_conversation(state, number=wanted, before=before, limit=limit, index=index)
 
-    @router.get("/campaigns")
-    async def campaigns(
-        offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=_MOST_PHONES)] = 100
-    ) -> list[CampaignView]:
+    @router.get("/campaigns", tags=[Tag.INBOX], responses=refusals(422))
+    async def campaigns(offset: _Offset = 0, limit: _Limit = 100) -> list[CampaignView]:
         """Return the counts of each campaign, the one with the newest message first."""
         await index.catch_up()
         return [view_campaign(state, one) for one in index.campaigns()[offset : offset + limit]]
 
-    @router.get("/summary")
+    @router.get("/summary", tags=[Tag.INBOX])
     async def summary() -> Summary:
         """Return the counts of all messages, requests and faults."""
         await index.catch_up()
@@ -124,9 +125,19 @@ def _add_streams(
 ) -> None:
     events = Events(state, index=index, stopping=stopping)
 
-    @router.get("/events", response_class=StreamingResponse)
+    @router.get(
+        "/events",
+        response_class=StreamingResponse,
+        tags=[Tag.INBOX],
+        responses=streams("text/event-stream")
+        | refusals(422)
+        | refusals(503, because="There are too many listeners already."),
+    )
     async def listen(
-        request: Request, last_event_id: Annotated[str | None, Header(max_length=100)] = None
+        request: Request,
+        last_event_id: Annotated[
+            str | None, Header(max_length=100, description="The id of the last event that was seen.")
+        ] = None,
     ) -> StreamingResponse:
         """Stream an event at once and one after each change; `Last-Event-ID` names the last one that was seen."""
         if events.is_full:
@@ -138,7 +149,12 @@ def _add_streams(
             headers={"x-accel-buffering": "no"},
         )
 
-    @router.get("/export", response_class=StreamingResponse)
+    @router.get(
+        "/export",
+        response_class=StreamingResponse,
+        tags=[Tag.INBOX],
+        responses=streams("application/json", "text/csv") | refusals(422),
+    )
     async def export(
         search: Annotated[Search, Depends(read_search)],
         format: Annotated[Literal["csv", "json"], Query(description="The kind of file.")] = "json",  # noqa: A002

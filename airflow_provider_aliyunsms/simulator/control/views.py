@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from airflow_provider_aliyunsms.simulator.apis import beijing_time
+from airflow_provider_aliyunsms.simulator.control.answers import PlannedFault, planned_faults
 from airflow_provider_aliyunsms.simulator.numbers import carrier_of
 from airflow_provider_aliyunsms.simulator.parts import count_parts
 
@@ -19,9 +22,11 @@ if TYPE_CHECKING:
 class SameText:
     """The first message with the same text to the same phone; ``same_out_id`` is true if one chunk was sent twice."""
 
-    nth: int
-    accepted_at: str
-    same_out_id: bool
+    nth: Annotated[int, Field(description="Which message to the phone it is.")]
+    accepted_at: Annotated[str, Field(description="ISO 8601 with milliseconds, in UTC+8.")]
+    same_out_id: Annotated[
+        bool, Field(description="Whether both have the same `OutId` or `TaskId`: one chunk was sent twice.")
+    ]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,80 +38,98 @@ class MessageView:
     none, ``receipt_in`` are the seconds until it comes, null if it never will. ``cost`` is in the options' currency.
     """
 
-    api: str
-    action: str
-    number: str
-    nth: int
-    content: str
-    sign_name: str | None
-    sender_id: str | None
-    template_code: str | None
-    out_id: str | None
-    task_id: str | None
-    biz_id: str | None
-    message_id: str | None
-    accepted_at: str
-    status: str
-    err_code: str
-    receipt_at: str | None
-    receipt_in: float | None
-    parts: int
-    cost: float
-    surplus_of: SameText | None
+    api: Annotated[str, Field(description="`china`: 2017-05-25, `globe`: 2018-05-01.")]
+    action: Annotated[str, Field(description="The operation that sent it.")]
+    number: Annotated[
+        str, Field(description="11 digits for the Chinese mainland, else digits with the country code.")
+    ]
+    nth: Annotated[int, Field(description="Which message to its number it is, from 1.")]
+    content: Annotated[str, Field(description="The text as the phone shows it.")]
+    sign_name: Annotated[str | None, Field(description="The signature; China only.")]
+    sender_id: Annotated[str | None, Field(description="The `From` of the request; Globe only.")]
+    template_code: Annotated[str | None, Field(description="The `TemplateCode`; China only.")]
+    out_id: Annotated[str | None, Field(description="The `OutId` of the request; China only.")]
+    task_id: Annotated[str | None, Field(description="The `TaskId` of the request; Globe only.")]
+    biz_id: Annotated[str | None, Field(description="The `BizId` of the request; China only.")]
+    message_id: Annotated[str | None, Field(description="The `MessageId`; Globe only.")]
+    accepted_at: Annotated[str, Field(description="ISO 8601 with milliseconds, in UTC+8.")]
+    status: Annotated[str, Field(description="What the carrier has reported by now.")]
+    err_code: Annotated[
+        str, Field(description="The code of the carrier's receipt; empty while there is none.")
+    ]
+    receipt_at: Annotated[
+        str | None, Field(description="When the carrier's receipt came; null while there is none.")
+    ]
+    receipt_in: Annotated[
+        float | None,
+        Field(description="Seconds until the receipt of a pending message; null if it never comes."),
+    ]
+    parts: Annotated[int, Field(description="How many messages it is billed as.")]
+    cost: Annotated[float, Field(description="In the currency of the options.")]
+    surplus_of: Annotated[
+        SameText | None,
+        Field(description="The first message with the same text to the same phone; null for the first."),
+    ]
 
 
 @dataclass(slots=True, kw_only=True)
 class PhoneView:
     """One phone: its messages in all, those among them whose text it had before, and the newest that was found."""
 
-    number: str
-    messages: int
-    surplus: int
-    newest: MessageView
+    number: Annotated[
+        str, Field(description="11 digits for the Chinese mainland, else digits with the country code.")
+    ]
+    messages: Annotated[int, Field(description="All its messages.")]
+    surplus: Annotated[int, Field(description="Those among them whose text it had before.")]
+    newest: Annotated[MessageView, Field(description="The newest of them that was found.")]
 
 
 @dataclass(slots=True, kw_only=True)
 class PhonePage:
     """Some of the phones that a search finds, and how many phones and messages it finds in all."""
 
-    phones: list[PhoneView]
-    offset: int
-    total_phones: int
-    total_messages: int
+    phones: Annotated[list[PhoneView], Field(description="The one with the newest message first.")]
+    offset: Annotated[int, Field(description="How many phones come before these.")]
+    total_phones: Annotated[int, Field(description="Phones that the search finds.")]
+    total_messages: Annotated[int, Field(description="Messages that the search finds.")]
 
 
 @dataclass(slots=True, kw_only=True)
 class Conversation:
     """Messages to one phone, newest first; ``earlier`` is the ``before`` of the next page, null on the last one."""
 
-    number: str
-    carrier: str | None
-    total: int
-    surplus: int
-    messages: list[MessageView]
-    earlier: int | None
+    number: Annotated[
+        str, Field(description="11 digits for the Chinese mainland, else digits with the country code.")
+    ]
+    carrier: Annotated[
+        str | None, Field(description="`mobile`, `unicom` or `telecom`; null for a number abroad.")
+    ]
+    total: Annotated[int, Field(description="All its messages.")]
+    surplus: Annotated[int, Field(description="Those among them whose text it had before.")]
+    messages: Annotated[list[MessageView], Field(description="Newest first.")]
+    earlier: Annotated[int | None, Field(description="The `before` of the next page; null on the last one.")]
 
 
 @dataclass(slots=True, kw_only=True)
 class CampaignView:
     """The counts of one campaign: the messages of a template under a signature, or of a Globe sender."""
 
-    id: str
-    api: str
-    template_code: str | None
-    sender_id: str | None
-    sign_name: str | None
-    account: str
-    messages: int
-    phones: int
-    surplus: int
-    delivered: int
-    failed: int
-    pending: int
-    parts: int
-    cost: float
-    first_at: str
-    last_at: str
+    id: Annotated[str, Field(description="For the search of phones and of the export.")]
+    api: Annotated[str, Field(description="`china`: 2017-05-25, `globe`: 2018-05-01.")]
+    template_code: Annotated[str | None, Field(description="China only.")]
+    sender_id: Annotated[str | None, Field(description="Globe only.")]
+    sign_name: Annotated[str | None, Field(description="China only.")]
+    account: Annotated[str, Field(description="Whose AccessKey sent it.")]
+    messages: Annotated[int, Field(description="Accepted messages.")]
+    phones: Annotated[int, Field(description="Different numbers.")]
+    surplus: Annotated[int, Field(description="Messages whose phone had the same text before.")]
+    delivered: Annotated[int, Field(description="Messages with such a receipt by now.")]
+    failed: Annotated[int, Field(description="Messages with such a receipt by now.")]
+    pending: Annotated[int, Field(description="Messages without a receipt.")]
+    parts: Annotated[int, Field(description="How many messages they are billed as.")]
+    cost: Annotated[float, Field(description="In the currency of the options.")]
+    first_at: Annotated[str, Field(description="When its first message was accepted.")]
+    last_at: Annotated[str, Field(description="When its newest message was accepted.")]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,36 +140,36 @@ class Summary:
     ``surplus`` are the messages whose phone had the same text before, ``repeated`` those whose phone had any before.
     """
 
-    messages: int
-    phones: int
-    surplus: int
-    repeated: int
-    parts: int
-    cost: float
-    currency: str
-    requests: int
-    refused: int
-    open_faults: int
-    faults_played: int
+    messages: Annotated[int, Field(description="Accepted messages.")]
+    phones: Annotated[int, Field(description="Different numbers.")]
+    surplus: Annotated[int, Field(description="Messages whose phone had the same text before.")]
+    repeated: Annotated[int, Field(description="Messages whose phone had any before.")]
+    parts: Annotated[int, Field(description="How many messages they are billed as.")]
+    cost: Annotated[float, Field(description="Of all parts.")]
+    currency: Annotated[str, Field(description="Three letters.")]
+    requests: Annotated[int, Field(description="Requests to the gateway.")]
+    refused: Annotated[int, Field(description="Refusals among them.")]
+    open_faults: Annotated[int, Field(description="Faults that wait.")]
+    faults_played: Annotated[int, Field(description="Faults that have happened.")]
 
 
 @dataclass(slots=True, kw_only=True)
 class PlayedView:
     """One fault that has happened to a request."""
 
-    nth: int
-    at: str
-    kind: str
-    action: str
+    nth: Annotated[int, Field(description="Which fault since the last reset it was, from 1.")]
+    at: Annotated[str, Field(description="ISO 8601 with milliseconds, in UTC+8.")]
+    kind: Annotated[str, Field(description="What happened.")]
+    action: Annotated[str, Field(description="The operation of the request.")]
 
 
 @dataclass(slots=True, kw_only=True)
 class FaultsView:
     """The open faults, the counts of those that happened by kind, and the last of them, newest first."""
 
-    open: list[dict[str, Any]]
-    played: dict[str, int]
-    recent: list[PlayedView]
+    open: Annotated[list[PlannedFault], Field(description="Faults that wait, oldest first.")]
+    played: Annotated[dict[str, int], Field(description="How many have happened, by kind.")]
+    recent: Annotated[list[PlayedView], Field(description="The last 200 that happened, newest first.")]
 
 
 def view_message(state: State, message: Message, *, index: Index | None = None) -> MessageView:
@@ -261,7 +284,7 @@ def view_faults(state: State) -> FaultsView:
         PlayedView(nth=one.nth, at=moment(one.at), kind=one.kind, action=one.action)
         for one in reversed(state.faults.recent)
     ]
-    return FaultsView(open=state.faults.describe(), played=dict(state.faults.played), recent=recent)
+    return FaultsView(open=planned_faults(state), played=dict(state.faults.played), recent=recent)
 
 
 def price(state: State, *, api: str, parts: int) -> float:

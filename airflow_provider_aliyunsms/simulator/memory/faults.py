@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 
 class Kind(StrEnum):
@@ -137,7 +137,7 @@ class Faults:
         """How many faults are planned and have not happened as often as they shall."""
         return len(self._open)
 
-    def describe(self) -> list[dict[str, object]]:
+    def describe(self) -> list[dict[str, Any]]:
         """Return the open faults as mappings, oldest first."""
         return [asdict(fault) for fault in self._open]
 
