@@ -41,6 +41,7 @@ from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,
     NotSentError,
 )
+from airflow_provider_aliyunsms.log_lines import say
 from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 if TYPE_CHECKING:
@@ -142,7 +143,12 @@ class AliyunSmsClient:
         try:
             response = self._transport.send(request)
         except ApiError as error:
-            log.info("The gateway did not tell its time (%s).", error.code or type(error).__name__)
+            say(
+                log,
+                logging.INFO,
+                "The gateway did not tell its time (%s).",
+                error.code or type(error).__name__,
+            )
             return
         self._note_date(response, product=product, sent=sent)
 

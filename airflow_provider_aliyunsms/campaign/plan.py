@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aliyunsms.audience.facts import SourceFacts
 from airflow_provider_aliyunsms.campaign.ledger import Occasion
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,7 +51,7 @@ KeepReceipts = Callable[[Receipts, int], dict[str, Any]]
 
 def log_failure(summary: dict[str, Any]) -> None:
     """Log the counts of a try that an error ends."""
-    log.info("This try ends with %d of %d accepted.", summary["accepted"], summary["total"])
+    say(log, logging.INFO, "This try ends with %d of %d accepted.", summary["accepted"], summary["total"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ from urllib.parse import quote, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
+from airflow_provider_aliyunsms.log_lines import say
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import TaskInstanceKey
 
@@ -61,7 +63,7 @@ class AliyunSmsReceiptsLink(BaseOperatorLink):
                 if isinstance(summary, dict):
                     return receipts_url(str(path)) if (path := summary.get("receipts_path")) else ""
         except Exception as error:  # noqa: BLE001 - a link that fails would fail the page, or the task's end
-            log.warning("The link to the receipts cannot be made (%s).", type(error).__name__)
+            say(log, logging.WARNING, "The link to the receipts cannot be made (%s).", type(error).__name__)
         return ""
 
 

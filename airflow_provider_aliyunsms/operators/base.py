@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
     AirflowSkipException,
     AirflowTaskTimeout,
     BaseOperator,
@@ -26,6 +25,7 @@ from airflow_provider_aliyunsms.exceptions import (
     LedgerStorageError,
     TooManyRefusedError,
 )
+from airflow_provider_aliyunsms.log_lines import say
 from airflow_provider_aliyunsms.operators.failures import (
     final,
     read_without_retries,
@@ -72,8 +72,9 @@ from airflow_provider_aliyunsms.parameter_checks import (
     check_whole,
     check_word,
 )
-from airflow_provider_aliyunsms.private import unwrap, without_locals
+from airflow_provider_aliyunsms.private import unwrap
 from airflow_provider_aliyunsms.products import CHINA
+from airflow_provider_aliyunsms.task_errors import tell, with_short_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -110,6 +111,10 @@ MOST_AT_ONCE = 64
 """The largest ``max_concurrency``: as many connections as a client keeps."""
 
 _PLACES = ("receipts_path", "ledger_path")
+_AFTER_TIMEOUT = (
+    "A retry or a Clear goes on where it stopped, and sends nothing twice. Raise execution_timeout if the campaign "
+    "is meant to take longer."
+)
 _CONNECTION = "aliyun_sms_conn_id"
 # Values that the database's driver binds, so that their type matters.
 _NATIVE_FIELDS = {"recipients_parameters"}
@@ -312,7 +317,7 @@ class AliyunSmsSendOperator(BaseOperator):
     def make_rules(self) -> RecipientRules:
         """Return the rules that turn a row into a recipient or reject it."""
 
-    @without_locals
+    @with_short_errors
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to all recipients that no earlier try of the campaign has sent to, and return the summary."""
         from airflow_provider_aliyunsms.campaign.run import Campaign
@@ -326,7 +331,8 @@ class AliyunSmsSendOperator(BaseOperator):
             result = Campaign(plan=plan).run()
         except AudienceError as error:
             if error.code == LocalCode.EMPTY_AUDIENCE and self.on_empty == "skip":
-                raise AirflowSkipException(f"Nothing to send: {error}") from error
+                tell(error, level=logging.INFO)
+                raise AirflowSkipException(f"Nothing to send: {error.message}") from error
             # Before the next try a file may be repaired or a disk freed. A list stays the same, so it is not
             # retried.
             if self.audience_is_given and error.code != LocalCode.DISK:
@@ -341,10 +347,12 @@ class AliyunSmsSendOperator(BaseOperator):
             raise
         except GuardError as error:
             end_by_guard(self, error, wait=self.guard_wait, sent=self._sent, is_durable=self._is_durable)
-            raise
         except (CampaignDoomedError, LedgerConflictError, LedgerMissingError, TooManyRefusedError) as error:
             # Another try would meet the same refusal, and every call may cost money.
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+            raise final(error) from error
+        except AirflowTaskTimeout:
+            say(log, logging.ERROR, "execution_timeout of the task ended the try.", next_step=_AFTER_TIMEOUT)
+            raise
         finally:
             if self._query_pace is not None:
                 self._query_pace.close()
@@ -420,14 +428,14 @@ class AliyunSmsSendOperator(BaseOperator):
     def _keep_failure(self, context: Context, summary: dict[str, Any]) -> None:
         """Log the result of a try that fails and keep it under the XCom key ``campaign``; raise nothing."""
         self._sent = bool(summary["accepted"] or summary["unknown"] or summary["requests"])
-        say_result(summary)
+        say_result(summary, failed=True)
         # A failing task has no return value, so the summary goes into an XCom of its own, before the error is
         # raised: after that, nothing of this try can be stored.
         try:
             context["ti"].xcom_push(key=FAILED_KEY, value=summary)
         # Whatever it is, the error that ends the try is the one to report.
         except Exception as error:  # noqa: BLE001 - the backend of the deployment may raise anything
-            log.warning("The summary could not be kept as XCom (%s).", type(error).__name__)
+            say(log, logging.WARNING, "The summary could not be kept as XCom (%s).", type(error).__name__)
         else:
             self.summary_key = FAILED_KEY
 
@@ -445,9 +453,11 @@ class AliyunSmsSendOperator(BaseOperator):
         campaign_id = self._identity(context)
         # An id that holds that of the run spans no other one.
         if self._names_campaign and not as_text(self.ledger_path) and context["ti"].run_id not in campaign_id:
-            log.warning(
-                "campaign_id without ledger_path: this run remembers whom it sent to, and another run with "
-                "the same campaign_id does not. Set ledger_path if the campaign spans several runs."
+            say(
+                log,
+                logging.WARNING,
+                "campaign_id without ledger_path: other runs with this campaign_id send to everybody again.",
+                next_step="Set ledger_path if the campaign spans several runs.",
             )
         resend = as_bool(self.resend, name="resend")
         choice, shard = self._store(context)
@@ -641,6 +651,7 @@ class AliyunSmsSendOperator(BaseOperator):
         rendered = super()._render(template, context, *args, **kwargs)
         return text_of(rendered, template=template, context=context) if self._renders_text else rendered
 
+    @with_short_errors
     def _do_render_template_fields(
         self,
         parent: Any,
