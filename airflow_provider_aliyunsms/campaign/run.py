@@ -38,13 +38,15 @@ from airflow_provider_aliyunsms.exceptions import (
 from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_aliyunsms.campaign.guards import Facts, GuardJudge
     from airflow_provider_aliyunsms.campaign.ledger import Entry, Window
 
 
 log = logging.getLogger(__name__)
+
+OUTCOMES = ("accepted", "rejected", "skipped", "unknown")
 
 AT_ONCE = 2000
 """Recipients whose outcomes are changed together, where no call is made for them."""
@@ -240,12 +242,13 @@ class Campaign:
                 opening.ended_refused and not is_own_cause(code, product=product)
             )
 
+        counts = self._plan.counts
         sender = Sender(
             plan=self._plan,
             ledger=ledger,
             spool=spool,
             clock=self._clock,
-            on_progress=progress.show_if_due,
+            on_progress=self._reporter(progress, spool, resumed=opening.resumed),
             make_workers=self._make_workers,
             resumed=opening.resumed,
             again=again,
@@ -255,7 +258,10 @@ class Campaign:
         try:
             with self._plan.account_pace or contextlib.nullcontext():
                 sender.run()
+            counts.end = _by_outcome(spool)
         except ends as error:
+            # Before those for whom no call was made are counted as skipped: a later try sends to them.
+            counts.end = _by_outcome(spool)
             if isinstance(error, GuardWaitError) and error.until is not None:
                 # The guards go by the gateway's clock, and what waits by this machine's. Too early, the whole
                 # audience would be read again and again until the gateway's time has come.
@@ -274,6 +280,19 @@ class Campaign:
             raise
         progress.show()
         return sender.still_open
+
+    def _reporter(self, progress: ProgressReporter, spool: Spool, *, resumed: bool) -> Callable[[], None]:
+        counts = self._plan.counts
+        if not resumed:
+            counts.begin = dict.fromkeys(OUTCOMES, 0)
+
+        def report() -> None:
+            # The first call comes after the outcomes of earlier tries are read, and before one of this try.
+            if counts.begin is None:
+                counts.begin = _by_outcome(spool)
+            progress.show_if_due()
+
+        return report
 
     def _tell_guards(self) -> None:
         if self._judge is not None:
@@ -463,6 +482,11 @@ class Campaign:
         # waits a little longer.
         with contextlib.suppress(AliyunSmsError):
             ledger.close()
+
+
+def _by_outcome(spool: Spool) -> dict[str, int]:
+    counts = spool.counts()
+    return {outcome: getattr(counts, outcome) for outcome in OUTCOMES}
 
 
 def _same(stored: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.links.aliyun_sms import (
+    AliyunSmsCampaignLink,
     AliyunSmsConsoleLink,
     AliyunSmsGlobeConsoleLink,
     AliyunSmsReceiptsLink,
@@ -209,7 +210,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         "is_dry_run",
         "aliyun_sms_conn_id",
     )
-    operator_extra_links = (AliyunSmsConsoleLink(), AliyunSmsReceiptsLink())
+    operator_extra_links = (AliyunSmsCampaignLink(), AliyunSmsConsoleLink(), AliyunSmsReceiptsLink())
 
     def __init__(
         self,
@@ -351,7 +352,11 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         "is_dry_run",
         "aliyun_sms_conn_id",
     )
-    operator_extra_links = (AliyunSmsGlobeConsoleLink(), AliyunSmsReceiptsLink())
+    operator_extra_links = (
+        AliyunSmsCampaignLink(),
+        AliyunSmsGlobeConsoleLink(),
+        AliyunSmsReceiptsLink(),
+    )
     number_field = "to"
     _product = GLOBE
 

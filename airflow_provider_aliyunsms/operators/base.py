@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_aliyunsms.audience.facts import SourceFacts
     from airflow_provider_aliyunsms.audience.rows import Block
@@ -245,6 +246,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
         # The XCom key under which the links find the summary; empty while there is none.
         self.summary_key = ""
+        self._summary: dict[str, Any] | None = None
         self._killed = False
         self._query_pace: PaceMember | None = None
         self._renders_text = True
@@ -322,6 +324,7 @@ class AliyunSmsSendOperator(BaseOperator):
         """Send to all recipients that no earlier try of the campaign has sent to, and return the summary."""
         from airflow_provider_aliyunsms.campaign.run import Campaign
         from airflow_provider_aliyunsms.codes import LocalCode
+        from airflow_provider_aliyunsms.hooks.metrics import emit_send
 
         with without_retries(), self.recorded(context):
             plan = self._plan(context)
@@ -356,7 +359,9 @@ class AliyunSmsSendOperator(BaseOperator):
         finally:
             if self._query_pace is not None:
                 self._query_pace.close()
-            self.hook.get_conn().close()
+            client = self.hook.get_conn()
+            client.close()
+            emit_send(counts=plan.counts.done(), times=client.call_times, ti=context["ti"])
         return self._verdict(context, result)
 
     def execute_after_wait(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
@@ -409,6 +414,34 @@ class AliyunSmsSendOperator(BaseOperator):
 
         return recorded(open_ledger=open_ledger)
 
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any] | None:
+        """Return where the recipients come from, for OpenLineage; raises nothing."""
+        return self._lineage(None)
+
+    def get_openlineage_facets_on_complete(
+        self,
+        task_instance: Any,  # noqa: ARG002 - OpenLineage's signature
+    ) -> OperatorLineage[Any, Any] | None:
+        """Return the same with the campaign and how many messages of it were accepted; raises nothing."""
+        return self._lineage(self._summary)
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Return what :meth:`get_openlineage_facets_on_complete` returns, of a try that failed."""
+        return self.get_openlineage_facets_on_complete(task_instance)
+
+    def _lineage(self, summary: dict[str, Any] | None) -> OperatorLineage[Any, Any] | None:
+        from airflow_provider_aliyunsms.operators.lineage import send_lineage
+
+        return send_lineage(
+            # An id that follows from the run would be a new dataset in each of them.
+            name=str(self.campaign_id) if self._names_campaign else f"{self.dag_id}/{self.task_id}",
+            product=self._product,
+            recipients=self.recipients,
+            sql=self.recipients_sql,
+            conn_id=self.recipients_conn_id,
+            summary=summary,
+        )
+
     def on_kill(self) -> None:
         """Ask the sending to stop before its next call; calls in flight are given a few seconds to end."""
         # Airflow calls this from a signal handler, which may interrupt a write to the ledger in the same thread.
@@ -417,7 +450,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self._killed = True
 
     def _verdict(self, context: Context, result: Result) -> dict[str, Any]:
-        summary = result.summary
+        summary = self._summary = result.summary
         if not summary["unknown"]:
             say_result(summary)
             self.summary_key = "return_value" if self.do_xcom_push else ""
@@ -427,6 +460,7 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _keep_failure(self, context: Context, summary: dict[str, Any]) -> None:
         """Log the result of a try that fails and keep it under the XCom key ``campaign``; raise nothing."""
+        self._summary = summary
         self._sent = bool(summary["accepted"] or summary["unknown"] or summary["requests"])
         say_result(summary, failed=True)
         # A failing task has no return value, so the summary goes into an XCom of its own, before the error is

@@ -185,6 +185,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         self.timeout = self.delivery_timeout + BACKSTOP
         self._watch: Watch | None = None
         self._killed = False
+        self._ti: Any = None
         check_ratio(min_delivered_ratio, stop_when_reached=stop_when_reached)
         check_count(name="sample_size", value=sample_size)
         self._limits()
@@ -200,6 +201,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         """
         # Each run begins with a new watch, also when this object was run before.
         self._watch = None
+        self._ti = context["ti"]
         if not self.deferrable:
             return super().execute(context)
         with self._softly():
@@ -255,6 +257,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
         from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
 
+        self._ti = context["ti"]
         checkpoints = self._checkpoints(context)
         with self._softly():
             learned = read_progress(event)
@@ -411,7 +414,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         return CheckpointStore(None)
 
     def _end(self, ending: DeliveryResult) -> dict[str, Any]:
-        return result_of(ending, ratio=self.min_delivered_ratio)
+        return result_of(ending, ratio=self.min_delivered_ratio, ti=self._ti)
 
     def _softly(self) -> AbstractContextManager[None]:
         return softly(soft_fail=self.soft_fail, never_fail=self.never_fail)

@@ -94,21 +94,25 @@ def time_for(*, campaigns: Sequence[WatchedCampaign], rules: WatchPolicy, limits
 log = logging.getLogger(__name__)
 
 
-def result_of(ending: DeliveryResult, *, ratio: float | None) -> dict[str, Any]:
+def result_of(ending: DeliveryResult, *, ratio: float | None, ti: Any = None) -> dict[str, Any]:
     """
     Log the counts of a finished watch, and return them as the task's XCom.
 
     :param ratio: the smallest acceptable ``delivered / accepted``, None to accept any result.
+    :param ti: the task instance for which the counts go to the metrics, unless a retry asks again; None for none.
     :raises DeliveryError: too few messages were delivered.
     :raises DeliveryTimeoutError: the deadline passed, or the calls were used up, before enough were.
     """
     from airflow_provider_aliyunsms.delivery.verdict import describe_counts, error_of
+    from airflow_provider_aliyunsms.hooks.metrics import emit_delivery
 
     tally, population = ending.tally, ending.population
     for line in table((count, code, info.meaning) for count, code, info in _explained(tally)):
         log.info("%s", line)
     silence = ending.silence
     error = error_of(verdict=ending.verdict, tally=tally, ratio=ratio, population=population, silence=silence)
+    if ti is not None and (error is None or _is_final(ending)):
+        emit_delivery(tally=tally, ti=ti)
     if error is not None:
         raise _final(error) if _is_final(ending) else error
     say(log, logging.INFO, "Delivery: %s", describe_counts(tally=tally, ratio=ratio, population=population))

@@ -35,7 +35,9 @@ def failed(run_dag, simulator, aliyun_connection, set_connection, capsys):
         assert simulator.stats()["requests"] == {}
         output = capsys.readouterr().out
         assert "XCom not found" not in output, "an error line of a link that looked for receipts"
-        kind, text = re.findall(r"^\S+\.(\w+Error): (.*?)\nNext step", output, flags=re.MULTILINE | re.DOTALL)[-1]
+        kind, text = re.findall(
+            r"^\S+\.(\w+Error): (.*?)\nNext step", output, flags=re.MULTILINE | re.DOTALL
+        )[-1]
         return outcome.tries["send"], kind, " ".join(text.split())
 
     return run
