@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+import socket
+import sqlite3
+import threading
+from collections import defaultdict
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +43,27 @@ class Endings:
 
     states: dict
     folder: Path
+    packets: list
+    events: list
+
+    def metrics(self, task_id):
+        """Return the metrics of this package of one task, as name -> values."""
+        found = defaultdict(list)
+        for line in "\n".join(self.packets).splitlines():
+            name, _, rest = line.partition(":")
+            name, *tags = name.split(",")
+            if name.startswith("airflow.aliyun_sms.") and f"task_id={task_id}" in tags:
+                found[name.removeprefix("airflow.aliyun_sms.")].append(float(rest.partition("|")[0]))
+        return found
+
+    def lineage(self, task_id, kind):
+        """Return the event of OpenLineage that one kind of change of a task made."""
+        (event,) = [
+            event
+            for event in self.events
+            if event["eventType"] == kind and event["job"]["name"] == f"{DAG_ID}.{task_id}"
+        ]
+        return event
 
     def log(self, task_id, *, attempt=1):
         """Return the records of one try."""
@@ -59,6 +84,37 @@ class Endings:
         return [record.text for record in self.log(task_id, **kwargs) if record.is_ours]
 
 
+class StatsdServer:
+    """A StatsD server on loopback that keeps what it is sent."""
+
+    def __init__(self):
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.received = []
+        self._thread = threading.Thread(target=self._receive, daemon=True)
+        self._thread.start()
+
+    def _receive(self):
+        while packet := self._socket.recv(65536):
+            self.received.append(packet.decode())
+
+    def close(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._socket.close()
+
+
+@contextmanager
+def statsd():
+    server = StatsdServer()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
 @pytest.fixture(scope="session")
 def endings(tmp_path_factory):
     """Run the DAG once; when the tests end, every process of it is gone."""
@@ -75,6 +131,13 @@ def endings(tmp_path_factory):
         unclear.misbehave("drop_after", action="SendBatchSms", times=None)
         slow = stack.enter_context(running())
         slow.misbehave("delay", action="SendBatchSms", times=None, seconds=1.0)
+        cut = stack.enter_context(running(record_lag=0.0))
+        cut.misbehave("drop_after", action="SendBatchSms", times=1, skip=1)
+        cut.misbehave("error_500", action="QuerySendDetails", times=30)
+        packets = stack.enter_context(statsd())
+        with sqlite3.connect(data / "people.db") as people:
+            people.execute("CREATE TABLE people (phone_number TEXT)")
+            people.executemany("INSERT INTO people VALUES (?)", [(f"1380000{n:04d}",) for n in range(1, 31)])
         airflow = Airflow3(
             folder=home,
             dags=DAGS,
@@ -84,6 +147,7 @@ def endings(tmp_path_factory):
                 "strict": strict.url,
                 "unclear": unclear.url,
                 "slow": slow.url,
+                "cut": cut.url,
                 "nowhere": "http://127.0.0.1:9",
             },
             settings={
@@ -92,13 +156,27 @@ def endings(tmp_path_factory):
                 "AIRFLOW_CONN_FORGED": json.dumps(
                     {"conn_type": "aliyun_sms", "host": good.url, "login": "testid", "password": "another"}
                 ),
+                "AIRFLOW_CONN_PEOPLE": json.dumps({"conn_type": "sqlite", "host": str(data / "people.db")}),
+                "AIRFLOW__METRICS__STATSD_ON": "True",
+                "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",
+                "AIRFLOW__METRICS__STATSD_PORT": str(packets.port),
+                "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
+                    {"type": "file", "log_file_path": str(folder / "lineage.jsonl"), "append": True}
+                ),
                 "AIRFLOW__CORE__PARALLELISM": "4",
                 "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             },
         )
         try:
             airflow.start()
-            yield Endings(states=_run(airflow), folder=airflow.log_folder)
+            states = _run(airflow)
+            lineage = (folder / "lineage.jsonl").read_text()
+            yield Endings(
+                states=states,
+                folder=airflow.log_folder,
+                packets=packets.received,
+                events=[json.loads(line) for line in lineage.splitlines()],
+            )
         finally:
             airflow.end()
 

@@ -66,6 +66,22 @@ with DAG(
         receipts_path=str(FOLDER / "receipts" / "success.csv"),
     )
     send(
+        "query",
+        None,
+        recipients_sql="SELECT phone_number FROM people WHERE phone_number <> '13800000009'",
+        recipients_conn_id="people",
+    )
+    # Two tries: their counts add up to those of the campaign.
+    send(
+        "resumed",
+        aliyun_sms_conn_id="cut",
+        chunk_size=10,
+        max_concurrency=1,
+        retries=2,
+        evidence_wait=1,
+        settle_time=2,
+    )
+    send(
         "refusals",
         [*PEOPLE, *(f"13{n}00{code}" for n in range(100, 103) for code in ("0501", "0502", "0503"))],
     )
