@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_DEFAULT_SCHEMAS: Final = {"postgres": "public", "redshift": "public"}
 _AZURE: Final = ".core.windows.net"
 
 
@@ -99,10 +100,9 @@ def _tables(sql: str, *, conn_id: str) -> list[Any]:
     info = hook.get_openlineage_database_info(connection)
     if info is None:
         return []
-    parser = SQLParser(
-        dialect=hook.get_openlineage_database_dialect(connection),
-        default_schema=hook.get_openlineage_default_schema(),
-    )
+    dialect = hook.get_openlineage_database_dialect(connection)
+    # Not get_openlineage_default_schema(): some hooks ask the database for it.
+    parser = SQLParser(dialect=dialect, default_schema=_DEFAULT_SCHEMAS.get(dialect))
     found = parser.generate_openlineage_metadata_from_sql(
         sql=sql, hook=hook, database_info=info, use_connection=False
     )

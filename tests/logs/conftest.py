@@ -56,12 +56,14 @@ class Endings:
                 found[name.removeprefix("airflow.aliyun_sms.")].append(float(rest.partition("|")[0]))
         return found
 
-    def lineage(self, task_id, kind):
-        """Return the event of OpenLineage that one kind of change of a task made."""
+    def lineage(self, task_id, kind, *, output=False):
+        """Return the event of OpenLineage that one kind of change of a task made; with an output, if need be."""
         (event,) = [
             event
             for event in self.events
-            if event["eventType"] == kind and event["job"]["name"] == f"{DAG_ID}.{task_id}"
+            if event["eventType"] == kind
+            and event["job"]["name"] == f"{DAG_ID}.{task_id}"
+            and (event["outputs"] or not output)
         ]
         return event
 

@@ -22,8 +22,15 @@ from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySenso
 FOLDER = Path(os.environ["LOG_TEST_FOLDER"])
 PEOPLE = [f"1380000{n:04d}" for n in range(1, 31)]
 FAILING = [f"13{n}000401" for n in range(100, 106)]
-CHINA = {"template_code": "SMS_152550005", "sign_name": "测试签名"}
+CHINA = {
+    "template_code": "SMS_152550005",
+    "sign_name": "测试签名",
+    "refusal_wait": 1,
+    "settle_time": 2,
+}
 TEMPLATED = {"template_code": "SMS_999999999", "sign_name": "测试签名"}
+# Where nothing was learned for a second, a later try looks again.
+UNSETTLED = {"evidence_wait": 1, "settle_time": 600}
 
 
 @dataclass(frozen=True)
@@ -107,9 +114,9 @@ with DAG(
     send("guard_undecided", guards=[Says("undecided")])
     send("guard_skips", guards=[Says("skip")])
     send("guard_waits", guards=[Says("wait")], guard_wait="reschedule")
-    send("unknown", aliyun_sms_conn_id="unclear", evidence_wait=1)
+    send("unknown", aliyun_sms_conn_id="unclear", **UNSETTLED)
     send("unknown_for_good", aliyun_sms_conn_id="unclear", evidence_wait=1, settle_time=0, refusal_wait=0)
-    send("no_ledger", aliyun_sms_conn_id="unclear", evidence_wait=1, durable=False, retries=1)
+    send("no_ledger", aliyun_sms_conn_id="unclear", durable=False, retries=1, **UNSETTLED)
     send("killed", aliyun_sms_conn_id="slow", chunk_size=1, max_concurrency=1)
     send(
         "timeout",
