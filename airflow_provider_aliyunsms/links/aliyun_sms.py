@@ -101,9 +101,9 @@ def _keys(operator: Any) -> tuple[str, ...]:
 
 def campaign_page(ti_key: TaskInstanceKey) -> str:
     """
-    Return the address of a task instance on the campaign page, relative to the host; empty before Airflow 3.1.
+    Return the address of a task instance on the campaign page; empty before Airflow 3.1.
 
-    The host is left to the browser: workers often know the API server by another name.
+    Below ``[api] base_url`` where the worker knows it, else relative to the host that shows the link.
     """
     if tuple(int(part) for part in airflow_version.split(".")[:2]) < _PAGE_SINCE:
         return ""
@@ -114,8 +114,8 @@ def campaign_page(ti_key: TaskInstanceKey) -> str:
         "task_id": ti_key.task_id,
         "map_index": -1 if map_index is None else map_index,
     }
-    prefix = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
-    return f"{prefix}/aliyun-sms/?{urlencode(query)}"
+    base = (conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    return f"{base}/aliyun-sms/?{urlencode(query)}"
 
 
 def _receipts_link(path: str, ti_key: TaskInstanceKey) -> str:

@@ -178,7 +178,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         anybody was sent to.
     :raises AirflowFailException: no further call would be accepted, too many recipients were refused, a second try
         has no ledger, a guard decided against sending, or outcomes stay unknown that no later try can settle; not
-        retried.
+        retried. It is the error of this package as well, such as ``FinalCampaignDoomedError``.
     :raises GuardUndecidedError: a guard could not judge; a retry asks it again.
     :raises OutcomeUnknownError: the outcome of some recipients is still unknown; a retry looks for evidence again.
     :raises ReceiptsError: everybody was served, and the receipts cannot be written; a retry only writes them.

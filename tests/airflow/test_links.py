@@ -141,7 +141,7 @@ def test_a_path_becomes_an_address_without_secrets(path, url):
             None,
             "/aliyun-sms/?dag_id=d&run_id=manual__2026-11-29T00%3A00%3A00%2B00%3A00&task_id=t&map_index=2",
         ),
-        ("3.1.0", "https://air.example/team/", "/team/aliyun-sms/?dag_id=d"),
+        ("3.1.0", "https://air.example/team/", "https://air.example/team/aliyun-sms/?dag_id=d"),
         ("3.0.6", None, ""),
         ("2.11.2", None, ""),
     ],
