@@ -195,10 +195,10 @@ def _run(airflow):
         found = states()
         return found if found and set(found.values()) <= ENDED else None
 
-    wait_for(lambda: states().get("killed") == "running", timeout=200, what="a task is there to be killed")
-    wait_for(lambda: _has_begun(airflow, run_id), timeout=60, what="it sends")
+    wait_for(lambda: states().get("killed") == "running", timeout=600, what="a task is there to be killed")
+    wait_for(lambda: _has_begun(airflow, run_id), timeout=200, what="it sends")
     airflow.call("PATCH", f"{path}/killed", json={"new_state": "failed"})
-    found = wait_for(is_over, timeout=240, what="every task has ended")
+    found = wait_for(is_over, timeout=1200, what="every task has ended")
     wait_for(lambda: "Task killed" in _log(airflow, run_id, "killed"), timeout=60, what="it is killed")
     return found
 

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_aliyunsms.log_lines import ERROR_LINE, LINE
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 FAILED = {
     "too_many": "TooManyRefusedError: ",

@@ -117,7 +117,8 @@ with DAG(
     send("unknown", aliyun_sms_conn_id="unclear", **UNSETTLED)
     send("unknown_for_good", aliyun_sms_conn_id="unclear", evidence_wait=1, settle_time=0, refusal_wait=0)
     send("no_ledger", aliyun_sms_conn_id="unclear", durable=False, retries=1, **UNSETTLED)
-    send("killed", aliyun_sms_conn_id="slow", chunk_size=1, max_concurrency=1)
+    # First, because the test waits for it to run.
+    send("killed", aliyun_sms_conn_id="slow", chunk_size=1, max_concurrency=1, priority_weight=100)
     send(
         "timeout",
         aliyun_sms_conn_id="slow",
