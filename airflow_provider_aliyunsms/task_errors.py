@@ -12,9 +12,9 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError, AudienceError, ConfigurationError
 from airflow_provider_aliyunsms.log_lines import ERROR_LINE, LINE, say, shortened
 from airflow_provider_aliyunsms.private import forget_locals
 
@@ -26,6 +26,11 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+_USUAL: Final = (
+    (ConfigurationError, "Correct it, then clear the task."),
+    (AudienceError, "Correct the audience, then clear the task."),
+    (AliyunSmsError, "Mend the cause, then clear the task: nothing is sent twice by it."),
+)
 # As long as the shortest phone numbers.
 _LONG_DIGITS = re.compile(r"\d{7,}")
 
@@ -62,6 +67,8 @@ def tell(error: AliyunSmsError, *, level: int = logging.ERROR) -> None:
     if error.is_told:
         return
     error.is_told = True
+    # Most errors say it better; none may leave its reader without a next step.
+    error.advice = error.advice or next(advice for kind, advice in _USUAL if isinstance(error, kind))
     say(log, level, "%s: %s", type(error).__name__.removeprefix("Final"), error.message)
     cause = _cause(error)
     if cause is not None:
@@ -73,8 +80,7 @@ def tell(error: AliyunSmsError, *, level: int = logging.ERROR) -> None:
     ]
     if facts:
         say(log, level, "%s", ", ".join(facts))
-    if error.advice:
-        say(log, level, "Next step: %s", error.advice)
+    say(log, level, "Next step: %s", error.advice)
     log.debug("Where this error was raised:", exc_info=error)
 
 
