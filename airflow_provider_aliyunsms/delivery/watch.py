@@ -19,6 +19,7 @@ from airflow_provider_aliyunsms.delivery.sampling import population
 from airflow_provider_aliyunsms.delivery.series import DeliverySeries
 from airflow_provider_aliyunsms.delivery.verdict import Silence, Verdict, judge
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -248,8 +249,10 @@ class Watch:
 
     def _log(self, report: RoundReport) -> None:
         tally = self.tally
-        log.info(
-            "Delivery: %d delivered, %d failed, %d pending (%d asked, %d without an answer, %d calls so far)",
+        say(
+            log,
+            logging.INFO,
+            "Round: %d delivered, %d failed, %d pending; %d asked, %d unanswered, %d calls so far",
             tally.delivered,
             tally.failed,
             tally.pending,

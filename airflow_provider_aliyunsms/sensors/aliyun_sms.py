@@ -15,8 +15,9 @@ from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits, check
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.parameter_checks import check_duration, check_qps, check_texts, check_whole
-from airflow_provider_aliyunsms.private import hide_campaign, unwrap, without_locals
+from airflow_provider_aliyunsms.private import hide_campaign, unwrap
 from airflow_provider_aliyunsms.sensors.deferral import result_of, softly, time_for, trigger_for
+from airflow_provider_aliyunsms.task_errors import with_short_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -184,11 +185,12 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         self.timeout = self.delivery_timeout + BACKSTOP
         self._watch: Watch | None = None
         self._killed = False
+        self._ti: Any = None
         check_ratio(min_delivered_ratio, stop_when_reached=stop_when_reached)
         check_count(name="sample_size", value=sample_size)
         self._limits()
 
-    @without_locals
+    @with_short_errors
     def execute(self, context: Context) -> Any:
         """
         Wait until the verdict is final, and return the counts; in deferrable mode make the first round and defer.
@@ -199,6 +201,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         """
         # Each run begins with a new watch, also when this object was run before.
         self._watch = None
+        self._ti = context["ti"]
         if not self.deferrable:
             return super().execute(context)
         with self._softly():
@@ -209,7 +212,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         # Airflow calls this from a signal handler, which may interrupt anything: only a flag may be set here.
         self._killed = True
 
-    @without_locals
+    @with_short_errors
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """
         Ask once for every pending message, and return the counts when the verdict is final.
@@ -243,7 +246,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         checkpoints.clear()
         return PokeReturnValue(is_done=True, xcom_value=result)
 
-    @without_locals
+    @with_short_errors
     def execute_complete(self, context: Context, event: Any) -> dict[str, Any]:
         """
         Take over the event of the trigger: keep its progress and defer anew, or return the counts.
@@ -254,6 +257,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
         from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
 
+        self._ti = context["ti"]
         checkpoints = self._checkpoints(context)
         with self._softly():
             learned = read_progress(event)
@@ -410,7 +414,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         return CheckpointStore(None)
 
     def _end(self, ending: DeliveryResult) -> dict[str, Any]:
-        return result_of(ending, ratio=self.min_delivered_ratio)
+        return result_of(ending, ratio=self.min_delivered_ratio, ti=self._ti)
 
     def _softly(self) -> AbstractContextManager[None]:
         return softly(soft_fail=self.soft_fail, never_fail=self.never_fail)
@@ -421,6 +425,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             return super()._get_next_poke_interval(*args, **kwargs)
         return self._watch.wait(now=time.time())
 
+    @with_short_errors
     def _do_render_template_fields(
         self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
     ) -> None:

@@ -41,6 +41,7 @@ from airflow_provider_aliyunsms.exceptions import (
     LedgerMissingError,
     LedgerStorageError,
 )
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -423,8 +424,10 @@ class Ledger:
             return
         if seen_before or occasion.untouched:
             # The head is written before anything can leave, so without one nothing has left.
-            log.warning(
-                "An earlier try ended before it wrote its first record, so it sent nothing: this try goes on."
+            say(
+                log,
+                logging.WARNING,
+                "An earlier try ended before its first record, so it sent nothing: this try goes on.",
             )
             return
         raise _missing(occasion)

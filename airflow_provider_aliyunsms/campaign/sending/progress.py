@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.log_lines import say
+
 if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.spool import Spool, SpoolCounts
     from airflow_provider_aliyunsms.campaign.clock import Clock
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.ledger import Ledger
 
 log = logging.getLogger(__name__)
+
+REPEAT_EVERY = 60.0
+"""Seconds between two lines of the log that say the same."""
+
+_LONG = 300.0
+"""Seconds from which on the time that is left is told in minutes."""
 
 SHOW_EVERY = 5.0
 """Seconds between two reports."""
@@ -42,6 +50,7 @@ class ProgressReporter:
         self._began = clock.monotonic()
         self._settled_before: int | None = None
         self._shown_at = self._began
+        self._told = ("", self._began)
 
     def show_if_due(self) -> None:
         """
@@ -76,17 +85,7 @@ class ProgressReporter:
         settled = self._settled(counts)
         seconds = self._shown_at - self._began
         rate = (settled - (self._settled_before or 0)) / seconds if seconds > 0 else 0.0
-        log.info(
-            "Settled %d of %d (%d accepted, %d rejected, %d skipped, %d unknown), %.0f/s, %s.",
-            settled,
-            counts.total,
-            counts.accepted,
-            counts.rejected,
-            counts.skipped,
-            counts.unknown,
-            rate,
-            _left(counts, rate=rate),
-        )
+        self._log(_line(counts, settled=settled, rate=rate))
         return {
             "settled": settled,
             "total": counts.total,
@@ -96,15 +95,37 @@ class ProgressReporter:
             "unknown": counts.unknown,
         }
 
+    def _log(self, line: str) -> None:
+        """Log a line; one that says the same, as in a wait for evidence, only after :data:`REPEAT_EVERY` seconds."""
+        told, at = self._told
+        if line != told or self._shown_at - at >= REPEAT_EVERY:
+            self._told = (line, self._shown_at)
+            say(log, logging.INFO, "%s", line)
+
     @staticmethod
     def _settled(counts: SpoolCounts) -> int:
         return counts.total - counts.pending - counts.unknown
 
 
-def _left(counts: SpoolCounts, *, rate: float) -> str:
-    """Return how long the rest will take, or that this cannot be known."""
-    if not counts.pending:
-        return f"waiting for evidence of {counts.unknown}" if counts.unknown else "nobody left"
-    return (
-        f"about {(counts.pending + counts.unknown) / rate:.0f} s left" if rate else "time left not known yet"
+def _line(counts: SpoolCounts, *, settled: int, rate: float) -> str:
+    """Return how many are settled, what became of them, and how long the rest will take."""
+    outcomes = ", ".join(
+        f"{count} {name}"
+        for name, count in (
+            ("accepted", counts.accepted),
+            ("rejected", counts.rejected),
+            ("skipped", counts.skipped),
+            ("unknown", counts.unknown),
+        )
+        if count or name == "accepted"
     )
+    return f"{settled} of {counts.total} settled: {outcomes}; {rate:.0f}/s{_left(counts, rate=rate)}"
+
+
+def _left(counts: SpoolCounts, *, rate: float) -> str:
+    if not counts.pending:
+        return ", waiting for evidence" if counts.unknown else ""
+    if not rate:
+        return ""
+    seconds = (counts.pending + counts.unknown) / rate
+    return f", {seconds / 60:.0f} min left" if seconds >= _LONG else f", {seconds:.0f} s left"

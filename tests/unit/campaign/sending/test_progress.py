@@ -25,12 +25,13 @@ class Counted:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "time left not known yet"),
-        ({"accepted": 50, "pending": 50}, "5/s, about 10 s left"),
-        ({"accepted": 50, "pending": 40, "unknown": 10}, "5/s, about 10 s left"),
-        ({"accepted": 90, "pending": 0, "unknown": 10}, "waiting for evidence of 10"),
-        ({"pending": 0, "unknown": 100}, "waiting for evidence of 100"),
-        ({"accepted": 100, "pending": 0}, "nobody left"),
+        ({}, "0 of 100 settled: 0 accepted; 0/s"),
+        ({"accepted": 50, "pending": 50}, "50 accepted; 5/s, 10 s left"),
+        ({"accepted": 50, "pending": 40, "unknown": 10}, "50 accepted, 10 unknown; 5/s, 10 s left"),
+        ({"accepted": 10, "pending": 890}, "1/s, 15 min left"),
+        ({"accepted": 90, "pending": 0, "unknown": 10}, "10 unknown; 9/s, waiting for evidence"),
+        ({"pending": 0, "unknown": 100}, "100 unknown; 0/s, waiting for evidence"),
+        ({"accepted": 100, "pending": 0}, "100 of 100 settled: 100 accepted; 10/s"),
     ],
 )
 def test_the_time_that_is_left(caplog, changes, said):
@@ -41,5 +42,16 @@ def test_the_time_that_is_left(caplog, changes, said):
     spool.found |= changes
     with caplog.at_level(logging.INFO):
         reporter.log_now()
-    assert caplog.messages[-1].endswith(f"{said}.")
-    assert "about 0 s left" not in caplog.text
+    assert caplog.messages[-1].endswith(said)
+
+
+def test_a_line_that_says_the_same_is_logged_once_a_minute(caplog):
+    clock, spool = HeldClock(), Counted()
+    reporter = ProgressReporter(ledger=None, spool=spool, clock=clock)
+    reporter.show_if_due()
+    spool.found |= {"pending": 0, "unknown": 100}
+    with caplog.at_level(logging.INFO):
+        for _ in range(13):
+            clock.sleep(5.0)
+            reporter.log_now()
+    assert len(caplog.messages) == 2
