@@ -70,6 +70,7 @@ class Campaign:
         self._report: AudienceReport | None = None
         self._cut = None if plan.shard is None else ShardCut(plan.shard)
         self._judge: GuardJudge | None = None
+        self._progress: ProgressReporter | None = None
 
     def run(self) -> Result:
         """
@@ -218,8 +219,17 @@ class Campaign:
         # Before the first intent: it says when its call leaves, by the gateway's clock where that is known.
         self._plan.channel.sync_clock()
         self._warn_of_skew()
-        progress = ProgressReporter(ledger=ledger, spool=spool, clock=self._clock, judge=self._judge)
         product = self._plan.channel.product
+        progress = self._progress = ProgressReporter(
+            ledger=ledger,
+            spool=spool,
+            clock=self._clock,
+            judge=self._judge,
+            facts={"campaign_id": self._plan.campaign_id, "api": product.action},
+            try_number=self._plan.try_number,
+            onlookers=self._plan.onlookers,
+            open_chunks=lambda: sender.still_open,
+        )
 
         def again(window: Window, entry: Entry, code: str | None) -> bool:
             if not ledger.was_settled_earlier(window, entry):
@@ -250,6 +260,9 @@ class Campaign:
                 error.until += timedelta(seconds=self._clock.skew)
             progress.log_now()
             owns = self._still_owns(ledger, error)
+            if owns:
+                # Before the ledger is closed, and before those who wait are counted as skipped.
+                progress.show_end(error)
             # Never while a call is in flight: after a clean shutdown the next try does not wait for this process.
             if sender.idle:
                 self._close_ledger(ledger)
@@ -351,6 +364,8 @@ class Campaign:
             # A try that is to be repeated for another reason writes them then.
             error = error or failed
             log.error("%s", failed)
+        if error is not None and self._progress is not None:
+            self._progress.show_end(error)
         ledger.close()
         return summary, error
 

@@ -33,6 +33,7 @@ from airflow_provider_aliyunsms.operators.failures import (
     unknown_error,
     without_retries,
 )
+from airflow_provider_aliyunsms.operators.figures import CampaignFigures, place_of_ledger
 from airflow_provider_aliyunsms.operators.guards import (
     WAITS,
     Deployment,
@@ -246,6 +247,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self._sent = False
         self._waited = False
         self._is_durable = True
+        self._figures: CampaignFigures | None = None
         self._check_literals()
 
     def _check_literals(self) -> None:
@@ -315,6 +317,19 @@ class AliyunSmsSendOperator(BaseOperator):
     @without_locals
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to all recipients that no earlier try of the campaign has sent to, and return the summary."""
+        with CampaignFigures(context=context, facts=partial(self._facts, context)) as self._figures:
+            return self._send(context)
+
+    def _facts(self, context: Context) -> dict[str, Any]:
+        ledger_path = as_text(self.ledger_path)
+        return {
+            "api": self._product.action,
+            "ledger": place_of_ledger(context=context, durable=self.durable, ledger_path=ledger_path),
+            "dry_run": as_bool(self.is_dry_run, name="dry_run"),
+            "campaign_id": self._identity(context),
+        }
+
+    def _send(self, context: Context) -> dict[str, Any]:
         from airflow_provider_aliyunsms.campaign.run import Campaign
         from airflow_provider_aliyunsms.codes import LocalCode
 
@@ -411,6 +426,7 @@ class AliyunSmsSendOperator(BaseOperator):
     def _verdict(self, context: Context, result: Result) -> dict[str, Any]:
         summary = result.summary
         if not summary["unknown"]:
+            self._tell(summary)
             say_result(summary)
             self.summary_key = "return_value" if self.do_xcom_push else ""
             return summary
@@ -420,6 +436,7 @@ class AliyunSmsSendOperator(BaseOperator):
     def _keep_failure(self, context: Context, summary: dict[str, Any]) -> None:
         """Log the result of a try that fails and keep it under the XCom key ``campaign``; raise nothing."""
         self._sent = bool(summary["accepted"] or summary["unknown"] or summary["requests"])
+        self._tell(summary)
         say_result(summary)
         # A failing task has no return value, so the summary goes into an XCom of its own, before the error is
         # raised: after that, nothing of this try can be stored.
@@ -431,12 +448,16 @@ class AliyunSmsSendOperator(BaseOperator):
         else:
             self.summary_key = FAILED_KEY
 
+    def _tell(self, summary: dict[str, Any]) -> None:
+        if self._figures is not None:
+            self._figures.summary = summary
+
     def _plan(self, context: Context) -> Plan:
         from airflow_provider_aliyunsms.audience.facts import SourceFacts
         from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
         from airflow_provider_aliyunsms.campaign.plan import Plan
         from airflow_provider_aliyunsms.hooks.hash_secrets import secrets_known
-        from airflow_provider_aliyunsms.operators.ledger_store import check_resend, occasion_of
+        from airflow_provider_aliyunsms.operators.ledger_store import check_resend, occasion_of, onlookers_of
         from airflow_provider_aliyunsms.operators.placement import warn_of_local_places
 
         warn_of_local_places(
@@ -491,6 +512,8 @@ class AliyunSmsSendOperator(BaseOperator):
                 dry_run=as_bool(self.is_dry_run, name="dry_run"),
             ),
             groups=self.groups,
+            try_number=context["ti"].try_number,
+            onlookers=onlookers_of(context, choice=choice),
         )
 
     def _store(self, context: Context) -> tuple[StoreChoice, Shard | None]:
