@@ -2,20 +2,22 @@
 """
 The figures that a delivery sensor leaves for people who look on, under a key of their own.
 
-They are written at the beginning and the end of a try, and whenever the task comes back to look: a deferred sensor
-whose trigger asks for the deliveries itself writes nothing meanwhile, because a trigger cannot.
+They are written when a try begins, after each look and at its end. A deferred sensor whose trigger asks for the
+deliveries itself writes nothing meanwhile, because a trigger cannot; it comes back every five minutes.
+
+The reader is ``ui/figures.py``, which believes nothing that it reads.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_aliyunsms.campaign.clock import utc_stamp
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
+    from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
+    from airflow_provider_aliyunsms.delivery.events import DeliveryResult
     from airflow_provider_aliyunsms.delivery.series import Point
     from airflow_provider_aliyunsms.delivery.state import Tally
 
@@ -25,45 +27,93 @@ DELIVERY_KEY: Final = "aliyun_sms_delivery"
 MOST_CAMPAIGNS: Final = 1000
 """Campaigns that are named at most."""
 
+Counts = tuple[int, int, int]
+"""Delivered, failed and pending messages."""
 
-def delivery_figures(
+_NAMES = ("delivered", "failed", "pending")
+
+
+def watch_figures(
     *,
     campaigns: Sequence[WatchedCampaign],
-    tallies: Sequence[Tally | None],
-    total: Tally | None,
-    series: Sequence[Point],
-    finished_at: float,
+    known: Checkpoint,
+    sample_size: int | None,
     now: float,
     ended: bool,
-    population: int | None = None,
 ) -> dict[str, Any]:
     """
-    Return the figures of a watch.
+    Return the figures of a watch that goes on, or has just ended.
 
-    :param tallies: the counts of each campaign; None for one with nothing to ask for.
-    :param total: the counts of all; None before the first round.
-    :param finished_at: when sending ended, seconds since the epoch; the times of the series count from here.
-    :param population: the accepted messages where only a sample of them is asked for.
+    :param known: what it has learned.
+    :param sample_size: the messages asked for instead of all; None for all.
+    :param now: seconds since the epoch.
     """
-    counts = None if total is None else counts_of(total)
+    from airflow_provider_aliyunsms.delivery.sampling import population
+
+    states = iter(known.progress or ())
+    parts = [_counts(next(states).tally) if each.accepted and known.progress else None for each in campaigns]
+    return _figures(
+        campaigns=campaigns,
+        parts=parts,
+        total=None if known.progress is None else _total(parts),
+        series=known.series,
+        population=population(campaigns=campaigns, sample_size=sample_size),
+        now=now,
+        ended=ended,
+    )
+
+
+def result_figures(
+    *, campaigns: Sequence[WatchedCampaign], result: DeliveryResult, now: float
+) -> dict[str, Any]:
+    """Return the figures of a watch that has ended elsewhere, with this result."""
+    known = len(result.parts) == len(campaigns)
+    return _figures(
+        campaigns=campaigns,
+        parts=result.parts if known else [None] * len(campaigns),
+        total=_counts(result.tally),
+        series=result.series,
+        population=result.population,
+        now=now,
+        ended=True,
+    )
+
+
+def _figures(
+    *,
+    campaigns: Sequence[WatchedCampaign],
+    parts: Sequence[Counts | None],
+    total: Counts | None,
+    series: Sequence[Point],
+    population: int | None,
+    now: float,
+    ended: bool,
+) -> dict[str, Any]:
+    from airflow_provider_aliyunsms.campaign.clock import utc_stamp
+
     return {
         "campaigns": [
-            {"campaign_id": campaign.campaign_id, "accepted": campaign.accepted, **_own(tally)}
-            for campaign, tally in list(zip(campaigns, tallies, strict=True))[:MOST_CAMPAIGNS]
+            {"campaign_id": campaign.campaign_id, "accepted": campaign.accepted, **_named(part)}
+            for campaign, part in list(zip(campaigns, parts, strict=True))[:MOST_CAMPAIGNS]
         ],
-        **(counts or {}),
+        **_named(total),
         **({"population": population} if population is not None else {}),
-        "series_from": utc_stamp(finished_at),
+        "series_from": utc_stamp(max(each.finished_at for each in campaigns)),
         "series": [list(point) for point in series],
         "at": utc_stamp(now),
+        # A number and no boolean: databases compare these in one way.
         "ended": 1 if ended else 0,
     }
 
 
-def counts_of(tally: Tally) -> dict[str, int]:
-    """Return the three counts."""
-    return {"delivered": tally.delivered, "failed": tally.failed, "pending": tally.pending}
+def _counts(tally: Tally) -> Counts:
+    return tally.delivered, tally.failed, tally.pending
 
 
-def _own(tally: Tally | None) -> dict[str, int]:
-    return {} if tally is None else counts_of(tally)
+def _total(parts: Sequence[Counts | None]) -> Counts:
+    known = [part for part in parts if part is not None]
+    return sum(p[0] for p in known), sum(p[1] for p in known), sum(p[2] for p in known)
+
+
+def _named(counts: Counts | None) -> dict[str, int]:
+    return {} if counts is None else dict(zip(_NAMES, counts, strict=True))

@@ -73,7 +73,8 @@ def delivery_of(values: Iterable[Any], *, campaign_id: str | None) -> dict[str, 
     for value in values:
         if not isinstance(value, dict) or campaign_id is None:
             continue
-        watched = [each for each in value.get("campaigns") or () if isinstance(each, dict)]
+        named = value.get("campaigns")
+        watched = [each for each in named if isinstance(each, dict)] if isinstance(named, list) else []
         own = next(
             (each for each in watched if text_of(each.get("campaign_id"), digits=True) == campaign_id), None
         )

@@ -44,14 +44,14 @@ class Wanted:
 
     :param readable: the ids of the DAGs that the person may read.
     :param dag_id: of this DAG only; None for all.
-    :param run_id: of this run only; None for all.
+    :param run_ids: of the run with one of these ids only; empty for all.
     :param state: of tasks in this state only; None for all.
     :param between: of tasks that began in this time; None for all.
     """
 
     readable: frozenset[str]
     dag_id: str | None = None
-    run_id: str | None = None
+    run_ids: tuple[str, ...] = ()
     state: str | None = None
     between: tuple[datetime, datetime] | None = None
 
@@ -114,8 +114,8 @@ def filtered(statement: Any, wanted: Wanted) -> Any:
     began = func.coalesce(TaskInstance.start_date, XComModel.timestamp)
     readable = wanted.readable if wanted.dag_id is None else wanted.readable & {wanted.dag_id}
     statement = statement.where(XComModel.key == FIGURES_KEY, XComModel.dag_id.in_(sorted(readable)))
-    if wanted.run_id is not None:
-        statement = statement.where(XComModel.run_id == wanted.run_id)
+    if wanted.run_ids:
+        statement = statement.where(XComModel.run_id.in_(wanted.run_ids))
     if wanted.state is not None:
         statement = statement.where(TaskInstance.state == wanted.state)
     if wanted.between is not None:
@@ -137,7 +137,10 @@ def page_of(session: Session, wanted: Wanted, *, limit: int, offset: int) -> lis
         .limit(limit)
         .offset(offset)
     )
-    return [Group(*row[:5], row[5] >= 0) for row in session.execute(statement)]
+    return [
+        Group(dag_run_id, dag_id, run_id, task_id, tasks=count, is_mapped=highest >= 0)
+        for dag_run_id, dag_id, run_id, task_id, count, highest in session.execute(statement)
+    ]
 
 
 def tasks_of(session: Session, groups: Collection[Group]) -> list[Task]:
@@ -157,26 +160,28 @@ def tasks_of(session: Session, groups: Collection[Group]) -> list[Task]:
     return [Task(*row) for row in session.execute(statement)]
 
 
-def task_of(session: Session, *, dag_id: str, run_id: str, task_id: str, map_index: int) -> Task | None:
+def task_of(
+    session: Session, *, dag_id: str, run_ids: Collection[str], task_id: str, map_index: int
+) -> Task | None:
     """Return one task instance; None where it does not exist, or has left no figures."""
     statement = tasks().where(
         XComModel.dag_id == dag_id,
         XComModel.task_id == task_id,
-        XComModel.run_id == run_id,
+        XComModel.run_id.in_(run_ids),
         XComModel.map_index == map_index,
     )
     row = session.execute(statement).first()
     return None if row is None else Task(*row)
 
 
-def mapped_tasks_of(session: Session, *, dag_id: str, run_id: str, task_id: str) -> list[Task]:
+def mapped_tasks_of(session: Session, *, dag_id: str, run_ids: Collection[str], task_id: str) -> list[Task]:
     """Return the mapped instances of one task in the order of their indexes."""
     statement = (
         tasks()
         .where(
             XComModel.dag_id == dag_id,
             XComModel.task_id == task_id,
-            XComModel.run_id == run_id,
+            XComModel.run_id.in_(run_ids),
             XComModel.map_index >= 0,
         )
         .order_by(XComModel.map_index)
@@ -265,6 +270,20 @@ def earlier_tries_of(session: Session, task: Task) -> list[dict[str, Any]]:
     )
     names = ("try_number", "state", "started_at", "ended_at")
     return [dict(zip(names, row, strict=True)) for row in session.execute(statement)]
+
+
+def has_ledger(session: Session, task: Task) -> bool | None:
+    """Return whether the task state store has the head of a task's ledger; None before Airflow 3.3."""
+    model = state_model()
+    if model is None:
+        return None
+    statement = select(model.key).where(
+        model.dag_run_id == task.dag_run_id,
+        model.task_id == task.task_id,
+        model.map_index == task.map_index,
+        model.key == "aliyun_sms.head",
+    )
+    return session.execute(statement).first() is not None
 
 
 def dag_ids_of(session: Session, readable: Collection[str]) -> list[str]:

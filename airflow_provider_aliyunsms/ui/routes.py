@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from airflow import settings
+from airflow.api_fastapi.app import API_ROOT_PATH
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.utils.state import TaskInstanceState
 from fastapi import APIRouter, HTTPException, Query
@@ -12,13 +13,23 @@ from sqlalchemy.orm import Session
 
 from airflow_provider_aliyunsms.ui import query
 from airflow_provider_aliyunsms.ui.access import MaySeeCampaign, ReadableDags
+from airflow_provider_aliyunsms.ui.detail import SUMMARY_KEYS, detail_of, summary_in
 from airflow_provider_aliyunsms.ui.figures import iso
+from airflow_provider_aliyunsms.ui.receipts import NoReceiptsError, Wanted, can_be_shown, receipts_of
 from airflow_provider_aliyunsms.ui.rows import group_row, row_of
 from airflow_provider_aliyunsms.ui.sums import sums_of
 
 router = APIRouter(prefix="/api")
 
 STATES = [str(state) for state in TaskInstanceState]
+NO_CAMPAIGN = (
+    "This task has left no figures of a campaign. It sends no SMS, it has not begun, or it ran before this page was "
+    "installed."
+)
+NO_RECEIPTS = (
+    "There are no receipts of this task that can be shown here. Receipts in a file are shown where the API server "
+    "can read them, in the folders of [aliyun_sms] receipts_folders."
+)
 Text = Annotated[str | None, Query(max_length=300)]
 Name = Annotated[str, Query(min_length=1, max_length=300)]
 
@@ -38,7 +49,7 @@ def campaigns(
     wanted = query.Wanted(
         readable=readable,
         dag_id=dag_id or None,
-        run_id=run_of(run_id),
+        run_ids=runs_of(run_id),
         state=state or None,
         between=None if day is None else whole(day),
     )
@@ -57,7 +68,7 @@ def campaigns(
 @router.get("/campaigns/mapped", dependencies=[MaySeeCampaign])
 def mapped(session: SessionDep, dag_id: Name, run_id: Name, task_id: Name) -> dict[str, Any]:
     """Return one row for each mapped instance of a task."""
-    tasks = query.mapped_tasks_of(session, dag_id=dag_id, run_id=run_of(run_id) or "", task_id=task_id)
+    tasks = query.mapped_tasks_of(session, dag_id=dag_id, run_ids=runs_of(run_id), task_id=task_id)
     progress = query.progress_of(session, tasks)
     deliveries = query.deliveries_of(session, {task.dag_run_id for task in tasks})
     return {
@@ -66,6 +77,65 @@ def mapped(session: SessionDep, dag_id: Name, run_id: Name, task_id: Name) -> di
             for task in tasks
         ]
     }
+
+
+@router.get("/campaign", dependencies=[MaySeeCampaign])
+def campaign(
+    session: SessionDep, dag_id: Name, run_id: Name, task_id: Name, map_index: str = "-1"
+) -> dict[str, Any]:
+    """Return everything about one campaign."""
+    task = task_at(session, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
+    summary = summary_in(query.xcom_of(session, task, keys=SUMMARY_KEYS))
+    return detail_of(
+        task,
+        progress=query.progress_of(session, [task]).get(task.key),
+        deliveries=query.deliveries_of(session, {task.dag_run_id}).get(task.dag_run_id, ()),
+        earlier=query.earlier_tries_of(session, task),
+        has_ledger=query.has_ledger(session, task),
+        summary=summary,
+        viewable=can_be_shown(summary),
+        root=API_ROOT_PATH.rstrip("/"),
+    )
+
+
+@router.get("/receipts", dependencies=[MaySeeCampaign])
+def receipts(
+    session: SessionDep,
+    dag_id: Name,
+    run_id: Name,
+    task_id: Name,
+    map_index: str = "-1",
+    outcome: Text = None,
+    code: Text = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
+) -> dict[str, Any]:
+    """Return a part of the receipts of one campaign, with masked numbers."""
+    task = task_at(session, dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index)
+    summary = summary_in(query.xcom_of(session, task, keys=SUMMARY_KEYS))
+    # The file may be read for seconds, and the connection is wanted by others meanwhile.
+    session.close()
+    wanted = Wanted(outcome=outcome or None, code=code or None, limit=limit, offset=offset)
+    try:
+        if summary is None:
+            raise NoReceiptsError
+        return receipts_of(summary, wanted)
+    except NoReceiptsError:
+        raise HTTPException(404, NO_RECEIPTS) from None
+
+
+def task_at(session: Session, *, dag_id: str, run_id: str, task_id: str, map_index: str) -> query.Task:
+    """
+    Return the task instance that an address means.
+
+    :raises HTTPException: there is none, or it is none that sends.
+    """
+    task = query.task_of(
+        session, dag_id=dag_id, run_ids=runs_of(run_id), task_id=task_id, map_index=index_of(map_index)
+    )
+    if task is None:
+        raise HTTPException(404, NO_CAMPAIGN)
+    return task
 
 
 def rows_of(session: Session, groups: list[query.Group]) -> list[dict[str, Any]]:
@@ -91,9 +161,9 @@ def has_ended(task: query.Task) -> bool:
     return isinstance(task.left, dict) and task.left.get("ended") == 1
 
 
-def run_of(run_id: str | None) -> str | None:
-    """Return a run id as Airflow has it: some of its versions put it into an address with a bare plus sign."""
-    return run_id.replace(" ", "+") if run_id else None
+def runs_of(run_id: str | None) -> tuple[str, ...]:
+    """Return the run ids that may be meant: a plus sign that was not encoded arrives as a blank."""
+    return tuple({run_id, run_id.replace(" ", "+")}) if run_id else ()
 
 
 def index_of(map_index: str) -> int:

@@ -254,11 +254,12 @@ class _Earlier:
         if _is_stamp(kept.get("series_from")) and isinstance(every, int) and every > 0:
             series_from, series = kept["series_from"], Series(read_points(kept.get("series")), every=every)
         own = _numbers(kept.get("own"))
-        tries = [each for each in kept.get("tries") or () if isinstance(each, dict)]
+        told = kept.get("tries")
+        tries = [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
         same = kept["try"] == try_number
         if not same:
-            told = {name: kept.get(name) for name in ("try", "began_at", "ending")}
-            tries = [*tries, {**told, "ended_at": kept.get("at"), **own}][-MOST_TRIES:]
+            last = {name: kept.get(name) for name in ("try", "began_at", "ending")}
+            tries = [*tries, {**last, "ended_at": kept.get("at"), **own}][-MOST_TRIES:]
         return cls(
             began_at=kept["began_at"] if same and _is_stamp(kept.get("began_at")) else began_at,
             series_from=series_from,
