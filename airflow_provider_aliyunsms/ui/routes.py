@@ -3,6 +3,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow import settings
 from airflow.api_fastapi.app import API_ROOT_PATH
@@ -42,6 +43,7 @@ def campaigns(
     run_id: Text = None,
     state: Text = None,
     day: date | None = None,
+    zone: Annotated[str | None, Query(max_length=60)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def campaigns(
         dag_id=dag_id or None,
         run_ids=runs_of(run_id),
         state=state or None,
-        between=None if day is None else whole(day),
+        between=None if day is None else whole(day, zone=zone),
     )
     groups = query.page_of(session, wanted, limit=limit, offset=offset)
     sums = sums_of(session, wanted)
@@ -176,8 +178,18 @@ def index_of(map_index: str) -> int:
         raise HTTPException(422, "map_index must be a whole number.") from None
 
 
-def whole(day: date) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of a day in Airflow's time zone, ``[core] default_timezone``."""
-    zone: Any = settings.TIMEZONE
-    began = datetime.combine(day, time(), tzinfo=zone)
-    return began, datetime.combine(day + timedelta(days=1), time(), tzinfo=zone)
+def whole(day: date, *, zone: str | None) -> tuple[datetime, datetime]:
+    """
+    Return the beginning and the end of a day.
+
+    :param zone: whose day it is; that of Airflow (``[core] default_timezone``) if nobody says.
+    :raises HTTPException: there is no such time zone.
+    """
+    try:
+        # A name may not be a path: that would read a file.
+        known: Any = ZoneInfo(zone) if zone else settings.TIMEZONE
+        began = datetime.combine(day, time(), tzinfo=known)
+        ended = datetime.combine(day + timedelta(days=1), time(), tzinfo=known)
+        return began.astimezone(UTC), ended.astimezone(UTC)
+    except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
+        raise HTTPException(422, "day and zone must be a day and the name of a time zone.") from None

@@ -52,10 +52,8 @@ class ApiServer:
         names = ("admin", "op", "user", "viewer")
         passwords.write_text(json.dumps({name: name for name in names}))
         command = [sys.executable, "-m", "airflow", "api-server", "--port", str(port), "--host", "127.0.0.1"]
-        self._component = Component(
-            name="api-server",
-            command=[*command, "--workers", "1"],
-            environment=os.environ
+        self._environment = (
+            dict(os.environ)
             | {
                 "PYTHONPATH": plugin_path(folder),
                 "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{name}" for name in names),
@@ -63,9 +61,18 @@ class ApiServer:
                 "AIRFLOW__API__BASE_URL": self.url,
                 "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-for-tests-only-of-sixty-four-characters-0123456789abcd",
             }
-            | (environment or {}),
+            | (environment or {})
+        )
+        self._component = Component(
+            name="api-server",
+            command=[*command, "--workers", "1"],
+            environment=self._environment,
             folder=folder,
         )
+
+    def add_path(self, folder):
+        """Let it import from a folder, before everything else."""
+        self._environment["PYTHONPATH"] = os.pathsep.join([str(folder), self._environment["PYTHONPATH"]])
 
     def start(self):
         """Start it and wait until it answers."""
