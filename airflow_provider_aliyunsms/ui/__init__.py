@@ -8,7 +8,7 @@ rest is imported by the API server at the first request, and whatever fails in i
 
 * ``app`` makes the FastAPI application; ``routes`` has its addresses; ``access`` asks Airflow's auth manager.
 * ``query`` reads Airflow's database, with a fixed number of queries for a page of the list, and ``sums`` adds up in
-  it. ``places`` finds the newest figures of one task.
+  it. ``records`` is what goes in and comes out.
 * ``rows`` and ``detail`` make the JSON of what was read. ``figures`` takes what tasks wrote apart, and believes none
   of it: whoever writes DAG files can write any XCom.
 * ``clear`` says what a Clear would do, as a pure function of facts.

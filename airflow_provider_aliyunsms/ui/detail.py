@@ -15,7 +15,7 @@ from airflow_provider_aliyunsms.ui.rows import row_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aliyunsms.ui.query import Task
+    from airflow_provider_aliyunsms.ui.records import Task
 
 SUMMARY_KEYS: Final = ("return_value", "campaign")
 """Where a send task leaves its summary: when it succeeds, and when it fails."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.models.taskinstance import TaskInstance
@@ -20,13 +19,15 @@ from sqlalchemy import and_, func, select
 
 from airflow_provider_aliyunsms.campaign.figures import FIGURES_KEY, PROGRESS_KEY
 from airflow_provider_aliyunsms.delivery.figures import DELIVERY_KEY
+from airflow_provider_aliyunsms.ui.records import Group, Task
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
+
+    from airflow_provider_aliyunsms.ui.records import Wanted
 
 MOST_TASKS = 5000
 """Mapped tasks that are read for one page of the list; where there are more, the page shows no figures of them."""
@@ -37,68 +38,6 @@ MOST_DELIVERIES = 500
 _LARGEST_STATE = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """
-    What a list shows.
-
-    :param readable: the ids of the DAGs that the person may read.
-    :param dag_id: of this DAG only; None for all.
-    :param run_ids: of the run with one of these ids only; empty for all.
-    :param state: of tasks in this state only; None for all.
-    :param between: of tasks that began in this time; None for all.
-    """
-
-    readable: frozenset[str]
-    dag_id: str | None = None
-    run_ids: tuple[str, ...] = ()
-    state: str | None = None
-    between: tuple[datetime, datetime] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """
-    One row of the list: one task of one run, mapped or not.
-
-    :param tasks: the number of mapped tasks that have begun; 1 for a task that is not mapped.
-    """
-
-    dag_run_id: int
-    dag_id: str
-    run_id: str
-    task_id: str
-    tasks: int
-    is_mapped: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """
-    One task instance with what it left under the campaign's key.
-
-    :param left: the value of the XCom as it was stored; nothing of it is checked.
-    """
-
-    dag_run_id: int
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int
-    state: str | None
-    try_number: int
-    max_tries: int
-    began_at: datetime | None
-    ended_at: datetime | None
-    left_at: datetime
-    left: Any
-
-    @property
-    def key(self) -> tuple[int, str, int]:
-        """What tells it from other tasks in the task state store."""
-        return self.dag_run_id, self.task_id, self.map_index
-
-
 def of_task() -> ColumnElement[bool]:
     """Return the condition that joins an XCom with its task instance."""
     return and_(
@@ -107,6 +46,16 @@ def of_task() -> ColumnElement[bool]:
         XComModel.run_id == TaskInstance.run_id,
         XComModel.map_index == TaskInstance.map_index,
     )
+
+
+def by_key(column: Any) -> Any:
+    """
+    Return a column as an expression that no index is for.
+
+    SQLite would read the whole table of XComs in the order of another index, to save a sort of what the index of the
+    key finds.
+    """
+    return func.coalesce(column, column)
 
 
 def filtered(statement: Any, wanted: Wanted) -> Any:
@@ -288,7 +237,7 @@ def has_ledger(session: Session, task: Task) -> bool | None:
 
 def dag_ids_of(session: Session, readable: Collection[str]) -> list[str]:
     """Return the ids of all readable DAGs that have campaigns."""
-    statement = select(XComModel.dag_id).where(XComModel.key == FIGURES_KEY).distinct()
+    statement = select(by_key(XComModel.dag_id)).where(XComModel.key == FIGURES_KEY).distinct()
     return sorted({*session.scalars(statement)} & {*readable})
 
 

@@ -17,12 +17,15 @@ from airflow_provider_aliyunsms.ui.access import MaySeeCampaign, ReadableDags
 from airflow_provider_aliyunsms.ui.detail import SUMMARY_KEYS, detail_of, summary_in
 from airflow_provider_aliyunsms.ui.figures import iso
 from airflow_provider_aliyunsms.ui.receipts import NoReceiptsError, Wanted, can_be_shown, receipts_of
+from airflow_provider_aliyunsms.ui.records import Group, Task
+from airflow_provider_aliyunsms.ui.records import Wanted as Listed
 from airflow_provider_aliyunsms.ui.rows import group_row, row_of
-from airflow_provider_aliyunsms.ui.sums import sums_of
+from airflow_provider_aliyunsms.ui.sums import KeptSums
 
 router = APIRouter(prefix="/api")
 
 STATES = [str(state) for state in TaskInstanceState]
+SUMS = KeptSums()
 NO_CAMPAIGN = (
     "This task has left no figures of a campaign. It sends no SMS, it has not begun, or it ran before this page was "
     "installed."
@@ -48,7 +51,7 @@ def campaigns(
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> dict[str, Any]:
     """Return a part of the list of campaigns, and sums over all of it."""
-    wanted = query.Wanted(
+    wanted = Listed(
         readable=readable,
         dag_id=dag_id or None,
         run_ids=runs_of(run_id),
@@ -56,7 +59,7 @@ def campaigns(
         between=None if day is None else whole(day, zone=zone),
     )
     groups = query.page_of(session, wanted, limit=limit, offset=offset)
-    sums = sums_of(session, wanted)
+    sums = SUMS.of(session, wanted)
     return {
         "campaigns": rows_of(session, groups),
         "total_entries": sums["campaigns"],
@@ -126,7 +129,7 @@ def receipts(
         raise HTTPException(404, NO_RECEIPTS) from None
 
 
-def task_at(session: Session, *, dag_id: str, run_id: str, task_id: str, map_index: str) -> query.Task:
+def task_at(session: Session, *, dag_id: str, run_id: str, task_id: str, map_index: str) -> Task:
     """
     Return the task instance that an address means.
 
@@ -140,9 +143,9 @@ def task_at(session: Session, *, dag_id: str, run_id: str, task_id: str, map_ind
     return task
 
 
-def rows_of(session: Session, groups: list[query.Group]) -> list[dict[str, Any]]:
+def rows_of(session: Session, groups: list[Group]) -> list[dict[str, Any]]:
     """Return the rows of a page of the list."""
-    by_group: dict[tuple[int, str], list[query.Task]] = {}
+    by_group: dict[tuple[int, str], list[Task]] = {}
     tasks = query.tasks_of(session, groups)
     for task in tasks:
         by_group.setdefault((task.dag_run_id, task.task_id), []).append(task)
@@ -158,7 +161,7 @@ def rows_of(session: Session, groups: list[query.Group]) -> list[dict[str, Any]]
     return rows
 
 
-def has_ended(task: query.Task) -> bool:
+def has_ended(task: Task) -> bool:
     """Return whether the figures that a task left are those of its end."""
     return isinstance(task.left, dict) and task.left.get("ended") == 1
 

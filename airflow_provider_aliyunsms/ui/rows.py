@@ -12,7 +12,7 @@ from airflow_provider_aliyunsms.ui.figures import APIS, codes_shown, delivery_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_aliyunsms.ui.query import Group, Task
+    from airflow_provider_aliyunsms.ui.records import Group, Task
 
 TOP_CODES = 3
 """Codes that a row of the list shows."""

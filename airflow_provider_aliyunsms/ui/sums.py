@@ -3,29 +3,67 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from sqlalchemy import BigInteger, Numeric, and_, case, cast, func, literal, select
+from sqlalchemy import BigInteger, Numeric, and_, case, cast, func, literal, or_, select
 
 from airflow_provider_aliyunsms.campaign.figures import COUNTS
 from airflow_provider_aliyunsms.delivery.figures import DELIVERY_KEY
 from airflow_provider_aliyunsms.ui.figures import sending_of
-from airflow_provider_aliyunsms.ui.query import Task, filtered, of_task, progress_of
+from airflow_provider_aliyunsms.ui.query import by_key, filtered, of_task, progress_of
 from airflow_provider_aliyunsms.ui.query import tasks as tasks_with_figures
+from airflow_provider_aliyunsms.ui.records import Task
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
-    from airflow_provider_aliyunsms.ui.query import Wanted
+    from airflow_provider_aliyunsms.ui.records import Wanted
 
 NAMES = (*COUNTS, "pending")
 MOST_AT_WORK = 500
 """Campaigns at work whose newest figures are read for the sums."""
 
+MOST_KEPT = 64
+"""Lists whose sums are kept."""
+
+LONGEST_KEPT = 60.0
+"""Seconds for which sums are kept at most."""
+
 _LARGEST = 10**15
+
+
+class KeptSums:
+    """
+    Sums that are kept for ten times as long as they took, so that adding up costs a tenth of the time at most.
+
+    Pages ask every few seconds, and for all who may read the same DAGs the sums are the same. Threads may share it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Wanted, tuple[float, dict[str, int]]] = OrderedDict()
+
+    def of(self, session: Session, wanted: Wanted) -> dict[str, int]:
+        """Return the sums over a list, as they are or were a little while ago."""
+        with self._lock:
+            until, sums = self._kept.get(wanted, (0.0, {}))
+        began = time.monotonic()
+        if began < until:
+            return dict(sums)
+        sums = sums_of(session, wanted)
+        ended = time.monotonic()
+        with self._lock:
+            self._kept[wanted] = (ended + min(10 * (ended - began), LONGEST_KEPT), sums)
+            self._kept.move_to_end(wanted)
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        return dict(sums)
 
 
 def sums_of(session: Session, wanted: Wanted) -> dict[str, int]:
@@ -43,7 +81,7 @@ def sums_of(session: Session, wanted: Wanted) -> dict[str, int]:
             ),
             wanted,
         )
-        .group_by(XComModel.dag_run_id, XComModel.task_id)
+        .group_by(by_key(XComModel.dag_run_id), by_key(XComModel.task_id))
         .subquery()
     )
     row = session.execute(select(func.count(), *[func.sum(by_row.c[name]) for name in NAMES])).one()
@@ -56,8 +94,10 @@ def sums_of(session: Session, wanted: Wanted) -> dict[str, int]:
 
 
 def _at_work(session: Session, wanted: Wanted, *, dialect: str) -> list[tuple[Task, Any]]:
+    # A task that succeeded has written its counts.
+    unfinished = or_(TaskInstance.state.is_(None), TaskInstance.state != "success")
     statement = filtered(tasks_with_figures(), wanted).where(
-        number_in(XComModel.value, "ended", dialect=dialect) == 0
+        unfinished, number_in(XComModel.value, "ended", dialect=dialect) == 0
     )
     tasks = [Task(*row) for row in session.execute(statement.limit(MOST_AT_WORK))]
     progress = progress_of(session, tasks)
@@ -69,7 +109,7 @@ def _deliveries(session: Session, wanted: Wanted, *, dialect: str) -> dict[str, 
     runs = filtered(select(XComModel.dag_run_id).join(TaskInstance, of_task()), wanted)
     own = XComModel.__table__.alias("of_sensors")
     statement = select(*[func.sum(number_in(own.c.value, name, dialect=dialect)) for name in names]).where(
-        own.c.key == DELIVERY_KEY, own.c.dag_run_id.in_(runs)
+        own.c.key == DELIVERY_KEY, by_key(own.c.dag_run_id).in_(runs)
     )
     delivered, failed, awaited = (int(each or 0) for each in session.execute(statement).one())
     return {"delivered": delivered, "failed": failed, "awaited": awaited}
