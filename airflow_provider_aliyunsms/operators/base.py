@@ -33,7 +33,6 @@ from airflow_provider_aliyunsms.operators.failures import (
     unknown_error,
     without_retries,
 )
-from airflow_provider_aliyunsms.operators.figures import CampaignFigures, place_of_ledger
 from airflow_provider_aliyunsms.operators.guards import (
     WAITS,
     Deployment,
@@ -95,6 +94,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
     from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+    from airflow_provider_aliyunsms.operators.figures import CampaignFigures
     from airflow_provider_aliyunsms.operators.ledger_store import StoreChoice
     from airflow_provider_aliyunsms.operators.receipts import ReceiptKeeper
 
@@ -317,10 +317,14 @@ class AliyunSmsSendOperator(BaseOperator):
     @without_locals
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to all recipients that no earlier try of the campaign has sent to, and return the summary."""
+        from airflow_provider_aliyunsms.operators.figures import CampaignFigures
+
         with CampaignFigures(context=context, facts=partial(self._facts, context)) as self._figures:
             return self._send(context)
 
     def _facts(self, context: Context) -> dict[str, Any]:
+        from airflow_provider_aliyunsms.operators.figures import place_of_ledger
+
         ledger_path = as_text(self.ledger_path)
         return {
             "api": self._product.action,

@@ -17,7 +17,6 @@ from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.parameter_checks import check_duration, check_qps, check_texts, check_whole
 from airflow_provider_aliyunsms.private import hide_campaign, unwrap, without_locals
 from airflow_provider_aliyunsms.sensors.deferral import result_of, softly, time_for, trigger_for
-from airflow_provider_aliyunsms.sensors.figures import DeliveryFigures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.delivery.verdict import Verdict
     from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
     from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+    from airflow_provider_aliyunsms.sensors.figures import DeliveryFigures
 
 BACKSTOP = timedelta(days=1).total_seconds()
 """
@@ -370,6 +370,8 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     def _figures(
         self, context: Context, campaigns: Sequence[WatchedCampaign] | None = None
     ) -> DeliveryFigures:
+        from airflow_provider_aliyunsms.sensors.figures import DeliveryFigures
+
         known = self._campaigns if campaigns is None else lambda: campaigns
         return DeliveryFigures(context=context, campaigns=known, sample_size=self.sample_size)
 
