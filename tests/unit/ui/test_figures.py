@@ -17,7 +17,8 @@ from airflow_provider_aliyunsms.ui.records import Group, Task
 from airflow_provider_aliyunsms.ui.rows import common_name, common_state, group_row, row_of, seconds_left
 
 WORDS = (
-    "total accepted rejected skipped unknown pending campaign_id api dry_run ledger ended requests open per_second codes "
+    "total accepted rejected skipped unknown pending campaign_id api dry_run ledger ended requests open "
+    "per_second codes "
     "guards ending at began_at series series_from every tries try own campaigns delivered failed population"
 )
 NAMES = WORDS.split()
