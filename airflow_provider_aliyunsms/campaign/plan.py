@@ -112,6 +112,9 @@ class Plan:
     :param texts: what the texts are made of, for the guards.
     :param surroundings: what guards may use of the deployment; None for nothing.
     :param groups: the groups of a split, with what each gets; None where all get the same.
+    :param try_number: Airflow's number of this try, for those who look on.
+    :param onlookers: a store beside the ledger's for the figures of the campaign page; None where the page can read
+        the ledger's.
     """
 
     campaign_id: str
@@ -141,6 +144,8 @@ class Plan:
     texts: Texts = field(default_factory=Texts)
     surroundings: Surroundings | None = None
     groups: Groups | None = None
+    try_number: int = 1
+    onlookers: Store | None = None
     facts: SourceFacts = field(default_factory=SourceFacts)
     counts: TryCounts = field(default_factory=TryCounts)
 

@@ -73,6 +73,7 @@ class Campaign:
         self._report: AudienceReport | None = None
         self._cut = None if plan.shard is None else ShardCut(plan.shard)
         self._judge: GuardJudge | None = None
+        self._progress: ProgressReporter | None = None
 
     def run(self) -> Result:
         """
@@ -232,8 +233,17 @@ class Campaign:
         # Before the first intent: it says when its call leaves, by the gateway's clock where that is known.
         self._plan.channel.sync_clock()
         self._warn_of_skew()
-        progress = ProgressReporter(ledger=ledger, spool=spool, clock=self._clock, judge=self._judge)
         product = self._plan.channel.product
+        progress = self._progress = ProgressReporter(
+            ledger=ledger,
+            spool=spool,
+            clock=self._clock,
+            judge=self._judge,
+            facts={"campaign_id": self._plan.campaign_id, "api": product.action},
+            try_number=self._plan.try_number,
+            onlookers=self._plan.onlookers,
+            open_chunks=lambda: sender.still_open,
+        )
 
         def again(window: Window, entry: Entry, code: str | None) -> bool:
             if not ledger.was_settled_earlier(window, entry):
@@ -267,6 +277,9 @@ class Campaign:
                 # audience would be read again and again until the gateway's time has come.
                 error.until += timedelta(seconds=self._clock.skew)
             owns = self._still_owns(ledger, error)
+            if owns:
+                # Before the ledger is closed, and before those who wait are counted as skipped.
+                progress.show_end(error)
             # Never while a call is in flight: after a clean shutdown the next try does not wait for this process.
             if sender.idle:
                 self._close_ledger(ledger)
@@ -400,6 +413,8 @@ class Campaign:
             error = error or failed
             if error is not failed:
                 say(log, logging.ERROR, "%s", failed.message, next_step=failed.advice)
+        if error is not None and self._progress is not None:
+            self._progress.show_end(error)
         ledger.close()
         return summary, error
 

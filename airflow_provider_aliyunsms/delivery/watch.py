@@ -168,7 +168,15 @@ class Watch:
             silence=self._silence,
             series=self._series.points,
             groups=None if self._groups is None else self._groups.results(),
+            parts=self._parts(),
         )
+
+    def _parts(self) -> tuple[tuple[int, int, int], ...]:
+        if len(self.campaigns) < 2:
+            return ()
+        tallies = iter([each.tally for each in self._poller.progress])
+        found = [next(tallies) if each.accepted else None for each in self.campaigns]
+        return tuple((t.delivered, t.failed, t.pending) if t is not None else (0, 0, 0) for t in found)
 
     def look(self, *, now: Callable[[], float], should_stop: Callable[[], bool] = lambda: False) -> Verdict:
         """

@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
     from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+    from airflow_provider_aliyunsms.operators.figures import CampaignFigures
     from airflow_provider_aliyunsms.operators.ledger_store import StoreChoice
     from airflow_provider_aliyunsms.operators.receipts import ReceiptKeeper
 
@@ -253,6 +254,7 @@ class AliyunSmsSendOperator(BaseOperator):
         self._sent = False
         self._waited = False
         self._is_durable = True
+        self._figures: CampaignFigures | None = None
         self._check_literals()
 
     def _check_literals(self) -> None:
@@ -322,6 +324,23 @@ class AliyunSmsSendOperator(BaseOperator):
     @with_short_errors
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to all recipients that no earlier try of the campaign has sent to, and return the summary."""
+        from airflow_provider_aliyunsms.operators.figures import CampaignFigures
+
+        with CampaignFigures(context=context, facts=partial(self._facts, context)) as self._figures:
+            return self._send(context)
+
+    def _facts(self, context: Context) -> dict[str, Any]:
+        from airflow_provider_aliyunsms.operators.figures import place_of_ledger
+
+        ledger_path = as_text(self.ledger_path)
+        return {
+            "api": self._product.action,
+            "ledger": place_of_ledger(context=context, durable=self.durable, ledger_path=ledger_path),
+            "dry_run": as_bool(self.is_dry_run, name="dry_run"),
+            "campaign_id": self._identity(context),
+        }
+
+    def _send(self, context: Context) -> dict[str, Any]:
         from airflow_provider_aliyunsms.campaign.run import Campaign
         from airflow_provider_aliyunsms.codes import LocalCode
         from airflow_provider_aliyunsms.hooks.metrics import emit_send
@@ -452,6 +471,7 @@ class AliyunSmsSendOperator(BaseOperator):
     def _verdict(self, context: Context, result: Result) -> dict[str, Any]:
         summary = self._summary = result.summary
         if not summary["unknown"]:
+            self._tell(summary)
             say_result(summary)
             self.summary_key = "return_value" if self.do_xcom_push else ""
             return summary
@@ -462,6 +482,7 @@ class AliyunSmsSendOperator(BaseOperator):
         """Log the result of a try that fails and keep it under the XCom key ``campaign``; raise nothing."""
         self._summary = summary
         self._sent = bool(summary["accepted"] or summary["unknown"] or summary["requests"])
+        self._tell(summary)
         say_result(summary, failed=True)
         # A failing task has no return value, so the summary goes into an XCom of its own, before the error is
         # raised: after that, nothing of this try can be stored.
@@ -473,12 +494,16 @@ class AliyunSmsSendOperator(BaseOperator):
         else:
             self.summary_key = FAILED_KEY
 
+    def _tell(self, summary: dict[str, Any]) -> None:
+        if self._figures is not None:
+            self._figures.summary = summary
+
     def _plan(self, context: Context) -> Plan:
         from airflow_provider_aliyunsms.audience.facts import SourceFacts
         from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
         from airflow_provider_aliyunsms.campaign.plan import Plan
         from airflow_provider_aliyunsms.hooks.hash_secrets import secrets_known
-        from airflow_provider_aliyunsms.operators.ledger_store import check_resend, occasion_of
+        from airflow_provider_aliyunsms.operators.ledger_store import check_resend, occasion_of, onlookers_of
         from airflow_provider_aliyunsms.operators.placement import warn_of_local_places
 
         warn_of_local_places(
@@ -536,6 +561,8 @@ class AliyunSmsSendOperator(BaseOperator):
                 dry_run=as_bool(self.is_dry_run, name="dry_run"),
             ),
             groups=self.groups,
+            try_number=context["ti"].try_number,
+            onlookers=onlookers_of(context, choice=choice),
         )
 
     def _store(self, context: Context) -> tuple[StoreChoice, Shard | None]:

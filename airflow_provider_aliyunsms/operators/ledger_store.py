@@ -129,6 +129,14 @@ def choose_store(
     return StoreChoice(store=TaskStateStore(store), fenced=offloaded, keeps_all=not offloaded)
 
 
+def onlookers_of(context: Context, *, choice: StoreChoice) -> Store | None:
+    """Return Airflow's task state store where the ledger is not in it, for the figures of the campaign page."""
+    store = cast("dict[str, Any]", context).get("task_state_store")
+    if store is None or isinstance(choice.store, TaskStateStore):
+        return None
+    return TaskStateStore(store)
+
+
 def _check_not_elsewhere(store: Any) -> None:
     # Twice: a store that answers from an old copy once must not open the way.
     notes = [_guarded(lambda: store.get(_ELSEWHERE)) for _ in range(2)]

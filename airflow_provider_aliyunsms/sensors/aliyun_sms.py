@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.delivery.verdict import Verdict
     from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
     from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+    from airflow_provider_aliyunsms.sensors.figures import DeliveryFigures
 
 BACKSTOP = timedelta(days=1).total_seconds()
 """
@@ -227,12 +228,16 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             campaigns = self._campaigns()
             known = checkpoints.load(fingerprint=self._fingerprint(campaigns))
             self._watch = self._make_watch(campaigns=campaigns, known=known)
+            self._figures(context, campaigns).of_watch(self._watch.known(now=time.time()))
         watch = self._watch
         # Cut short only with a store: without one the next process would begin with the same messages again, and
         # never reach the others.
         until = time.monotonic() + LEG if checkpoints.exists else math.inf
         try:
             verdict = self._look(watch, until=until)
+            self._figures(context, watch.campaigns).of_watch(
+                watch.known(now=time.time()), ended=verdict is not Verdict.WAIT
+            )
             with self._softly():
                 result = None if verdict is Verdict.WAIT else self._end(watch.ending(verdict))
         except Exception:
@@ -268,12 +273,17 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
                     # The trigger has only waited, for it holds no numbers to ask for. What it was given is no newer
                     # than the store, and may lack the progress.
                     known = checkpoints.load(fingerprint=self._fingerprint(campaigns)) or known
-                    return self._look_and_defer(campaigns=campaigns, known=known, checkpoints=checkpoints)
+                    return self._look_and_defer(
+                        context, campaigns=campaigns, known=known, checkpoints=checkpoints
+                    )
                 # Before _hand_over, which never returns: it ends this run by raising the signal to defer.
                 if known is not None:
                     checkpoints.save(known)
+                    self._figures(context, campaigns).of_watch(known)
                 self._hand_over(campaigns=campaigns, known=known)
-            result = self._end(read_event(event))
+            ending = read_event(event)
+            self._figures(context).of_result(ending)
+            result = self._end(ending)
         # Only now that there is a result: after an error a retry goes on from the last checkpoint.
         checkpoints.clear()
         return result
@@ -284,19 +294,28 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         known = checkpoints.load(fingerprint=self._fingerprint(campaigns))
         # Only a new try of a deferrable sensor comes here: its calls and failures are counted anew.
         known = known and known.for_new_try()
-        return self._look_and_defer(campaigns=campaigns, known=known, checkpoints=checkpoints)
+        return self._look_and_defer(context, campaigns=campaigns, known=known, checkpoints=checkpoints)
 
     def _look_and_defer(
-        self, *, campaigns: Sequence[WatchedCampaign], known: Checkpoint | None, checkpoints: CheckpointStore
+        self,
+        context: Context,
+        *,
+        campaigns: Sequence[WatchedCampaign],
+        known: Checkpoint | None,
+        checkpoints: CheckpointStore,
     ) -> dict[str, Any]:
         from airflow_provider_aliyunsms.delivery.verdict import Verdict
 
         watch = self._make_watch(campaigns=campaigns, known=known)
+        figures = self._figures(context, campaigns)
+        if known is None:
+            figures.of_watch(watch.known(now=time.time()))
         # Not cut short where the progress of the last look is lost: the same messages would be asked for each time,
         # and the others never.
         lost = known is not None and known.progress is None
         try:
             verdict = self._look(watch, until=math.inf if lost else time.monotonic() + FIRST_LOOK)
+            figures.of_watch(watch.known(now=time.time()), ended=verdict is not Verdict.WAIT)
             result = None if verdict is Verdict.WAIT else self._end(watch.ending(verdict))
         except Exception:
             # Before the error ends the try: the next one must not ask again for what this one has learned.
@@ -351,6 +370,14 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         from airflow_provider_aliyunsms.delivery.campaigns import watched
 
         return watched(unwrap(self.campaign))
+
+    def _figures(
+        self, context: Context, campaigns: Sequence[WatchedCampaign] | None = None
+    ) -> DeliveryFigures:
+        from airflow_provider_aliyunsms.sensors.figures import DeliveryFigures
+
+        known = self._campaigns if campaigns is None else lambda: campaigns
+        return DeliveryFigures(context=context, campaigns=known, sample_size=self.sample_size)
 
     def _fingerprint(self, campaigns: Sequence[WatchedCampaign]) -> str:
         from airflow_provider_aliyunsms.delivery.campaigns import campaigns_fingerprint
