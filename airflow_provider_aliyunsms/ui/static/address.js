@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links that lead out of this page into Airflow, and the address of the page in Airflow's frame.
+
+/**
+ * Let links with `target="_top"` work inside Airflow.
+ *
+ * Its frame forbids the page to move the window around it. The page is of Airflow's own origin, so it has Airflow's
+ * document follow the link: with the same keys held, so that a new tab stays possible.
+ */
+export function followTopLinks() {
+  const airflow = documentAround();
+  if (!airflow) return;
+  for (const kind of ["click", "auxclick"]) {
+    document.addEventListener(kind, (event) => {
+      const link = event.target.closest?.("a[target=_top]");
+      if (!link || event.button > 1) return;
+      event.preventDefault();
+      const copy = airflow.createElement("a");
+      copy.href = link.href;
+      const asked = event.button === 1 || event.ctrlKey || event.metaKey || event.shiftKey;
+      copy.target = asked || new URL(link.href).origin !== location.origin ? "_blank" : "_self";
+      copy.rel = "noopener";
+      copy.hidden = true;
+      airflow.body.append(copy);
+      copy.click();
+      copy.remove();
+    });
+  }
+}
+
+/** Return the document that shows this page in a frame, null when there is none or it is somebody else's. */
+export function documentAround() {
+  try {
+    return parent !== window ? parent.document : null;
+  } catch {
+    return null;
+  }
+}
+
+const LAST_LIST = "aliyunsms-list";
+
+/** Return the address of the list as it was last seen. */
+export function lastList() {
+  const query = sessionStorage.getItem(LAST_LIST);
+  return query ? `?${query}` : location.pathname;
+}
+
+/**
+ * Keep what is chosen in the list in the address of this page, and in that of Airflow around it, so that both can be passed on.
+ *
+ * @param {URLSearchParams} query what is chosen now.
+ */
+export function rememberList(query) {
+  const before = location.pathname + location.search;
+  const text = query.toString();
+  sessionStorage.setItem(LAST_LIST, text);
+  history.replaceState(history.state, "", text ? `?${text}` : location.pathname);
+  const around = documentAround()?.defaultView;
+  // only where Airflow shows our address as a part of its own
+  if (!around || !(around.location.pathname + around.location.search).endsWith(before)) return;
+  const path = around.location.pathname + (text ? `?${text}` : "");
+  around.history.replaceState(around.history.state, "", path);
+}
