@@ -74,16 +74,20 @@ class CampaignPage {
     show(this.head, heading(campaign, this.place, this.now));
     show(
       this.body,
-      outcomes(campaign),
-      delivery(campaign),
-      timeline(campaign, this.body.querySelector(".timeline")?.clientWidth || CHART_ROOM),
-      facts(campaign),
-      codes(campaign),
-      again(campaign),
+      column("main", outcomes(campaign), timeline(campaign, this.roomForChart()), codes(campaign)),
+      column("side", delivery(campaign), facts(campaign), again(campaign)),
       guards(campaign),
       tries(campaign, this.now),
     );
   }
+
+  roomForChart() {
+    return this.body.querySelector(".timeline")?.clientWidth || CHART_ROOM;
+  }
+}
+
+function column(key, ...cards) {
+  return element("div", { "data-key": key, class: "column" }, ...cards);
 }
 
 function titleOf({ dag_id: dag, task_id: task, map_index: index }) {
@@ -137,10 +141,10 @@ function top(address, ...content) {
   return element("a", { href: address, target: "_top" }, ...content);
 }
 
-function card(key, title, kind, ...content) {
+function card(key, title, ...content) {
   return element(
     "section",
-    { "data-key": key, class: `card ${kind}`, "aria-labelledby": `title-${key}` },
+    { "data-key": key, class: "card", "aria-labelledby": `title-${key}` },
     element("h2", { id: `title-${key}` }, say(title)),
     ...content,
   );
@@ -161,7 +165,7 @@ function table(columns, rows, kind = "") {
 
 function outcomes(campaign) {
   const parts = outcomesOf(campaign);
-  if (!parts) return card("outcomes", "sent_title", "main", element("p", { class: "soft" }, say("none_yet")));
+  if (!parts) return card("outcomes", "sent_title", element("p", { class: "soft" }, say("none_yet")));
   const total = campaign.total ?? parts.reduce((sum, { count }) => sum + count, 0);
   const rows = parts
     .filter(({ name, count }) => name !== "pending" || count > 0)
@@ -179,7 +183,6 @@ function outcomes(campaign) {
   return card(
     "outcomes",
     "sent_title",
-    "main",
     element("p", { class: "big" }, say("recipients", { count: total })),
     strip(parts, total),
     table(columns, rows),
@@ -189,12 +192,11 @@ function outcomes(campaign) {
 function delivery(campaign) {
   const { delivery: found, accepted } = campaign;
   if (!found) {
-    return card("delivery", "delivery_title", "side", element("p", { class: "soft" }, accepted ? say("delivery_none_why") : "–"));
+    return card("delivery", "delivery_title", element("p", { class: "soft" }, accepted ? say("delivery_none_why") : "–"));
   }
   return card(
     "delivery",
     "delivery_title",
-    "side",
     element("p", { class: "big" }, deliveredShare(found)),
     bar(fatesOf(found)),
     found.at && element("p", { class: "small" }, say("delivery_as_of", { time: time(found.at).textContent })),
@@ -207,7 +209,6 @@ function timeline(campaign, room) {
   return card(
     "timeline",
     "timeline_title",
-    "main",
     element(
       "div",
       { class: "timeline" },
@@ -222,7 +223,6 @@ function facts(campaign) {
   return card(
     "facts",
     "facts",
-    "side",
     element(
       "dl",
       { class: "facts" },
@@ -250,7 +250,6 @@ function codes(campaign) {
   return card(
     "codes",
     "codes_title",
-    "main",
     rows.length ? table(columns, rows, "codes") : element("p", { class: "soft" }, say("codes_none")),
   );
 }
@@ -260,7 +259,6 @@ function again({ ledger, clear }) {
   return card(
     "again",
     "again_title",
-    "side",
     ledger && [element("h3", {}, say("ledger_title")), element("p", {}, translated(ledger, "words"))],
     clear && [element("h3", {}, say("clear_title")), element("p", {}, translated(clear, "words"))],
   );
@@ -277,7 +275,7 @@ function guards({ guards: found }) {
       element("td", {}, reason),
     ),
   );
-  return card("guards", "guards_title", "wide", table([["guard"], ["decision"], ["reason"]], rows));
+  return card("guards", "guards_title", table([["guard"], ["decision"], ["reason"]], rows));
 }
 
 function tries({ tries: found }, now) {
@@ -296,5 +294,5 @@ function tries({ tries: found }, now) {
   if (!rows.length) return null;
   const outcomes = OUTCOMES.slice(0, 4).map((name) => [`${name}_title`, "number"]);
   const columns = [["try_column"], ["column_state"], ["column_started"], ...outcomes, ["requests", "number"], ["ending"]];
-  return card("tries", "tries_title", "wide", element("p", { class: "soft" }, say("tries_why")), table(columns, rows));
+  return card("tries", "tries_title", element("p", { class: "soft" }, say("tries_why")), table(columns, rows));
 }

@@ -5,7 +5,7 @@ import { element, show } from "./dom.js";
 import { number, say, zone } from "./format.js";
 import { FATES, bar, deliveredShare, fatesOf, outcomesOf } from "./bars.js";
 import { Freshness } from "./notice.js";
-import { codeChip, dryRunTag, ended, guardChip, progressText, stateBadge, stateName, time } from "./parts.js";
+import { codeChip, dryRunTag, ended, explained, guardChips, progressText, stateBadge, stateName, time } from "./parts.js";
 import { tookText, tryText } from "./parts.js";
 import { Poll, ask } from "./server.js";
 import { rememberList } from "./address.js";
@@ -166,7 +166,7 @@ class List {
   }
 
   table() {
-    const columns = ["campaign", "state", "started", "recipients", "sent", "delivery", "codes"];
+    const columns = ["campaign", "state", "sent", "delivery", "codes"];
     return element(
       "table",
       { "data-key": "table", role: "table" },
@@ -202,16 +202,21 @@ class List {
       "tr",
       { "data-key": keyOf(row, kind), class: `${kind} ${ended(row) ? "" : "active"}`.trim(), role: "row" },
       element("th", { scope: "row", class: "campaign", role: "rowheader" }, kind ? partName(row) : name(row, open)),
-      cell("state", stateBadge(row.state), small(tryText(row)), row.dry_run && dryRunTag()),
-      cell("started", time(row.started_at), small(tookText(row, now))),
-      cell("recipients", number(row.total)),
+      cell(
+        "state",
+        element("p", {}, stateBadge(row.state), row.dry_run && dryRunTag()),
+        element("p", { class: "small" }, time(row.started_at)),
+        small([tookText(row, now), tryText(row)].filter(Boolean).join(" · ")),
+      ),
       cell(
         "sent",
-        outcomes ? bar(outcomes) : soft(say("none_yet")),
-        progressText(row, now).map((text) => element("p", { class: "pace" }, text)),
+        outcomes
+          ? [element("p", { class: "small" }, say("recipients", { count: row.total ?? 0 })), bar(outcomes)]
+          : soft(say("none_yet")),
+        small(progressText(row, now).join(" · ")),
       ),
-      cell("delivery", fates ? [bar(fates), small(deliveredShare(row.delivery))] : soft(row.accepted ? say("delivery_none") : "–")),
-      cell("codes", element("ul", { class: "chips" }, row.codes.map(codeChip), (row.guards ?? []).map(guardChip))),
+      cell("delivery", fates ? [small(deliveredShare(row.delivery)), bar(fates)] : notAsked(row)),
+      cell("codes", element("ul", { class: "chips" }, row.codes.map(codeChip), guardChips(row.guards ?? []))),
     );
   }
 
@@ -234,6 +239,10 @@ function cell(kind, ...content) {
 
 function small(text) {
   return text ? element("p", { class: "small" }, text) : null;
+}
+
+function notAsked({ accepted }) {
+  return accepted ? explained("plain", say("delivery_none_why"), say("delivery_none")) : soft("–");
 }
 
 function soft(text) {
@@ -277,7 +286,7 @@ function partName(row) {
 }
 
 function loadingRow(row) {
-  const cells = element("td", { colspan: 7, role: "cell", class: "soft" }, say("loading"));
+  const cells = element("td", { colspan: 5, role: "cell", class: "soft" }, say("loading"));
   return element("tr", { "data-key": keyOf(row, "loading"), class: "piece", role: "row" }, cells);
 }
 

@@ -26,7 +26,7 @@ export function stateBadge(state) {
   const known = STATES.has(state) ? state : "none";
   return element(
     "span",
-    { class: `state ${known}`, title: state },
+    { class: `badge ${known}`, title: state },
     element("span", { class: "dot", "aria-hidden": "true" }),
     stateName(state),
   );
@@ -90,13 +90,22 @@ export function codeChip(code) {
   );
 }
 
-/** Show the decision of a guard; its reason appears when it is pointed at or focused. */
-export function guardChip({ guard, decision, reason }) {
-  return element(
-    "li",
-    { "data-key": `guard ${guard}` },
-    explained(`guard ${decision}`, reason, say("guard_verdict", { guard, decision: decisionName(decision) })),
-  );
+/** Show what guards decided: those that let it pass together, the others one by one; the reasons appear as tips. */
+export function guardChips(guards) {
+  const passed = guards.filter(({ decision }) => decision === "go");
+  const reasons = passed.map(({ guard, reason }) => `${guard}: ${reason}`).join("\n");
+  return [
+    guards
+      .filter(({ decision }) => decision !== "go")
+      .map(({ guard, decision, reason }) =>
+        chip(guard, `guard ${decision}`, reason, say("guard_verdict", { guard, decision: decisionName(decision) })),
+      ),
+    passed.length > 0 && chip("passed", "guard go", reasons, say("guards_passed", { count: passed.length })),
+  ];
+}
+
+function chip(key, kind, why, text) {
+  return element("li", { "data-key": `guard ${key}` }, explained(kind, why, text));
 }
 
 /** Name the decision of a guard. */

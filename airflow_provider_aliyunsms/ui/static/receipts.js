@@ -22,7 +22,7 @@ export class Receipts {
     this.start = element("button", { type: "button", class: "button" }, say("receipts_show"));
     this.node = element(
       "section",
-      { class: "card wide", "aria-labelledby": "receipts" },
+      { class: "card", "aria-labelledby": "receipts" },
       element("h2", { id: "receipts" }, say("receipts_title")),
       element("p", { class: "soft" }, say("receipts_why")),
       this.start,

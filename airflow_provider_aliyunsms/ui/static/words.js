@@ -34,8 +34,7 @@ const en = {
   column_campaign: "Campaign",
   column_state: "State",
   column_started: "Started",
-  column_recipients: "Recipients",
-  column_sent: "Handed to Alibaba Cloud",
+  column_sent: "Sending",
   column_delivery: "Arrived on phones",
   column_codes: "Reasons and checks",
   open: "Open campaign {name}",
@@ -76,7 +75,7 @@ const en = {
   awaited_title: "No report yet",
   delivered_share: "{share} arrived",
   delivery_as_of: "What the mobile carriers reported, as of {time}.",
-  delivery_none: "Not asked for",
+  delivery_none: "Not checked",
   delivery_none_why: "Nobody has asked the mobile carriers. A delivery sensor (AliyunSmsDeliverySensor) after the send task does.",
 
   per_second: "{pace} messages a second",
@@ -104,6 +103,8 @@ const en = {
   guard_skip: "do not send",
   guard_fail: "stop",
   guard_verdict: "{guard}: {decision}",
+  guards_passed_one: "{count} check passed",
+  guards_passed_other: "{count} checks passed",
 
   pages: "Pages",
   page_of: "{from} to {to} of {total}",
@@ -189,8 +190,8 @@ const en = {
   requests: "Calls",
 
   again_title: "If the task runs again",
-  ledger_title: "What is written down",
-  clear_title: "A Clear now",
+  ledger_title: "What the campaign remembers",
+  clear_title: "If you clear the task now",
 
   receipts_title: "Who got what",
   receipts_why: "Phone numbers are masked; the whole numbers are in the file of receipts only.",
@@ -237,8 +238,7 @@ const zh = {
   column_campaign: "群发",
   column_state: "状态",
   column_started: "开始时间",
-  column_recipients: "收件人",
-  column_sent: "提交给阿里云",
+  column_sent: "发送",
   column_delivery: "手机收到",
   column_codes: "原因与检查",
   open: "打开群发 {name}",
@@ -307,6 +307,8 @@ const zh = {
   guard_skip: "不发送",
   guard_fail: "停止",
   guard_verdict: "{guard}：{decision}",
+  guards_passed_one: "{count} 项检查通过",
+  guards_passed_other: "{count} 项检查通过",
 
   pages: "分页",
   page_of: "第 {from} 至 {to} 项，共 {total} 项",
@@ -392,7 +394,7 @@ const zh = {
   requests: "调用次数",
 
   again_title: "如果任务再次运行",
-  ledger_title: "已记录的内容",
+  ledger_title: "群发已记录的内容",
   clear_title: "现在清除（Clear）任务",
 
   receipts_title: "逐个收件人",
