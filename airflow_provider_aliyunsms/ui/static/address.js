@@ -37,12 +37,20 @@ export function documentAround() {
   }
 }
 
-const LAST_LIST = "aliyunsms-list";
+/** Whether this page is a tab of a DAG, a run or a task in Airflow, not the page of its navigation or alone. */
+export function isTab() {
+  return /\/dags\//.test(documentAround()?.location.pathname ?? "");
+}
 
-/** Return the address of the list as it was last seen. */
+/** Return the address of the list as it was last seen in this place; null in a tab that has shown none. */
 export function lastList() {
-  const query = sessionStorage.getItem(LAST_LIST);
+  const query = sessionStorage.getItem(lastListName());
+  if (query === null) return isTab() ? null : location.pathname;
   return query ? `?${query}` : location.pathname;
+}
+
+function lastListName() {
+  return `aliyunsms-list ${isTab() ? documentAround().location.pathname : ""}`;
 }
 
 /**
@@ -53,7 +61,7 @@ export function lastList() {
 export function rememberList(query) {
   const before = location.pathname + location.search;
   const text = query.toString();
-  sessionStorage.setItem(LAST_LIST, text);
+  sessionStorage.setItem(lastListName(), text);
   history.replaceState(history.state, "", text ? `?${text}` : location.pathname);
   const around = documentAround()?.defaultView;
   // only where Airflow shows our address as a part of its own

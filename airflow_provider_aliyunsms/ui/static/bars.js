@@ -7,11 +7,18 @@ import { number, percent, say } from "./format.js";
 export const OUTCOMES = ["accepted", "rejected", "skipped", "unknown", "pending"];
 export const FATES = ["delivered", "failed", "awaited"];
 
-/** Return what became of the recipients, for `bar`; null when nothing is known. */
-export function outcomesOf(row) {
-  return OUTCOMES.some((name) => row[name] !== null && row[name] !== undefined)
-    ? OUTCOMES.map((name) => ({ name, count: row[name] ?? 0 }))
-    : null;
+/**
+ * Return what became of the recipients, for `bar`; null when nothing is known.
+ *
+ * @param {boolean} settling a try is under way, so what is unclear is being looked up.
+ */
+export function outcomesOf(row, settling = false) {
+  if (OUTCOMES.every((name) => row[name] === null || row[name] === undefined)) return null;
+  return OUTCOMES.map((name) => ({
+    name,
+    count: row[name] ?? 0,
+    words: name === "unknown" && settling ? "settling" : name,
+  }));
 }
 
 /** Return what became of the accepted messages, for `bar`; null when nobody has asked. */
@@ -40,8 +47,8 @@ export function bar(parts) {
     element(
       "ul",
       { class: "legend" },
-      shown.map(({ name, count }) =>
-        element("li", { "data-key": name }, swatch(name), element("b", {}, number(count)), " ", say(name)),
+      shown.map(({ name, count, words }) =>
+        element("li", { "data-key": name }, swatch(name), element("b", {}, number(count)), " ", say(words ?? name)),
       ),
       shown.length === 0 && element("li", { "data-key": "none" }, "0"),
     ),

@@ -43,8 +43,7 @@ class CampaignPage {
     );
     this.head = element("div", { class: "campaign-head" }, element("h1", {}, titleOf(this.place)));
     this.body = element("div", { class: "cards" }, element("p", { class: "soft" }, say("loading")));
-    const back = element("a", { href: lastList() }, say("all_campaigns"));
-    show(page, element("header", {}, element("nav", { class: "back", "aria-label": say("all_campaigns") }, back), this.fresh.line));
+    show(page, element("header", {}, back(), this.fresh.line));
     page.append(this.fresh.notice, this.head, this.body, this.receipts.node);
     this.receipts.node.hidden = true;
     // the chart is as wide as its card
@@ -84,6 +83,13 @@ class CampaignPage {
   roomForChart() {
     return this.body.querySelector(".timeline")?.clientWidth || CHART_ROOM;
   }
+}
+
+function back() {
+  const address = lastList();
+  if (!address) return element("span");
+  const link = element("a", { href: address }, say("all_campaigns"));
+  return element("nav", { class: "back", "aria-label": say("all_campaigns") }, link);
 }
 
 function column(key, ...cards) {
@@ -164,19 +170,19 @@ function table(columns, rows, kind = "") {
 }
 
 function outcomes(campaign) {
-  const parts = outcomesOf(campaign);
+  const parts = outcomesOf(campaign, campaign.state === "running");
   if (!parts) return card("outcomes", "sent_title", element("p", { class: "soft" }, say("none_yet")));
   const total = campaign.total ?? parts.reduce((sum, { count }) => sum + count, 0);
   const rows = parts
     .filter(({ name, count }) => name !== "pending" || count > 0)
-    .map(({ name, count }) =>
+    .map(({ name, count, words }) =>
       element(
         "tr",
         { "data-key": name, class: count ? "" : "zero" },
-        element("th", { scope: "row" }, swatch(name), ` ${say(`${name}_title`)}`),
+        element("th", { scope: "row" }, swatch(name), ` ${say(`${words}_title`)}`),
         element("td", { class: "number" }, number(count)),
         element("td", { class: "number" }, percent(count, total)),
-        element("td", {}, say(`${name}_why`)),
+        element("td", {}, say(`${words}_why`)),
       ),
     );
   const columns = [["outcome"], ["people", "number"], ["share", "number"], ["meaning"]];

@@ -8,7 +8,7 @@ import { Freshness } from "./notice.js";
 import { codeChip, dryRunTag, ended, explained, guardChips, progressText, stateBadge, stateName, time } from "./parts.js";
 import { tookText, tryText } from "./parts.js";
 import { Poll, ask } from "./server.js";
-import { rememberList } from "./address.js";
+import { isTab, rememberList } from "./address.js";
 
 const PAGE = 50;
 const WHILE_SENDING = 3_000;
@@ -29,6 +29,8 @@ export function openList(page, query) {
 class List {
   constructor(page, query) {
     this.filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]));
+    // a tab stays with its DAG or run
+    this.fixed = isTab() ? ["dag_id", "run_id"].filter((name) => this.filters[name]) : [];
     this.offset = Math.max(0, Number.parseInt(query.get("offset"), 10) || 0);
     this.opened = new Set();
     this.parts = new Map();
@@ -41,12 +43,17 @@ class List {
     this.sums = element("section", { class: "sums", "aria-label": say("sums") });
     this.body = element("div", { class: "rows" }, element("p", { class: "soft" }, say("loading")));
     this.pages = element("nav", { class: "pages", "aria-label": say("pages") });
-    const head = element("header", {}, element("h1", {}, say("title")), this.fresh.line);
+    const head = element("header", {}, element("h1", {}, say(this.title())), this.fresh.line);
     show(page, head);
     page.append(this.fresh.notice, this.form, this.sums, this.body, this.pages);
     this.drawFilters({ dag_ids: [], states: [] });
     this.listen();
     this.remember();
+  }
+
+  title() {
+    if (this.fixed.includes("run_id")) return "title_run";
+    return this.fixed.length ? "title_dag" : "title";
   }
 
   listen() {
@@ -93,10 +100,14 @@ class List {
       this.choose("run_id", "");
       return;
     }
-    for (const name of FILTERS) this.filters[name] = "";
+    for (const name of this.free()) this.filters[name] = "";
     for (const field of this.form.querySelectorAll("select, input")) field.value = "";
-    this.choose("run_id", "");
+    this.choose("state", "");
     this.form.querySelector("select").focus();
+  }
+
+  free() {
+    return FILTERS.filter((name) => !this.fixed.includes(name));
   }
 
   turn(button) {
@@ -139,10 +150,10 @@ class List {
 
   drawFilters({ dag_ids: dags, states }) {
     const { run_id: run, day } = this.filters;
-    const any = FILTERS.some((name) => this.filters[name]);
+    const free = this.free();
     show(
       this.form,
-      choice("dag_id", say("filter_dag"), dags, this.filters.dag_id, (name) => name),
+      free.includes("dag_id") && choice("dag_id", say("filter_dag"), dags, this.filters.dag_id, (name) => name),
       choice("state", say("filter_state"), states, this.filters.state, stateName),
       element(
         "label",
@@ -151,6 +162,7 @@ class List {
         element("input", { type: "date", name: "day", value: day }),
       ),
       run &&
+        free.includes("run_id") &&
         element(
           "p",
           { "data-key": "run", class: "chosen" },
@@ -158,7 +170,7 @@ class List {
           element("span", { class: "run" }, run),
           element("button", { type: "button", name: "run", "aria-label": say("every_run") }, "×"),
         ),
-      any &&
+      free.some((name) => this.filters[name]) &&
         element("button", { "data-key": "clear", type: "button", name: "clear" }, say("clear_filters")),
     );
     // what is chosen is a property, which no attribute follows
@@ -196,7 +208,7 @@ class List {
 
   row(row, open, kind = "") {
     const now = this.answer.now;
-    const outcomes = outcomesOf(row);
+    const outcomes = outcomesOf(row, row.state === "running");
     const fates = fatesOf(row.delivery);
     return element(
       "tr",
@@ -241,8 +253,8 @@ function small(text) {
   return text ? element("p", { class: "small" }, text) : null;
 }
 
-function notAsked({ accepted }) {
-  return accepted ? explained("plain", say("delivery_none_why"), say("delivery_none")) : soft("–");
+function notAsked(row) {
+  return row.accepted && ended(row) ? explained("plain", say("delivery_none_why"), say("delivery_none")) : soft("–");
 }
 
 function soft(text) {
@@ -264,6 +276,7 @@ function opener(row, title, open) {
   const label = say("mapped", { count: row.mapped_tasks ?? 0 });
   return [
     element("span", { class: "name" }, title),
+    " ",
     element(
       "button",
       {

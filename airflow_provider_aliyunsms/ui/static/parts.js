@@ -32,9 +32,9 @@ export function stateBadge(state) {
   );
 }
 
-/** Say which try it is; empty for the only one. */
-export function tryText({ try_number: own, max_tries: total }) {
-  if (!own || (own === 1 && (total ?? 1) <= 1)) return "";
+/** Say which try it is; empty for a first one that nobody asks about any more. */
+export function tryText({ try_number: own, max_tries: total, state }) {
+  if (!own || (own === 1 && ((total ?? 1) <= 1 || ENDED.has(state)))) return "";
   return total && total >= own ? say("try_of", { n: own, total }) : say("try", { n: own });
 }
 

@@ -161,8 +161,8 @@ class CannedCampaigns:
         path = address.path.removeprefix("/aliyun-sms/")
         if path.startswith("api/"):
             self._answer_api(route, path, {name: value[0] for name, value in parse_qs(address.query).items()})
-        elif path in ("", "index.html") or path.startswith("static/"):
-            file = STATIC.joinpath(path.removeprefix("static/") or "index.html")
+        elif path == "" or (STATIC / path).is_file():
+            file = STATIC.joinpath(path or "index.html")
             kind = f"{TYPES[file.name.rpartition('.')[2]]}; charset=utf-8"
             headers = {"Content-Type": kind, "Content-Security-Policy": POLICY}
             route.fulfill(body=file.read_bytes(), headers=headers)
