@@ -78,6 +78,10 @@ class CampaignPage {
       guards(campaign),
       tries(campaign, this.now),
     );
+    for (const box of this.body.querySelectorAll(".scroll")) {
+      // what is wider than its place is scrolled by keyboard as well
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    }
   }
 
   roomForChart() {
@@ -136,6 +140,7 @@ function heading(campaign, place, now) {
         .filter(Boolean)
         .map((text) => element("span", { class: "pace" }, text)),
     ),
+    ended(campaign) && campaign.ending && element("p", { class: "ending" }, campaign.ending),
   ];
 }
 
@@ -156,10 +161,10 @@ function card(key, title, ...content) {
   );
 }
 
-function table(columns, rows, kind = "") {
+function table(title, columns, rows, kind = "") {
   return element(
     "div",
-    { class: `scroll ${kind}`, "data-key": "table" },
+    { class: `scroll ${kind}`.trim(), role: "group", "aria-label": say(title), "data-key": "table" },
     element(
       "table",
       {},
@@ -191,20 +196,22 @@ function outcomes(campaign) {
     "sent_title",
     element("p", { class: "big" }, say("recipients", { count: total })),
     strip(parts, total),
-    table(columns, rows),
+    table("sent_title", columns, rows),
   );
 }
 
 function delivery(campaign) {
-  const { delivery: found, accepted } = campaign;
+  const { delivery: found, accepted, sample_of: sample } = campaign;
   if (!found) {
     return card("delivery", "delivery_title", element("p", { class: "soft" }, accepted ? say("delivery_none_why") : "–"));
   }
+  const asked = found.delivered + found.failed + found.pending;
   return card(
     "delivery",
     "delivery_title",
     element("p", { class: "big" }, deliveredShare(found)),
     bar(fatesOf(found)),
+    sample && element("p", { class: "small" }, say("delivery_sample", { asked: number(asked), total: number(sample) })),
     found.at && element("p", { class: "small" }, say("delivery_as_of", { time: time(found.at).textContent })),
   );
 }
@@ -256,7 +263,7 @@ function codes(campaign) {
   return card(
     "codes",
     "codes_title",
-    rows.length ? table(columns, rows, "codes") : element("p", { class: "soft" }, say("codes_none")),
+    rows.length ? table("codes_title", columns, rows, "codes") : element("p", { class: "soft" }, say("codes_none")),
   );
 }
 
@@ -281,7 +288,7 @@ function guards({ guards: found }) {
       element("td", {}, reason),
     ),
   );
-  return card("guards", "guards_title", table([["guard"], ["decision"], ["reason"]], rows));
+  return card("guards", "guards_title", table("guards_title", [["guard"], ["decision"], ["reason"]], rows));
 }
 
 function tries({ tries: found }, now) {
@@ -300,5 +307,5 @@ function tries({ tries: found }, now) {
   if (!rows.length) return null;
   const outcomes = OUTCOMES.slice(0, 4).map((name) => [`${name}_title`, "number"]);
   const columns = [["try_column"], ["column_state"], ["column_started"], ...outcomes, ["requests", "number"], ["ending"]];
-  return card("tries", "tries_title", element("p", { class: "soft" }, say("tries_why")), table(columns, rows));
+  return card("tries", "tries_title", element("p", { class: "soft" }, say("tries_why")), table("tries_title", columns, rows));
 }

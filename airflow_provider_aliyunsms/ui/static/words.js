@@ -80,6 +80,7 @@ const en = {
   awaited_title: "No report yet",
   delivered_share: "{share} arrived",
   delivery_as_of: "What the mobile carriers reported, as of {time}.",
+  delivery_sample: "Estimated from a sample: {asked} of {total} messages were asked about.",
   delivery_none: "Not checked",
   delivery_none_why: "Nobody has asked the mobile carriers. A delivery sensor (AliyunSmsDeliverySensor) after the send task does.",
 
@@ -289,6 +290,7 @@ const zh = {
   awaited_title: "尚无回执",
   delivered_share: "{share} 已收到",
   delivery_as_of: "运营商的回报，截至 {time}。",
+  delivery_sample: "根据抽样估计：共 {total} 条，查询了 {asked} 条。",
   delivery_none: "未查询",
   delivery_none_why: "尚未向运营商查询。在发送任务之后加上送达传感器（AliyunSmsDeliverySensor）即可。",
 

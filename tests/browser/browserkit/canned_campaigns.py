@@ -154,7 +154,7 @@ class CannedCampaigns:
         self.calls = Counter()
         self.queries = {}
         self.around = "<!doctype html><title>Airflow</title>"
-        page.route(f"{ROOT}/**", self._answer)
+        page.context.route(f"{ROOT}/**", self._answer)
 
     def _answer(self, route):
         address = urlsplit(route.request.url)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 from airflow.providers.common.compat.sdk import DAG, task
@@ -15,7 +14,6 @@ from airflow_provider_aliyunsms.operators.aliyun_sms import (
 )
 from airflow_provider_aliyunsms.sensors.aliyun_sms import AliyunSmsDeliverySensor
 
-SHARED = os.environ.get("BROWSER_TEST_CAMPAIGN", "")
 SEND = {
     "aliyun_sms_conn_id": "aliyun_sms_shown",
     "template_code": "SMS_152550077",
@@ -39,7 +37,6 @@ with DAG("autumn_sale", schedule=None, is_paused_upon_creation=False):
         campaign_id="autumn-sale-{{ run_id }}",
         recipients=[*people(600, prefix="1380004"), *people(12, prefix="1380004"), "138000", "n/a"],
         guards=[ExpectedCount(598), MaxCost("50 CNY", price="0.045 CNY")],
-        receipts_path=f"{SHARED}/shown/receipts/",
         **SEND,
     )
     arrived = AliyunSmsDeliverySensor(
