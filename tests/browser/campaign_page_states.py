@@ -275,9 +275,16 @@ def test_data_never_becomes_markup(opened):
     evil = "<img src=x onerror='window.evil=1'><script>window.evil=1</script>"
     code = CODE | dict.fromkeys(("code", "meaning", "advice"), evil)
     guards = [{"guard": evil, "decision": evil, "reason": evil}]
-    hostile = row(dag_id=evil, task_id=evil, run_id=evil, campaign_id=evil, codes=[code], guards=guards, state=evil)
+    hostile = row(
+        dag_id=evil, task_id=evil, run_id=evil, campaign_id=evil, codes=[code], guards=guards, state=evil
+    )
     one = detail(hostile, ledger={"where": evil, "state": evil, "words": evil, "words_zh": evil})
-    one["links"] = {"log": "javascript:window.evil=1", "task": None, "receipts": "javascript:1", "console": None}
+    one["links"] = {
+        "log": "javascript:window.evil=1",
+        "task": None,
+        "receipts": "javascript:1",
+        "console": None,
+    }
     one["tries"] = [one["tries"][0] | {"ending": evil}]
     page, server = opened(rows=[hostile], one=one, receipts=[receipt(evil, code=evil, meaning=evil)])
     expect(page.locator("tbody")).to_contain_text(evil)
@@ -351,7 +358,12 @@ def test_receipts_are_shown_when_asked_for_a_page_at_a_time(opened):
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 @pytest.mark.parametrize("address", [ADDRESS, ONE])
 def test_axe_has_nothing_against_it(opened, scheme, locale, address):
-    rows = [sending(), row(), row(state="failed", run_id="x"), row(map_index=None, mapped_tasks=3, dry_run=True, run_id="m")]
+    rows = [
+        sending(),
+        row(),
+        row(state="failed", run_id="x"),
+        row(map_index=None, mapped_tasks=3, dry_run=True, run_id="m"),
+    ]
     page, _ = opened(address, rows=rows, one=detail(row()), color_scheme=scheme, locale=locale)
     page.locator("table").first.wait_for()
     assert page.evaluate("document.documentElement.classList.contains('dark')") == (scheme == "dark")
@@ -390,7 +402,9 @@ def test_airflows_choice_of_language_and_zone_counts(visit):
     page = visit()
     CannedCampaigns(page).rows = [row(started_at="2026-03-20T23:30:00+00:00")]
     page.goto(f"{ROOT}/airflow")
-    page.evaluate("localStorage.setItem('i18nextLng', 'zh-CN'); localStorage.setItem('timezone', '\"Asia/Tokyo\"')")
+    page.evaluate(
+        "localStorage.setItem('i18nextLng', 'zh-CN'); localStorage.setItem('timezone', '\"Asia/Tokyo\"')"
+    )
     page.goto(ADDRESS)
     expect(page.get_by_role("heading", name="短信群发")).to_be_visible()
     expect(page.locator("tbody time")).to_have_text("2026年3月21日 08:30")

@@ -2,7 +2,7 @@
 // The page of one campaign.
 
 import { element, show } from "./dom.js";
-import { duration, number, percent, say, translated } from "./format.js";
+import { clockTime, duration, number, percent, say, translated } from "./format.js";
 import { OUTCOMES, bar, deliveredShare, fatesOf, outcomesOf, strip, swatch } from "./bars.js";
 import { canDraw, chart, figures, legend, linesOf } from "./chart.js";
 import { Freshness } from "./notice.js";
@@ -120,7 +120,7 @@ function noCampaign({ dag_id, run_id }) {
 }
 
 function heading(campaign, place, now) {
-  const { dag_id: dag, run_id: run, campaign_id: id, links } = campaign;
+  const { dag_id: dag, run_id: run, links } = campaign;
   return [
     element("h1", {}, titleOf(place)),
     element(
@@ -129,7 +129,6 @@ function heading(campaign, place, now) {
       fact("place_dag", top(airflowPage("dags", dag), dag)),
       fact("place_run", top(airflowPage("dags", dag, "runs", run), run)),
       links?.task && fact("place_task", top(links.task, campaign.task_id)),
-      id && fact("campaign", id),
     ),
     element(
       "p",
@@ -196,8 +195,13 @@ function outcomes(campaign) {
     "sent_title",
     element("p", { class: "big" }, say("recipients", { count: total })),
     strip(parts, total),
+    !ended(campaign) && campaign.reported_at && element("p", { class: "small" }, asOf(campaign)),
     table("sent_title", columns, rows),
   );
+}
+
+function asOf({ reported_at: at }) {
+  return say("figures_as_of", { time: clockTime(at) });
 }
 
 function delivery(campaign) {
@@ -231,7 +235,7 @@ function timeline(campaign, room) {
 }
 
 function facts(campaign) {
-  const { started_at: start, ended_at: end, api, requests, links } = campaign;
+  const { started_at: start, ended_at: end, api, requests, links, campaign_id: id } = campaign;
   const places = ["log", "receipts", "console"].filter((name) => /^(https?:|\/)/.test(links?.[name] ?? ""));
   return card(
     "facts",
@@ -243,6 +247,7 @@ function facts(campaign) {
       end && [fact("fact_ended", time(end)), fact("fact_took", duration(secondsBetween(start, end)))],
       api && fact("fact_api", say(`api_${api}`)),
       requests !== null && requests !== undefined && fact("fact_requests", number(requests)),
+      id && fact("fact_campaign_id", id),
     ),
     places.length > 0 &&
       element("ul", { class: "links" }, places.map((name) => element("li", { "data-key": name }, top(links[name], say(`link_${name}`))))),

@@ -19,6 +19,9 @@ export function linesOf({ started_at: start, timeline }) {
   const fates = (timeline?.delivery ?? []).map(({ at, delivered }) => ({ at: Date.parse(at), count: delivered ?? 0 }));
   const begin = Date.parse(start);
   const whole = sent.length && begin < sent[0].at ? [{ at: begin, count: 0 }, ...sent] : sent;
+  // nothing more is accepted while the phones are asked about
+  const last = fates.at(-1)?.at;
+  if (whole.length && whole.at(-1).at < last) whole.push({ at: last, count: whole.at(-1).count });
   return [
     { name: "accepted", text: say("timeline_sent"), points: whole },
     { name: "delivered", text: say("timeline_delivered"), points: fates },
@@ -82,6 +85,9 @@ export function legend(lines) {
 export function figures(lines) {
   const stamps = [...new Set(lines.flatMap(({ points }) => points.map(({ at }) => at)))].sort((a, b) => a - b);
   const counts = lines.map(({ points }) => new Map(points.map(({ at, count }) => [at, count])));
+  const rows = stamps.map((at) => ({ at, cells: counts.map((known) => known.get(at) ?? null) }));
+  // a moment at which nothing had changed is no news, except the last
+  const news = rows.filter(({ cells }, index) => index === rows.length - 1 || String(cells) !== String(rows[index - 1]?.cells));
   return element(
     "details",
     { class: "figures-table" },
@@ -102,12 +108,12 @@ export function figures(lines) {
       element(
         "tbody",
         {},
-        stamps.map((at) =>
+        news.map(({ at, cells }) =>
           element(
             "tr",
             { "data-key": at },
             element("th", { scope: "row" }, exactly(at)),
-            counts.map((known) => element("td", { class: "number" }, known.has(at) ? number(known.get(at)) : say("timeline_none"))),
+            cells.map((count) => element("td", { class: "number" }, number(count))),
           ),
         ),
       ),

@@ -67,7 +67,7 @@ export class Receipts {
     }
   }
 
-  draw({ receipts, total_entries: total }) {
+  draw({ receipts, total_entries: total, cut }) {
     const more = total === null ? receipts.length === PAGE : this.offset + receipts.length < total;
     show(
       this.content,
@@ -78,6 +78,7 @@ export class Receipts {
         choice("code", say("receipts_code"), this.codes, (value) => value),
       ),
       receipts.length ? table(receipts) : element("p", { "data-key": "empty" }, say("receipts_empty")),
+      cut && element("p", { "data-key": "cut", class: "soft" }, say("receipts_cut")),
       (more || this.offset > 0) && this.pager(receipts.length, total, more),
     );
     for (const select of this.content.querySelectorAll("select")) select.value = this.chosen[select.name];

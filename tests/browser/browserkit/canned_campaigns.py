@@ -133,7 +133,13 @@ def detail(of, **changes):
 
 def receipt(number, **changes):
     """Return one masked receipt."""
-    usual = {"number": number, "outcome": "accepted", "code": "OK", "meaning": "Accepted.", "meaning_zh": "已接受。"}
+    usual = {
+        "number": number,
+        "outcome": "accepted",
+        "code": "OK",
+        "meaning": "Accepted.",
+        "meaning_zh": "已接受。",
+    }
     return usual | {"biz_id": "900619746936498440^0", "time": stamp(seconds_ago=500)} | changes
 
 

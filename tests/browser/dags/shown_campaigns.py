@@ -36,6 +36,7 @@ with DAG("autumn_sale", schedule=None, is_paused_upon_creation=False):
         task_id="send",
         campaign_id="autumn-sale-{{ run_id }}",
         recipients=[*people(600, prefix="1380004"), *people(12, prefix="1380004"), "138000", "n/a"],
+        refusal_wait=timedelta(seconds=5),
         guards=[ExpectedCount(598), MaxCost("50 CNY", price="0.045 CNY")],
         **SEND,
     )
@@ -56,7 +57,7 @@ with DAG("member_day", schedule=None, is_paused_upon_creation=False):
         task_id="send",
         campaign_id="member-day-{{ run_id }}",
         recipients=people(400, prefix="1380005"),
-        chunk_size=5,
+        chunk_size=4,
         max_qps=2,
         max_concurrency=1,
         retries=2,
@@ -79,5 +80,8 @@ with DAG("world_news", schedule=None, is_paused_upon_creation=False):
 
 with DAG("winter_news", schedule=None, is_paused_upon_creation=False):
     AliyunSendBatchSmsOperator(
-        task_id="send", recipients=people(50, prefix="1380009"), **(SEND | {"template_code": "SMS_999999999"})
+        task_id="send",
+        recipients=people(50, prefix="1380009"),
+        refusal_wait=timedelta(seconds=5),
+        **(SEND | {"template_code": "SMS_152550078"}),
     )
