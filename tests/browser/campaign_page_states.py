@@ -178,6 +178,20 @@ def test_an_empty_list_says_how_to_begin(opened):
         assert word in text
 
 
+def test_an_answer_nobody_expected_is_said_and_asked_for_again(opened):
+    page, server = opened(rows=many(2), clock=True)
+    expect(page.locator("tbody tr")).to_have_count(2)
+    server.rows = [row(codes=None)]
+    page.clock.run_for(10_500)
+    expect(page.get_by_role("alert")).to_contain_text("This page cannot show what the server said.")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    assert len(page.errors) == 1
+    server.rows = many(3)
+    page.clock.run_for(6_000)
+    expect(page.locator("tbody tr")).to_have_count(3)
+    expect(page.get_by_role("alert")).to_be_empty()
+
+
 def test_filters_go_to_the_server_and_into_the_address(opened):
     page, server = opened(rows=[row(), row(dag_id="other", state="failed")], timezone_id="Asia/Shanghai")
     page.get_by_label("State").select_option("Failed")

@@ -45,6 +45,7 @@ export class Freshness {
 
   what({ status }) {
     if ([401, 403, 404].includes(status)) return say(`error_${status}`);
+    if (status === undefined) return say("error_page");
     const time = this.last && clockTime(this.last);
     return say(`error_${status ? "status" : "answer"}${time ? "" : "_first"}`, { status, time });
   }

@@ -50,7 +50,7 @@ export class Poll {
   /**
    * @param {function(AbortSignal): Promise} call asks and shows; returns the milliseconds until the next time,
    *   null to end.
-   * @param {function(?ServerError, number)} tell is given each failure with the milliseconds until the next try (0:
+   * @param {function(?Error, number)} tell is given each failure with the milliseconds until the next try (0:
    *   there will be none by itself), and null after a success.
    */
   constructor(call, tell) {
@@ -76,7 +76,8 @@ export class Poll {
       if (wait !== null) this.later(wait);
     } catch (error) {
       if (running.signal.aborted) return;
-      if (!(error instanceof ServerError)) throw error;
+      // a fault of the page is for its console, and must not end the news
+      if (!(error instanceof ServerError)) reportError(error);
       this.fail(error);
     }
   }

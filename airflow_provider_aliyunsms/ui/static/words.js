@@ -132,8 +132,9 @@ const en = {
 
   error_answer: "The server does not answer. What you see is from {time}.",
   error_answer_first: "The server does not answer.",
-  error_status: "The server could not make the list (error {status}). What you see is from {time}.",
-  error_status_first: "The server could not make the list (error {status}).",
+  error_status: "The server could not answer (error {status}). What you see is from {time}.",
+  error_status_first: "The server could not answer (error {status}).",
+  error_page: "This page cannot show what the server said. The console of the browser says more.",
   error_next: "Next try in {time}.",
   error_401: "You are logged out of Airflow. What you see is no longer updated.",
   error_403: "You may not see this. Ask an administrator for the right to read this DAG.",
@@ -341,8 +342,9 @@ const zh = {
 
   error_answer: "服务器没有响应。您看到的是 {time} 的数据。",
   error_answer_first: "服务器没有响应。",
-  error_status: "服务器无法生成列表（错误 {status}）。您看到的是 {time} 的数据。",
-  error_status_first: "服务器无法生成列表（错误 {status}）。",
+  error_status: "服务器无法回答（错误 {status}）。您看到的是 {time} 的数据。",
+  error_status_first: "服务器无法回答（错误 {status}）。",
+  error_page: "页面无法显示服务器的数据，详情见浏览器控制台。",
   error_next: "{time}后重试。",
   error_401: "您已退出 Airflow，页面不再更新。",
   error_403: "您无权查看。请向管理员申请该 DAG 的读取权限。",
