@@ -99,7 +99,7 @@ format: $(STAMP) ## Format the code and fix what can be fixed
 	$(BIN)/ruff format .
 
 .PHONY: browser-test
-browser-test: $(BROWSER_STAMP) ## Use the connection form of a real Airflow in Chromium (SCREENSHOTS=1: renew the docs')
+browser-test: $(BROWSER_STAMP) ## Use the pages of a real Airflow in Chromium (SCREENSHOTS=1: renew the docs')
 	@scratch=$$(mktemp -d)
 	trap 'rm -rf "$$scratch"' EXIT
 	TMPDIR="$$scratch" $(BROWSER_VENV)/bin/python -m pytest -o cache_dir=$(BROWSER_VENV)/cache/pytest --basetemp="$$scratch/test" \

@@ -256,6 +256,14 @@ def test_the_parts_of_a_mapped_task_are_shown_and_followed(opened):
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
+def test_very_many_parts_are_not_all_drawn(opened):
+    page, server = opened(rows=[row(map_index=None, mapped_tasks=1000)])
+    server.parts = [row(map_index=index) for index in range(1000)]
+    page.get_by_role("button", name="Show the parts").click()
+    expect(page.get_by_text("The first 200 of 1,000 parts are shown.")).to_be_visible()
+    expect(page.locator("tr.piece")).to_have_count(201)
+
+
 def test_a_click_anywhere_in_a_row_opens_its_campaign(opened):
     page, _ = opened(rows=[row()], one=detail(row()))
     page.locator("td.sent").click()
@@ -295,12 +303,12 @@ def test_data_never_becomes_markup(opened):
     one = detail(hostile, ledger={"where": evil, "state": evil, "words": evil, "words_zh": evil})
     one["links"] = {
         "log": "javascript:window.evil=1",
-        "task": None,
+        "task": "javascript:window.evil=1",
         "receipts": "javascript:1",
         "console": None,
     }
     one["tries"] = [one["tries"][0] | {"ending": evil}]
-    page, server = opened(rows=[hostile], one=one, receipts=[receipt(evil, code=evil, meaning=evil)])
+    page, _ = opened(rows=[hostile], one=one, receipts=[receipt(evil, code=evil, meaning=evil)])
     expect(page.locator("tbody")).to_contain_text(evil)
     page.goto(ONE)
     page.get_by_role("button", name="Show recipients").click()

@@ -28,6 +28,11 @@ export function followTopLinks() {
   }
 }
 
+/** Whether an address is one to go to, and none that runs something. */
+export function isFollowed(address) {
+  return /^(https?:|\/)/.test(address ?? "");
+}
+
 /** Return the document that shows this page in a frame, null when there is none or it is somebody else's. */
 export function documentAround() {
   try {

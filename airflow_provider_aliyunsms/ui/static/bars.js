@@ -17,7 +17,7 @@ export function outcomesOf(row, settling = false) {
   return OUTCOMES.map((name) => ({
     name,
     count: row[name] ?? 0,
-    words: name === "unknown" && settling ? "settling" : name,
+    words: name === "unknown" && settling && row[name] ? "settling" : name,
   }));
 }
 

@@ -9,7 +9,7 @@ import { Freshness } from "./notice.js";
 import { decisionName, dryRunTag, ended, progressText, secondsBetween, stateBadge, time, tookText, tryText } from "./parts.js";
 import { Receipts } from "./receipts.js";
 import { Poll, ServerError, ask } from "./server.js";
-import { lastList } from "./address.js";
+import { isFollowed, lastList } from "./address.js";
 
 const WHILE_SENDING = 3_000;
 const OTHERWISE = 15_000;
@@ -128,7 +128,7 @@ function heading(campaign, place, now) {
       { class: "places" },
       fact("place_dag", top(airflowPage("dags", dag), dag)),
       fact("place_run", top(airflowPage("dags", dag, "runs", run), run)),
-      links?.task && fact("place_task", top(links.task, campaign.task_id)),
+      isFollowed(links?.task) && fact("place_task", top(links.task, campaign.task_id)),
     ),
     element(
       "p",
@@ -236,7 +236,7 @@ function timeline(campaign, room) {
 
 function facts(campaign) {
   const { started_at: start, ended_at: end, api, requests, links, campaign_id: id } = campaign;
-  const places = ["log", "receipts", "console"].filter((name) => /^(https?:|\/)/.test(links?.[name] ?? ""));
+  const places = ["log", "receipts", "console"].filter((name) => isFollowed(links?.[name]));
   return card(
     "facts",
     "facts",

@@ -13,6 +13,8 @@ import { isTab, rememberList } from "./address.js";
 const PAGE = 50;
 const WHILE_SENDING = 3_000;
 const OTHERWISE = 10_000;
+/** Parts of one mapped task that are drawn at most; the row above has the sums of all. */
+const MOST_PARTS = 200;
 const FILTERS = ["dag_id", "run_id", "state", "day"];
 
 /**
@@ -201,8 +203,9 @@ class List {
     const parts = open ? (this.parts.get(keyOf(row)) ?? []) : [];
     return [
       this.row(row, open),
-      parts.map((part) => this.row(part, false, "piece")),
-      open && parts.length === 0 && loadingRow(row),
+      parts.slice(0, MOST_PARTS).map((part) => this.row(part, false, "piece")),
+      parts.length > MOST_PARTS && wordsRow(row, say("parts_cut", { most: number(MOST_PARTS), total: number(parts.length) })),
+      open && parts.length === 0 && wordsRow(row, say("loading")),
     ];
   }
 
@@ -298,9 +301,9 @@ function partName(row) {
   ];
 }
 
-function loadingRow(row) {
-  const cells = element("td", { colspan: 5, role: "cell", class: "soft" }, say("loading"));
-  return element("tr", { "data-key": keyOf(row, "loading"), class: "piece", role: "row" }, cells);
+function wordsRow(row, text) {
+  const cells = element("td", { colspan: 5, role: "cell", class: "soft" }, text);
+  return element("tr", { "data-key": keyOf(row, "words"), class: "piece", role: "row" }, cells);
 }
 
 /** Return the address of the page of one campaign. */

@@ -42,6 +42,8 @@ async function detailOf(response) {
 }
 
 const LONGEST = 60_000;
+/** A slow server is left alone for so many times as long as it took to answer. */
+const REST = 4;
 
 /**
  * Ask again and again while somebody looks: not while the tab is hidden, and ever more rarely while it fails.
@@ -67,13 +69,14 @@ export class Poll {
     this.pause();
     if (document.hidden) return;
     const running = new AbortController();
+    const began = performance.now();
     this.running = running;
     try {
       const wait = await this.call(running.signal);
       if (running.signal.aborted) return;
       this.failures = 0;
       this.tell(null, 0);
-      if (wait !== null) this.later(wait);
+      if (wait !== null) this.later(Math.max(wait, REST * (performance.now() - began)));
     } catch (error) {
       if (running.signal.aborted) return;
       // a fault of the page is for its console, and must not end the news
