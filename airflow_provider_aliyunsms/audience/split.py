@@ -39,8 +39,9 @@ class Split:
     same, as in a campaign of several messages, and take a new one for each test, so that nobody is in the group
     without a message each time. The order in which the groups are named does not matter.
 
-    :param shares: the share of each group, such as ``{"a": 0.45, "b": 0.45, "holdout": 0.1}``.
-    :param salt: a text that names the test, such as ``"spring-2027"``; not shown in the repr.
+    :param shares: the share of each group. Unit: share of the people. Example: ``{"a": 0.45, "b": 0.45,
+        "holdout": 0.1}``.
+    :param salt: a text that names the test; not shown in the repr. Example: ``"spring-2027"``.
     :raises ConfigurationError: fewer than two groups, a name that is no short word, a share that is not between 0 and
         1, shares that do not add up to 1, or no salt.
     """

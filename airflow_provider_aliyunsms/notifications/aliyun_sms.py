@@ -50,17 +50,19 @@ class AliyunSmsNotifier(BaseNotifier):
 
     API: https://help.aliyun.com/document_detail/419273.html
 
-    :param phone_numbers: up to 10 numbers, as a list or as one text with commas (``,`` or ``，``), semicolons or line
-        ends; by default the connection's
-        ``alert_phone_numbers``. Airflow stores the arguments of a deadline alert in its database, unencrypted, so
-        that numbers named here are readable there; those of the connection are encrypted. (templated)
-    :param template_code: the approved template, such as ``SMS_152550005``. (templated)
-    :param sign_name: the signature; by default the connection's. (templated)
-    :param template_param: the template's variables, such as ``{"dag": "{{ dag.dag_id }}"}``; one that is not known
-        where the callback runs becomes ``-``. (templated)
-    :param max_per_hour: the largest number of messages within an hour, 1 to 1000.
+    :param phone_numbers: up to 10 numbers, as a list or as one text with commas (``,`` or ``，``), semicolons or
+        line ends; by default the connection's ``alert_phone_numbers``. Airflow stores the arguments of a deadline
+        alert in its database, unencrypted, so that numbers named here are readable there; those of the connection
+        are encrypted. Example: ``"{{ var.value.on_call }}"``. (templated)
+    :param template_code: the approved template. Example: ``"SMS_152550005"``. (templated)
+    :param sign_name: the signature; by default the connection's. Example: ``"阿里云"``. (templated)
+    :param template_param: the template's variables; one that is not known where the callback runs becomes ``-``.
+        Example: ``{"dag": "{{ dag.dag_id }}"}``. (templated)
+    :param max_per_hour: the largest number of messages within an hour, 1 to 1000. Unit: messages an hour.
+        Example: ``3``.
     :param state_dir: the folder of the file that counts; by default ``aliyun_sms_alerts`` below ``AIRFLOW_HOME``.
-    :param aliyun_sms_conn_id: the Airflow connection. (templated)
+        Example: ``"/shared/alerts"``.
+    :param aliyun_sms_conn_id: the Airflow connection. Example: ``"my_sms"``. (templated)
     """
 
     template_fields: Sequence[str] = (

@@ -64,91 +64,112 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
     API: https://help.aliyun.com/document_detail/102364.html
 
     :param recipients: a list of numbers or of ``{"phone_number", "sign_name"?, "template_param"?,
-        "sms_up_extend_code"?, "phone_region"?}``, an XComArg of one (of a mapped task too, whose items may be such
-        lists), a data frame (pandas, polars, Arrow), or the path or URI of a file: ``.csv``, ``.tsv``, ``.txt``,
-        ``.jsonl``, ``.json``, ``.parquet`` (extra ``parquet``) or ``.xlsx`` (extra ``excel``), each also with
-        ``.gz``. A URI such as ``s3://conn_id@bucket/key.csv`` names its Airflow connection. In a table the column
-        ``phone_number`` is required, the others named above are optional, every other column is a template
-        variable. Files are streamed; a file that changes while it is read is not sent to. (templated)
-    :param recipients_sql: instead of ``recipients``: one query, or the name of a ``.sql`` file. The query returns the
-        same columns as a file. Rows are streamed, through a server-side cursor where the driver would otherwise hold
-        all rows (PostgreSQL, MySQL); nothing is committed. A retry runs the query again, so it should return the same
-        rows and have an ``ORDER BY``. Needs the extra ``sql``. (templated)
-    :param recipients_conn_id: the Airflow connection of the database. (templated)
-    :param recipients_parameters: values that the driver binds to the query, in the driver's own style. (templated)
+        "sms_up_extend_code"?, "phone_region"?}``, an XComArg of one (of a mapped task too, whose items may be
+        such lists), a data frame (pandas, polars, Arrow), or the path or URI of a file: ``.csv``, ``.tsv``,
+        ``.txt``, ``.jsonl``, ``.json``, ``.parquet`` (extra ``parquet``) or ``.xlsx`` (extra ``excel``), each
+        also with ``.gz``. A URI such as ``s3://conn_id@bucket/key.csv`` names its Airflow connection. In a table
+        the column ``phone_number`` is required, the others named above are optional, every other column is a
+        template variable. Files are streamed; a file that changes while it is read is not sent to. Example:
+        ``"/data/members.csv"``. (templated)
+    :param recipients_sql: instead of ``recipients``: one query, or the name of a ``.sql`` file. The query returns
+        the same columns as a file. Rows are streamed, through a server-side cursor where the driver would
+        otherwise hold all rows (PostgreSQL, MySQL); nothing is committed. A retry runs the query again, so it
+        should return the same rows and have an ``ORDER BY``. Needs the extra ``sql``. Example: ``"SELECT
+        phone_number, name FROM members ORDER BY id"``. (templated)
+    :param recipients_conn_id: the Airflow connection of the database. Example: ``"crm"``. (templated)
+    :param recipients_parameters: values that the driver binds to the query, in the driver's own style. Example:
+        ``{"city": "Hangzhou"}``. (templated)
     :param column_mapping: maps the source's column names to the names above where they differ, such as
-        ``{"mobile": "phone_number"}``; a column mapped to None is left out. (templated)
+        ``{"mobile": "phone_number"}``; a column mapped to None is left out. Example: ``{"mobile": "phone_number",
+        "remark": None}``. (templated)
     :param columns: the columns that are template variables; other columns are left out, except those named above.
-        By default all. (templated)
-    :param encoding: the encoding of a text file that is not UTF-8, such as ``gb18030``. It is never guessed: a file
-        that is not UTF-8 is refused without it, except for UTF-16 with its mark, and a UTF-8 file is refused with
-        another one. (templated)
-    :param delimiter: the character between the cells of a text file; by default comma, semicolon, tab or ``|``, as
-        found in the header. (templated)
-    :param sheet: the sheet of a workbook; by default the only one that holds something. (templated)
-    :param null_values: the texts that stand for an empty cell; by default ``NaN``, ``None``, ``NULL``,
-        ``<NA>`` and the like, ``[]`` for none. (templated)
-    :param phone_region: the region of numbers that are no mainland mobile and have no ``+`` or ``00``, such as
-        ``HK``; a row's own ``phone_region`` wins over it. (templated)
+        By default all. Example: ``["name", "amount"]``. (templated)
+    :param encoding: the encoding of a text file that is not UTF-8. It is never guessed: a file that is not UTF-8
+        is refused without it, except for UTF-16 with its mark, and a UTF-8 file is refused with another one.
+        Example: ``"gb18030"``. (templated)
+    :param delimiter: the character between the cells of a text file; by default comma, semicolon, tab or ``|``,
+        as found in the header. Example: ``";"``. (templated)
+    :param sheet: the sheet of a workbook; by default the only one that holds something. Example: ``"April"``.
+        (templated)
+    :param null_values: the texts that stand for an empty cell; by default ``NaN``, ``None``, ``NULL``, ``<NA>``
+        and the like, ``[]`` for none. Example: ``["-", "n/a"]``. (templated)
+    :param phone_region: the region of numbers that are no mainland mobile and have no ``+`` or ``00``; a row's
+        own ``phone_region`` wins over it. Example: ``"HK"``. (templated)
     :param international: take such numbers for ones with their country code first. By default they are rejected:
-        most are mistyped mainland numbers. (templated)
-    :param template_code: the approved template, such as ``SMS_152550005``. (templated)
+        most are mistyped mainland numbers. Example: ``True``. (templated)
+    :param template_code: the approved template. Example: ``"SMS_152550005"``. (templated)
     :param templates: instead of it, with ``split``: the template of each group, such as ``{"a": "SMS_1", "b":
-        "SMS_2"}``. All are sent with the same variables.
+        "SMS_2"}``. All are sent with the same variables. Example: ``{"a": "SMS_152550005", "b":
+        "SMS_152550006"}``.
     :param split: the groups into which the recipients are divided, a
         :class:`~airflow_provider_aliyunsms.audience.split.Split`. A group without a template gets nothing: its
         receipts are ``skipped`` with ``local.HOLDOUT``. The XCom holds the outcomes by group under ``groups``. A
-        split or a template that is changed between two tries sends to nobody twice.
+        split or a template that is changed between two tries sends to nobody twice. Example: ``Split({"a": 0.5,
+        "b": 0.5}, salt="spring")``.
     :param sign_name: the signature, without brackets, of recipients that have none of their own; by default the
-        connection's. (templated)
-    :param template_param: variables for all recipients, each of which a recipient's own variable replaces; values up
-        to 35 characters. (templated)
-    :param campaign_id: the identity within which no recipient is sent to twice; by default dag id, task id, run id
-        and map index. (templated)
+        connection's. Example: ``"阿里云"``. (templated)
+    :param template_param: variables for all recipients, each of which a recipient's own variable replaces; values
+        up to 35 characters. Example: ``{"shop": "Hangzhou"}``. (templated)
+    :param campaign_id: the identity within which no recipient is sent to twice; by default dag id, task id, run
+        id and map index. Example: ``"spring/{{ ds }}"``. (templated)
     :param shard: the part of the audience that this task sends to, as :class:`AliyunSmsShards` returns it with
         ``campaign_id`` and ``ledger_path``; the audience must be a file or a query. By default all of it. The
-        parameters that judge an audience or its outcomes judge those of the shard.
-    :param chunk_size: recipients of one call, 1 to 100.
-    :param max_concurrency: calls in flight at once, 1 to 64.
-    :param max_qps: calls a second, None for no limit; the account's own limit is 5,000.
-    :param receipts_path: the place of the receipts on any fsspec storage: a file ending in ``.jsonl``, ``.csv`` (both
-        also with ``.gz``) or ``.parquet``, or a folder for one ``.jsonl`` file per campaign. Each try replaces them,
-        and a Clear rebuilds them without sending. (templated)
-    :param ledger_path: the folder of the ledger on a local disk, NFS, S3, Google Cloud Storage, Azure or OSS; others
-        are refused. Needed for Airflow below 3.3, or for a campaign that spans several runs. (templated)
-    :param durable: keep a ledger; with False every retry refuses to send.
-    :param resend: send to all recipients again, once for every run or Clear; the log has a warning. (templated)
-    :param dry_run: do everything except sending; recipients are reported as ``skipped``. (templated)
+        parameters that judge an audience or its outcomes judge those of the shard. Example: ``{"index": 0, "of":
+        4, "record": "..."}``.
+    :param chunk_size: recipients of one call, 1 to 100. Unit: recipients. Example: ``50``.
+    :param max_concurrency: calls in flight at once, 1 to 64. Unit: calls. Example: ``32``.
+    :param max_qps: calls a second, None for no limit; the account's own limit is 5,000. Unit: calls a second.
+        Example: ``50``.
+    :param receipts_path: the place of the receipts on any fsspec storage: a file ending in ``.jsonl``, ``.csv``
+        (both also with ``.gz``) or ``.parquet``, or a folder for one ``.jsonl`` file per campaign. Each try
+        replaces them, and a Clear rebuilds them without sending. Example: ``"s3://conn_id@bucket/receipts/"``.
+        (templated)
+    :param ledger_path: the folder of the ledger on a local disk, NFS, S3, Google Cloud Storage, Azure or OSS;
+        others are refused. Needed for Airflow below 3.3, or for a campaign that spans several runs. Example:
+        ``"s3://conn_id@bucket/ledgers"``. (templated)
+    :param durable: keep a ledger; with False every retry refuses to send. Example: ``False``.
+    :param resend: send to all recipients again, once for every run or Clear; the log has a warning. Example:
+        ``"{{ params.resend }}"``. (templated)
+    :param dry_run: do everything except sending; recipients are reported as ``skipped``. Example: ``True``.
+        (templated)
     :param dedupe: ``content`` skips a row that repeats number and content, ``phone`` one that repeats the number.
-    :param on_empty: ``skip`` or ``fail``: how the task ends when the audience is empty.
-    :param max_rejected: the largest number of rows that may be rejected locally: a count, or a share below 1. With
-        more, nothing is sent. None for no limit.
+        Example: ``"phone"``.
+    :param on_empty: ``skip`` or ``fail``: how the task ends when the audience is empty. Example: ``"fail"``.
+    :param max_rejected: the largest number of rows that may be rejected locally: a count, or a share below 1.
+        With more, nothing is sent. None for no limit. Unit: rows, or a share of them. Example: ``0.01``.
     :param max_duplicates: the largest number of rows whose number an earlier row has, under the same content or
-        another: a count, or a share below 1. With more, nothing is sent. None for no limit.
+        another: a count, or a share below 1. With more, nothing is sent. None for no limit. Unit: rows, or a
+        share of them. Example: ``100``.
     :param error_threshold: the largest share of recipients that the gateway may refuse, 0 to 1; None for any.
         Sending stops at it once 100 recipients have been served. At the end a campaign of any size fails that has
-        exceeded it, or of which nobody was accepted.
+        exceeded it, or of which nobody was accepted. Unit: share of recipients. Example: ``0.2``.
     :param settle_time: seconds, or a timedelta, for which look-ups must stay empty before a call without a clear
-        response counts as not accepted and is sent again.
-    :param refusal_wait: seconds, or a timedelta, for which look-ups must stay empty before a refused call of several
-        recipients counts as not accepted and is split; never longer than ``settle_time``.
-    :param evidence_wait: seconds, or a timedelta, to wait for evidence after all other recipients have been served.
+        response counts as not accepted and is sent again. Unit: seconds. Example: ``timedelta(minutes=20)``.
+    :param refusal_wait: seconds, or a timedelta, for which look-ups must stay empty before a refused call of
+        several recipients counts as not accepted and is split; never longer than ``settle_time``. Unit: seconds.
+        Example: ``130``.
+    :param evidence_wait: seconds, or a timedelta, to wait for evidence after all other recipients have been
+        served. Unit: seconds. Example: ``120``.
     :param network_patience: seconds, or a timedelta, without a single clear response after which the try fails.
-    :param resend_unknown: a Clear sends again to recipients whose outcome no evidence can settle. (templated)
-    :param resend_rejected: a Clear sends again to all whom the gateway refused. Without it, a Clear of a task that
-        failed for its refusals sends again only to those refused for a cause that is not theirs, such as the
-        template. Never to those who were accepted, or may have been. (templated)
-    :param guards: objects that judge the campaign before its first call, in this order, and some of them while it is
-        sent, see docs/guards.md. What they decided is in the XCom as ``guards``.
-    :param canary: a :class:`~airflow_provider_aliyunsms.campaign.guards.Canary`: a sample goes first, and everybody
-        else once enough of it was delivered. It is asked after the guards. None to send to all at once.
+        Unit: seconds. Example: ``600``.
+    :param resend_unknown: a Clear sends again to recipients whose outcome no evidence can settle. Example:
+        ``True``. (templated)
+    :param resend_rejected: a Clear sends again to all whom the gateway refused. Without it, a Clear of a task
+        that failed for its refusals sends again only to those refused for a cause that is not theirs, such as the
+        template. Never to those who were accepted, or may have been. Example: ``True``. (templated)
+    :param guards: objects that judge the campaign before its first call, in this order, and some of them while it
+        is sent, see docs/guards.md. What they decided is in the XCom as ``guards``. Example:
+        ``[QuietHours("08:00", "21:00"), MaxMessages(100_000)]``.
+    :param canary: a :class:`~airflow_provider_aliyunsms.campaign.guards.Canary`: a sample goes first, and
+        everybody else once enough of it was delivered. It is asked after the guards. None to send to all at once.
+        Example: ``Canary(size=200, min_delivered_ratio=0.9)``.
     :param guard_wait: how the task waits where a guard says so, its slot free: ``defer`` on the triggerer, or
-        ``reschedule`` by the scheduler.
-    :param send_copies_to: numbers of your own phones: each gets what the first row that can be sent to would get, and
-        nobody of the audience gets anything. With a split each gets the template of its group, and that of another
-        one where its group gets nothing. A campaign of its own: give it a ``campaign_id`` of its own. A list, or a
-        text with commas. (templated)
-    :param aliyun_sms_conn_id: the Airflow connection. (templated)
+        ``reschedule`` by the scheduler. Example: ``"reschedule"``.
+    :param send_copies_to: numbers of your own phones: each gets what the first row that can be sent to would get,
+        and nobody of the audience gets anything. With a split each gets the template of its group, and that of
+        another one where its group gets nothing. A campaign of its own: give it a ``campaign_id`` of its own. A
+        list, or a text with commas. Example: ``["13800001234"]``. (templated)
+    :param aliyun_sms_conn_id: the Airflow connection. Example: ``"my_sms"``. (templated)
     :raises ConfigurationError: a parameter or connection field is wrong; nothing was sent, nothing is retried.
     :raises AudienceError: the audience cannot be read or must not be sent to; nothing was sent. With a list the task
         is not retried, with a file or a query it is.
@@ -279,22 +300,26 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
 
     :param recipients: a list of numbers with country code or of ``{"to", "message"?, "template_param"?}``, an
         XComArg of one, or the path or URI of a file, as with :class:`AliyunSendBatchSmsOperator`. In a file the
-        column ``to`` is required, ``message`` is optional, every other column is a variable. (templated)
-    :param message: the text for recipients that have none of their own, up to 1,500 characters; ``${name}`` is filled
-        from the recipient's variables. (templated)
+        column ``to`` is required, ``message`` is optional, every other column is a variable. Example:
+        ``"/data/members_abroad.csv"``. (templated)
+    :param message: the text for recipients that have none of their own, up to 1,500 characters; ``${name}`` is
+        filled from the recipient's variables. Example: ``"Hello ${name}, your order is ready."``. (templated)
     :param messages: instead of it, with ``split``: the message of each group; a group without one gets nothing.
+        Example: ``{"a": "Hello ${name}", "b": "Hi ${name}"}``.
     :param template_param: variables for all recipients, each of which a recipient's own variable replaces.
-        (templated)
-    :param message_type: ``OTP``, ``NOTIFY``, ``MKT`` or ``GENERAL``. (templated)
-    :param sender_id: the approved sender id: letters and digits, up to 11 with letters, up to 15 digits; by default
-        the connection's. (templated)
-    :param validity_period: seconds for which the carrier tries to deliver.
-    :param channel_id: the API's ``ChannelId``. (templated)
-    :param phone_region: the region of numbers without ``+`` or ``00``, such as ``SG``; by default their country code
-        comes first. (templated)
-    :param refused_regions: ISO region codes whose numbers are refused before sending.
-    :param chunk_size: recipients of one call, 1 to 1,000.
-    :param max_qps: calls a second; set more than one only if Alibaba Cloud raised the account's limit.
+        Example: ``{"shop": "Singapore"}``. (templated)
+    :param message_type: ``OTP``, ``NOTIFY``, ``MKT`` or ``GENERAL``. Example: ``"MKT"``. (templated)
+    :param sender_id: the approved sender id: letters and digits, up to 11 with letters, up to 15 digits; by
+        default the connection's. Example: ``"MYSHOP"``. (templated)
+    :param validity_period: seconds for which the carrier tries to deliver. Unit: seconds. Example: ``600``.
+    :param channel_id: the API's ``ChannelId``. Example: ``"12345"``. (templated)
+    :param phone_region: the region of numbers without ``+`` or ``00``; by default their country code comes first.
+        Example: ``"SG"``. (templated)
+    :param refused_regions: ISO region codes whose numbers are refused before sending. Example: ``("CN", "US",
+        "IN")``.
+    :param chunk_size: recipients of one call, 1 to 1,000. Unit: recipients. Example: ``1000``.
+    :param max_qps: calls a second; set more than one only if Alibaba Cloud raised the account's limit. Unit:
+        calls a second. Example: ``5``.
 
     All other parameters, the XCom and the errors are those of :class:`AliyunSendBatchSmsOperator`.
     """

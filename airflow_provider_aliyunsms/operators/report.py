@@ -40,14 +40,17 @@ class AliyunSmsReportOperator(BaseOperator):
 
     The XCom is ``html`` and ``json``, the paths, with ``outcomes`` and ``deliveries`` of the report.
 
-    :param sends: ids of the send tasks. Of several with one campaign id, such as a canary and the rest, the last that
-        left a result counts: its ledger knows what the others have sent.
-    :param deliveries: ids of the delivery sensors.
+    :param sends: ids of the send tasks. Of several with one campaign id, such as a canary and the rest, the last
+        that left a result counts: its ledger knows what the others have sent. Example: ``["canary", "send"]``.
+    :param deliveries: ids of the delivery sensors. Example: ``["delivered"]``.
     :param rehearsal: the id of a rehearsal. It is told of when nothing was sent, and gives the billing parts.
-    :param seeds: the id of a task that sent copies to own phones; told of apart, in the JSON.
-    :param report_path: the folder of the two files, on a local disk or any fsspec storage. (templated)
-    :param price: the price of one billing part, such as ``0.045 CNY``, for an estimate of the cost where the
-        rehearsal knew the parts. (templated)
+        Example: ``"rehearsal"``.
+    :param seeds: the id of a task that sent copies to own phones; told of apart, in the JSON. Example:
+        ``"seeds"``.
+    :param report_path: the folder of the two files, on a local disk or any fsspec storage. Example:
+        ``"/shared/reports"``. (templated)
+    :param price: the price of one billing part, for an estimate of the cost where the rehearsal knew the parts.
+        Example: ``"0.045 CNY"``. (templated)
     :raises AirflowSkipException: no task left a result.
     :raises ConfigurationError: the price is none, or the files cannot be written; a retry tries again.
     """

@@ -63,13 +63,14 @@ class AliyunSmsShards(BaseOperator):
     each send task, and so is one that finds no record although shards may have been sent. A campaign is not begun in
     a run that was cleared: what is a plan now may have been a task that sent to everybody.
 
-    :param campaign_id: the identity of the whole campaign, such as ``spring/{{ run_id }}``. Each shard is a campaign
-        of its own, ``<campaign_id>/shard-<index>``. (templated)
+    :param campaign_id: the identity of the whole campaign. Each shard is a campaign of its own,
+        ``<campaign_id>/shard-<index>``. Example: ``"spring/{{ run_id }}"``. (templated)
     :param ledger_path: the folder of the ledgers and of the record of the number of shards, on a storage that all
-        workers share. (templated)
-    :param shards: how many, 1 to 1,000. Each task reads the whole audience, so a few are enough. (templated)
-    :param dry_run: leave no record; for send tasks with ``dry_run=True``. To send after a rehearsal, trigger a new
-        run. (templated)
+        workers share. Example: ``"s3://conn_id@bucket/ledgers"``. (templated)
+    :param shards: how many, 1 to 1,000. Each task reads the whole audience, so a few are enough. Unit: tasks.
+        Example: ``4``. (templated)
+    :param dry_run: leave no record; for send tasks with ``dry_run=True``. To send after a rehearsal, trigger a
+        new run. Example: ``True``. (templated)
     :raises ConfigurationError: a parameter is wrong; not retried.
     :raises LedgerConflictError: the campaign was begun with another number of shards or without any, or the record is
         missing that would tell; not retried.
@@ -151,10 +152,10 @@ class AliyunSmsShardsSummary(BaseOperator):
     ``rows`` (of the audience) and ``receipts_paths`` (those of the shards, in their order). The sensor takes the
     output of the send tasks, not this. It is skipped if all send tasks were, because the audience is empty.
 
-    :param campaign: the output of the mapped send task. (templated)
+    :param campaign: the output of the mapped send task. Example: ``send.output``. (templated)
     :param trigger_rule: ``none_failed`` (the default), so that a shard that was skipped is noticed, or
         ``all_success``. Under other rules it would run beside tasks that did not, whose results are those of an
-        earlier occasion.
+        earlier occasion. Example: ``"all_success"``.
     :raises ConfigurationError: a result is missing, is there twice, or is of another campaign; not retried.
     :raises AudienceError: two shards have read different audiences; not retried.
     :raises AirflowSkipException: all send tasks were skipped.

@@ -104,28 +104,35 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
     https://www.alibabacloud.com/help/en/sms/developer-reference/api-dysmsapi-2018-05-01-querymessage
 
     :param campaign: the output of a send operator, or a list of several, as from a mapped send task; None among
-        several, the result of a task that was skipped, is left out. Templated.
-    :param min_delivered_ratio: 0..1, the smallest acceptable ``delivered / accepted`` (all campaigns together); None
-        accepts any result.
-    :param stop_when_reached: succeed as soon as the ratio is reached, with the counts of that moment.
-    :param max_qps: queries per second, None for no limit.
-    :param max_concurrency: queries in flight at once, 1 to 64; each is a thread.
-    :param max_calls: the most queries of one try, None for no limit.
-    :param sample_size: messages of all campaigns together to ask for instead of all; None for all.
-    :param max_failed_rounds: pokes in a row in which nothing worked, before the error is raised.
+        several, the result of a task that was skipped, is left out. Example: ``send.output``. (templated)
+    :param min_delivered_ratio: 0..1, the smallest acceptable ``delivered / accepted`` (all campaigns together);
+        None accepts any result. Unit: share of accepted messages. Example: ``0.95``.
+    :param stop_when_reached: succeed as soon as the ratio is reached, with the counts of that moment. Example:
+        ``True``.
+    :param max_qps: queries per second, None for no limit. Unit: queries a second. Example: ``200``.
+    :param max_concurrency: queries in flight at once, 1 to 64; each is a thread. Unit: queries. Example: ``32``.
+    :param max_calls: the most queries of one try, None for no limit. Unit: queries. Example: ``100_000``.
+    :param sample_size: messages of all campaigns together to ask for instead of all; None for all. Unit:
+        messages. Example: ``10_000``.
+    :param max_failed_rounds: pokes in a row in which nothing worked, before the error is raised. Unit: pokes.
+        Example: ``3``.
     :param suppress_into: a folder on a local disk or any fsspec storage that takes the numbers which the carriers
-        report as opted out or blacklisted, for :class:`.Suppress` with the same folder as ``learned``. It holds phone
-        numbers. With ``sample_size`` only those of the sample. Templated.
+        report as opted out or blacklisted, for :class:`.Suppress` with the same folder as ``learned``. It holds
+        phone numbers. With ``sample_size`` only those of the sample. Example: ``"s3://conn_id@bucket/learned"``.
+        (templated)
     :param split: the split of the send operator; the XCom then holds the counts by group under ``groups``.
-    :param aliyun_sms_conn_id: the connection. Templated.
+        Example: ``Split({"a": 0.5, "b": 0.5}, salt="spring")``.
+    :param aliyun_sms_conn_id: the connection. Example: ``"my_sms"``. (templated)
     :param deferrable: wait in the triggerer, without a worker slot, after a first poke of at most a minute.
+        Example: ``True``.
     :param poke_interval: seconds or timedelta; the shortest wait between two pokes. The waits grow with the time
-        since sending ended, up to ``max_wait``.
-    :param timeout: seconds or timedelta, measured from the end of sending (``finished_at``; of several campaigns the
-        latest), not from the first poke, so that every mode, retry and process has the same deadline. A sensor that
-        starts after it asks for all messages once and ends. It never raises ``AirflowSensorTimeout``: Airflow's own
-        limit is set one day beyond.
-    :param max_wait: seconds or timedelta, by default ten times ``poke_interval``.
+        since sending ended, up to ``max_wait``. Unit: seconds. Example: ``60``.
+    :param timeout: seconds or timedelta, measured from the end of sending (``finished_at``; of several campaigns
+        the latest), not from the first poke, so that every mode, retry and process has the same deadline. A
+        sensor that starts after it asks for all messages once and ends. It never raises ``AirflowSensorTimeout``:
+        Airflow's own limit is set one day beyond. Unit: seconds. Example: ``timedelta(hours=6)``.
+    :param max_wait: seconds or timedelta, by default ten times ``poke_interval``. Unit: seconds. Example:
+        ``900``.
     """
 
     template_fields: Sequence[str] = ("campaign", "suppress_into", "aliyun_sms_conn_id")

@@ -108,43 +108,53 @@ def sms_campaign(
     A retry or a Clear of any of the tasks sends to nobody twice, as long as the ledger exists. Clear ``rehearsal``
     with all that follows to begin anew within the same campaign: who was sent to is not sent to again.
 
-    :param group_id: the id of the group; it stands before the ids of its tasks.
-    :param api: ``china`` or ``globe``; by default ``china`` with a ``template_code`` or ``templates``, ``globe`` with
-        a ``message`` or ``messages``.
+    :param group_id: the id of the group; it stands before the ids of its tasks. Example: ``"spring"``.
+    :param api: ``china`` or ``globe``; by default ``china`` with a ``template_code`` or ``templates``, ``globe``
+        with a ``message`` or ``messages``. Example: ``"globe"``.
     :param campaign_id: the identity within which nobody is sent to twice; by default dag id, group id and run id.
-        Templated. The seeds have one of their own, with ``/seeds`` behind it.
-    :param ledger_path: the folder of the ledgers, as of the send operator; needed for a canary.
-    :param receipts_path: a folder for the receipts of ``send``; the other steps have folders in it.
+        The seeds have one of their own, with ``/seeds`` behind it. Example: ``"spring/{{ ds }}"``. (templated)
+    :param ledger_path: the folder of the ledgers, as of the send operator; needed for a canary. Example:
+        ``"s3://conn_id@bucket/ledgers"``.
+    :param receipts_path: a folder for the receipts of ``send``; the other steps have folders in it. Example:
+        ``"s3://conn_id@bucket/receipts"``.
     :param guards: judge the rehearsal, the canary and the rest. ``facts.ready`` is the whole audience in each of
-        them, ``facts.counts.pending`` are those whom this task would send to.
+        them, ``facts.counts.pending`` are those whom this task would send to. Example: ``[QuietHours("08:00",
+        "21:00")]``.
     :param preflight: asks the vendor about template and signatures first, see
-        :class:`~airflow_provider_aliyunsms.campaign.guards.Preflight`; without it the approver does not see the text
-        of a template. False leaves it out; give one of your own in ``guards`` for other settings.
-    :param rehearsal: False leaves the rehearsal out, and with it the check that audience and texts are still those
-        that it has shown. It fails when a guard fails and is skipped when a guard skips, so that nobody is asked to
-        approve what would be stopped.
-    :param approval: True asks a person, who sees the rehearsal in Airflow's own page: Airflow 3.1 or later, with the
-        provider ``standard``. ``if possible`` leaves the step out below. A mapping has parameters of the
-        ``ApprovalOperator``, such as ``response_timeout`` (by default a day), ``assigned_users`` and ``notifiers``.
-        Rejected: all that follows is skipped. No answer in time: the approval fails and nothing is sent.
-    :param seed_numbers: own phones that get a copy of the first message before anybody else, counted apart: a list,
-        or a text with commas. Templated. The guards do not judge this step. A number that is also in the audience
-        gets its own message later as well.
-    :param canary: :class:`~airflow_provider_aliyunsms.campaign.guards.Canary`: a sample of ``size`` goes first; the
-        rest follows once ``min_delivered_ratio`` of what was accepted of it was delivered, and not at all when it was
-        not after ``wait``. No more of it may be refused by the gateway than may be undelivered: else it fails.
-    :param delivery: False leaves the last step of waiting for the carriers' receipts out. A mapping has parameters of
-        :class:`~airflow_provider_aliyunsms.sensors.aliyun_sms.AliyunSmsDeliverySensor` for both sensors, such as
-        ``max_qps``; its ``timeout``, by default a day, is that of the last one.
-    :param min_delivered_ratio: the share that must be delivered in the end; None accepts any.
+        :class:`~airflow_provider_aliyunsms.campaign.guards.Preflight`; without it the approver does not see the
+        text of a template. False leaves it out; give one of your own in ``guards`` for other settings. Example:
+        ``False``.
+    :param rehearsal: False leaves the rehearsal out, and with it the check that audience and texts are still
+        those that it has shown. It fails when a guard fails and is skipped when a guard skips, so that nobody is
+        asked to approve what would be stopped. Example: ``False``.
+    :param approval: True asks a person, who sees the rehearsal in Airflow's own page: Airflow 3.1 or later, with
+        the provider ``standard``. ``if possible`` leaves the step out below. A mapping has parameters of the
+        ``ApprovalOperator``, such as ``response_timeout`` (by default a day), ``assigned_users`` and
+        ``notifiers``. Rejected: all that follows is skipped. No answer in time: the approval fails and nothing is
+        sent. Example: ``"if possible"``.
+    :param seed_numbers: own phones that get a copy of the first message before anybody else, counted apart: a
+        list, or a text with commas. The guards do not judge this step. A number that is also in the audience gets
+        its own message later as well. Example: ``["13800001234"]``. (templated)
+    :param canary: :class:`~airflow_provider_aliyunsms.campaign.guards.Canary`: a sample of ``size`` goes first;
+        the rest follows once ``min_delivered_ratio`` of what was accepted of it was delivered, and not at all
+        when it was not after ``wait``. No more of it may be refused by the gateway than may be undelivered: else
+        it fails. Example: ``Canary(size=200)``.
+    :param delivery: False leaves the last step of waiting for the carriers' receipts out. A mapping has
+        parameters of :class:`~airflow_provider_aliyunsms.sensors.aliyun_sms.AliyunSmsDeliverySensor` for both
+        sensors, such as ``max_qps``; its ``timeout``, by default a day, is that of the last one. Example:
+        ``{"max_qps": 200}``.
+    :param min_delivered_ratio: the share that must be delivered in the end; None accepts any. Unit: share of
+        accepted messages. Example: ``0.95``.
     :param report_path: the folder of the report, see
-        :class:`~airflow_provider_aliyunsms.operators.aliyun_sms.AliyunSmsReportOperator`. It is written however the
-        campaign ends, and does not decide how the run ends: a teardown. None leaves the step out. Templated.
-    :param price: the price of one billing part, such as ``0.045 CNY``, for the cost in the report. Templated.
-    :param default_args: of the group's tasks.
-    :param tooltip: of the group, in Airflow's interface.
+        :class:`~airflow_provider_aliyunsms.operators.aliyun_sms.AliyunSmsReportOperator`. It is written however
+        the campaign ends, and does not decide how the run ends: a teardown. None leaves the step out. Example:
+        ``"/shared/reports"``. (templated)
+    :param price: the price of one billing part, for the cost in the report. Example: ``"0.045 CNY"``. (templated)
+    :param default_args: of the group's tasks. Example: ``{"retries": 3}``.
+    :param tooltip: of the group, in Airflow's interface. Example: ``"The spring campaign"``.
     :param send: the other parameters of the send operator, for all tasks that send: ``recipients``,
-        ``template_code``, ``sign_name``, ``max_qps``, ``retries`` and so on.
+        ``template_code``, ``sign_name``, ``max_qps``, ``retries`` and so on. Example:
+        ``recipients="/data/members.csv", template_code="SMS_152550005"``.
     :raises ConfigurationError: parameters contradict each other, or this Airflow has no approvals; when the DAG file
         is parsed.
     """

@@ -71,7 +71,8 @@ class Sample:
     The receipts of everybody else are ``skipped`` with ``local.NOT_IN_SAMPLE``. A task with the same ``campaign_id``
     and ``ledger_path`` and without this guard sends to them, and to nobody of the sample again.
 
-    :param size: numbers in the sample, 1 to 10,000; all of them get all their messages.
+    :param size: numbers in the sample, 1 to 10,000; all of them get all their messages. Unit: numbers. Example:
+        ``500``.
     """
 
     size: int
@@ -105,9 +106,11 @@ class Canary:
     refused. Too few: the campaign fails with the carriers' codes, and nobody else gets it. The sample is the same in
     every try, and who was sent to is not sent to again.
 
-    :param size: numbers in the sample, 1 to 10,000.
-    :param min_delivered_ratio: the share of the sample's messages that must have been delivered, 0 to 1.
-    :param wait: how long the carriers get after the last message of the sample was accepted.
+    :param size: numbers in the sample, 1 to 10,000. Unit: numbers. Example: ``500``.
+    :param min_delivered_ratio: the share of the sample's messages that must have been delivered, 0 to 1. Unit:
+        share of the sample. Example: ``0.95``.
+    :param wait: how long the carriers get after the last message of the sample was accepted. Unit: timedelta.
+        Example: ``timedelta(minutes=30)``.
     """
 
     size: int = 200

@@ -42,8 +42,10 @@ class DailyTotal:
     Each call opens the store: for a database some queries, for a folder a read of its entries. The claims of several
     campaigns add up exactly, whatever happens at the same time.
 
-    :param store: a folder (path or URI) that exists, ``sql:<conn_id>``, or ``sql:<conn_id>/<prefix of the tables>``.
-    :param tz: the time zone of the days. Campaigns that name different ones do not share a sum.
+    :param store: a folder (path or URI) that exists, ``sql:<conn_id>``, or ``sql:<conn_id>/<prefix of the
+        tables>``. Example: ``"sql:crm"``.
+    :param tz: the time zone of the days. Campaigns that name different ones do not share a sum. Example:
+        ``"Europe/Berlin"``.
     :raises ConfigurationError: the store has no such form, or there is no such time zone.
     """
 

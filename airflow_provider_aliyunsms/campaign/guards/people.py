@@ -27,8 +27,9 @@ class Rehearsed:
     Costs a pass over the audience, and one free read call where the rehearsal knew the text of the template. In a
     later try of a campaign that was sent in part, the whole audience must still be that of the rehearsal.
 
-    :param digest: of the rehearsal: ``rehearsal["digest"]`` in the XCom of a send task with ``dry_run=True``, as an
-        XComArg or a template such as ``{{ ti.xcom_pull("rehearsal")["rehearsal"]["digest"] }}``. (templated)
+    :param digest: of the rehearsal: ``rehearsal["digest"]`` in the XCom of a send task with ``dry_run=True``, as
+        an XComArg or a template such as ``{{ ti.xcom_pull("rehearsal")["rehearsal"]["digest"] }}``. Example:
+        ``"{{ ti.xcom_pull('rehearsal')['rehearsal']['digest'] }}"``. (templated)
     """
 
     digest: Any
@@ -70,9 +71,10 @@ class Approved:
 
     Costs one read of an XCom. An answer that Airflow gave itself, because the time was over, is no approval.
 
-    :param task_id: the id of the ``ApprovalOperator`` in the same run, with its group.
-    :param by: who may approve: ids or names of Airflow users; by default whoever may answer.
-    :param option: the option that stands for yes.
+    :param task_id: the id of the ``ApprovalOperator`` in the same run, with its group. Example: ``"approval"``.
+    :param by: who may approve: ids or names of Airflow users; by default whoever may answer. Example:
+        ``["ann"]``.
+    :param option: the option that stands for yes. Example: ``"Yes"``.
     """
 
     task_id: str

@@ -54,9 +54,11 @@ class Preflight:
 
     :param unfiled: what to do when a carrier has not filed one of the signatures, or the vendor does not tell it:
         ``go`` tells it in the verdict, ``fail`` sends nothing. Carriers drop messages under an unfiled signature.
-    :param kind: the kind that the template must be of: ``otp``, ``notification``, ``promotion`` or ``international``;
-        any of these by default.
-    :param max_signatures: the largest number of different signatures to ask for; with more it fails.
+        Example: ``"fail"``.
+    :param kind: the kind that the template must be of: ``otp``, ``notification``, ``promotion`` or
+        ``international``; any of these by default. Example: ``"promotion"``.
+    :param max_signatures: the largest number of different signatures to ask for; with more it fails. Unit:
+        signatures. Example: ``50``.
     :raises ConfigurationError: a parameter is none of these.
     """
 

@@ -40,20 +40,24 @@ class Suppress:
     those numbers are still blocked where the code came from.
 
     :param source: the path or URI of a file of any format that an audience may have, or a list of numbers. Only
-        the number of its items is shown of a list; a file keeps numbers out of the DAG's code.
-    :param sql: instead of it, one query that returns the column ``phone_number`` (Globe: or ``to``).
-    :param conn_id: the Airflow connection for the query.
+        the number of its items is shown of a list; a file keeps numbers out of the DAG's code. Example:
+        ``"s3://crm@bucket/opted_out.csv"``.
+    :param sql: instead of it, one query that returns the column ``phone_number`` (Globe: or ``to``). Example:
+        ``"SELECT phone_number FROM opted_out"``.
+    :param conn_id: the Airflow connection for the query. Example: ``"crm"``.
     :param variable: instead of it, the name of an Airflow Variable: a JSON list of numbers, or one in each line.
-    :param learned: a folder for numbers that are learned, on a local disk or any fsspec storage. Its files hold phone
-        numbers: on a local disk only their owner can read them, a bucket needs rules of its own.
-    :param bad_rows: ``fail``, or ``ignore`` to pass over the rows that cannot be read as a number; these people may
-        be sent to then.
-    :param may_be_empty: an empty list is no mistake.
+        Example: ``"opted_out"``.
+    :param learned: a folder for numbers that are learned, on a local disk or any fsspec storage. Its files hold
+        phone numbers: on a local disk only their owner can read them, a bucket needs rules of its own. Example:
+        ``"s3://crm@bucket/learned"``.
+    :param bad_rows: ``fail``, or ``ignore`` to pass over the rows that cannot be read as a number; these people
+        may be sent to then. Example: ``"ignore"``.
+    :param may_be_empty: an empty list is no mistake. Example: ``True``.
     :param column_mapping: maps the columns of the source to ``phone_number`` and ``phone_region``, as that of the
-        operators.
-    :param encoding: the encoding of a text file that is not UTF-8.
-    :param phone_region: the region of numbers without ``+`` or ``00``, such as ``HK``.
-    :param international: China: such numbers may have their country code first.
+        operators. Example: ``{"mobile": "phone_number"}``.
+    :param encoding: the encoding of a text file that is not UTF-8. Example: ``"gb18030"``.
+    :param phone_region: the region of numbers without ``+`` or ``00``. Example: ``"HK"``.
+    :param international: China: such numbers may have their country code first. Example: ``True``.
     :raises ConfigurationError: not exactly one source, or none and no ``learned``, or a field is empty text.
 
     ``source``, ``sql``, ``conn_id``, ``variable`` and ``learned`` are templated.

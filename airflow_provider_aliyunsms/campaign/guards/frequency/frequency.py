@@ -63,13 +63,15 @@ class FrequencyCap:
     again, or a day longer than the period. A number that earlier tries sent to, and that is not in the audience any
     more, keeps the claim it had.
 
-    :param most: messages that a number may get.
-    :param per: within any time of this length.
+    :param most: messages that a number may get. Unit: messages. Example: ``4``.
+    :param per: within any time of this length. Unit: timedelta. Example: ``timedelta(days=7)``.
     :param store: where the counts are: a folder (path or URI) that exists, ``sql:<conn_id>``, or
-        ``sql:<conn_id>/<prefix of the tables>``. Campaigns that name the same place count together.
+        ``sql:<conn_id>/<prefix of the tables>``. Campaigns that name the same place count together. Example:
+        ``"sql:crm"``.
     :param also: further limits that hold at the same time, each a number of messages and a length of time.
+        Example: ``((1, timedelta(hours=12)),)``.
     :param scope: what is counted together: all messages to a number, those with the same signature, or those with
-        the same signature and template.
+        the same signature and template. Example: ``"signature"``.
     :raises ConfigurationError: a value is out of range, or the store has no such form.
     """
 
@@ -103,8 +105,8 @@ class FrequencyCap:
         (``otp``): 1 a minute, 5 an hour, 10 a day, by signature. Notifications and promotions: 50 a day, by signature
         and template. Where the limits of the account were changed in the console, write a cap of your own.
 
-        :param kind: ``otp``, ``notification`` or ``promotion``.
-        :param store: (templated) as that of :class:`FrequencyCap`.
+        :param kind: ``otp``, ``notification`` or ``promotion``. Example: ``"promotion"``.
+        :param store: as that of :class:`FrequencyCap`. Example: ``"sql:crm"``.
         :raises ConfigurationError: there is no such kind, or the store has no such form.
         """
         if kind not in _PLATFORM:

@@ -55,12 +55,12 @@ class QuietHours:
     Costs nothing with one zone. With ``tz="recipient"`` it costs a pass over the audience, which takes longer for
     numbers whose country has several times, as in North America, Brazil or Russia.
 
-    :param begin: the first time at which sending is allowed, such as ``08:00``.
+    :param begin: the first time at which sending is allowed. Example: ``"08:00"``.
     :param end: the first time at which it is not any more, at most ``24:00``; before ``begin`` for hours over
-        midnight.
-    :param tz: the name of a time zone, or ``recipient``.
-    :param weekdays: the days on which these hours begin, such as ``mon-fri`` or ``mon,wed``; None for every day.
-        Hours over midnight belong to the day on which they begin.
+        midnight. Example: ``"21:00"``.
+    :param tz: the name of a time zone, or ``recipient``. Example: ``"recipient"``.
+    :param weekdays: the days on which these hours begin or ``mon,wed``; None for every day. Hours over midnight
+        belong to the day on which they begin. Example: ``"mon-fri"``.
     :raises ConfigurationError: one of them is not so, or ``begin`` and ``end`` are the same.
     """
 
@@ -271,8 +271,8 @@ class Fresh:
     of calls: a campaign that is not through in time stops. Costs nothing. Where it is not known when the run was due,
     it fails.
 
-    :param within: how long after that time messages may leave.
-    :param late: what happens then: ``fail`` the task, or ``skip`` it.
+    :param within: how long after that time messages may leave. Unit: timedelta. Example: ``timedelta(hours=6)``.
+    :param late: what happens then: ``fail`` the task, or ``skip`` it. Example: ``"skip"``.
     :raises ConfigurationError: ``within`` is no positive duration, or ``late`` is something else.
     """
 

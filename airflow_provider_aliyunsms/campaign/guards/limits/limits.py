@@ -69,9 +69,10 @@ class MaxMessages:
     whom a guard holds back until later. It costs nothing; with ``daily`` two uses of its store. A store that cannot
     be used fails the task, which Airflow retries.
 
-    :param most: the largest number that is right.
+    :param most: the largest number that is right. Unit: messages. Example: ``100_000``.
     :param daily: makes ``most`` the limit of a day over all campaigns that share it. A campaign that goes on on a
-        later day claims what it has not sent yet; one that sends over midnight counts on the day on which it began.
+        later day claims what it has not sent yet; one that sends over midnight counts on the day on which it
+        began. Example: ``DailyTotal(store="sql:crm")``.
     :raises ConfigurationError: ``most`` is no positive integer.
     """
 
@@ -105,8 +106,9 @@ class MaxParts:
     read call; with ``daily`` a second pass and two uses of its store. Where the text of the template, or the
     value of one of its variables, is not known it fails.
 
-    :param most: the largest number that is right.
-    :param daily: makes ``most`` the limit of a day, as in :class:`MaxMessages`.
+    :param most: the largest number that is right. Unit: billing parts. Example: ``150_000``.
+    :param daily: makes ``most`` the limit of a day, as in :class:`MaxMessages`. Example:
+        ``DailyTotal(store="sql:crm")``.
     :raises ConfigurationError: ``most`` is no positive integer.
     """
 
@@ -145,10 +147,12 @@ class MaxCost:
     it pays at most. Costs, and fails, as :class:`MaxParts`; and where a region has no price, or a price
     stands under no region.
 
-    :param most: the largest amount that is right, such as ``1200 CNY``.
+    :param most: the largest amount that is right. Unit: money. Example: ``"1200 CNY"``.
     :param price: the price of one part: a text such as ``0.045 CNY``; or texts by ISO region (``SG``), by calling
-        code (``65``), and ``*`` for the rest. A region wins over its calling code.
+        code (``65``), and ``*`` for the rest. A region wins over its calling code. Unit: money for one part.
+        Example: ``{"SG": "0.3 CNY", "*": "0.9 CNY"}``.
     :param daily: makes ``most`` the limit of a day, as in :class:`MaxMessages`; counted in ten-thousandths.
+        Example: ``DailyTotal(store="sql:crm")``.
     :raises ConfigurationError: an amount cannot be read, a price is in another currency, or a key is no region.
     """
 
@@ -233,8 +237,9 @@ class ExpectedCount:
     Counted are the rows that can be sent to: without rejected ones and repetitions, with those who were sent to by
     earlier tries, so that a retry is judged as the first try was. Costs nothing.
 
-    :param expected: how many.
-    :param tolerance: by which share of it the audience may differ; 0.2 allows 800 to 1200 of 1000.
+    :param expected: how many. Unit: recipients. Example: ``50_000``.
+    :param tolerance: by which share of it the audience may differ; 0.2 allows 800 to 1200 of 1000. Unit: share.
+        Example: ``0.1``.
     :raises ConfigurationError: ``expected`` is no positive integer, or ``tolerance`` is no number from 0 on.
     """
 
@@ -268,7 +273,9 @@ class LikeLastRun:
     and Airflow retries it.
 
     :param tolerance: by which share of the last run's rows they may differ; 0.5 allows 500 to 1500 after 1000.
-    :param first_most: the most rows for a run without an earlier one; None fails such a run.
+        Unit: share. Example: ``0.3``.
+    :param first_most: the most rows for a run without an earlier one; None fails such a run. Unit: rows. Example:
+        ``60_000``.
     :raises ConfigurationError: ``tolerance`` is no number from 0 on, or ``first_most`` is no positive integer.
     """
 
