@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Draw the pictures of ``docs/architecture.md`` into ``docs/_static``; their text is in ``docs/pictures.toml``.
+Draw the pictures of the docs into ``docs/_static``; their text is in ``docs/pictures.toml``.
 
 Run ``python docs/build_pictures.py`` after a change of packages or text; a test fails when it was forgotten. The
 package map follows the folders of the package and the layers in ``pyproject.toml``. Each picture has a background of
@@ -23,7 +23,7 @@ COLOURS = (
     ".inner{{fill:{card};stroke:{line}}}.line{{fill:none;stroke:{line}}}.head{{fill:{line}}}"
 )
 STYLE = (
-    "<style>text{font:13px sans-serif;text-anchor:middle}.small{font-size:11px}.dashed{stroke-dasharray:5 4}"
+    "<style>text{font:13px sans-serif;text-anchor:middle}.small{font-size:11px}.large{font-size:15px;font-weight:bold}.dashed{stroke-dasharray:5 4}"
     f"{COLOURS.format(**LIGHT)}@media(prefers-color-scheme:dark){{{COLOURS.format(**DARK)}}}</style>"
     '<defs><marker id="head" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">'
     '<path class="head" d="M0,0 L8,4 L0,8 z"/></marker></defs>'
@@ -139,11 +139,36 @@ def evidence(plan: dict[str, Any]) -> str:
     return picture("How an open chunk is settled", 800, 554, parts)
 
 
+def settled(plan: dict[str, Any]) -> str:
+    """Draw the steps from the top down, and beside each the end it can have."""
+    parts: list[str] = []
+    for at, (text, kind, way, end) in enumerate(plan["steps"]):
+        y = 52 + 96 * at
+        parts += _lines_in_box(190, y, 320, text, kind)
+        if at:
+            parts += [line((190, y - 60), (190, y - 37))]
+        if end:
+            parts += [line((350, y), (470, y)), words(410, y - 8, way, "")]
+            parts += _lines_in_box(620, y, 300, end, "end")
+    return picture(plan["title"], 800, 96 * len(plan["steps"]) + 8, parts)
+
+
+def _lines_in_box(x: float, y: float, width: float, text: str, kind: str) -> list[str]:
+    rows = text.split("|")
+    first = y + 5 - 9 * (len(rows) - 1)
+    lines = [words(x, first + 18 * at, each, "large" if at == 0 else "") for at, each in enumerate(rows)]
+    return [box(x - width / 2, y - 36, width, 72, kind or "box"), *lines]
+
+
 def pictures() -> dict[str, str]:
     """Return every picture by the name of its file."""
     plan = tomllib.loads((HERE / "pictures.toml").read_text(encoding="utf-8"))
-    drawn = (package_map(plan["notes"]), chunk(plan["chunk"]), evidence(plan["evidence"]))
-    return dict(zip(("package-map.svg", "chunk.svg", "evidence.svg"), drawn, strict=True))
+    return {
+        "package-map.svg": package_map(plan["notes"]),
+        "chunk.svg": chunk(plan["chunk"]),
+        "evidence.svg": evidence(plan["evidence"]),
+        "settled.svg": settled(plan["settled"]),
+    }
 
 
 if __name__ == "__main__":

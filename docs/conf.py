@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,14 +18,33 @@ author = "the contributors"
 project_copyright = "the contributors. Apache License 2.0"
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
+# error_rows lies beside this file
+sys.path.insert(0, str(Path(__file__).parent))
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "error_rows",
+]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["build"]
 html_theme = "furo"
 html_title = f"airflow-provider-aliyunsms {version}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+
+# what is copied is what can be run: neither prompts nor output
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_exclude = ".linenos, .gp, .go"
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+# a block without a language is a command or its output
+highlight_language = "text"
 
 autodoc_class_signature = "separated"
 autodoc_typehints = "none"

@@ -106,7 +106,7 @@ class FrequencyCap:
         and template. Where the limits of the account were changed in the console, write a cap of your own.
 
         :param kind: ``otp``, ``notification`` or ``promotion``. Example: ``"promotion"``.
-        :param store: as that of :class:`FrequencyCap`. Example: ``"sql:crm"``.
+        :param store: as that of :class:`FrequencyCap`. Example: ``"sql:crm"``. (templated)
         :raises ConfigurationError: there is no such kind, or the store has no such form.
         """
         if kind not in _PLATFORM:

@@ -59,7 +59,7 @@ class QuietHours:
     :param end: the first time at which it is not any more, at most ``24:00``; before ``begin`` for hours over
         midnight. Example: ``"21:00"``.
     :param tz: the name of a time zone, or ``recipient``. Example: ``"recipient"``.
-    :param weekdays: the days on which these hours begin or ``mon,wed``; None for every day. Hours over midnight
+    :param weekdays: the days on which these hours begin, such as ``mon,wed``; None for every day. Hours over midnight
         belong to the day on which they begin. Example: ``"mon-fri"``.
     :raises ConfigurationError: one of them is not so, or ``begin`` and ``end`` are the same.
     """
