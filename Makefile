@@ -131,6 +131,8 @@ docs: $(STAMP) ## Build the documentation into build/docs
 	@$(BIN)/python docs/build_errors.py
 	$(BIN)/python docs/build_security.py
 	$(BIN)/python docs/build_pictures.py
+	$(BIN)/python docs/build_parameters.py
+	$(BIN)/python docs/build_api.py
 	home=$$(mktemp -d)
 	trap 'rm -rf "$$home"' EXIT
 	AIRFLOW_HOME="$$home" $(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs

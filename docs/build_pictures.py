@@ -23,7 +23,8 @@ COLOURS = (
     ".inner{{fill:{card};stroke:{line}}}.line{{fill:none;stroke:{line}}}.head{{fill:{line}}}"
 )
 STYLE = (
-    "<style>text{font:13px sans-serif;text-anchor:middle}.small{font-size:11px}.large{font-size:15px;font-weight:bold}.dashed{stroke-dasharray:5 4}"
+    "<style>text{font:13px sans-serif;text-anchor:middle}.small{font-size:11px}"
+    ".large{font-size:15px;font-weight:bold}.dashed{stroke-dasharray:5 4}"
     f"{COLOURS.format(**LIGHT)}@media(prefers-color-scheme:dark){{{COLOURS.format(**DARK)}}}</style>"
     '<defs><marker id="head" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">'
     '<path class="head" d="M0,0 L8,4 L0,8 z"/></marker></defs>'

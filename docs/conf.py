@@ -18,7 +18,7 @@ author = "the contributors"
 project_copyright = "the contributors. Apache License 2.0"
 release = version = __version__
 
-# error_rows lies beside this file
+# reference and found_rows lie beside this file
 sys.path.insert(0, str(Path(__file__).parent))
 extensions = [
     "myst_parser",
@@ -26,7 +26,8 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
-    "error_rows",
+    "found_rows",
+    "reference",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["build"]
@@ -46,6 +47,6 @@ myst_heading_anchors = 3
 # a block without a language is a command or its output
 highlight_language = "text"
 
-autodoc_class_signature = "separated"
+autodoc_class_signature = "mixed"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
