@@ -104,7 +104,8 @@ browser-test: $(BROWSER_STAMP) ## Use the connection form of a real Airflow in C
 	trap 'rm -rf "$$scratch"' EXIT
 	TMPDIR="$$scratch" $(BROWSER_VENV)/bin/python -m pytest -o cache_dir=$(BROWSER_VENV)/cache/pytest --basetemp="$$scratch/test" \
 		$(if $(SCREENSHOTS),--write-screenshots) $(PYTEST_ARGS) \
-		tests/browser/connection_form.py tests/browser/campaign_pages.py tests/browser/campaign_approval.py
+		tests/browser/connection_form.py tests/browser/campaign_pages.py tests/browser/campaign_approval.py \
+		tests/browser/docs_site.py
 
 .PHONY: compat
 compat: $(STAMP) ## Try the wheel on every supported Airflow and Python

@@ -49,6 +49,9 @@ def mark_rows(app: Sphinx, doctree: nodes.document) -> None:
             seen.add(target)
             row["ids"].append(target)
             domain.note_object(kind or "smsparameter", name, target, location=row)
+        # for site.css
+        table = row.parent.parent.parent
+        table["classes"] = ["rows", "codes" if kind else "parameters"]
 
 
 def _codes(doctree: nodes.document) -> Iterator[tuple[str, nodes.row]]:
