@@ -27,7 +27,8 @@ class Words(NamedTuple):
 
 EN = Words(
     "Error codes",
-    "What can stand in the `code` of a receipt, in the `errors` of a result, and in an error of the log. In Python:\n"
+    "Every code, what it means, and what to do: those that can stand in the `code` of a receipt, in the `errors`\n"
+    "of a result, and in an error of the log. The search of this site finds them, and leads to the row. In Python:\n"
     '`airflow_provider_aliyunsms.codes.explain("isv.AMOUNT_NOT_ENOUGH")`. Prefixes (`isv.`, `isp.`) and\n'
     "case do not matter. A code that is not listed is taken for *ambiguous*: whatever is not proven to be a refusal\n"
     "may have been accepted.\n\nThis page is written by `python docs/build_errors.py`; do not edit it.",
@@ -51,6 +52,7 @@ EN = Words(
 )
 ZH = Words(
     "错误码",
+    "每个代码的含义与处理办法，站内搜索可直接定位到对应的行。\n"
     "回执的 `code`、返回值的 `errors` 以及日志报错中可能出现的代码。在 Python 中："
     '`airflow_provider_aliyunsms.codes.explain("isv.AMOUNT_NOT_ENOUGH")`。\n'
     "前缀（`isv.`、`isp.`）和大小写均可忽略。未列出的代码一律按“不明确”处理：没有证据表明被拒绝，就可能已被受理。\n\n"

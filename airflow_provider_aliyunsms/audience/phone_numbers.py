@@ -181,7 +181,8 @@ def as_single(number: float) -> float:
     """Return the number that is left after this one was stored in a 32-bit float."""
     try:
         (single,) = struct.unpack("f", struct.pack("f", number))
-    except OverflowError:
+    except (OverflowError, struct.error):
+        # A whole number of some hundred digits is no float at all.
         return float("inf")
     return float(single)
 

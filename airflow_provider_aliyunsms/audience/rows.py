@@ -209,12 +209,3 @@ def in_blocks(items: Iterable[T], make: Callable[[list[T], int], Block]) -> Iter
             raise problem
         if len(batch) < BLOCK:
             return
-
-
-def row_blocks(rows: Iterable[Row]) -> Iterator[Block]:
-    """Gather rows into blocks of at most :data:`BLOCK`."""
-    return in_blocks(rows, _gathered)
-
-
-def _gathered(rows: list[Row], _first: int) -> Block:
-    return RowBlock(rows)

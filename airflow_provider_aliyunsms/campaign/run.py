@@ -18,7 +18,6 @@ from airflow_provider_aliyunsms.campaign.admission import admit
 from airflow_provider_aliyunsms.campaign.chunks import cut
 from airflow_provider_aliyunsms.campaign.clock import CampaignClock, Clock, utc_stamp
 from airflow_provider_aliyunsms.campaign.endings import explain_ending, is_own_cause, refusals_error
-from airflow_provider_aliyunsms.campaign.guards import Facts, GuardJudge
 from airflow_provider_aliyunsms.campaign.ledger import Ledger, MemoryStore, Opening
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
 from airflow_provider_aliyunsms.campaign.ports import VendorFacts
@@ -40,6 +39,7 @@ from airflow_provider_aliyunsms.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_aliyunsms.campaign.guards import Facts, GuardJudge
     from airflow_provider_aliyunsms.campaign.ledger import Entry, Window
 
 
@@ -110,13 +110,11 @@ class Campaign:
             except AliyunSmsError:
                 self._close_ledger(ledger)
                 raise
-            facts = self._guard_facts(spool, resumed=opening.resumed, ledger_name=ledger.name)
-            if plan.guards:
-                self._judge = GuardJudge(
-                    guards=plan.guards, facts=facts, finished=opening.summary is not None
-                )
-            if plan.dry_run:
-                return Result(summary=self._rehearse(spool, opening, facts), still_open=0)
+            if plan.guards or plan.dry_run:
+                facts = self._guard_facts(spool, resumed=opening.resumed, ledger_name=ledger.name)
+                self._judge = self._guard_judge(facts, finished=opening.summary is not None)
+                if plan.dry_run:
+                    return Result(summary=self._rehearse(spool, opening, facts), still_open=0)
             still_open = self._send(spool=spool, ledger=ledger, opening=opening)
             summary, error = self._finish(spool=spool, ledger=ledger, opening=opening, still_open=still_open)
             self._tell_guards()
@@ -166,7 +164,16 @@ class Campaign:
                 spool.repeated_rows,
             )
 
+    def _guard_judge(self, facts: Facts, *, finished: bool) -> GuardJudge | None:
+        # Only here: most campaigns have no guards, and loading their package would show in small ones.
+        from airflow_provider_aliyunsms.campaign.guards import GuardJudge
+
+        guards = self._plan.guards
+        return GuardJudge(guards=guards, facts=facts, finished=finished) if guards else None
+
     def _guard_facts(self, spool: Spool, *, resumed: bool, ledger_name: str) -> Facts:
+        from airflow_provider_aliyunsms.campaign.guards import Facts
+
         plan = self._plan
         channel = plan.channel
         return Facts(

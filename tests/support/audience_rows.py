@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
+from airflow_provider_aliyunsms.audience.rows import RowBlock, in_blocks
 from airflow_provider_aliyunsms.audience.sources import read_blocks
 
 
@@ -25,3 +26,8 @@ def recipient_key(*, campaign_id, recipient, dedupe="content"):
         campaign_id=campaign_id, numbers=[recipient.number], contents=[recipient.content], dedupe=dedupe
     )
     return key
+
+
+def row_blocks(rows):
+    """Gather rows into blocks."""
+    return in_blocks(rows, lambda gathered, _first: RowBlock(gathered))

@@ -28,8 +28,10 @@ from airflow_provider_aliyunsms.audience.rules.base import PlainRows, RowRejecte
 from airflow_provider_aliyunsms.audience.rules.china_columns import (
     contents_of,
     heads_of,
+    inner_columns,
     mainland_numbers,
     usual_texts,
+    whole_as_text,
 )
 from airflow_provider_aliyunsms.audience.rules.values import (
     as_text,
@@ -47,7 +49,7 @@ from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
 
     from airflow_provider_aliyunsms.audience.rows import TableBlock
 
@@ -203,18 +205,26 @@ class ChinaRules:
     def plain_rows(self, block: TableBlock) -> PlainRows | None:
         """Return the rows that :meth:`prepare` would accept, see :meth:`.RecipientRules.plain_rows`."""
         columns = block.columns()
-        given = columns.get(PHONE_NUMBER)
-        variables = {name: cells for name, cells in columns.items() if name not in CHINA_FIELDS}
-        if given is None or TEMPLATE_PARAM in columns or not self._are_usual(variables):
+        if (
+            PHONE_NUMBER not in columns
+            or PHONE_REGION in columns
+            or self._phone_region not in (None, MAINLAND)
+        ):
             return None
-        if PHONE_REGION in columns or self._phone_region not in (None, MAINLAND):
+        inner, are_alike = inner_columns(columns.get(TEMPLATE_PARAM))
+        outer = {name: cells for name, cells in columns.items() if name not in CHINA_FIELDS}
+        if not inner.keys().isdisjoint(outer) or not self._are_usual({*inner, *outer}):
             return None
+        variables = {name: whole_as_text(cells) for name, cells in {**inner, **outer}.items()}
+        given = whole_as_text(columns[PHONE_NUMBER])
         numbers = mainland_numbers(given)
         absent = (None,) * len(block)
         signs, codes = (columns.get(name, absent) for name in (SIGN_NAME, SMS_UP_EXTEND_CODE))
         heads = heads_of(signs, codes, head=self._head)
         if None in numbers:
             heads = [None if number is None else head for number, head in zip(numbers, heads, strict=True)]
+        if False in are_alike:
+            heads = [head if alike else None for head, alike in zip(heads, are_alike, strict=True)]
         constants = {name: text for name, text in self._defaults.items() if name not in variables}
         contents = contents_of(
             heads,
@@ -225,9 +235,9 @@ class ChinaRules:
         self._names.note([*variables, *constants], rows=len(contents) - contents.count(None))
         return PlainRows(numbers=[number or "" for number in numbers], contents=contents, given=given)
 
-    def _are_usual(self, variables: Mapping[str, Any]) -> bool:
+    def _are_usual(self, variables: Set[str]) -> bool:
         try:
-            return all(variable_text(name, name) for name in variables) and self._required <= variables.keys()
+            return all(variable_text(name, name) for name in variables) and self._required <= variables
         except RowRejected:
             return False
 

@@ -21,6 +21,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
 _MAINLAND_LENGTH = 11
+# More digits than any phone number has; a whole number above it is checked by its row.
+_TOO_LARGE = 10**17
+
+
+def inner_columns(cells: Sequence[Any] | None) -> tuple[dict[str, Sequence[Any]], Collection[bool]]:
+    """
+    Return the cells of a column of objects as columns of their own, by key, and which of the rows are in them.
+
+    :param cells: ``template_param`` of each row; None when the table has no such column.
+    :returns: the rows that are left out have other keys than the first object, or no object. Their cells are None.
+    """
+    if cells is None:
+        return {}, ()
+    first = next((cell for cell in cells if type(cell) is dict), {})
+    names = tuple(first)
+    alike = [type(cell) is dict and tuple(cell) == names for cell in cells]
+    absent = (None,) * len(names)
+    rows = (tuple(cell.values()) if one else absent for cell, one in zip(cells, alike, strict=True))
+    return dict(zip(names, zip(*rows, strict=True), strict=True)), alike
+
+
+def whole_as_text(cells: Sequence[Any]) -> Sequence[Any]:
+    """Return the cells with whole numbers written as text, as :func:`.variable_text` writes them."""
+    if int not in {*map(type, cells)}:
+        return cells
+    return [str(cell) if type(cell) is int and 0 <= cell < _TOO_LARGE else cell for cell in cells]
 
 
 def mainland_numbers(cells: Sequence[Any]) -> list[str | None]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.phone_numbers import single_text
@@ -86,24 +87,38 @@ def without_nulls(blocks: Iterable[Block], *, nulls: frozenset[str], facts: Sour
 
 
 def _table_without(block: TableBlock, nulls: frozenset[str], facts: SourceFacts) -> TableBlock:
-    try:
-        if all(map(nulls.isdisjoint, block.columns().values())):
-            return block
-    except TypeError:
-        # Cells that are lists or mappings cannot be looked up.
-        pass
+    if all(_has_no_nulls(cells, nulls) for cells in block.columns().values()):
+        return block
     records: list[Sequence[Any]] = []
     for position, record in enumerate(block.records):
-        cells = [None if isinstance(cell, str) and cell in nulls else cell for cell in record]
-        if any(mine is None and theirs is not None for mine, theirs in zip(cells, record, strict=True)):
-            place = block.first + position if block.lines is None else block.lines[position]
-            for name, mine, theirs in zip(block.names, cells, record, strict=True):
-                if name is not None and mine is None and theirs is not None:
-                    _note(facts, name, place)
-            records.append(cells)
-        else:
-            records.append(record)
+        place = block.first + position if block.lines is None else block.lines[position]
+        records.append(
+            [
+                cell if name is None else _cell_without(name, cell, nulls, facts, place)
+                for name, cell in zip(block.names, record, strict=True)
+            ]
+        )
     return replace(block, records=records)
+
+
+def _has_no_nulls(cells: Sequence[Any], nulls: frozenset[str]) -> bool:
+    """Return whether no cell of a column stands for an empty one; of cells that are objects, nothing in them."""
+    try:
+        return nulls.isdisjoint(cells)
+    except TypeError:
+        pass
+    try:
+        return nulls.isdisjoint(chain.from_iterable(map(dict.values, cells)))
+    except TypeError:
+        # Not all are objects, or they hold something that cannot be looked up. The caller looks at each.
+        return False
+
+
+def _cell_without(name: Any, cell: Any, nulls: frozenset[str], facts: SourceFacts, place: int) -> Any:
+    if isinstance(cell, str) and cell in nulls:
+        _note(facts, name, place)
+        return None
+    return _values_without(cell, nulls, facts, place) if isinstance(cell, Mapping) else cell
 
 
 def _row_without(row: Row, nulls: frozenset[str], facts: SourceFacts) -> Row:
@@ -117,13 +132,9 @@ def _values_without(
 ) -> Mapping[Any, Any]:
     changed: dict[Any, Any] = {}
     for name, value in values.items():
-        if isinstance(value, str) and value in nulls:
-            changed[name] = None
-            _note(facts, name, place)
-        elif isinstance(value, Mapping):
-            inner = _values_without(value, nulls, facts, place)
-            if inner is not value:
-                changed[name] = inner
+        without = _cell_without(name, value, nulls, facts, place)
+        if without is not value:
+            changed[name] = without
     return {**values, **changed} if changed else values
 
 

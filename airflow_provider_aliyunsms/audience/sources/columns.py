@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -55,11 +55,13 @@ class Columns:
         self._fields = known_fields(PHONE_NUMBER)
         # The field of each name met so far: the rows of a list have the same few names over and over.
         self._known: dict[Any, str | None] = {}
+        self._unchanged: tuple[Any, ...] | None = None
 
     def of(self, number_field: str) -> Columns:
         """Return the same mapping for the product with this field of the phone number, ``phone_number`` or ``to``."""
         made = copy(self)
         made.number_field, made._fields, made._known = number_field, known_fields(number_field), {}
+        made._unchanged = None
         return made
 
     @property
@@ -112,6 +114,10 @@ class Columns:
 
         :raises AudienceError: when two values of the row would have the same field name.
         """
+        # Nearly all rows have the keys of the row before, and nothing in them is renamed.
+        keys = tuple(values)
+        if keys == self._unchanged:
+            return values
         found: dict[str, Any] = {}
         changed = False
         for theirs, value in values.items():
@@ -124,7 +130,14 @@ class Columns:
                 msg = f"The row has '{label}' twice once the names of its columns are mapped."
                 raise AudienceError(msg, field=label)
             found[ours] = value
-        return found if changed else values
+        if changed:
+            return found
+        self._unchanged = keys
+        return values
+
+    def are_fields(self, names: Iterable[Any]) -> bool:
+        """Return whether all of these names are fields of a recipient that are no template variables."""
+        return self._fields.issuperset(names)
 
     def _field_of_key(self, key: Any) -> Any:
         if not isinstance(key, str):

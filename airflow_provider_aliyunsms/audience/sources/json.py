@@ -64,8 +64,9 @@ class _JsonFile:
     def block(self, rows: list[tuple[int, Mapping[str, Any]]], first: int) -> Block:
         """Return the rows as a table with all keys that they and the rows before them have."""
         known = len(self._keys)
-        for _, values in rows:
-            self._keys.update(dict.fromkeys(values))
+        kinds = dict.fromkeys(tuple(values) for _, values in rows)
+        for keys in kinds:
+            self._keys.update(dict.fromkeys(keys))
         if len(self._keys) > _MOST_KEYS:
             msg = f"The rows have more than {_MOST_KEYS} different keys."
             raise AudienceError(msg, advice="make each row an object with the same few keys.")
@@ -73,9 +74,13 @@ class _JsonFile:
         self._facts.columns += [
             ColumnFact(field_label(name), self._columns.use(name, name)) for name in names[known:]
         ]
+        alike = [*kinds] == [tuple(names)]
         return TableBlock(
             names=names,
-            records=[[values.get(name) for name in names] for _, values in rows],
+            records=[
+                tuple(values.values()) if alike else [values.get(name) for name in names]
+                for _, values in rows
+            ],
             first=first,
             number_field=self._columns.number_field,
             lines=[line for line, _ in rows] if self._facts.by_line else None,
@@ -83,19 +88,19 @@ class _JsonFile:
 
     def _values(self) -> Iterator[Any]:
         for line in self._text:
+            if line.isspace():
+                self._line += 1
+                continue
             problem = ""
-            if line.strip():
-                try:
-                    value = parse_json(line)
-                except BrokenJsonError as error:
-                    problem = f"is {error}"
-                # Raised outside the handler, and before the line is counted.
-                if problem:
-                    raise self._broken(problem)
-                self._line += 1
-                yield value
-            else:
-                self._line += 1
+            try:
+                value = parse_json(line)
+            except BrokenJsonError as error:
+                problem = f"is {error}"
+            # Raised outside the handler, and before the line is counted.
+            if problem:
+                raise self._broken(problem)
+            self._line += 1
+            yield value
 
     def _items(self) -> Iterator[Any]:
         problem = ""

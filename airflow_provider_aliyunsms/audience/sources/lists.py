@@ -7,17 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.facts import SourceFacts
-from airflow_provider_aliyunsms.audience.rows import Row
+from airflow_provider_aliyunsms.audience.rows import Row, RowBlock, TableBlock, in_blocks
 from airflow_provider_aliyunsms.audience.sources.frames import is_frame, read_frame
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
+    from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.sources.columns import Columns
 
 
-def read_list(items: Iterable[Any], *, columns: Columns, facts: SourceFacts) -> Iterator[Row]:
+def read_list(items: Iterable[Any], *, columns: Columns, facts: SourceFacts) -> Iterator[Block]:
     """
-    Yield one row for each item: a phone number as text or whole number, or a mapping with the documented keys.
+    Yield the items in blocks: each is a phone number as text or whole number, or a mapping with the documented keys.
 
     In a lazy sequence, such as the collected results of a mapped task, an item may itself be a list of such items, or
     a data frame. Only one of these is held in memory at a time.
@@ -27,17 +28,58 @@ def read_list(items: Iterable[Any], *, columns: Columns, facts: SourceFacts) -> 
     :raises AudienceError: for an item of another type, such as the tuples of a query's result.
     """
     facts.format = "list"
+
+    def block(rows: list[Any], first: int) -> Block:
+        return _table(rows, first, columns=columns) or _block(rows, first, columns=columns)
+
+    return in_blocks(_checked(items, columns=columns), block)
+
+
+def _checked(items: Iterable[Any], *, columns: Columns) -> Iterator[Any]:
+    """Yield a mapping by field name for each item, or a :class:`Row` for a row of a table."""
     for position, item in enumerate(_flat(items, columns), start=1):
-        flat = columns.are_chosen
-        if isinstance(item, Row):
-            values, flat = item.values, True
-        elif isinstance(item, Mapping):
-            values = _renamed(item, columns=columns, row=position)
+        if isinstance(item, Mapping):
+            yield _renamed(item, columns=columns, row=position)
         elif _is_number(item):
-            values = {columns.number_field: item}
+            yield {columns.number_field: item}
+        elif isinstance(item, Row):
+            yield item
         else:
             raise _wrong_type(item, row=position)
-        yield Row(number=position, values=values, flat=flat, number_field=columns.number_field)
+
+
+def _table(rows: Sequence[Any], first: int, *, columns: Columns) -> TableBlock | None:
+    """
+    Return rows with the same keys as a table, which is checked by whole columns; None for others.
+
+    In a table each column that is no field is a variable. Here that holds only if the variables were named.
+    """
+    names = tuple(rows[0]) if type(rows[0]) is dict else ()
+    if not (columns.are_chosen or columns.are_fields(names)):
+        return None
+    if any(type(values) is not dict or tuple(values) != names for values in rows):
+        return None
+    return TableBlock(
+        names=names,
+        records=[tuple(values.values()) for values in rows],
+        first=first,
+        number_field=columns.number_field,
+    )
+
+
+def _block(rows: Sequence[Any], first: int, *, columns: Columns) -> RowBlock:
+    made = []
+    for position, values in enumerate(rows, start=first):
+        own = values if isinstance(values, Row) else None
+        made.append(
+            Row(
+                number=position,
+                values=values if own is None else own.values,
+                flat=columns.are_chosen or own is not None,
+                number_field=columns.number_field,
+            )
+        )
+    return RowBlock(made)
 
 
 def _is_number(item: object) -> bool:

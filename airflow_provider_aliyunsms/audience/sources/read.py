@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_aliyunsms.audience.facts import SourceFacts
 from airflow_provider_aliyunsms.audience.fields import PHONE_NUMBER
 from airflow_provider_aliyunsms.audience.phone_numbers import compact_number
-from airflow_provider_aliyunsms.audience.rows import Block, OpenBinary, row_blocks
+from airflow_provider_aliyunsms.audience.rows import Block, OpenBinary
 from airflow_provider_aliyunsms.audience.sources.cells import check_null_values, without_nulls
 from airflow_provider_aliyunsms.audience.sources.columns import Columns
 from airflow_provider_aliyunsms.audience.sources.csv import check_delimiter, read_csv, read_txt
@@ -131,7 +131,7 @@ def read_blocks(
     elif is_frame(rows):
         blocks = read_frame(rows, columns=reading.columns, facts=facts)
     else:
-        blocks = row_blocks(read_list(rows, columns=reading.columns, facts=facts))
+        blocks = read_list(rows, columns=reading.columns, facts=facts)
     return without_nulls(blocks, nulls=nulls, facts=facts)
 
 

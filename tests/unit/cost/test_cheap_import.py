@@ -124,3 +124,15 @@ def test_importing_them_loads_what_stands_here_and_no_more(module, wanted, tmp_p
     assert not NEEDED_LATER & modules
     others = {name for name in modules if name.partition(".")[0] != PACKAGE}
     assert len(others) <= MOST_OTHERS, others
+
+
+def test_a_campaign_without_guards_does_not_load_them():
+    """What the engine needs for a campaign is loaded in each task, and shows in small campaigns."""
+    script = IMPORT.replace("import {module}", "import {package}.campaign.run, {package}.campaign.channels")
+    done = subprocess.run(
+        [sys.executable, "-c", script.format(package=PACKAGE)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    modules = done.stdout.split()
+    assert f"{PACKAGE}.campaign.sending" in modules
+    assert not [name for name in modules if name.startswith(f"{PACKAGE}.campaign.guards")]

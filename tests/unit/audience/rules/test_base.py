@@ -27,18 +27,43 @@ CELLS = {
                 "+12025550123",
                 "rubbish\n",
             ),
-            *(None, 13800001234, 13800001234.0, True, Decimal(13800001234)),
+            *(None, 13800001234, 13800001234.0, True, Decimal(13800001234), -13800001234, 10**17, 1 << 5000),
         ]
     ),
     "sign_name": st.sampled_from(["签名", "", " x ", None, "\ud800", 1, True, 1.0]),
     "sms_up_extend_code": st.sampled_from(["12", "", None, "1x", 1, True, 1.0]),
     "name": st.one_of(
         st.sampled_from(
-            ["客户", '"quoted" %s', "line\nend", " ", "", "x" * 8, "x" * 9, "\ud800x", None, 5, 1.5]
+            [
+                "客户",
+                '"quoted" %s',
+                "line\nend",
+                " ",
+                "",
+                "x" * 8,
+                "x" * 9,
+                "�x",
+                None,
+                5,
+                1.5,
+                0,
+                -5,
+                123456789,
+                10**17,
+                True,
+            ]
         ),
         st.text(max_size=10),
     ),
     "100%": st.text(min_size=1, max_size=8),
+    "template_param": st.one_of(
+        st.none(),
+        st.sampled_from(["{}", '{"name": "in text"}', 1, [], {1: "x"}, {"name": {}}, {" ": "x"}]),
+        st.dictionaries(
+            st.sampled_from(["name", "name ", "other", "phone_number"]),
+            st.sampled_from(["x", "", " x", None, 5, 1.5, "x" * 9]),
+        ),
+    ),
 }
 USUAL = {
     "phone_number": st.sampled_from(["13800001234", "13900001234"]),
@@ -46,6 +71,7 @@ USUAL = {
     "sms_up_extend_code": st.sampled_from(["", "12"]),
     "name": st.sampled_from(["客户", "y"]),
     "100%": st.just("z"),
+    "template_param": st.sampled_from([{"other": "x", "more": "y"}, {"other": "z", "more": 5}]),
 }
 
 
@@ -83,6 +109,7 @@ def outcome(rules, names, records):
     sign_name=st.sampled_from([None, "默认"]),
     defaults=st.sampled_from([None, {"name": "you"}, {"name": ""}, {"other": "1 %s", "name": None}]),
 )
+@example(table=(["phone_number"], [(1 << 5000,)]), sign_name="s", defaults=None)
 @example(table=(["phone_number", "name"], [("13800001234", "a"), ("x", "b")]), sign_name="s", defaults=None)
 def test_columns_and_rows_are_judged_alike(table, sign_name, defaults):
     options = {"sign_name": sign_name, "template_param": defaults, "max_variable_length": 8}
@@ -96,8 +123,27 @@ def test_a_column_that_is_left_out_is_no_variable():
     assert contents[0].endswith('"template_param":{"a":"1"}}')
 
 
-@pytest.mark.parametrize("names", [["phone_number", " "], ["phone_number", "template_param"], ["to", "name"]])
-def test_unusual_columns_are_left_to_the_rules_for_rows(names):
+@pytest.mark.parametrize(
+    ("names", "record"),
+    [
+        (["phone_number", " "], ("13800001234", "1")),
+        (["to", "name"], ("13800001234", "1")),
+        (["phone_number", "name", "template_param"], ("13800001234", "1", {"name": "2"})),
+        (["phone_number", "phone_region"], ("13800001234", "SG")),
+    ],
+)
+def test_unusual_columns_are_left_to_the_rules_for_rows(names, record):
     rules = ChinaRules(sign_name="s", template_param=None)
-    block = TableBlock(names=names, records=[("13800001234", "1")], first=1, number_field=names[0])
+    block = TableBlock(names=names, records=[record], first=1, number_field=names[0])
     assert rules.plain_rows(block) is None
+
+
+def test_objects_of_variables_are_judged_by_the_column():
+    rules = ChinaRules(sign_name="s", template_param=None)
+    records = [(13800001234, {"code": 123}), ("13800001235", None), ("13800001236", {"code": "x"})]
+    block = TableBlock(
+        names=["phone_number", "template_param"], records=records, first=1, number_field="phone_number"
+    )
+    plain = rules.plain_rows(block)
+    assert [content is not None for content in plain.contents] == [True, False, True]
+    assert plain.given[0] == "13800001234"

@@ -5,18 +5,23 @@ import csv
 import io
 import json
 import traceback
+from collections import UserDict
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from audience_rows import read_rows
+from audience_rows import read_rows, rows_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_aliyunsms.audience.rows import Row
+from airflow_provider_aliyunsms.audience.rows import Row, RowBlock, TableBlock
+from airflow_provider_aliyunsms.audience.rules import ChinaRules
+from airflow_provider_aliyunsms.audience.rules.base import RowRejected
+from airflow_provider_aliyunsms.audience.sources import Columns, read_blocks
 from airflow_provider_aliyunsms.audience.sources.read import FILE_ENDINGS, check_source
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
+RULES = ChinaRules(sign_name="s", template_param=None)
 SECRET = "13912345678"
 
 
@@ -344,3 +349,74 @@ def test_a_row_shows_only_its_position():
 )
 def test_the_number_as_given(value, given_number):
     assert Row(number=1, values={"phone_number": value}, flat=False).given_number == given_number
+
+
+NESTED_NULL = {"phone_number": "13800001234", "template_param": {"name": "NULL", "inner": {"deep": "NaN"}}}
+
+
+@pytest.mark.parametrize("form", ["list", "lines", "array"])
+def test_a_word_for_nothing_is_empty_wherever_the_variable_stands(form):
+    others = [
+        {**NESTED_NULL, "template_param": {"name": "x", "inner": {}}},
+        {**NESTED_NULL, "template_param": None},
+    ]
+    items = [*others, NESTED_NULL]
+    text = json.dumps(items) if form == "array" else "\n".join(map(json.dumps, items))
+    content = io.BytesIO(text.encode())
+    source = items if form == "list" else f"a.json{'l' if form == 'lines' else ''}"
+    rows = list(read_rows(source, number_field="phone_number", open_binary=lambda _path: content))
+    assert [row.values["template_param"] for row in rows] == [
+        {"name": "x", "inner": {}},
+        None,
+        {"name": None, "inner": {"deep": None}},
+    ]
+
+
+KEYS = st.sampled_from(
+    ["phone_number", "sign_name", "template_param", "sms_up_extend_code", "name", " Phone-Number "]
+)
+ITEMS = st.one_of(
+    st.sampled_from(["13800001234", 13800001235, 13800001236.0]),
+    st.dictionaries(KEYS, st.sampled_from(["x", "NULL", None, 1, {"a": "b"}, {"a": "NULL"}]), max_size=3),
+)
+
+
+@given(
+    items=st.one_of(
+        st.lists(ITEMS, max_size=6), st.lists(st.fixed_dictionaries({"phone_number": st.just("1")}))
+    ),
+    only=st.sampled_from([None, ["name"]]),
+)
+def test_items_of_a_list_are_the_same_one_by_one_and_as_a_table(items, only):
+    def read(given_items):
+        try:
+            blocks = read_blocks(given_items, open_binary=open_file, columns=Columns(only=only))
+            return [
+                (row.number, {name: value for name, value in row.values.items() if value is not None})
+                for row in rows_of(blocks)
+            ], [
+                code(row)
+                for row in rows_of(
+                    read_blocks(given_items, open_binary=open_file, columns=Columns(only=only))
+                )
+            ]
+        except AudienceError as error:
+            return error.row, str(error)
+
+    def code(row):
+        try:
+            return RULES.prepare(row.values, flat=row.flat)
+        except (RowRejected, AudienceError) as error:
+            return str(error)
+
+    # A mapping of another type is never put into a table.
+    assert read(items) == read([UserDict(item) if isinstance(item, dict) else item for item in items])
+
+
+def test_alike_items_of_a_list_come_as_a_table():
+    alike = [{"phone_number": "13800001234", "template_param": {"a": str(place)}} for place in range(3)]
+    for items in (alike, ["13800001234", "13800001235"]):
+        assert all(isinstance(block, TableBlock) for block in read_blocks(items, open_binary=open_file))
+    # With a key that is no field the row itself has to say what is wrong with it.
+    (block,) = read_blocks([{"phone_number": "13800001234", "name": "x"}], open_binary=open_file)
+    assert isinstance(block, RowBlock)

@@ -10,12 +10,12 @@ import textwrap
 from collections import Counter, namedtuple
 
 import pytest
-from audience_rows import recipient_key
+from audience_rows import recipient_key, row_blocks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.recipients import Recipient, recipient_keys
-from airflow_provider_aliyunsms.audience.rows import Row, row_blocks
+from airflow_provider_aliyunsms.audience.rows import Row
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.audience.spool.spool import Rejection, Settlement, Spool
