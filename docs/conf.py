@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_aliyunsms import __version__
 
@@ -50,3 +51,14 @@ highlight_language = "text"
 autodoc_class_signature = "mixed"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+
+
+def name_language(_app: object, page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
+    """Say of a Chinese page that it is one: browsers choose the shapes of its characters by that."""
+    if page.endswith(".zh-CN"):
+        context["language"] = "zh-CN"
+
+
+def setup(app: Any) -> None:
+    """Register it with Sphinx."""
+    app.connect("html-page-context", name_language)

@@ -25,11 +25,12 @@ KINDS: Final = {
     "smscode": ("error code", 0),
     "smscode_zh": ("错误码", 1),
     "smsparameter": ("parameter", 0),
+    "smsparameter_zh": ("参数", 1),
 }
 """Kind of object -> what the search says it is, and how early it comes (0 is first)."""
 
 ERROR_PAGES: Final = {"errors": "smscode", "errors.zh-CN": "smscode_zh"}
-_MARK: Final = re.compile(r"parameters of (\w+): begin")
+_MARK: Final = re.compile(r"parameters of (\w+): (begin|end)")
 
 
 def anchor(name: str, *, of: str = "code") -> str:
@@ -40,6 +41,7 @@ def anchor(name: str, *, of: str = "code") -> str:
 def mark_rows(app: Sphinx, doctree: nodes.document) -> None:
     """Give the rows of a table their anchors and names; of a name with two rows, the first counts."""
     domain = cast("StandardDomain", app.env.get_domain("std"))
+    is_chinese = app.env.docname.endswith(".zh-CN")
     kind = ERROR_PAGES.get(app.env.docname)
     found = _codes(doctree) if kind else _parameters(doctree)
     seen: set[str] = set()
@@ -48,7 +50,8 @@ def mark_rows(app: Sphinx, doctree: nodes.document) -> None:
         if target not in seen:
             seen.add(target)
             row["ids"].append(target)
-            domain.note_object(kind or "smsparameter", name, target, location=row)
+            parameter = "smsparameter_zh" if is_chinese else "smsparameter"
+            domain.note_object(kind or parameter, name, target, location=row)
         # for site.css
         table = row.parent.parent.parent
         table["classes"] = ["rows", "codes" if kind else "parameters"]
@@ -71,7 +74,7 @@ def _parameters(doctree: nodes.document) -> Iterator[tuple[str, nodes.row]]:
         elif isinstance(node, nodes.title):
             owner = owner and node.astext()
         elif mark := _MARK.search(node.astext()):
-            owner = mark[1]
+            owner = mark[1] if mark[2] == "begin" else ""
 
 
 def _rows(body: nodes.tbody) -> Iterator[tuple[str, nodes.row]]:
