@@ -52,9 +52,9 @@ EN = Words(
 )
 ZH = Words(
     "错误码",
-    "回执的 `code`、返回值的 `errors` 和日志报错中会出现的全部代码，及其含义和处理办法；站内搜索可以直接定位到对应的行。\n"
+    "回执的 `code`、返回值的 `errors` 和日志报错中会出现的全部代码，及其含义和处理办法；站内搜索可以直接定位到对应的行。"
     '在 Python 中查询：`airflow_provider_aliyunsms.codes.explain("isv.AMOUNT_NOT_ENOUGH")`，'
-    "前缀（`isv.`、`isp.`）可以省略，不区分大小写。\n"
+    "前缀（`isv.`、`isp.`）可以省略，不区分大小写。"
     "未列出的代码一律按“不明确”处理：不能证明被拒，就可能已被受理。[English](errors.md)\n\n"
     "本页由 `python docs/build_errors.py` 生成，请勿手工修改。",
     "| 代码 | 含义 | 处理办法 |",

@@ -53,12 +53,24 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 
 
-def name_language(_app: object, page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
+# what the theme says, on Chinese pages
+CHINESE = {
+    "Search": "搜索",
+    "On this page": "本页目录",
+    "Next": "下一页",
+    "Previous": "上一页",
+    "Home": "首页",
+    "Back to top": "回到顶部",
+}
+
+
+def speak_chinese(_app: object, page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
     """Say of a Chinese page that it is one: browsers choose the shapes of its characters by that."""
     if page.endswith(".zh-CN"):
         context["language"] = "zh-CN"
+        context["gettext"] = lambda words, **_: CHINESE.get(words, words)
 
 
 def setup(app: Any) -> None:
     """Register it with Sphinx."""
-    app.connect("html-page-context", name_language)
+    app.connect("html-page-context", speak_chinese)
