@@ -111,10 +111,10 @@ def test_a_parameter_leads_to_its_row(results):
 
 def test_a_command_is_copied_as_it_is_run(site):
     site.goto("/tutorial.html")
-    site.locator("div.highlight-bash", has_text="mkdir sms-tutorial").hover()
-    site.locator("div.highlight-bash", has_text="mkdir sms-tutorial").locator("button.copybtn").click()
+    site.locator("div.highlight-bash", has_text="mkdir -p sms-tutorial").hover()
+    site.locator("div.highlight-bash", has_text="mkdir -p sms-tutorial").locator("button.copybtn").click()
     copied = site.evaluate("navigator.clipboard.readText()")
-    assert copied.splitlines()[0] == "mkdir sms-tutorial && cd sms-tutorial"
+    assert copied.splitlines()[0] == "mkdir -p sms-tutorial/dags && cd sms-tutorial"
     assert "$ " not in copied
 
 
