@@ -31,7 +31,8 @@ EN = Words(
     "of a result, and in an error of the log. The search of this site finds them, and leads to the row. In Python:\n"
     '`airflow_provider_aliyunsms.codes.explain("isv.AMOUNT_NOT_ENOUGH")`. Prefixes (`isv.`, `isp.`) and\n'
     "case do not matter. A code that is not listed is taken for *ambiguous*: whatever is not proven to be a refusal\n"
-    "may have been accepted. [中文](errors.zh-CN.md)\n\nThis page is written by `python docs/build_errors.py`; do not edit it.",
+    "may have been accepted. [中文](errors.zh-CN.md)\n\n"
+    "This page is written by `python docs/build_errors.py`; do not edit it.",
     "| code | meaning | what to do |",
     "Codes of this package",
     {
@@ -52,7 +53,8 @@ EN = Words(
 )
 ZH = Words(
     "错误码",
-    "回执的 `code`、返回值的 `errors` 和日志报错中会出现的全部代码，及其含义和处理办法；站内搜索可以直接定位到对应的行。"
+    "回执的 `code`、返回值的 `errors` 和日志报错中会出现的全部代码，及其含义和处理办法；"
+    "站内搜索可以直接定位到对应的行。"
     '在 Python 中查询：`airflow_provider_aliyunsms.codes.explain("isv.AMOUNT_NOT_ENOUGH")`，'
     "前缀（`isv.`、`isp.`）可以省略，不区分大小写。"
     "未列出的代码一律按“不明确”处理：不能证明被拒，就可能已被受理。[English](errors.md)\n\n"

@@ -205,7 +205,7 @@ def rendered(rows: list[Parameter], *, is_chinese: bool = False) -> str:
 
 
 def chinese_gaps() -> list[str]:
-    """Return what has no Chinese words, whose English has changed since they were written, or is not there any more."""
+    """Return what has no Chinese words, has changed in English since they were written, or is not there any more."""
     found, wanted = _chinese(), _sentences()
     gaps = [
         f"{kind}: no Chinese for {word!r}"

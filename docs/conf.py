@@ -19,7 +19,7 @@ author = "the contributors"
 project_copyright = "the contributors. Apache License 2.0"
 release = version = __version__
 
-# reference and found_rows lie beside this file
+# chinese_search, found_rows and reference lie beside this file
 sys.path.insert(0, str(Path(__file__).parent))
 extensions = [
     "myst_parser",
@@ -27,6 +27,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "chinese_search",
     "found_rows",
     "reference",
 ]

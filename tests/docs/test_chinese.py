@@ -61,6 +61,15 @@ def test_a_paragraph_is_one_line(page):
     assert re.findall(r"[^\x00-\x7f]\n *[^\x00-\x7f]", prose) == []
 
 
+def test_the_search_knows_the_pairs_of_a_chinese_clause(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    from chinese_search import pairs
+
+    assert pairs("退订名单") == ["退订", "订名", "名单"]
+    assert pairs("查询send的XCom") == ["查询", "send", "的", "XCom"]
+    assert pairs("isv") == ["isv"]
+
+
 # a word of the right side is used instead, see docs/glossary.zh-CN.md
 OTHER_WORDS = {"收件人": "收信人", "算子": "Operator", "群发活动": "批次", "传感器": "Sensor"}
 
