@@ -27,13 +27,17 @@ KINDS: Final = {
     "smsparameter": ("parameter", 0),
     "smsparameter_zh": ("参数", 1),
 }
-"""Kind of object -> what the search says it is, and how early it comes (0 is first)."""
+"""
+Kind of object -> what the search says it is, and how early it comes (0 is first).
 
-ERROR_PAGES: Final = {"errors": "smscode", "errors.zh-CN": "smscode_zh"}
+A name may be there once for each kind, so the pages of each language have their own.
+"""
+
+ERROR_PAGES: Final = ("errors", "errors.zh-CN")
 _MARK: Final = re.compile(r"parameters of (\w+): (begin|end)")
 
 
-def anchor(name: str, *, of: str = "code") -> str:
+def anchor(name: str, *, of: str) -> str:
     """Return the anchor of a row."""
     return f"{of}-{nodes.make_id(name)}"
 
@@ -41,20 +45,18 @@ def anchor(name: str, *, of: str = "code") -> str:
 def mark_rows(app: Sphinx, doctree: nodes.document) -> None:
     """Give the rows of a table their anchors and names; of a name with two rows, the first counts."""
     domain = cast("StandardDomain", app.env.get_domain("std"))
-    is_chinese = app.env.docname.endswith(".zh-CN")
-    kind = ERROR_PAGES.get(app.env.docname)
-    found = _codes(doctree) if kind else _parameters(doctree)
+    what = "code" if app.env.docname in ERROR_PAGES else "parameter"
+    kind = f"sms{what}_zh" if app.env.docname.endswith(".zh-CN") else f"sms{what}"
     seen: set[str] = set()
-    for name, row in found:
-        target = anchor(name, of="code" if kind else "parameter")
+    for name, row in _codes(doctree) if what == "code" else _parameters(doctree):
+        target = anchor(name, of=what)
         if target not in seen:
             seen.add(target)
             row["ids"].append(target)
-            parameter = "smsparameter_zh" if is_chinese else "smsparameter"
-            domain.note_object(kind or parameter, name, target, location=row)
+            domain.note_object(kind, name, target, location=row)
         # for site.css
         table = row.parent.parent.parent
-        table["classes"] = ["rows", "codes" if kind else "parameters"]
+        table["classes"] = ["rows", f"{what}s"]
 
 
 def _codes(doctree: nodes.document) -> Iterator[tuple[str, nodes.row]]:

@@ -21,6 +21,7 @@ from airflow_provider_aliyunsms.codes import LocalCode
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 SLOWLY = "max_qps=2, "
+ASKED = "max_qps=500"
 
 
 def blocks(language):
@@ -66,9 +67,12 @@ def test_the_file_is_reported_as_shown(folder, simulator):
 def test_two_lost_answers_and_nobody_got_two(folder, simulator, run_dag):
     (code,) = blocks("python")
     assert SLOWLY in code
+    assert ASKED in code
     (folder / "dags").mkdir()
     dag = folder / "dags" / "spring.py"
-    dag.write_text(code.replace(SLOWLY, ""), encoding="utf-8")
+    dag.write_text(
+        code.replace(SLOWLY, "").replace(ASKED, "max_qps=None, max_concurrency=32"), encoding="utf-8"
+    )
     template = command("curl -s http://127.0.0.1:8025/_simulator/templates")
     bash(template, folder=folder, simulator=simulator)
     lost, _, trigger = command("curl -s http://127.0.0.1:8025/_simulator/misbehave").rpartition(

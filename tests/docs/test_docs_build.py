@@ -104,6 +104,14 @@ def test_the_search_leads_to_the_row_of_every_parameter(found):
             assert {page.endswith(".zh-CN") for page in pages} == {False, True}, f"{name}.{row.name}"
 
 
+def test_nothing_else_is_taken_for_a_parameter(found):
+    rows = script("build_parameters").everything()
+    wanted = {f"{name}.{row.name}" for name in rows for row in rows[name]}
+    assert {
+        name for name, places in found.items() if any(anchor.startswith("parameter-") for _, anchor in places)
+    } == wanted
+
+
 def test_what_the_reference_lists_is_public(found):
     wanted, modules = set(), set()
     for section in script("build_api").sections():
