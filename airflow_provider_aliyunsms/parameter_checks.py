@@ -121,6 +121,16 @@ def check_duration(name: str, value: object, *, above: bool = False) -> None:
         )
 
 
+def as_duration(name: str, value: timedelta | float, *, above: bool = False) -> timedelta:
+    """
+    Return a duration that was checked by :func:`check_duration` as a timedelta.
+
+    :raises ConfigurationError: it is none.
+    """
+    check_duration(name, value, above=above)
+    return value if isinstance(value, timedelta) else timedelta(seconds=float(value))
+
+
 def check_word(name: str, value: object, *, words: Collection[str]) -> None:
     """
     Check that a parameter is one of a few words.

@@ -18,8 +18,8 @@ from airflow_provider_aliyunsms.audience.phone_numbers import (
     compact_number,
     international_number,
     is_bare_mainland,
-    mainland_number,
     national_number,
+    with_country_codes,
 )
 from airflow_provider_aliyunsms.audience.rows import RowBlock, TableBlock
 from airflow_provider_aliyunsms.audience.rules import ChinaRules, GlobeRules, prepare_block
@@ -40,37 +40,11 @@ _NUMBER_FIELDS = frozenset({PHONE_NUMBER, TO, PHONE_REGION})
 _AT_ONCE = 500
 """Values of one query; SQLite takes at least 999."""
 
-_MAINLAND_DIGITS: Final = 11
-
 IN_MEMORY: Final = 200_000
 """Numbers that a set holds in memory; a longer one goes onto the disk."""
 
 _SORTED = 200_000
 """Numbers that are sorted before they are stored: in order, they go into the index several times as fast."""
-
-
-def with_country_codes(numbers: Sequence[str], *, product: Product) -> list[str]:
-    """Return :func:`with_country_code` of each number; costs a fraction of it for mainland mobiles."""
-    if product is GLOBE:
-        return [*numbers]
-    return [
-        MAINLAND_CODE + number
-        # What the expression for a mainland mobile says of eleven digits.
-        if len(number) == _MAINLAND_DIGITS and number[0] == "1" and number[1] >= "3"
-        else number
-        for number in numbers
-    ]
-
-
-def with_country_code(number: str, *, product: Product) -> str:
-    """
-    Return the digits of a number with its country code.
-
-    :param number: the number of a recipient, as the rules of the product made it.
-    """
-    if product is not GLOBE and mainland_number(number) == number:
-        return MAINLAND_CODE + number
-    return number
 
 
 @dataclass(slots=True)
@@ -118,7 +92,7 @@ def numbers_of(
     rules = _rules(product, phone_region=phone_region, international=international)
     for block in blocks:
         prepared = prepare_block(_only_numbers(block), rules=rules)
-        found = [with_country_code(number, product=product) for number in prepared.numbers if number]
+        found = with_country_codes([number for number in prepared.numbers if number], product=product)
         given = prepared.given or prepared.numbers
         for refusal in prepared.refusals:
             readings = _readings(given[refusal.position], phone_region=phone_region)
@@ -192,7 +166,7 @@ class NumberSet:
             self._db.close()
 
     def add(self, numbers: Iterable[str]) -> None:
-        """Add numbers with country code, see :func:`with_country_code`; one that is in the set stays as it is."""
+        """Add numbers with country code, see :func:`.with_country_code`; one that is in the set stays as it is."""
         if self._db is None:
             self._few.update(map(int, numbers))
             if len(self._few) > IN_MEMORY:

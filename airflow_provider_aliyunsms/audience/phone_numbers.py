@@ -7,10 +7,20 @@ import re
 import struct
 import unicodedata
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from airflow_provider_aliyunsms.products import GLOBE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_aliyunsms.products import Product
 
 UNKNOWN_REGION = "ZZ"
 MAINLAND_CODE = "86"
 """The country calling code of the mainland."""
+
+_MAINLAND_DIGITS = 11
 
 LONGEST_NUMBER = 15
 """Digits of the longest number with its country code, by ITU-T E.164."""
@@ -300,7 +310,24 @@ def is_mainland(number: str) -> bool:
 
     Not for numbers of the international API, where the same eleven digits are a number in North America.
     """
-    return len(number) == len("13800001234") and mainland_number(number) is not None
+    # What the expression for such a mobile says of eleven digits, at a fraction of its cost.
+    return len(number) == _MAINLAND_DIGITS and number[0] == "1" and number[1] >= "3"
+
+
+def with_country_code(number: str, *, product: Product) -> str:
+    """
+    Return the digits of a recipient's number with its country code: the one rule by which numbers are compared.
+
+    :param number: as the rules of the product made it: that of a mainland mobile has no country code in China's API.
+    """
+    return MAINLAND_CODE + number if product is not GLOBE and is_mainland(number) else number
+
+
+def with_country_codes(numbers: Iterable[str], *, product: Product) -> list[str]:
+    """Return :func:`with_country_code` of each number."""
+    if product is GLOBE:
+        return [*numbers]
+    return [MAINLAND_CODE + number if is_mainland(number) else number for number in numbers]
 
 
 @lru_cache(maxsize=2048)

@@ -72,7 +72,7 @@ class Split:
         Return the group of one number.
 
         :param number: its digits with the country code, as
-            :func:`~airflow_provider_aliyunsms.audience.number_lists.with_country_code` returns them.
+            :func:`~airflow_provider_aliyunsms.audience.phone_numbers.with_country_code` returns them.
         """
         return self.groups([number])[0]
 

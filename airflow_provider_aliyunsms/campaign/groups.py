@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_aliyunsms.audience.number_lists import with_country_code
+from airflow_provider_aliyunsms.audience.phone_numbers import with_country_codes
 from airflow_provider_aliyunsms.audience.recipients import Members
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
@@ -59,7 +59,7 @@ class Groups:
 
     def of(self, numbers: Sequence[str]) -> list[str]:
         """Return the group of each number, as the rules of the product wrote it."""
-        found = self.split.groups([with_country_code(number, product=self.product) for number in numbers])
+        found = self.split.groups(with_country_codes(numbers, product=self.product))
         if not self.everybody:
             return found
         other = min(self.texts)

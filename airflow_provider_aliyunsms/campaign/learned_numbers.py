@@ -114,8 +114,13 @@ class LearnedNumbers:
 
     def _write_remotely(self, name: str, data: bytes) -> None:
         self._fs.makedirs(self._root, exist_ok=True)
+        try:
+            names = self._names()
+        except FileNotFoundError:
+            # An object storage has no folder before there is something in it.
+            names = []
         # Of two tasks that write this name, both write the same: the name is a hash of it.
-        if name not in self._names():
+        if name not in names:
             self._fs.pipe_file(f"{self._root}/{name}", data)
 
     def _names(self) -> list[str]:

@@ -60,6 +60,7 @@ class Plan:
 
     :param campaign_id: the identity of the campaign; within it, no recipient is sent to twice.
     :param blocks: the rows of the audience, in blocks; read once.
+    :param durable: the ledger outlives this process, so that the campaign may wait after it has sent to somebody.
     :param facts: takes what the source turns out to be while it is read.
     :param rules: turn a row into a recipient or reject it.
     :param dedupe: ``content`` treats rows as duplicates if number and content are equal, ``phone`` if the number is.
@@ -102,6 +103,7 @@ class Plan:
     keep_receipts: KeepReceipts
     stop_reason: Callable[[], str | None]
     occasion: Occasion = field(default_factory=Occasion)
+    durable: bool = True
     resend: bool = False
     resend_rejected: bool = False
     keep_failure: Callable[[dict[str, Any]], None] = field(default=log_failure)

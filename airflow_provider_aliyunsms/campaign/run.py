@@ -105,13 +105,14 @@ class Campaign:
             try:
                 self._load(spool, ledger)
                 # Before the first call: after it, an error about the audience would come too late.
-                admit(spool=spool, limits=plan.limits, has_sent=ledger.has_windows, cut=self._cut)
+                has_sent = ledger.has_windows
+                admit(spool=spool, limits=plan.limits, has_sent=has_sent, cut=self._cut)
                 self._leave_out_groups(spool)
             except AliyunSmsError:
                 self._close_ledger(ledger)
                 raise
             if plan.guards or plan.dry_run:
-                facts = self._guard_facts(spool, resumed=opening.resumed, ledger_name=ledger.name)
+                facts = self._guard_facts(spool, resumed=has_sent, ledger_name=ledger.name)
                 self._judge = self._guard_judge(facts, finished=opening.summary is not None)
                 if plan.dry_run:
                     return Result(summary=self._rehearse(spool, opening, facts), still_open=0)
@@ -194,6 +195,7 @@ class Campaign:
             secret=plan.secrets_known[0] if plan.secrets_known else b"",
             status=channel,
             ledger_name=ledger_name,
+            can_wait=plan.durable,
         )
 
     def _leave_out_groups(self, spool: Spool) -> None:

@@ -51,7 +51,7 @@ class GroupCounts:
 
     def note(self, *, message: Tracked, delivery: Delivery, api: str) -> None:
         """Count one message that was delivered or failed."""
-        from airflow_provider_aliyunsms.audience.number_lists import with_country_code
+        from airflow_provider_aliyunsms.audience.phone_numbers import with_country_code
 
         if not message.number:
             # Its recipient has left the audience, and nobody counts them.

@@ -38,7 +38,7 @@ class OptOuts:
 
     def note(self, *, message: Tracked, delivery: Delivery, api: str) -> None:
         """Keep the number of a message that failed, if its code says that its owner opted out."""
-        from airflow_provider_aliyunsms.audience.number_lists import with_country_code
+        from airflow_provider_aliyunsms.audience.phone_numbers import with_country_code
         from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumber
         from airflow_provider_aliyunsms.codes import is_opt_out
 

@@ -468,6 +468,7 @@ class AliyunSmsSendOperator(BaseOperator):
             channel=self.make_channel(),
             store=choice.store,
             fenced=choice.fenced,
+            durable=choice.is_durable,
             policy=self._policy(),
             limits=AudienceLimits(max_rejected=self.max_rejected, max_duplicates=self.max_duplicates),
             keep_receipts=self._receipts(context),

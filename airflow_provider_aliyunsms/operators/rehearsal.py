@@ -38,13 +38,15 @@ class _Rehearsal(AliyunSmsSendOperator):
         """
         Rehearse the campaign and return its summary.
 
-        :raises AirflowSkipException: a guard skips the campaign.
-        :raises AirflowFailException: a guard stops the campaign; not retried.
+        :raises AirflowSkipException: a guard skips the campaign; or nobody would be sent to, and ``on_empty`` is
+            ``skip``.
+        :raises AirflowFailException: a guard stops the campaign, or nobody would be sent to; not retried.
         :raises GuardUndecidedError: a guard could not judge; a retry asks it again.
         """
         summary = super().execute(context)
         against = deciding(summary.get("guards", ()))
-        if against is None:
+        nobody = not summary["rehearsal"]["recipients"]
+        if against is None and not nobody:
             return summary
         # A failing task has no return value; the figures are what its reader needs.
         try:
@@ -52,6 +54,10 @@ class _Rehearsal(AliyunSmsSendOperator):
         # Whatever it is, the error that ends the try is the one to report.
         except Exception as problem:  # noqa: BLE001 - the backend of the deployment may raise anything
             log.warning("The summary could not be kept as XCom (%s).", type(problem).__name__)
+        if against is None:
+            # Nobody is asked to approve it, and what would send to nobody is not rehearsed as if it did.
+            empty = "Nobody would be sent to: look at the codes, and at the guards, if that is a surprise."
+            raise AirflowSkipException(empty) if self.on_empty == "skip" else AirflowFailException(empty)
         told = f"{against['guard']} would stop the campaign: {against['reason']}"
         if against["decision"] == "skip":
             raise AirflowSkipException(f"{against['guard']} skips the campaign: {against['reason']}")

@@ -40,8 +40,8 @@ class AliyunSmsReportOperator(BaseOperator):
 
     The XCom is ``html`` and ``json``, the paths, with ``outcomes`` and ``deliveries`` of the report.
 
-    :param sends: ids of the send tasks. Of several with one campaign id, such as a canary and the rest, the last
-        that left a result counts: its ledger knows what the others have sent. Example: ``["canary", "send"]``.
+    :param sends: ids of the send tasks. Of several with one campaign id, such as a canary and the rest, the one
+        that was finished last counts: its ledger knows what the others have sent. Example: ``["canary", "send"]``.
     :param deliveries: ids of the delivery sensors. Example: ``["delivered"]``.
     :param rehearsal: the id of a rehearsal. It is told of when nothing was sent, and gives the billing parts.
         Example: ``"rehearsal"``.
@@ -123,9 +123,10 @@ class AliyunSmsReportOperator(BaseOperator):
 
 def parts_of(rehearsal: Mapping[str, Any] | None, sent: Collection[Mapping[str, Any]]) -> int | None:
     """
-    Return an estimate of the billing parts of all accepted messages, rounded up; None where they are not known.
+    Return an estimate of the billing parts of all messages that were accepted or may have been, rounded up.
 
-    The rehearsal knows the parts of everybody. Where fewer were accepted, it is their share of them.
+    The rehearsal knows the parts of everybody. Where fewer were sent, it is their share of them. As for ``MaxCost``,
+    what may have been accepted may be billed. None where the parts are not known.
     """
     found = rehearsal.get("rehearsal") if rehearsal is not None else None
     if not isinstance(found, Mapping) or not sent:
@@ -133,8 +134,8 @@ def parts_of(rehearsal: Mapping[str, Any] | None, sent: Collection[Mapping[str, 
     parts, recipients = found.get("parts"), found.get("recipients")
     if not isinstance(parts, int) or not isinstance(recipients, int) or recipients < 1:
         return None
-    accepted = sum(int(each["accepted"]) for each in sent)
-    return -(-parts * accepted // recipients)
+    billed = sum(int(each["accepted"]) + int(each["unknown"]) for each in sent)
+    return -(-parts * billed // recipients)
 
 
 def write_file(path: str, text: str) -> None:

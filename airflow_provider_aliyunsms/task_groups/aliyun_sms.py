@@ -62,6 +62,13 @@ _OWN: Final = {
     "send_copies_to": "Give seed_numbers.",
     "trigger_rule": "A step runs after the success of the one before; default_args can have one for the first step.",
 }
+_NOT_BY_DEFAULT: Final = {
+    **{name: advice for name, advice in _OWN.items() if name not in ("task_id", "trigger_rule")},
+    **{
+        name: f"Give {name} to sms_campaign itself."
+        for name in ("guards", "campaign_id", "ledger_path", "receipts_path", "canary", "durable")
+    },
+}
 _SUBJECT: Final = "Send {{{{ {rehearsal}['recipients'] }}}} messages for {{{{ ti.dag_id }}}}?"
 # The page holds text of the messages: as code it is shown as it is. Airflow shows a block of code as one paragraph.
 _BODY: Final = """\
@@ -150,7 +157,9 @@ def sms_campaign(
         the campaign ends, and does not decide how the run ends: a teardown. None leaves the step out. Example:
         ``"/shared/reports"``. (templated)
     :param price: the price of one billing part, for the cost in the report. Example: ``"0.045 CNY"``. (templated)
-    :param default_args: of the group's tasks. Example: ``{"retries": 3}``.
+    :param default_args: of the group's tasks. What decides who gets a message, such as ``guards`` and
+        ``ledger_path``, is a parameter of the group: it is refused here, and in the ``default_args`` of the DAG
+        where the group is not given it. Example: ``{"retries": 3}``.
     :param tooltip: of the group, in Airflow's interface. Example: ``"The spring campaign"``.
     :param send: the other parameters of the send operator, for all tasks that send: ``recipients``,
         ``template_code``, ``sign_name``, ``max_qps``, ``retries`` and so on. Example:
@@ -171,6 +180,7 @@ def sms_campaign(
     _check_parameters(plan, canary=canary, report_path=report_path, price=price)
     defaults: Any = default_args or {}
     with TaskGroup(group_id=group_id, default_args=defaults, tooltip=tooltip) as group:
+        _check_defaults(plan, group=group, guards=guards)
         build = _Steps(plan, group)
         if rehearsal:
             build.rehearsal()
@@ -218,6 +228,7 @@ class _Steps:
         self._campaign_id = plan.campaign_id or f"{{{{ ti.dag_id }}}}/{group.group_id}/{{{{ run_id }}}}"
         self._consents: list[Guard] = []
         self._checks: list[Guard] = []
+        self._of_rest: list[Guard] = []
         self._rehearsal_id = ""
         self.tasks: list[Any] = []
 
@@ -269,7 +280,7 @@ class _Steps:
 
     def canary(self, canary: Canary) -> None:
         """Add the task that sends to the sample, and the sensor that judges its delivery."""
-        from airflow_provider_aliyunsms.campaign.guards import Sample
+        from airflow_provider_aliyunsms.campaign.guards import AfterSample, Sample
 
         # The sample first: all others then judge and count only those who get it now.
         guards = (*self._consents, Sample(size=canary.size), *self._plan.guards, *self._checks)
@@ -278,6 +289,7 @@ class _Steps:
             "canary",
             guards=guards,
             error_threshold=_canary_threshold(canary, given=self._plan.send.get("error_threshold", 0.5)),
+            **self._after_people(),
         )
         self._add_sensor(
             "canary_delivery",
@@ -289,14 +301,16 @@ class _Steps:
                 "timeout": canary.wait,
             },
         )
+        self._of_rest = [AfterSample()]
 
     def rest(self) -> None:
         """Add the task that sends to everybody who was not sent to yet."""
         self._sent = self._add(
             _OPERATORS[self._plan.api],
             "send",
-            guards=(*self._consents, *self._plan.guards, *self._checks),
+            guards=(*self._of_rest, *self._consents, *self._plan.guards, *self._checks),
             receipts_path=self._plan.receipts_path,
+            **self._after_people(),
         )
 
     def delivery(self, min_delivered_ratio: float | None) -> None:
@@ -359,6 +373,11 @@ class _Steps:
                 }
             )
         )
+
+    def _after_people(self) -> dict[str, str]:
+        # A rehearsal ends where nobody would be sent to. That nobody is left after it is a surprise, and must not end
+        # as a green run that has sent nothing.
+        return {"on_empty": "fail"} if self._rehearsal_id else {}
 
     def _after_success(self) -> dict[str, str]:
         # The default_args of a DAG may have another rule, by which the rest would follow a canary that has failed.
@@ -432,6 +451,21 @@ def _check_parameters(
             advice="Give ledger_path, a folder that all workers share, and leave durable out; or leave the canary "
             "out.",
         )
+
+
+def _check_defaults(plan: _Plan, *, group: TaskGroup, guards: Collection[Guard]) -> None:
+    """Refuse default_args that would change, or silently lose, what the group decides about its steps."""
+    found = {**(getattr(group.dag, "default_args", None) or {}), **(group.default_args or {})}
+    given = {
+        "guards": guards,
+        "campaign_id": plan.campaign_id,
+        "ledger_path": plan.ledger_path,
+        "receipts_path": plan.receipts_path,
+    }
+    for name, advice in _NOT_BY_DEFAULT.items():
+        is_set = found.get(name, True) is False if name == "durable" else bool(found.get(name))
+        if is_set and name not in plan.send and not given.get(name):
+            raise ConfigurationError(f"the default_args of sms_campaign take no {name}", advice=advice)
 
 
 def _sensor_parameters(

@@ -156,7 +156,13 @@ campaign(
     assert (canary["accepted"], canary["skipped"], sent["accepted"]) == (5, 35, 40)
     assert canary["campaign_id"] == sent["campaign_id"] == f"whole/sms_campaign/{outcome.run_id}"
     assert outcome.xcom("sms_campaign.delivery")["delivered"] == 40
-    assert [each["guard"] for each in sent["guards"]] == ["Approved", "Preflight", "Says", "Rehearsed"]
+    assert [each["guard"] for each in sent["guards"]] == [
+        "AfterSample",
+        "Approved",
+        "Preflight",
+        "Says",
+        "Rehearsed",
+    ]
     written = outcome.xcom("sms_campaign.report")
     report = json.loads(Path(written["json"]).read_text(encoding="utf-8"))
     assert report["outcomes"] == {"total": 40, "accepted": 40, "rejected": 0, "skipped": 0, "unknown": 0}
@@ -164,6 +170,15 @@ campaign(
     assert report["seeds"]["accepted"] == 2
     assert report["cost"] == {"parts": 40, "price": "0.045", "amount": "1.80", "currency": "CNY"}
     assert "1.80 CNY" in Path(written["html"]).read_text(encoding="utf-8")
+
+
+def test_what_may_have_been_sent_counts_in_the_cost_of_the_report():
+    from airflow_provider_aliyunsms.operators.report import parts_of
+
+    rehearsal = {"rehearsal": {"parts": 30, "recipients": 20}}
+    assert parts_of(rehearsal, [{"accepted": 9, "unknown": 1}]) == 15
+    assert parts_of(rehearsal, [{"accepted": 9, "unknown": 0}]) == 14
+    assert parts_of(None, [{"accepted": 9, "unknown": 0}]) is None
 
 
 def test_who_rejects_lets_nothing_be_sent_and_what_follows_is_skipped(
@@ -325,6 +340,95 @@ def test_a_cleared_step_sends_nothing_twice(run_dag, write_dag, clear, simulator
     assert len(simulator.counts()) == 41
     assert set(simulator.counts().values()) == {1}
     assert again.xcom("sms_campaign.send") == first.xcom("sms_campaign.send")
+
+
+@pytest.mark.parametrize(
+    "given", ["ledger_path=f'{LEDGER}/{{{{ ti.task_id }}}}'", "campaign_id='{{ run_id }}/{{ ti.task_id }}'"]
+)
+def test_the_rest_is_not_sent_where_the_ledger_of_the_canary_is_not_found(
+    run_dag, write_dag, clear, simulator, aliyun_connection, given
+):
+    """Nothing tells then who was sent to already: all of the sample would get a second message."""
+    path = write_dag(f"lost_canary_{given.count('LEDGER')}", f"campaign(canary=CANARY, {given})")
+    first = run_dag(path)
+    assert (states(first)["canary_delivery"], states(first)["send"]) == ("success", "failed")
+    assert len(simulator.counts()) == 5
+    # The try that failed has left a ledger of its own, which tells of nobody either.
+    again = clear(path, first, "sms_campaign.send")
+    assert states(again)["send"] == "failed"
+    assert set(simulator.counts().values()) == {1}
+    assert len(simulator.counts()) == 5
+
+
+@pytest.mark.parametrize(
+    ("defaults", "problem"),
+    [
+        ({"resend": True}, "resend"),
+        ({"dry_run": True}, "dry_run"),
+        ({"durable": False}, "durable"),
+        ({"send_copies_to": ["13800009001"]}, "send_copies_to"),
+        ({"shard": {"index": 0}}, "shard"),
+        ({"canary": "CANARY"}, "canary"),
+        ({"guards": ["CANARY"]}, "guards"),
+        ({"campaign_id": "spring"}, "campaign_id"),
+        ({"receipts_path": "/receipts"}, "receipts_path"),
+    ],
+)
+@pytest.mark.parametrize("whose", ["dag", "group"])
+def test_default_args_change_none_of_what_the_group_decides(defaults, problem, whose):
+    from airflow.sdk import DAG
+
+    from airflow_provider_aliyunsms.campaign.guards import Canary
+    from airflow_provider_aliyunsms.exceptions import ConfigurationError
+    from airflow_provider_aliyunsms.task_groups.aliyun_sms import sms_campaign
+
+    if defaults.get("canary"):
+        defaults = {"canary": Canary()}
+    usual = {"recipients": ["13800000001"], "template_code": "SMS_1", "approval": False, "ledger_path": "/l"}
+    of_dag, of_group = (defaults, {}) if whose == "dag" else ({}, {"default_args": defaults})
+    with (
+        DAG("defaults", schedule=None, default_args=of_dag),
+        pytest.raises(ConfigurationError, match=problem) as found,
+    ):
+        sms_campaign(**usual, **of_group)
+    assert "13800009001" not in str(found.value)
+
+
+NOBODY = """
+class Nobody:
+    def __init__(self, *when):
+        self.when = when
+    def before_sending(self, facts):
+        if facts.dry_run in self.when:
+            for rows in facts.pending():
+                facts.leave_out(rows.places, code="local.SUPPRESSED")
+        return go("well")
+"""
+
+
+@pytest.mark.parametrize(("given", "step"), [("canary=CANARY", "canary"), ("delivery=False", "send")])
+def test_that_the_guards_leave_out_everybody_after_the_rehearsal_is_red(
+    run_group, simulator, aliyun_connection, given, step
+):
+    """In the rehearsal they left nobody out: that nothing is sent all the same is a surprise."""
+    outcome = run_group(f"nobody_{step}", f"{NOBODY}campaign({given}, guards=[Nobody(False)])")
+    assert outcome.state == "failed"
+    found = states(outcome)
+    assert (found["rehearsal"], found[step]) == ("success", "failed")
+    assert simulator.counts() == {}
+
+
+@pytest.mark.parametrize(("on_empty", "state"), [("skip", "skipped"), ("fail", "failed")])
+def test_nobody_is_asked_to_approve_a_campaign_to_nobody(
+    run_group, simulator, aliyun_connection, on_empty, state
+):
+    body = f"{NOBODY}campaign(guards=[Nobody(True, False)], approval=True, on_empty={on_empty!r})"
+    outcome = run_group(f"nobody_at_all_{on_empty}", body)
+    found = states(outcome)
+    assert found["rehearsal"] == state
+    assert found["approval"] == ("skipped" if state == "skipped" else "upstream_failed")
+    assert outcome.xcom("sms_campaign.rehearsal", "campaign")["errors"] == {"local.SUPPRESSED": 40}
+    assert simulator.counts() == {}
 
 
 @pytest.mark.parametrize(

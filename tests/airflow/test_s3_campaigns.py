@@ -96,3 +96,24 @@ def test_a_campaign_whose_files_are_all_on_object_storage(
     assert simulator.counts() == dict.fromkeys(PEOPLE, 1)
     assert outcome.xcom("delivered")["delivered"] == len(PEOPLE)
     assert "receipts_host" not in outcome.xcom("send[0]"), "everybody finds them"
+
+
+@pytest.mark.parametrize("place", ["empty", f"{BUCKET}/learned", f"{BUCKET}/deep/learned"])
+def test_the_first_learned_numbers_go_into_an_empty_bucket_or_folder(storage, place):
+    """An object storage has no folder before there is something in it."""
+    from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumber, LearnedNumbers
+
+    if place == "empty":
+        storage.mkdir(place)
+
+    class Folder:
+        path, fs, protocol = place, storage, "s3"
+
+        def __truediv__(self, name):
+            return f"s3://{place}/{name}"
+
+    folder, found = LearnedNumbers(Folder()), [LearnedNumber("8613800000001", "MOBILE_IN_BLACK")]
+    assert folder.paths() == []
+    assert [folder.add(found), folder.add(found)] == [1, 1]
+    (path,) = folder.paths()
+    assert storage.cat_file(path) == b"phone_number,code\n+8613800000001,MOBILE_IN_BLACK\n"

@@ -400,6 +400,7 @@ class World:
             "resend_rejected": False,
             "dry_run": False,
             "dedupe": "content",
+            "durable": True,
             "positional": False,
             "groups": None,
             "account_pace": None,

@@ -34,7 +34,7 @@ module of its noun, or a module, and a name here. A question to the vendor goes 
 
 from __future__ import annotations
 
-from airflow_provider_aliyunsms.campaign.guards.canary import Canary, Sample
+from airflow_provider_aliyunsms.campaign.guards.canary import AfterSample, Canary, Sample
 from airflow_provider_aliyunsms.campaign.guards.daily import DailyTotal
 from airflow_provider_aliyunsms.campaign.guards.facts import Facts, Held, Surroundings
 from airflow_provider_aliyunsms.campaign.guards.frequency import FrequencyCap
@@ -46,6 +46,8 @@ from airflow_provider_aliyunsms.campaign.guards.limits import (
     MaxCost,
     MaxMessages,
     MaxParts,
+    Money,
+    read_money,
 )
 from airflow_provider_aliyunsms.campaign.guards.people import Approved, Rehearsed
 from airflow_provider_aliyunsms.campaign.guards.preflight import Preflight
@@ -63,6 +65,7 @@ from airflow_provider_aliyunsms.campaign.guards.protocol import (
 from airflow_provider_aliyunsms.campaign.guards.suppression import Suppress
 
 __all__ = [
+    "AfterSample",
     "Approved",
     "Canary",
     "DailyTotal",
@@ -78,6 +81,7 @@ __all__ = [
     "MaxCost",
     "MaxMessages",
     "MaxParts",
+    "Money",
     "OutcomeGuard",
     "Preflight",
     "QuietHours",
@@ -89,6 +93,7 @@ __all__ = [
     "WindowGuard",
     "fail",
     "go",
+    "read_money",
     "skip",
     "wait_until",
 ]

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Send to a few first: the guards ``Canary``, which judges their delivery, and ``Sample``, which stops after them."""
+"""
+Send to a few first, with the guards ``Canary``, ``Sample`` and ``AfterSample``.
+
+``Canary`` judges the delivery of the few and goes on with everybody else. ``Sample`` stops after them, and another
+task with ``AfterSample`` goes on.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_aliyunsms.campaign.guards.protocol import Verdict, fail, go, wait_until
-from airflow_provider_aliyunsms.parameter_checks import check_duration, check_share, check_whole
+from airflow_provider_aliyunsms.parameter_checks import as_duration, check_share, check_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +74,8 @@ class Sample:
     Send to a random sample only, the same in every try; another task sends to everybody else.
 
     The receipts of everybody else are ``skipped`` with ``local.NOT_IN_SAMPLE``. A task with the same ``campaign_id``
-    and ``ledger_path`` and without this guard sends to them, and to nobody of the sample again.
+    and ``ledger_path``, and :class:`AfterSample` instead of this guard, sends to them, and to nobody of the sample
+    again.
 
     :param size: numbers in the sample, 1 to 10,000; all of them get all their messages. Unit: numbers. Example:
         ``500``.
@@ -96,6 +102,27 @@ class Sample:
         )
 
 
+@dataclass(frozen=True)
+class AfterSample:
+    """
+    Send only where the ledger tells whom an earlier task has sent to, as the one with :class:`Sample` does.
+
+    For the task that sends to everybody else: without the ledger of the first one, as when ``campaign_id`` or
+    ``ledger_path`` come out differently in the two, all of the sample would get the message again. It then fails,
+    and goes on failing after a Clear. Costs nothing. In a dry run, which has no ledger, it goes.
+    """
+
+    def before_sending(self, facts: Facts) -> Verdict:
+        """Look whether an earlier task of the campaign has sent to anybody."""
+        if facts.dry_run or facts.resumed:
+            return go("the ledger of the sample is there")
+        return fail(
+            "the ledger does not tell whom the sample was, so all of it would get the message again",
+            advice="Give both tasks the same campaign_id and ledger_path, without anything that differs from task to "
+            "task, and bring the ledger back if it was lost.",
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Canary:
     """
@@ -109,8 +136,8 @@ class Canary:
     :param size: numbers in the sample, 1 to 10,000. Unit: numbers. Example: ``500``.
     :param min_delivered_ratio: the share of the sample's messages that must have been delivered, 0 to 1. Unit:
         share of the sample. Example: ``0.95``.
-    :param wait: how long the carriers get after the last message of the sample was accepted. Unit: timedelta.
-        Example: ``timedelta(minutes=30)``.
+    :param wait: how long the carriers get after the last message of the sample was accepted. Unit: timedelta, or
+        seconds. Example: ``timedelta(minutes=30)``.
     """
 
     size: int = 200
@@ -120,7 +147,7 @@ class Canary:
     def __post_init__(self) -> None:
         check_whole("size", self.size, low=1, high=MOST)
         check_share("min_delivered_ratio", self.min_delivered_ratio)
-        check_duration("wait", self.wait)
+        object.__setattr__(self, "wait", as_duration("wait", self.wait))
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Hold everybody else back while somebody of the sample is to be sent to; after that, judge the delivery."""

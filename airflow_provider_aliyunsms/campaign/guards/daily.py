@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date
 
     from airflow_provider_aliyunsms.campaign.guards.claims import Claims, Record
     from airflow_provider_aliyunsms.campaign.guards.facts import Facts
@@ -79,6 +79,7 @@ class DailyTotal:
         """
         from airflow_provider_aliyunsms.campaign.guards.claims import Limit, Want
 
+        facts.notes[self] = self._today(facts)
         with self._open(facts) as claims:
             days = self._own(claims, facts, unit=unit)
             earlier = sum(record.amount for record in days[1:] if record and record.settled)
@@ -87,6 +88,11 @@ class DailyTotal:
             (grant,) = claims.claim([Want(today, 0, share)], limits=[Limit(most, None)], whole=True)
             claims.finish()
         return Claimed(ok=grant.amount == share, others=grant.others)
+
+    def day_is_over(self, facts: Facts) -> bool:
+        """Return whether another day has begun since the claim of this try, which is for that day alone."""
+        claimed = facts.notes.get(self)
+        return claimed is not None and claimed != self._today(facts)
 
     def settle(self, facts: Facts, *, unit: str, amount: int) -> None:
         """
@@ -118,9 +124,12 @@ class DailyTotal:
         found = claims.own(subjects)
         return [found.get(subject) for subject in subjects]
 
+    def _today(self, facts: Facts) -> date:
+        return facts.now.astimezone(ZoneInfo(self.tz)).date()
+
     def _subjects(self, facts: Facts, *, unit: str) -> tuple[int, ...]:
         from airflow_provider_aliyunsms.campaign.guards.claims import Hashes
 
-        today: datetime = facts.now.astimezone(ZoneInfo(self.tz))
-        days = [(today.date() - timedelta(days=back)).isoformat() for back in range(_DAYS)]
+        today = self._today(facts)
+        days = [(today - timedelta(days=back)).isoformat() for back in range(_DAYS)]
         return Hashes(facts.secret).of_all([f"{self.tz} {day} {unit}" for day in days], kind="day")

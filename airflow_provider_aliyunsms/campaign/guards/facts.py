@@ -125,6 +125,7 @@ class Facts:
     :param status: asks for the delivery of accepted messages; None where nothing can be asked.
     :param ledger_name: tells the ledger from every other one: what another ledger has sent, a campaign with the same
         id does not know of. By default the campaign id.
+    :param can_wait: the ledger outlives the process, so that a guard may let the campaign wait in the middle.
     :ivar notes: what guards keep from one question to the next of the same try, each under a key of its own, such as
         itself; guards are frozen.
     """
@@ -149,6 +150,7 @@ class Facts:
         secret: bytes = b"",
         status: StatusChannel | None = None,
         ledger_name: str | None = None,
+        can_wait: bool = True,
     ) -> None:
         self.campaign_id = campaign_id
         self.ledger_name = campaign_id if ledger_name is None else ledger_name
@@ -159,6 +161,7 @@ class Facts:
         self.vendor = vendor
         self.surroundings: Surroundings = NoSurroundings() if surroundings is None else surroundings
         self.dry_run = dry_run
+        self.can_wait = can_wait
         self.resumed = resumed
         self.calls_per_second = calls_per_second
         self.chunk_size = chunk_size

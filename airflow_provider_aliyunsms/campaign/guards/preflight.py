@@ -8,8 +8,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from airflow_provider_aliyunsms.audience.phone_numbers import MAINLAND_CODE, is_mainland
 from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError
+from airflow_provider_aliyunsms.parameter_checks import check_whole, check_word
 from airflow_provider_aliyunsms.products import GLOBE
 
 if TYPE_CHECKING:
@@ -30,8 +32,6 @@ _PASSING: Final = frozenset({"in review", "filing"})
 _MOST_NAMES: Final = 1000
 _SHOWN_NAMES: Final = 5
 _PLACEHOLDER: Final = re.compile(r"\$\{([^{}]*)\}")
-_MAINLAND: Final = re.compile(r"1[3-9][0-9]{9}")
-_MAINLAND_ABROAD: Final = re.compile(r"861[3-9][0-9]{9}")
 _GRANT: Final = "The guard needs the RAM actions dysms:GetSmsTemplate and dysms:GetSmsSign."
 
 
@@ -67,12 +67,10 @@ class Preflight:
     max_signatures: int = 20
 
     def __post_init__(self) -> None:
-        if self.unfiled not in ("go", "fail"):
-            raise ConfigurationError("unfiled of Preflight must be 'go' or 'fail'")
-        if self.kind is not None and self.kind not in _KINDS:
-            raise ConfigurationError(f"kind of Preflight must be one of {', '.join(_KINDS)}")
-        if type(self.max_signatures) is not int or self.max_signatures < 1:
-            raise ConfigurationError("max_signatures of Preflight must be a positive integer")
+        check_word("unfiled", self.unfiled, words=("go", "fail"))
+        if self.kind is not None:
+            check_word("kind", self.kind, words=_KINDS)
+        check_whole("max_signatures", self.max_signatures, low=1)
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Ask for the template, look through the rows, and ask for each signature that they use."""
@@ -201,7 +199,7 @@ class Survey:
         from airflow_provider_aliyunsms.audience.content import read_content
 
         self.recipients += len(rows.members.numbers)
-        self.abroad += sum(_MAINLAND.fullmatch(number) is None for number in rows.members.numbers)
+        self.abroad += sum(not is_mainland(number) for number in rows.members.numbers)
         for content in rows.members.contents:
             fields = read_content(content)
             self.signatures[fields["sign_name"]] += 1
@@ -388,7 +386,8 @@ def _judged_abroad(facts: Facts) -> Verdict:
     for rows in facts.pending():
         numbers = rows.members.numbers
         recipients += len(numbers)
-        mainland += sum(_MAINLAND_ABROAD.fullmatch(number) is not None for number in numbers)
+        national = (each[len(MAINLAND_CODE) :] for each in numbers if each.startswith(MAINLAND_CODE))
+        mainland += sum(map(is_mainland, national))
     figures: dict[str, Any] = {"calls": 0, "recipients": recipients, "mainland_recipients": mainland}
     if mainland:
         return fail(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_aliyunsms.campaign.guards.protocol import Verdict, fail, go
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, AudienceError, ConfigurationError
+from airflow_provider_aliyunsms.parameter_checks import check_mapping, check_texts, check_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,8 +93,16 @@ class Suppress:
             )
         if (self.sql is None) != (self.conn_id is None):
             raise ConfigurationError("sql and conn_id of Suppress go together")
-        if self.bad_rows not in ("fail", "ignore"):
-            raise ConfigurationError("bad_rows of Suppress must be 'fail' or 'ignore'")
+        check_word("bad_rows", self.bad_rows, words=("fail", "ignore"))
+        check_mapping("column_mapping", self.column_mapping)
+        check_texts(
+            sql=self.sql,
+            conn_id=self.conn_id,
+            variable=self.variable,
+            learned=self.learned,
+            encoding=self.encoding,
+            phone_region=self.phone_region,
+        )
         if self.source is not None:
             object.__setattr__(self, "source", _checked(self.source))
 
@@ -267,7 +276,7 @@ def _variable_rows(facts: Facts, name: str) -> Any:
 
 
 def _leave_out(facts: Facts, listed: NumberSet) -> int:
-    from airflow_provider_aliyunsms.audience.number_lists import with_country_codes
+    from airflow_provider_aliyunsms.audience.phone_numbers import with_country_codes
     from airflow_provider_aliyunsms.codes import LocalCode
 
     count = 0
@@ -283,7 +292,7 @@ def _leave_out(facts: Facts, listed: NumberSet) -> int:
 
 def _refused(facts: Facts) -> Iterator[list[LearnedNumber]]:
     """Yield the numbers that the gateway refused for their owners' sake, page by page."""
-    from airflow_provider_aliyunsms.audience.number_lists import with_country_code
+    from airflow_provider_aliyunsms.audience.phone_numbers import with_country_code
     from airflow_provider_aliyunsms.campaign.learned_numbers import LearnedNumber
     from airflow_provider_aliyunsms.codes import is_opt_out
 

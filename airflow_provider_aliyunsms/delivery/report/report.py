@@ -6,10 +6,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from itertools import combinations
 from typing import Any
 
+from airflow_provider_aliyunsms.campaign.guards import Money, read_money
 from airflow_provider_aliyunsms.codes import explain, tidy_code
 from airflow_provider_aliyunsms.delivery.comparison import compare_ratios
 from airflow_provider_aliyunsms.delivery.sampling import DIGITS, wilson
@@ -28,7 +28,6 @@ _FATES = ("delivered", "failed", "pending")
 _LONG_DIGITS = re.compile(r"\d{8,}")
 _LONGEST_TEXT = 500
 _LARGEST_FIGURE = 10**10
-_PRICE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s+([A-Z]{3})\s*")
 _GIVE_SENDS = "Give the output of the send tasks, such as sends=[send.output]."
 _GIVE_DELIVERIES = "Give the output of the delivery sensors, such as deliveries=[wait.output]."
 
@@ -48,13 +47,15 @@ def campaign_report(
     reasons of guards are masked.
 
     :param sends: the result of a send task, or of several (canary and rest, shards); None among them is a task that
-        was skipped. Of several of one campaign the last counts: its ledger knows what the others have sent.
+        was skipped. Of several of one campaign the one that was finished last counts: its ledger knows what
+        the others have sent.
     :param deliveries: the result of a delivery sensor, or of several, in the order in which they are shown. Groups of
         a split are counted by the last of those that watched the same campaigns.
     :param guards: the verdicts of guards: ``guard``, ``decision``, ``reason``, ``figures``. By default those in the
         results of the send tasks.
     :param parts: billing parts of all accepted messages.
-    :param price: the price of one part, such as ``"0.045 CNY"``; with ``parts`` it gives an estimate of the cost.
+    :param price: the price of one part, such as ``"0.045 CNY"``; with ``parts`` it gives an estimate of the cost,
+        rounded up as :class:`~airflow_provider_aliyunsms.campaign.guards.MaxCost` rounds it.
     :returns: ``version, campaign_ids, apis, dry_run, started_at, finished_at, outcomes, requests, codes, deliveries,
         groups, comparisons, guards, cost``; fields without content are None or empty.
     :raises ConfigurationError: there is no result of a send task, one is something else, or the price is none.
@@ -88,12 +89,23 @@ def campaign_report(
 
 
 def latest_of_each(results: Iterable[Mapping[str, Any] | None]) -> list[Mapping[str, Any]]:
-    """Return the last result of each campaign; those before it are counted in it."""
+    """
+    Return the result of each campaign that was finished last, whatever their order; those before are counted in it.
+
+    Of two that were finished at the same moment the later one counts.
+    """
     latest: dict[Any, Mapping[str, Any]] = {}
     for result in results:
-        if result is not None:
-            latest[result.get("api"), result.get("campaign_id")] = result
+        if result is None:
+            continue
+        key = result.get("api"), result.get("campaign_id")
+        if key not in latest or _finished(latest[key]) <= _finished(result):
+            latest[key] = result
     return [*latest.values()]
+
+
+def _finished(result: Mapping[str, Any]) -> str:
+    return str(result.get("finished_at") or "")
 
 
 def _listed(given: object, *, advice: str) -> list[Mapping[str, Any]]:
@@ -271,18 +283,13 @@ def _cost(parts: int | None, price: str | None) -> dict[str, Any] | None:
         raise ConfigurationError("parts of a report must be a whole number")
     if price is None:
         return {"parts": parts, "price": None, "amount": None, "currency": None}
-    found = _PRICE.fullmatch(price)
-    try:
-        each = Decimal(found.group(1)) if found else None
-    except InvalidOperation:
-        each = None
-    if found is None or each is None:
-        raise ConfigurationError("the price of a report is none", advice='Write it like "0.045 CNY".')
+    each = read_money(" ".join(price.split()), name="price of the report")
+    cost = Money(each.amount * parts, each.currency).rounded_up()
     return {
         "parts": parts,
-        "price": format(each, "f"),
-        "amount": format((each * parts).quantize(Decimal("0.01")), "f"),
-        "currency": found.group(2),
+        "price": format(each.amount, "f"),
+        "amount": format(cost.amount, "f"),
+        "currency": cost.currency,
     }
 
 

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from airflow_provider_aliyunsms.audience.number_lists import (
     IN_MEMORY,
     NumberSet,
-    with_country_code,
-    with_country_codes,
 )
+from airflow_provider_aliyunsms.audience.phone_numbers import with_country_code, with_country_codes
 from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 NUMBERS = st.one_of(

@@ -22,7 +22,7 @@ from airflow_provider_aliyunsms.campaign.guards.claims.records import (
     decide,
     is_over,
 )
-from airflow_provider_aliyunsms.campaign.guards.claims.subjects import without_ledger
+from airflow_provider_aliyunsms.campaign.guards.claims.subjects import check_secret, without_ledger
 from airflow_provider_aliyunsms.campaign.ledger import PathStore
 from airflow_provider_aliyunsms.exceptions import ClaimsError, LedgerError, LedgerStorageError
 
@@ -305,12 +305,7 @@ def _checked_start(value: Any, *, secret: int) -> dict[str, Any]:
         found = {name: int(value[name]) for name in ("first", "last", "keep_ms", "secret")}
     except (KeyError, TypeError, ValueError) as error:
         raise ClaimsError("the start of the claims is damaged", advice=DAMAGED) from error
-    if found["secret"] != secret:
-        raise ClaimsError(
-            "the claims in this store were made with another secret",
-            advice="Give back the secret with which the store was begun; or name another place, where all counts "
-            "begin anew.",
-        )
+    check_secret(found["secret"], own=secret)
     return found
 
 

@@ -25,7 +25,7 @@ from airflow_provider_aliyunsms.campaign.guards.claims.records import (
     after_settlement,
     decide,
 )
-from airflow_provider_aliyunsms.campaign.guards.claims.subjects import without_ledger
+from airflow_provider_aliyunsms.campaign.guards.claims.subjects import check_secret, without_ledger
 from airflow_provider_aliyunsms.exceptions import ClaimsError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -57,9 +57,6 @@ _PATIENCE_MS: Final = 60_000
 _ADVICE: Final = (
     "Check that the database of the guard's store can be reached and written, then clear the task: it resumes, and "
     "replaces its own claims."
-)
-_BEGUN_OTHERWISE: Final = (
-    "Give back the secret with which the store was begun; or name another place, where all counts begin anew."
 )
 
 
@@ -272,7 +269,7 @@ class SqlClaims:
         ((keep_ms, cleaned_ms, secret),) = self._run(
             f"SELECT keep_ms, cleaned_ms, secret FROM {self._lock} WHERE id = 1"  # noqa: S608
         )
-        _check_secret(int(secret), self._secret)
+        check_secret(int(secret), own=self._secret)
         if self._began_ms < int(cleaned_ms) + DAY_MS:
             return
         until = self._began_ms - int(keep_ms) - LONGEST_TRY_MS - SLACK_MS
@@ -292,7 +289,7 @@ class SqlClaims:
         )
         self._db.rollback()
         if rows:
-            _check_secret(int(rows[0][0]), self._secret)
+            check_secret(int(rows[0][0]), own=self._secret)
             return True
         if self._look_only:
             return False
@@ -348,11 +345,6 @@ class SqlClaims:
         # After an error some drivers cannot even close. What was committed stands.
         with suppress(Exception):
             self._db.close()
-
-
-def _check_secret(found: int, own: int) -> None:
-    if found != own:
-        raise ClaimsError("the claims in this store were made with another secret", advice=_BEGUN_OTHERWISE)
 
 
 def _dialect_of(connection: Any) -> str:

@@ -7,6 +7,8 @@ import hashlib
 import struct
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.exceptions import ClaimsError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,6 +20,22 @@ _LEDGER_HALF = (1 << _LEDGER_BITS) - 1
 def without_ledger(campaign: int) -> int:
     """Return the half of a campaign's hash that tells its id, for a dry run, which has no ledger."""
     return campaign >> _LEDGER_BITS
+
+
+def check_secret(found: int, *, own: int) -> None:
+    """
+    Check that a store was begun with the secret of this deployment: with another one every count would begin anew.
+
+    :param found: the :attr:`Hashes.fingerprint` that the store remembers.
+    :param own: that of this deployment.
+    :raises ClaimsError: they differ.
+    """
+    if found != own:
+        raise ClaimsError(
+            "the claims in this store were made with another secret",
+            advice="Give back the secret with which the store was begun; or name another place, where all counts "
+            "begin anew.",
+        )
 
 
 class Hashes:

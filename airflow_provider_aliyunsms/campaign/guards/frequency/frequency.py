@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from airflow_provider_aliyunsms.campaign.guards.protocol import Verdict, fail, go
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError
+from airflow_provider_aliyunsms.parameter_checks import as_duration, check_whole, check_word
 from airflow_provider_aliyunsms.products import CHINA
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class FrequencyCap:
     more, keeps the claim it had.
 
     :param most: messages that a number may get. Unit: messages. Example: ``4``.
-    :param per: within any time of this length. Unit: timedelta. Example: ``timedelta(days=7)``.
+    :param per: within any time of this length. Unit: timedelta, or seconds. Example: ``timedelta(days=7)``.
     :param store: where the counts are: a folder (path or URI) that exists, ``sql:<conn_id>``, or
         ``sql:<conn_id>/<prefix of the tables>``. Campaigns that name the same place count together. Example:
         ``"sql:crm"``.
@@ -87,13 +88,13 @@ class FrequencyCap:
         from airflow_provider_aliyunsms.campaign.guards.claims import check_place
 
         check_place(self.store)
-        for most, per in self._windows:
-            if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-                raise ConfigurationError("a frequency cap allows at least one message, as a whole number")
-            if not isinstance(per, timedelta) or per <= timedelta():
-                raise ConfigurationError("the period of a frequency cap is a timedelta of more than nothing")
-        if self.scope not in ("number", "signature", "template"):
-            raise ConfigurationError("scope is number, signature or template")
+        check_whole("most", self.most, low=1)
+        object.__setattr__(self, "per", as_duration("per", self.per, above=True))
+        for most, _ in self.also:
+            check_whole("also", most, low=1)
+        also = tuple((most, as_duration("also", per, above=True)) for most, per in self.also)
+        object.__setattr__(self, "also", also)
+        check_word("scope", self.scope, words=("number", "signature", "template"))
 
     @classmethod
     def platform(cls, kind: Kind, *, store: str) -> FrequencyCap:
@@ -109,8 +110,7 @@ class FrequencyCap:
         :param store: as that of :class:`FrequencyCap`. Example: ``"sql:crm"``. (templated)
         :raises ConfigurationError: there is no such kind, or the store has no such form.
         """
-        if kind not in _PLATFORM:
-            raise ConfigurationError("the kind of a template is otp, notification or promotion")
+        check_word("kind", kind, words=tuple(_PLATFORM))
         scope, ((most, per), *also) = _PLATFORM[kind]
         return cls(most, per=per, store=store, also=tuple(also), scope=scope)
 
@@ -221,15 +221,13 @@ class FrequencyCap:
         return found
 
     def _subjects(self, rows: SpoolRows, *, facts: Facts, hashes: Hashes) -> tuple[int, ...]:
-        from airflow_provider_aliyunsms.audience.number_lists import with_country_code
+        from airflow_provider_aliyunsms.audience.phone_numbers import with_country_codes
 
         numbers = rows.members.numbers
         if self.scope == "number":
             # The same digits are a mobile in the mainland for one API and a number in North America for the other.
             product = facts.product
-            return hashes.of_all(
-                (with_country_code(each, product=product) for each in numbers), kind="number"
-            )
+            return hashes.of_all(with_country_codes(numbers, product=product), kind="number")
         # Of a split that has one template, the task has none of its own.
         template = "" if self.scope == "signature" else facts.template_codes[0]
         # The signature as the content writes it, which is one way for each.

@@ -23,6 +23,7 @@ from airflow_provider_aliyunsms.campaign.guards.hours.zones import (
 )
 from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go, skip, wait_until
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.parameter_checks import as_duration, check_word
 from airflow_provider_aliyunsms.products import CHINA
 
 if TYPE_CHECKING:
@@ -271,7 +272,8 @@ class Fresh:
     of calls: a campaign that is not through in time stops. Costs nothing. Where it is not known when the run was due,
     it fails.
 
-    :param within: how long after that time messages may leave. Unit: timedelta. Example: ``timedelta(hours=6)``.
+    :param within: how long after that time messages may leave. Unit: timedelta, or seconds. Example:
+        ``timedelta(hours=6)``.
     :param late: what happens then: ``fail`` the task, or ``skip`` it. Example: ``"skip"``.
     :raises ConfigurationError: ``within`` is no positive duration, or ``late`` is something else.
     """
@@ -281,13 +283,8 @@ class Fresh:
     late: Literal["fail", "skip"] = field(default="fail")
 
     def __post_init__(self) -> None:
-        if not isinstance(self.within, timedelta) or self.within <= timedelta(0):
-            raise ConfigurationError(
-                f"within={self.within!r} is no positive duration.",
-                advice="Write timedelta(hours=6), for example.",
-            )
-        if self.late not in ("fail", "skip"):
-            raise ConfigurationError(f"late={self.late!r} is neither 'fail' nor 'skip'.")
+        object.__setattr__(self, "within", as_duration("within", self.within, above=True))
+        check_word("late", self.late, words=("fail", "skip"))
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Compare the time with the one for which the run was due."""

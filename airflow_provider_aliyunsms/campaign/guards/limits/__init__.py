@@ -16,5 +16,6 @@ from airflow_provider_aliyunsms.campaign.guards.limits.limits import (
     MaxMessages,
     MaxParts,
 )
+from airflow_provider_aliyunsms.campaign.guards.limits.prices import Money, read_money
 
-__all__ = ["ExpectedCount", "LikeLastRun", "MaxCost", "MaxMessages", "MaxParts"]
+__all__ = ["ExpectedCount", "LikeLastRun", "MaxCost", "MaxMessages", "MaxParts", "Money", "read_money"]

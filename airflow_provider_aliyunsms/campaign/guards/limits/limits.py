@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_aliyunsms.campaign.guards.daily import DailyTotal
 from airflow_provider_aliyunsms.campaign.guards.limits.prices import REST, Money, PriceList, read_money
-from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go
+from airflow_provider_aliyunsms.campaign.guards.protocol import fail, go, wait_until
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
+from airflow_provider_aliyunsms.parameter_checks import check_number, check_whole
 from airflow_provider_aliyunsms.products import CHINA
 
 if TYPE_CHECKING:
@@ -20,44 +22,8 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.guards.facts import Facts, Share
     from airflow_provider_aliyunsms.campaign.guards.protocol import Verdict
 
-_TEN_THOUSANDTHS = 10_000
-
-
-class Claimed(Protocol):
-    """What became of a claim: whether there is room for it, and what other campaigns have claimed."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the campaign may have what it claims."""
-        ...
-
-    @property
-    def others(self) -> int:
-        """What the other campaigns of the day have sent or claimed."""
-        ...
-
-
-class SharedTotal(Protocol):
-    """A total of the day that all campaigns share; ``DailyTotal`` is one."""
-
-    def claim(self, facts: Facts, *, unit: str, amount: int, most: int) -> Claimed:
-        """
-        Claim a share of the day for a campaign, in place of what it claimed before; only look in a dry run.
-
-        :param unit: what is counted; each unit has a total of its own.
-        :param amount: what this campaign needs in all.
-        :param most: the limit of the day over all campaigns.
-        :raises AliyunSmsError: the store cannot be used.
-        """
-        ...
-
-    def settle(self, facts: Facts, *, unit: str, amount: int) -> None:
-        """
-        Replace the claim of a campaign by what it used.
-
-        :raises AliyunSmsError: the store cannot be used.
-        """
-        ...
+_TEN_THOUSANDTHS: Final = 10_000
+"""Parts of a unit of money, such as a yuan, in which a daily total counts."""
 
 
 @dataclass(frozen=True)
@@ -71,21 +37,27 @@ class MaxMessages:
 
     :param most: the largest number that is right. Unit: messages. Example: ``100_000``.
     :param daily: makes ``most`` the limit of a day over all campaigns that share it. A campaign that goes on on a
-        later day claims what it has not sent yet; one that sends over midnight counts on the day on which it
-        began. Example: ``DailyTotal(store="sql:crm")``.
-    :raises ConfigurationError: ``most`` is no positive integer.
+        later day claims what it has not sent yet. One that sends over midnight stops there, and goes on at once
+        with a claim for the new day; without a ledger that lasts it counts on the day on which it began. Example:
+        ``DailyTotal(store="sql:crm")``.
+    :raises ConfigurationError: ``most`` is no positive integer, or ``daily`` is something else.
     """
 
     most: int
     _: KW_ONLY
-    daily: SharedTotal | None = None
+    daily: DailyTotal | None = None
 
     def __post_init__(self) -> None:
-        _check_most(self.most)
+        check_whole("most", self.most, low=1)
+        _check_daily(self.daily)
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Compare the messages of the campaign with the limit."""
         return _judged(facts, unit="messages", amount=facts.message_count, most=self.most, daily=self.daily)
+
+    def before_window(self, facts: Facts) -> Verdict:
+        """Let what is left be claimed for the new day, when one has begun."""
+        return _same_day(facts, self.daily)
 
     def after_sending(self, facts: Facts) -> None:
         """Tell the shared total how many were sent to, or may have been."""
@@ -109,15 +81,16 @@ class MaxParts:
     :param most: the largest number that is right. Unit: billing parts. Example: ``150_000``.
     :param daily: makes ``most`` the limit of a day, as in :class:`MaxMessages`. Example:
         ``DailyTotal(store="sql:crm")``.
-    :raises ConfigurationError: ``most`` is no positive integer.
+    :raises ConfigurationError: ``most`` is no positive integer, or ``daily`` is something else.
     """
 
     most: int
     _: KW_ONLY
-    daily: SharedTotal | None = None
+    daily: DailyTotal | None = None
 
     def __post_init__(self) -> None:
-        _check_most(self.most)
+        check_whole("most", self.most, low=1)
+        _check_daily(self.daily)
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Compare the parts of the campaign with the limit."""
@@ -126,6 +99,10 @@ class MaxParts:
             return _cannot_count(found)
         figures: dict[str, Any] = {"messages": found.messages, "longest": found.longest}
         return _judged(facts, unit="parts", amount=found.parts, most=self.most, daily=self.daily, **figures)
+
+    def before_window(self, facts: Facts) -> Verdict:
+        """Let what is left be claimed for the new day, when one has begun."""
+        return _same_day(facts, self.daily)
 
     def after_sending(self, facts: Facts) -> None:
         """Tell the shared total how many parts were sent, or may have been."""
@@ -159,11 +136,12 @@ class MaxCost:
     most: str
     _: KW_ONLY
     price: str | Mapping[str, str] = field(hash=False)
-    daily: SharedTotal | None = None
+    daily: DailyTotal | None = None
 
     def __post_init__(self) -> None:
         limit = read_money(self.most, name="most")
         PriceList(self.price, currency=limit.currency)
+        _check_daily(self.daily)
         if isinstance(self.price, Mapping):
             # What the DAG file does with its mapping later must not change a guard.
             object.__setattr__(self, "price", dict(self.price))
@@ -215,6 +193,10 @@ class MaxCost:
             return fail(f"{told}, together more than {limit}", advice=_TOO_MANY_TODAY, **figures)
         return go(f"{told}, of {limit} at most", **figures)
 
+    def before_window(self, facts: Facts) -> Verdict:
+        """Let what is left be claimed for the new day, when one has begun."""
+        return _same_day(facts, self.daily)
+
     def after_sending(self, facts: Facts) -> None:
         """Tell the shared total what was spent, or may have been."""
         if self.daily is None or facts.dry_run:
@@ -248,8 +230,8 @@ class ExpectedCount:
     tolerance: float = 0.2
 
     def __post_init__(self) -> None:
-        _check_most(self.expected, name="expected")
-        _check_tolerance(self.tolerance)
+        check_whole("expected", self.expected, low=1)
+        check_number("tolerance", self.tolerance, low=0)
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Compare the rows that can be sent to with the expected number."""
@@ -283,9 +265,9 @@ class LikeLastRun:
     first_most: int | None = None
 
     def __post_init__(self) -> None:
-        _check_tolerance(self.tolerance)
+        check_number("tolerance", self.tolerance, low=0)
         if self.first_most is not None:
-            _check_most(self.first_most, name="first_most")
+            check_whole("first_most", self.first_most, low=1)
 
     def before_sending(self, facts: Facts) -> Verdict:
         """Compare the rows of the audience with those of the last run."""
@@ -330,7 +312,7 @@ _TOO_MANY_TODAY = "Send on another day, or raise the limit of the day in all gua
 
 
 def _judged(
-    facts: Facts, *, unit: str, amount: int, most: int, daily: SharedTotal | None, **more: Any
+    facts: Facts, *, unit: str, amount: int, most: int, daily: DailyTotal | None, **more: Any
 ) -> Verdict:
     figures: dict[str, Any] = {unit: amount, "most": most, **more}
     if amount > most:
@@ -343,6 +325,13 @@ def _judged(
     if not claimed.ok:
         return fail(f"{told}, together more than {most}", advice=_TOO_MANY_TODAY, **figures)
     return go(f"{told}, of {most} at most", **figures)
+
+
+def _same_day(facts: Facts, daily: DailyTotal | None) -> Verdict:
+    # Without a ledger that lasts the campaign could not go on, and counts on the day on which it began.
+    if daily is None or not facts.can_wait or not daily.day_is_over(facts):
+        return go("the day is that of the claim")
+    return wait_until(facts.now, "another day has begun, and what is left is claimed for it")
 
 
 def _compared(count: int, *, usual: int, tolerance: float, what: str, usually: str) -> Verdict:
@@ -395,11 +384,9 @@ def _cannot_count(found: PartsCount | None) -> Verdict:
     )
 
 
-def _check_most(most: int, *, name: str = "most") -> None:
-    if not isinstance(most, int) or isinstance(most, bool) or most < 1:
-        raise ConfigurationError(f"{name}={most!r} is no positive integer.")
-
-
-def _check_tolerance(tolerance: float) -> None:
-    if not isinstance(tolerance, int | float) or isinstance(tolerance, bool) or not 0 <= tolerance < math.inf:
-        raise ConfigurationError(f"tolerance={tolerance!r} is no share, such as 0.2 for a fifth.")
+def _check_daily(daily: object) -> None:
+    if daily is not None and not isinstance(daily, DailyTotal):
+        raise ConfigurationError(
+            "daily must be a DailyTotal",
+            advice='Write daily=DailyTotal("s3://aws@bucket/sms"), or leave it out.',
+        )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import World
 
-from airflow_provider_aliyunsms.campaign.guards import Canary, Sample, fail, go
+from airflow_provider_aliyunsms.campaign.guards import AfterSample, Canary, Sample, fail, go
 from airflow_provider_aliyunsms.campaign.guards.canary import sample
 from airflow_provider_aliyunsms.exceptions import (
     ConfigurationError,
@@ -236,3 +236,24 @@ def test_a_rehearsal_with_a_canary_tells_of_everybody(world):
     shown = world.run(PEOPLE, guards=(CANARY,), dry_run=True).summary
     assert (shown["rehearsal"]["recipients"], shown["rehearsal"]["calls"]) == (60, 12)
     assert shown["planned_requests"] == 12
+
+
+def test_a_wait_in_seconds_is_a_wait(world):
+    """It passed the check and failed when the sample was out already."""
+    error = pass_over(world, guards=(Canary(size=10, wait=600),))
+    assert 500 < error.until.timestamp() - world.clock.now() < 700
+
+
+def test_the_rest_goes_after_the_sample_and_to_nobody_of_it(world):
+    world.run(PEOPLE, guards=(Sample(size=10),))
+    assert world.retry(PEOPLE, guards=(AfterSample(),)).summary["accepted"] == 60
+    assert set(world.gateway.accepted.values()) == {1}
+
+
+def test_the_rest_does_not_go_without_the_ledger_of_the_sample_also_in_a_later_try(world):
+    """A try that was stopped has a ledger of its own, which tells of nobody."""
+    for attempt in (world.run, world.retry, world.retry):
+        with pytest.raises(GuardError, match="does not tell whom the sample was"):
+            attempt(PEOPLE, guards=(AfterSample(),))
+    assert not sent(world)
+    assert world.run(PEOPLE, guards=(AfterSample(),), dry_run=True).summary["rehearsal"]["recipients"] == 60

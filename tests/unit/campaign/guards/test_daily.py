@@ -12,7 +12,12 @@ from world import World
 
 from airflow_provider_aliyunsms.campaign.guards import MaxMessages
 from airflow_provider_aliyunsms.campaign.guards.daily import Claimed, DailyTotal
-from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError, GuardError
+from airflow_provider_aliyunsms.exceptions import (
+    AliyunSmsError,
+    ConfigurationError,
+    GuardError,
+    GuardWaitError,
+)
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
 MIDNIGHT = datetime(2026, 11, 30, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -129,3 +134,33 @@ def test_what_a_resend_sends_again_comes_on_top_of_the_day(place):
     with pytest.raises(GuardError, match="together more than 3"):
         world.retry(people, resend=True, **more)
     assert set(world.gateway.accepted.values()) == {1}
+
+
+def test_what_is_sent_after_midnight_counts_on_the_new_day(place):
+    """A campaign of a night leaves each day what it has really sent on it, and keeps to the limit of both."""
+    store, deployment = place
+    people = [f"138000000{i:02d}" for i in range(40)]
+    world = World()
+    total = DailyTotal(store)
+    more = {"surroundings": deployment, "guards": (MaxMessages(60, daily=total),), "max_qps": 1.0}
+    world.clock.seconds = MIDNIGHT.timestamp() - 4
+    with pytest.raises(GuardWaitError, match="day"):
+        world.run(people, **more)
+    before = sum(world.gateway.accepted.values())
+    assert 0 < before < 40
+    assert world.clock.now() < MIDNIGHT.timestamp() + 10
+    assert world.retry(people, **more).summary["accepted"] == 40
+    assert set(world.gateway.accepted.values()) == {1}
+    for at, sent in ((MIDNIGHT - timedelta(minutes=1), before), (MIDNIGHT, 40 - before)):
+        with campaign(["13800000001"], campaign_id="o", deployment=deployment, now=at, secret=b"") as one:
+            assert total.claim(one.facts, unit="messages", amount=1, most=60).others == sent
+
+
+def test_a_campaign_that_cannot_wait_is_not_stopped_at_midnight(place):
+    """Without a ledger that lasts it could not go on; it counts on the day on which it began."""
+    store, deployment = place
+    people = [f"138000000{i:02d}" for i in range(40)]
+    world = World()
+    more = {"surroundings": deployment, "guards": (MaxMessages(60, daily=DailyTotal(store)),)}
+    world.clock.seconds = MIDNIGHT.timestamp() - 4
+    assert world.run(people, durable=False, max_qps=1.0, **more).summary["accepted"] == 40

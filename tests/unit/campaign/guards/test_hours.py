@@ -458,7 +458,7 @@ def test_a_campaign_that_is_not_through_in_time_stops():
 
 
 @pytest.mark.parametrize(
-    "change", [{"within": 6}, {"within": timedelta(0)}, {"within": MINUTE, "late": "go"}]
+    "change", [{"within": "6"}, {"within": timedelta(0)}, {"within": 0}, {"within": MINUTE, "late": "go"}]
 )
 def test_a_mistake_in_fresh_is_found_when_it_is_made(change):
     with pytest.raises(ConfigurationError):

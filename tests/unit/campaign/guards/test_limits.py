@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 
 import pytest
@@ -23,6 +22,7 @@ from airflow_provider_aliyunsms.campaign.guards import (
     MaxParts,
     OutcomeGuard,
 )
+from airflow_provider_aliyunsms.campaign.guards.daily import Claimed, DailyTotal
 from airflow_provider_aliyunsms.campaign.guards.limits.prices import Money, PriceList
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, LedgerError
@@ -37,30 +37,28 @@ SINGAPORE, SECOND_SINGAPORE, GERMANY, NEW_YORK, TORONTO = (
 )
 
 
-@dataclass(frozen=True)
-class Room:
-    ok: bool
-    others: int
-
-
-@dataclass
-class DayInMemory:
+class DayInMemory(DailyTotal):
     """A total of one day, kept as the shared one keeps it: one claim for each campaign and unit."""
 
-    claims: dict = field(default_factory=dict)
+    def __init__(self):
+        super().__init__("/nowhere")
+        object.__setattr__(self, "claims", {})
 
     def claim(self, facts, *, unit, amount, most):
         others = sum(n for (name, of), n in self.claims.items() if of == unit and name != facts.campaign_id)
         ok = others + amount <= most
         if ok and not facts.dry_run:
             self.claims[facts.campaign_id, unit] = amount
-        return Room(ok, others)
+        return Claimed(ok, others)
 
     def settle(self, facts, *, unit, amount):
         self.claims[facts.campaign_id, unit] = amount
 
 
-class LostDay:
+class LostDay(DailyTotal):
+    def __init__(self):
+        super().__init__("/nowhere")
+
     def claim(self, facts, *, unit, amount, most):
         raise LedgerError("the store of the total cannot be read")
 

@@ -601,7 +601,7 @@ def test_it_goes_exactly_when_nothing_speaks_against_it(template, signature, par
     ],
 )
 def test_a_wrong_parameter_is_refused_when_the_dag_file_is_parsed(wrong):
-    with pytest.raises(ConfigurationError, match=f"{next(iter(wrong))} of Preflight"):
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         Preflight(**wrong)
 
 

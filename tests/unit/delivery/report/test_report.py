@@ -148,6 +148,19 @@ def test_a_canary_and_the_rest_are_one_campaign_and_counted_once():
     assert [len(each["deliveries"]) for each in (both, alone)] == [2, 1]
 
 
+def test_of_one_campaign_the_result_that_was_finished_last_counts_in_any_order():
+    """A canary that is cleared after the rest is finished last, and knows of both."""
+    early = {**SEND, "accepted": 10, "skipped": SEND["skipped"] + SEND["accepted"] - 10}
+    early |= {"finished_at": "2020-01-01T00:00:00Z"}
+    for sends in ([early, SEND], [SEND, early]):
+        assert campaign_report(sends)["outcomes"]["accepted"] == SEND["accepted"]
+
+
+@pytest.mark.parametrize(("parts", "price", "amount"), [(1, "0.045 CNY", "0.05"), (3, "0.041 CNY", "0.13")])
+def test_the_cost_is_rounded_up_as_the_guard_rounds_it(parts, price, amount):
+    assert campaign_report(SEND, parts=parts, price=price)["cost"]["amount"] == amount
+
+
 def test_two_apis_may_name_their_campaign_alike():
     other = SEND | {"api": "BatchSendMessageToGlobe"}
     assert campaign_report([SEND, other])["outcomes"]["total"] == 2 * SEND["total"]
