@@ -105,7 +105,12 @@ browser-test: $(BROWSER_STAMP) ## Use the connection form of a real Airflow in C
 	TMPDIR="$$scratch" $(BROWSER_VENV)/bin/python -m pytest -o cache_dir=$(BROWSER_VENV)/cache/pytest --basetemp="$$scratch/test" \
 		$(if $(SCREENSHOTS),--write-screenshots) $(PYTEST_ARGS) \
 		tests/browser/connection_form.py tests/browser/campaign_pages.py tests/browser/campaign_approval.py \
-		tests/browser/docs_site.py
+		tests/browser/simulator_inbox.py tests/browser/docs_site.py
+
+.PHONY: clients-test
+clients-test: $(STAMP) ## Try other people's clients against the simulator and write docs/simulator-clients.md (needs npm; 1 minute)
+	@npm ci --prefix tests/clients --ignore-scripts --no-audit --no-fund --silent
+	PYTHONPATH=tests/support $(BIN)/python tests/clients/run.py --write
 
 .PHONY: compat
 compat: $(STAMP) ## Try the wheel on every supported Airflow and Python
@@ -131,6 +136,7 @@ demo: $(DEMO_STAMP) ## Watch a campaign go out, against a simulator on this mach
 docs: $(STAMP) ## Build the documentation into build/docs
 	@$(BIN)/python docs/build_errors.py
 	$(BIN)/python docs/build_security.py
+	$(BIN)/python docs/build_simulator_api.py
 	$(BIN)/python docs/build_pictures.py
 	$(BIN)/python docs/build_parameters.py
 	$(BIN)/python docs/build_api.py
@@ -172,10 +178,13 @@ lock: ## Write the newest versions that fit together to requirements.lock (needs
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url \
 		--no-emit-find-links --generate-hashes --custom-compile-command 'make lock' --extra simulator --group bench \
 		--group browser --group mysql --group fuzz --group audit pyproject.toml --output-file $(LOCK)
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+		--no-emit-find-links --generate-hashes --custom-compile-command 'make lock' --constraint $(LOCK) \
+		containers/simulator/requirements.in --output-file containers/simulator/requirements.lock
 
 .PHONY: clean
 clean: ## Remove everything that is made here
-	@rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(FUZZ_VENV) $(AUDIT_VENV) $(RUNTIME_VENV) .scratch-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	@rm -rf $(VENV) $(DEMO_VENV) $(BENCH_VENV) $(BROWSER_VENV) $(FUZZ_VENV) $(AUDIT_VENV) $(RUNTIME_VENV) tests/clients/node_modules .scratch-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 	find . -name .git -prune -o -path './.venv*' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
 
 $(STAMP): $(LOCK) pyproject.toml

@@ -11,6 +11,7 @@ from airflow_provider_aliyunsms.simulator.control import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _TIMEOUT_S = 30
 
@@ -22,14 +23,18 @@ class SimulatorClient:
     Each method makes one HTTP call, with a timeout of 30 seconds, and never repeats it.
 
     :param url: the simulator's base URL, without a slash at the end.
+    :param trusted: a PEM file with the certificates to trust, for a simulator that speaks TLS; None for those of this
+        machine.
     :raises requests.RequestException: from every method, when the simulator does not respond or refuses.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, trusted: Path | None = None) -> None:
         self.url = url
         self._session = requests.Session()
         # A proxy from the environment must not be used: it could not reach the loopback address of this machine.
         self._session.trust_env = False
+        if trusted is not None:
+            self._session.verify = str(trusted)
 
     @property
     def endpoint(self) -> str:
@@ -81,6 +86,10 @@ class SimulatorClient:
             and ``filed``.
         """
         self._call("POST", "/signatures", json=definitions)
+
+    def clear(self) -> None:
+        """Remove all messages, from the journal as well, and keep everything else."""
+        self._call("DELETE", "/messages")
 
     def reset(self) -> None:
         """Return the simulator to its state at the start and empty its journal."""

@@ -37,6 +37,12 @@ class NumberBehaviour:
     err_code: str | None = "DELIVERED"
     slowness: float = 1.0
 
+    def verdict_after(self, age: float, *, delivery_delay: float) -> DeliveryWord:
+        """Return the delivery of a message of some age; both times are in seconds."""
+        if self.err_code is None or age < delivery_delay * self.slowness:
+            return "pending"
+        return "delivered" if self.err_code == "DELIVERED" else "failed"
+
 
 @dataclass(frozen=True, slots=True)
 class MessageState:
@@ -92,6 +98,15 @@ def carrier_of(number: str) -> Carrier | None:
     return "telecom" if number[:3] in _TELECOM else "mobile"
 
 
+def behaviour_of(*, number: str, carrier_error: str = "") -> NumberBehaviour:
+    """
+    Return how messages to a number are delivered.
+
+    :param carrier_error: the code with which the carrier refuses it, whatever the number; empty for none.
+    """
+    return NumberBehaviour(carrier_error) if carrier_error else _FATES.get(number[-4:], _USUAL)
+
+
 def state_at(
     *, number: str, accepted_at: float, now: float, delivery_delay: float, carrier_error: str = ""
 ) -> MessageState:
@@ -106,13 +121,11 @@ def state_at(
     :param delivery_delay: seconds from acceptance to the usual receipt.
     :param carrier_error: the code with which the carrier refuses it, whatever the number; empty for none.
     """
-    fate = NumberBehaviour(carrier_error) if carrier_error else _FATES.get(number[-4:], _USUAL)
-    if fate.err_code is None:
+    behaviour = behaviour_of(number=number, carrier_error=carrier_error)
+    verdict = behaviour.verdict_after(now - accepted_at, delivery_delay=delivery_delay)
+    if verdict == "pending" or behaviour.err_code is None:
         return MessageState("pending")
-    receipt_at = accepted_at + delivery_delay * fate.slowness
-    if now < receipt_at:
-        return MessageState("pending")
-    return MessageState("delivered" if fate.err_code == "DELIVERED" else "failed", fate.err_code, receipt_at)
+    return MessageState(verdict, behaviour.err_code, accepted_at + delivery_delay * behaviour.slowness)
 
 
 def china_refusal(number: str) -> Refusal | None:

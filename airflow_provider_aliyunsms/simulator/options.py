@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+
+_CURRENCY: Final = re.compile("[A-Z]{3}")
 
 FIRST_ACCOUNT: Final = "first"
 """The account of the AccessKey that a simulator always knows."""
@@ -47,11 +50,15 @@ class Options:
     :param limits_frequency: whether China sends keep the platform's limits per phone number.
     :param refuses_undefined: whether China sends are refused when template or signature was not defined.
     :param globe_reads_form: whether the Globe API takes parameters from the body, too.
+    :param china_price: what one part of a China message costs, in ``currency``; made up, and only shown.
+    :param globe_price: the same for a Globe message, whatever the country.
+    :param currency: three letters.
     :param journal: a file that keeps messages and nonces across restarts; it holds numbers and texts, so it is made
         readable by its owner alone.
     :param memory_limit: megabytes, estimated, that messages and nonces may take; then sends are refused. At least 1.
     :param allowed_hosts: names by which clients may address the simulator, beside ``localhost`` and IP addresses.
-    :raises ConfigurationError: a duration or a rate is negative, or there is no memory.
+    :raises ConfigurationError: a duration, a rate or a price is negative, the currency is no currency, or there
+        is no memory.
     """
 
     access_key_id: str = "testid"
@@ -70,14 +77,19 @@ class Options:
     globe_reads_form: bool = True
     limits_frequency: bool = False
     refuses_undefined: bool = False
+    china_price: float = 0.045
+    globe_price: float = 0.3
+    currency: str = "CNY"
     journal: Path | None = None
     memory_limit: int = 2048
     allowed_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("delivery_delay", "record_lag", "globe_qps", "china_qps"):
+        for name in ("delivery_delay", "record_lag", "globe_qps", "china_qps", "china_price", "globe_price"):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} must not be negative")
+        if not _CURRENCY.fullmatch(self.currency):
+            raise ConfigurationError("currency must be three capital letters, such as CNY")
         if self.memory_limit < 1:
             raise ConfigurationError("memory_limit must be at least 1 megabyte")
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import socket
+import ssl
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
-from airflow_provider_aliyunsms.simulator.control import PREFIX, control_routes
+from airflow_provider_aliyunsms.simulator.control import PREFIX, app_settings, control_routes
 from airflow_provider_aliyunsms.simulator.control_client import SimulatorClient
 from airflow_provider_aliyunsms.simulator.gateway import Gateway, Wire
 from airflow_provider_aliyunsms.simulator.memory import State
@@ -25,6 +27,7 @@ from airflow_provider_aliyunsms.simulator.visitors import VisitorCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,14 +44,15 @@ def make_app(state: State, *, connections: Connections, stopping: asyncio.Event)
     """
     gateway = Gateway(state=state, wire=Wire(connections), stopping=stopping)
     app = FastAPI(
-        title="Aliyun SMS simulator",
+        **app_settings(),
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
         # A plain Starlette route: the gateway reads its own parameters, and FastAPI's reading would only cost time.
         routes=[Route("/", gateway.answer, methods=["GET", "POST"])],
     )
-    app.include_router(control_routes(state))
+    # Not with include_router, which builds every route anew: half of the time that a start takes.
+    app.router.routes.extend(control_routes(state, stopping=stopping).routes)
     app.add_middleware(DateHeader, state=state)
     app.add_middleware(VisitorCheck, allowed_hosts=state.options.allowed_hosts)
     return app
@@ -80,6 +84,30 @@ _STOP_TIMEOUT_S = 10.0
 _REQUEST_HEAD_LIMIT = 1 << 20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """
+    The PEM files with which a simulator speaks TLS, for clients that know ``https`` only.
+
+    :param chain: the certificate, with those that signed it.
+    :param key: the private key without a password; None where the file of the chain has it, too.
+    """
+
+    chain: Path
+    key: Path | None = None
+
+    def check(self) -> None:
+        """
+        Read both files.
+
+        :raises ConfigurationError: they cannot be read, or do not belong together.
+        """
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self.chain, self.key)
+        except OSError as error:  # what ssl raises is one
+            raise ConfigurationError(f"the TLS certificate or its key cannot be used: {error}") from error
+
+
 class SimulatorServer(uvicorn.Server):
     """
     The HTTP server of one simulator.
@@ -89,25 +117,30 @@ class SimulatorServer(uvicorn.Server):
 
     :param state: used by the event loop alone while the server runs.
     :param listener: a socket that is already bound, so that the port is known before the loop runs.
+    :param certificate: with which it speaks TLS; None for plain HTTP.
     """
 
-    def __init__(self, state: State, *, listener: socket.socket) -> None:
+    def __init__(
+        self, state: State, *, listener: socket.socket, certificate: Certificate | None = None
+    ) -> None:
         self.state = state
         self.ready = threading.Event()
         self._listener = listener
+        self._scheme = "http" if certificate is None else "https"
         self._stopping = asyncio.Event()
         app = make_app(
             self.state,
             connections=lambda: list(self.server_state.connections),
             stopping=self._stopping,
         )
-        super().__init__(_config(app))
+        super().__init__(_config(app, certificate))
 
     @property
     def url(self) -> str:
         """The base URL of the simulator, without a slash at the end."""
         host, port = self._listener.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        name = f"[{host}]" if ":" in host else host
+        return f"{self._scheme}://{name}:{port}"
 
     def serve_until_stopped(self) -> None:
         """Serve until :meth:`stop` is called or a signal arrives, then close the state."""
@@ -135,14 +168,19 @@ class SimulatorServer(uvicorn.Server):
         self.should_exit = True
 
 
-def prepare(options: Options, *, host: str, port: int) -> SimulatorServer:
+def prepare(
+    options: Options, *, host: str, port: int, certificate: Certificate | None = None
+) -> SimulatorServer:
     """
     Load the journal, bind the socket and return the server, which does not serve yet.
 
     :param port: the port to listen on, 0 for any free one.
-    :raises ConfigurationError: the journal cannot be read.
+    :param certificate: with which it speaks TLS; None for plain HTTP.
+    :raises ConfigurationError: the journal or the certificate cannot be read.
     :raises OSError: the port is taken, the host is not this machine's, or the journal cannot be opened.
     """
+    if certificate is not None:
+        certificate.check()
     state = State(options)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -150,11 +188,13 @@ def prepare(options: Options, *, host: str, port: int) -> SimulatorServer:
     except OSError:
         state.close()
         raise
-    return SimulatorServer(state, listener=listener)
+    return SimulatorServer(state, listener=listener, certificate=certificate)
 
 
 @contextmanager
-def running(*, port: int = 0, **settings: Any) -> Iterator[SimulatorClient]:
+def running(
+    *, port: int = 0, certificate: Certificate | None = None, **settings: Any
+) -> Iterator[SimulatorClient]:
     """
     Run a simulator in a thread for the length of a ``with`` block, on loopback only.
 
@@ -162,12 +202,13 @@ def running(*, port: int = 0, **settings: Any) -> Iterator[SimulatorClient]:
     names a file.
 
     :param port: the port to listen on, 0 for any free one.
+    :param certificate: with which it speaks TLS; the returned client trusts it.
     :param settings: the fields of :class:`~airflow_provider_aliyunsms.simulator.options.Options`.
     :returns: a client with the simulator's URL and its control API.
     :raises ConfigurationError: an option is wrong, or the server did not start within 10 seconds.
     """
-    server = prepare(Options(**settings), host=LOOPBACK, port=port)
-    client = SimulatorClient(server.url)
+    server = prepare(Options(**settings), host=LOOPBACK, port=port, certificate=certificate)
+    client = SimulatorClient(server.url, trusted=None if certificate is None else certificate.chain)
     thread = threading.Thread(target=server.serve_until_stopped, name="aliyunsms-simulator", daemon=True)
     thread.start()
     try:
@@ -180,7 +221,7 @@ def running(*, port: int = 0, **settings: Any) -> Iterator[SimulatorClient]:
         thread.join(_STOP_TIMEOUT_S)
 
 
-def _config(app: Any) -> uvicorn.Config:
+def _config(app: Any, certificate: Certificate | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="httptools" if importlib.util.find_spec("httptools") else "h11",
@@ -198,4 +239,6 @@ def _config(app: Any) -> uvicorn.Config:
         timeout_keep_alive=300,
         timeout_graceful_shutdown=2,
         h11_max_incomplete_event_size=_REQUEST_HEAD_LIMIT,
+        ssl_certfile=None if certificate is None else certificate.chain,
+        ssl_keyfile=None if certificate is None else certificate.key,
     )

@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 LARGEST_BODY: Final = 8 * 1024 * 1024
 """Bytes of the largest body that is read; a request for a thousand recipients has a tenth of it."""
 
+_EVENTS: Final = f"{PREFIX}/events"
 _JSON: Final = "application/json"
 _READS: Final = ("GET", "HEAD")
 _SECURITY_HEADERS: Final = (
     (
         b"content-security-policy",
-        b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        # Its own files and nothing else. Trusted types without a policy: no script can turn a text into HTML.
+        b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+        b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        b"require-trusted-types-for 'script'; trusted-types 'none'",
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -57,22 +61,26 @@ class VisitorCheck:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        of_control = scope["path"].startswith(PREFIX)
-        refusal = self._refusal(headers, method=scope["method"], of_control=of_control)
+        refusal = self._refusal(headers, scheme=scope["scheme"], method=scope["method"], path=scope["path"])
         if refusal is not None:
             await refusal(scope, receive, send)
             return
         body = _BoundedBody(receive, send)
+        of_control = scope["path"].startswith(PREFIX)
         await self._app(scope, body.receive, _with_headers(body.send) if of_control else body.send)
 
-    def _refusal(self, headers: Mapping[str, str], *, method: str, of_control: bool) -> JSONResponse | None:
+    def _refusal(
+        self, headers: Mapping[str, str], *, scheme: str, method: str, path: str
+    ) -> JSONResponse | None:
         host = headers.get("host", "")
         if not self._is_ours(host):
             text = "The Host header names another machine. Start with --allow-host NAME if the name is right."
             return _refuse(421, text)
-        reads = of_control and method in _READS
+        of_control = path.startswith(PREFIX)
+        # Not the stream of events: a page from elsewhere could take all the places that listeners have.
+        reads = of_control and method in _READS and path != _EVENTS
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        if origin is not None and origin.lower() != f"http://{host.lower()}" and not reads:
+        if origin is not None and origin.lower() != f"{scheme}://{host.lower()}" and not reads:
             return _refuse(403, "A page from elsewhere may not use the simulator.")
         if site in ("cross-site", "same-site") and not reads:
             return _refuse(403, "A page from elsewhere may not use the simulator.")

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 sys.path.insert(0, str(Path(__file__).parent))
 
 from browserkit.access_key import AccessKey
-from browserkit.chromium import HOW_TO_GET_IT, find_chromium, open_browser
+from browserkit.chromium import HOW_TO_GET_IT, find_chromium, open_browser, open_visits, playwright
 from browserkit.screenshots import FOLDER, Screenshots
 from launcher.airflow3 import Airflow3
 from launcher.simulator import SimulatorProcess
@@ -71,10 +71,37 @@ def airflow(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def page(tmp_path_factory, airflow):
+def chromium():
+    with playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory, chromium, airflow):
     profile = tmp_path_factory.mktemp("browser") / "profile"
-    with open_browser(executable=find_chromium(), profile=profile, url=airflow.url) as page:
+    with open_browser(chromium, executable=find_chromium(), profile=profile, url=airflow.url) as page:
         yield page
+
+
+@pytest.fixture(scope="session")
+def visits(chromium):
+    """Give a function that opens a page of its own; see ``open_visits``."""
+    with open_visits(chromium, executable=find_chromium()) as visit:
+        yield visit
+
+
+@pytest.fixture
+def visit(visits):
+    """Give a function that opens a page of its own, which is closed after the test."""
+    pages = []
+
+    def visit(**settings):
+        pages.append(visits(**settings))
+        return pages[-1]
+
+    yield visit
+    for each in pages:
+        each.context.close()
 
 
 @pytest.fixture(scope="session")

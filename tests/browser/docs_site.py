@@ -51,10 +51,10 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, address):
+def site(tmp_path_factory, chromium, address):
     """Give a page of Chromium that is at the site."""
     profile = tmp_path_factory.mktemp("site-browser") / "profile"
-    with open_browser(executable=find_chromium(), profile=profile, url=address) as page:
+    with open_browser(chromium, executable=find_chromium(), profile=profile, url=address) as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
         yield page
 

@@ -206,6 +206,23 @@ def test_the_error_tables_are_current(name):
     assert (DOCS / name).read_text(encoding="utf-8") == page, "run python docs/build_errors.py"
 
 
+def test_the_description_of_the_simulator_is_current():
+    build = script("build_simulator_api")
+    served = build.description()
+    for path, text in ((build.JSON, build.as_json(served)), (build.PAGE, build.as_page(served))):
+        assert path.read_text(encoding="utf-8") == text, "run python docs/build_simulator_api.py"
+
+
+def test_the_page_of_other_clients_has_the_versions_that_are_locked():
+    packages = json.loads((ROOT / "tests" / "clients" / "package.json").read_text(encoding="utf-8"))
+    page = (DOCS / "simulator-clients.md").read_text(encoding="utf-8")
+    for name, version in packages["dependencies"].items():
+        # reached through the others
+        if name != "@alicloud/openapi-core":
+            assert f"`{name}` {version}" in page, "run make clients-test"
+    assert "**failed**" not in page
+
+
 def script(name):
     """Load one of the scripts that write into the docs."""
     spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")

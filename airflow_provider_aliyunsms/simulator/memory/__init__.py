@@ -24,7 +24,7 @@ What must never happen: an accepted message is lost. Tests prove with these mess
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.simulator.memory.approvals import Approval
-from airflow_provider_aliyunsms.simulator.memory.faults import Fault, Kind
+from airflow_provider_aliyunsms.simulator.memory.faults import MOST_FAULTS, Fault, Kind, Played
 from airflow_provider_aliyunsms.simulator.memory.frequency import Sent, broken_limit
 from airflow_provider_aliyunsms.simulator.memory.inbox import Draft, Message, Submission
 from airflow_provider_aliyunsms.simulator.memory.nonces import FRESHNESS_S
@@ -48,6 +48,7 @@ __all__ = [
     "FRESHNESS_S",
     "LONGEST_SIGNATURE",
     "LONGEST_TEXT",
+    "MOST_FAULTS",
     "MOST_SIGNATURES",
     "MOST_TEMPLATES",
     "Approval",
@@ -56,6 +57,7 @@ __all__ = [
     "Filing",
     "Kind",
     "Message",
+    "Played",
     "Sent",
     "Signature",
     "State",

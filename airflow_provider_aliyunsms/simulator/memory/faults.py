@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+import time
+from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any, Final
 
 
 class Kind(StrEnum):
@@ -33,6 +35,9 @@ class Kind(StrEnum):
     LENGTHS = "lengths"
     REFUSE = "refuse"
 
+
+MOST_REMEMBERED: Final = 200
+"""Faults that have happened and are remembered one by one; older ones are in the counts only."""
 
 MOST_FAULTS = 1000
 """Open faults at a time; a request goes through all of them."""
@@ -71,12 +76,33 @@ class Fault:
     message: str = "refused"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """
+    One fault that has happened to a request.
+
+    :param nth: the count of faults up to and including this one, since the start or the last reset.
+    :param at: this machine's time in seconds since the epoch, whatever the gateway's clock says.
+    :param action: the action of the request.
+    """
+
+    nth: int
+    at: float
+    kind: Kind
+    action: str
+
+
 class Faults:
-    """The open faults, oldest first; at most one of them happens to a request."""
+    """
+    The open faults, oldest first; at most one of them happens to a request.
+
+    ``played`` counts those that have happened by kind, ``recent`` holds the last :data:`MOST_REMEMBERED` of them.
+    """
 
     def __init__(self) -> None:
         self._open: list[Fault] = []
         self.played: Counter[str] = Counter()
+        self.recent: deque[Played] = deque(maxlen=MOST_REMEMBERED)
 
     def add(self, fault: Fault) -> None:
         """
@@ -102,11 +128,16 @@ class Faults:
                 fault.skip -= 1
             elif random.random() < fault.probability:  # noqa: S311 - chance, not a secret
                 # Removes from the list that is iterated over, so nothing may follow but the return.
-                self._use_up(fault)
+                self._use_up(fault, action=action)
                 return fault
         return None
 
-    def describe(self) -> list[dict[str, object]]:
+    @property
+    def open_count(self) -> int:
+        """How many faults are planned and have not happened as often as they shall."""
+        return len(self._open)
+
+    def describe(self) -> list[dict[str, Any]]:
         """Return the open faults as mappings, oldest first."""
         return [asdict(fault) for fault in self._open]
 
@@ -114,8 +145,15 @@ class Faults:
         """Cancel all open faults; the counts of those that have happened stay."""
         self._open.clear()
 
-    def _use_up(self, fault: Fault) -> None:
+    def forget_played(self) -> None:
+        """Forget the faults that have happened."""
+        self.played.clear()
+        self.recent.clear()
+
+    def _use_up(self, fault: Fault, *, action: str) -> None:
         self.played[fault.kind] += 1
+        nth = self.recent[-1].nth + 1 if self.recent else 1
+        self.recent.append(Played(nth=nth, at=time.time(), kind=fault.kind, action=action))
         if fault.times is None:
             return
         fault.times -= 1

@@ -80,7 +80,8 @@ class Inbox:
     Hold all accepted messages.
 
     A message takes about half a kilobyte. A look-up by number or by message id is O(1). ``surplus`` counts the
-    messages to numbers that had one before, ``size`` estimates the bytes of all.
+    messages to numbers that had one before, ``size`` estimates the bytes of all. ``generation`` grows when the inbox
+    is emptied: positions begin anew then.
     """
 
     def __init__(self) -> None:
@@ -89,6 +90,7 @@ class Inbox:
         self._by_id: dict[str, Message] = {}
         self.surplus = 0
         self.size = 0
+        self.generation = 0
 
     def accept(self, submission: Submission, drafts: Iterable[Draft]) -> None:
         """Add the messages of one request."""
@@ -126,6 +128,14 @@ class Inbox:
         history = reversed(self._messages) if number is None else self.of(number)
         return list(islice(history, limit))
 
+    def part(self, start: int, end: int) -> list[Message]:
+        """Return the messages from one position up to another one, oldest first."""
+        return self._messages[start:end]
+
+    def newest_to(self, number: str) -> Message | None:
+        """Return the newest message to a number, None for a number without messages."""
+        return self._newest.get(number)
+
     def of(self, number: str) -> Iterator[Message]:
         """Yield the messages to one phone number, newest first."""
         message = self._newest.get(number)
@@ -149,3 +159,4 @@ class Inbox:
         self._by_id.clear()
         self.surplus = 0
         self.size = 0
+        self.generation += 1

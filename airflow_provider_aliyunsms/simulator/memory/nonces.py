@@ -32,6 +32,10 @@ class Nonces:
             del self._seen[oldest]
         return (key_id, nonce) in self._seen
 
+    def all(self) -> list[tuple[str, str, float]]:
+        """Return key id, nonce and time of every nonce that is kept, oldest first."""
+        return [(key_id, nonce, at) for (key_id, nonce), at in self._seen.items()]
+
     @property
     def size(self) -> int:
         """The bytes that the nonces take, estimated."""

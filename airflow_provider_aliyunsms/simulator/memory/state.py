@@ -19,7 +19,7 @@ from airflow_provider_aliyunsms.simulator.memory.nonces import Nonces
 from airflow_provider_aliyunsms.simulator.memory.rates import RateLimit, WorstSecond
 from airflow_provider_aliyunsms.simulator.memory.signatures import Signatures
 from airflow_provider_aliyunsms.simulator.memory.templates import Templates
-from airflow_provider_aliyunsms.simulator.numbers import MessageState, state_at
+from airflow_provider_aliyunsms.simulator.numbers import MessageState, behaviour_of, state_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,8 @@ class State:
         self.refused: Counter[str] = Counter()
         self.limits: defaultdict[str, RateLimit] = defaultdict(RateLimit)
         self.worst: defaultdict[str, WorstSecond] = defaultdict(WorstSecond)
+        # Counts what the control API has changed, so that a page that shows it knows when to ask again.
+        self.changes = 0
         self._journal = (
             None
             if options.journal is None
@@ -100,6 +102,12 @@ class State:
             carrier_error=message.carrier_error,
         )
 
+    def receipt_in(self, message: Message) -> float | None:
+        """Return the seconds until the carrier's receipt of a pending message, None when there is or will be none."""
+        behaviour = behaviour_of(number=message.number, carrier_error=message.carrier_error)
+        due = message.submission.accepted_at + self.options.delivery_delay * behaviour.slowness - self.now()
+        return None if behaviour.err_code is None or due <= 0 else due
+
     def is_recorded(self, message: Message) -> bool:
         """Return whether queries find a message, which is so once it is older than the record lag."""
         return self.now() - message.submission.accepted_at >= self.options.record_lag
@@ -117,13 +125,23 @@ class State:
             "open_faults": self.faults.describe(),
         }
 
+    def clear_messages(self) -> None:
+        """Remove all messages, from the journal as well; nonces, counts, faults, definitions and options stay."""
+        self.inbox.clear()
+        if self._journal is not None:
+            self._journal.clear()
+            # The journal holds both: a nonce that was forgotten with the messages could be used again later.
+            for key_id, nonce, at in self.nonces.all():
+                self._journal.nonce(key_id=key_id, nonce=nonce, at=at)
+
     def reset(self) -> None:
         """Remove everything but the first options, and empty the journal."""
         for field in fields(self.options):
             setattr(self.options, field.name, getattr(self._first_options, field.name))
         for part in (self.inbox, self.nonces, self.faults, self.templates, self.signatures):
             part.clear()
-        for counter in (self.requests, self.refused, self.faults.played):
+        self.faults.forget_played()
+        for counter in (self.requests, self.refused):
             counter.clear()
         self.limits.clear()
         self.worst.clear()

@@ -36,31 +36,66 @@ def find_chromium():
 
 
 @contextmanager
-def open_browser(*, executable, profile, url):
+def playwright():
+    """Give what controls browsers; there is one in a process."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        yield started
+
+
+@contextmanager
+def open_browser(started, *, executable, profile, url):
     """
     Open it with an empty profile and give one page.
 
+    :param started: as of :func:`playwright`.
     :param profile: a folder that does not exist yet.
     :param url: what relative addresses are relative to.
     """
-    from playwright.sync_api import sync_playwright
+    context = started.chromium.launch_persistent_context(
+        str(profile),
+        executable_path=executable,
+        headless=True,
+        args=list(_ARGUMENTS),
+        env=clean_environment(),
+        **_settings(url=url),
+    )
+    context.set_default_timeout(PATIENCE)
+    try:
+        yield context.pages[0]
+    finally:
+        context.close()
 
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            str(profile),
-            executable_path=executable,
-            headless=True,
-            args=list(_ARGUMENTS),
-            env=clean_environment(),
-            viewport=SIZE,
-            base_url=url,
-            locale="en-US",
-            timezone_id="UTC",
-            color_scheme="light",
-            reduced_motion="reduce",
-        )
+
+@contextmanager
+def open_visits(started, *, executable):
+    """
+    Open it and give a function that makes pages, each for a person who was never here before.
+
+    Its keywords are those of playwright's ``new_context``; ``url`` is what relative addresses are relative to.
+    """
+    browser = started.chromium.launch(
+        executable_path=executable, headless=True, args=list(_ARGUMENTS), env=clean_environment()
+    )
+
+    def visit(*, url=None, **settings):
+        context = browser.new_context(**(_settings(url=url) | settings))
         context.set_default_timeout(PATIENCE)
-        try:
-            yield context.pages[0]
-        finally:
-            context.close()
+        return context.new_page()
+
+    try:
+        yield visit
+    finally:
+        browser.close()
+
+
+def _settings(*, url):
+    return {
+        "viewport": SIZE,
+        "base_url": url,
+        "locale": "en-US",
+        "timezone_id": "UTC",
+        "color_scheme": "light",
+        "reduced_motion": "reduce",
+    }
