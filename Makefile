@@ -99,13 +99,13 @@ format: $(STAMP) ## Format the code and fix what can be fixed
 	$(BIN)/ruff format .
 
 .PHONY: browser-test
-browser-test: $(BROWSER_STAMP) ## Use the connection form of a real Airflow in Chromium (SCREENSHOTS=1: renew the docs')
+browser-test: $(BROWSER_STAMP) ## Use the pages of a real Airflow in Chromium (SCREENSHOTS=1: renew the docs')
 	@scratch=$$(mktemp -d)
 	trap 'rm -rf "$$scratch"' EXIT
 	TMPDIR="$$scratch" $(BROWSER_VENV)/bin/python -m pytest -o cache_dir=$(BROWSER_VENV)/cache/pytest --basetemp="$$scratch/test" \
 		$(if $(SCREENSHOTS),--write-screenshots) $(PYTEST_ARGS) \
 		tests/browser/connection_form.py tests/browser/campaign_pages.py tests/browser/campaign_approval.py \
-		tests/browser/simulator_inbox.py tests/browser/docs_site.py
+		tests/browser/campaign_page.py tests/browser/campaign_page_states.py tests/browser/simulator_inbox.py tests/browser/docs_site.py
 
 .PHONY: clients-test
 clients-test: $(STAMP) ## Try other people's clients against the simulator and write docs/simulator-clients.md (needs npm; 1 minute)

@@ -43,6 +43,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_aliyunsms.log_lines import wrapped
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -55,6 +57,9 @@ class AliyunSmsError(Exception):
     :param code: the API's code, or one of this package's own.
     :param request_id: the API's ``RequestId``, for a support ticket.
     :param advice: the next step for the reader of the error.
+
+    Its text has several lines: what happened, with code and request id; what else is known, such as the counts of a
+    campaign (``details``); and the next step, which begins with ``Next step:``.
     """
 
     def __init__(
@@ -70,6 +75,10 @@ class AliyunSmsError(Exception):
         self.code = code
         self.request_id = request_id
         self.advice = advice
+        self.details: tuple[str, ...] = ()
+        # Set where the task ends: whether its log has the error already, and how long the lines of its text may be.
+        self.is_told = False
+        self.line_length: int | None = None
 
     def __str__(self) -> str:
         facts = [
@@ -77,8 +86,13 @@ class AliyunSmsError(Exception):
             for name, value in (("code", self.code), ("request_id", self.request_id))
             if value
         ]
-        text = f"{self.message} [{', '.join(facts)}]" if facts else self.message
-        return f"{text} Next step: {self.advice}" if self.advice else text
+        first = f"{self.message} [{', '.join(facts)}]" if facts else self.message
+        last = (f"Next step: {self.advice}",) if self.advice else ()
+        text = "\n".join((first, *self.details, *last))
+        if self.line_length is None:
+            return text
+        # Tracebacks begin with the name of the class.
+        return "\n".join(wrapped(text, width=self.line_length, before=len(f"{type(self).__name__}: ")))
 
 
 class ConfigurationError(AliyunSmsError):

@@ -37,6 +37,7 @@ def get_provider_info() -> dict[str, object]:
         "filesystems": [f"{_PACKAGE}.fs.oss"],
         "notifications": [f"{_PACKAGE}.notifications.aliyun_sms.AliyunSmsNotifier"],
         "extra-links": [
+            f"{_PACKAGE}.links.aliyun_sms.AliyunSmsCampaignLink",
             f"{_PACKAGE}.links.aliyun_sms.AliyunSmsConsoleLink",
             f"{_PACKAGE}.links.aliyun_sms.AliyunSmsGlobeConsoleLink",
             f"{_PACKAGE}.links.aliyun_sms.AliyunSmsReceiptsLink",

@@ -14,6 +14,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_aliyunsms.api.call_times import CallTimes
 from airflow_provider_aliyunsms.api.credentials import renews
 from airflow_provider_aliyunsms.api.forms import batch_sms_form, globe_form, sms_form
 from airflow_provider_aliyunsms.api.gateway_clock import GatewayClock, monotonic
@@ -41,6 +42,7 @@ from airflow_provider_aliyunsms.exceptions import (
     CampaignDoomedError,
     NotSentError,
 )
+from airflow_provider_aliyunsms.log_lines import say
 from airflow_provider_aliyunsms.products import CHINA, GLOBE
 
 if TYPE_CHECKING:
@@ -99,6 +101,7 @@ class AliyunSmsClient:
         self._transport = transport
         self._read_retries = read_retries or ReadRetries()
         self._signers: dict[str, Credentials] = {}
+        self.call_times = CallTimes()
 
     def signer(self, *, product: Product = CHINA) -> str:
         """
@@ -142,7 +145,12 @@ class AliyunSmsClient:
         try:
             response = self._transport.send(request)
         except ApiError as error:
-            log.info("The gateway did not tell its time (%s).", error.code or type(error).__name__)
+            say(
+                log,
+                logging.INFO,
+                "The gateway did not tell its time (%s).",
+                error.code or type(error).__name__,
+            )
             return
         self._note_date(response, product=product, sent=sent)
 
@@ -414,6 +422,8 @@ class AliyunSmsClient:
             if action in _SENDS and len(self._signers) < _MOST_SIGNERS:
                 self._signers[envelope.nonce] = credentials
             raise
+        finally:
+            self.call_times.add(action, self._clock() - sent)
         self._signers.pop(envelope.nonce, None)
         return fields
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 SHOWN_CODES = 3
 """Codes that an error names; the log explains more of them, and the XCom has all."""
 
+RETRY_TOLD = "it looks for evidence again and sends nothing twice"
+RETRY = "A retry looks for evidence again and sends nothing twice."
+"""What a try advises that ends with open calls."""
+
 _OWN = frozenset({CodeClass.RECIPIENT, CodeClass.FLOW_CONTROL})
 _NO_REASONS = frozenset(
     {LocalCode.NOT_STARTED.value, LocalCode.DUPLICATE.value, LocalCode.CONTENT_CHANGED.value}
@@ -78,18 +82,20 @@ def explain_ending(error: AliyunSmsError, summary: Mapping[str, Any]) -> None:
     """
     Add the counts and the most frequent codes of a try to the error that ended it, with the advice of the first.
 
-    :param error: changed in place; its own code and advice stay, where it has them.
+    :param error: changed in place: counts and codes become its details; its own code and advice stay, where it has
+        them.
     :param summary: the counts of the try, with ``errors`` by code.
     """
     reasons = frequent_codes(summary)
     counts = ", ".join(f"{summary[name]} {name}" for name in ("accepted", "rejected", "skipped", "unknown"))
-    error.message = f"{error.message.rstrip('.')}; of {summary['total']}: {counts}"
+    details = [f"Of {summary['total']}: {counts}."]
     if reasons:
         named = "; ".join(
-            f"{count} x {code} ({explain_code(code, summary).meaning})"
+            f"{count} x {code} ({explain_code(code, summary).meaning.rstrip('.')})"
             for code, count in reasons[:SHOWN_CODES]
         )
-        error.message += f". Most frequent codes: {named.replace('.)', ')')}"
+        details.append(f"Most frequent codes: {named}.")
+    error.details = (*error.details, *details)
     if isinstance(error, TooManyRefusedError | OutcomeUnknownError):
         _advise(error, reasons, summary)
 
@@ -129,10 +135,13 @@ def _advise(
         return
     code = reasons[0][0]
     error.code = error.code or code
-    parts = [explain_code(code, summary).advice]
+    advice = explain_code(code, summary).advice
+    # Some codes advise just this.
+    own_advice = (error.advice or "").replace(RETRY, "").strip() if RETRY_TOLD in advice else error.advice
+    parts = [advice]
     if isinstance(error, TooManyRefusedError):
         own = is_own_cause(code, product=PRODUCTS[summary["api"]])
         parts.append(_CLEAR_OWN if own else _CLEAR)
-    if error.advice:
-        parts.append(error.advice)
+    if own_advice:
+        parts.append(own_advice)
     error.advice = " ".join(parts)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aliyunsms.audience.facts import SourceFacts
 from airflow_provider_aliyunsms.campaign.ledger import Occasion
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from airflow_provider_aliyunsms.audience.recipients import Dedupe
@@ -44,13 +46,33 @@ class Texts:
     message: str | None = None
 
 
+@dataclass(slots=True)
+class TryCounts:
+    """
+    What one try does to the recipients: the difference between its end and what earlier tries had settled.
+
+    :param begin: the counts by outcome before its first call; None while it has not come so far.
+    :param end: the counts after its last call; None as well.
+    """
+
+    begin: Mapping[str, int] | None = None
+    end: Mapping[str, int] | None = None
+
+    def done(self) -> dict[str, int]:
+        """Return by outcome how many recipients this try has settled, or left unknown; empty for none."""
+        if self.begin is None or self.end is None:
+            return {}
+        gained = {outcome: count - self.begin[outcome] for outcome, count in self.end.items()}
+        return {outcome: count for outcome, count in gained.items() if count > 0}
+
+
 KeepReceipts = Callable[[Receipts, int], dict[str, Any]]
 """Writes the receipts (their number is the second argument) and returns the fields of the summary about them."""
 
 
 def log_failure(summary: dict[str, Any]) -> None:
     """Log the counts of a try that an error ends."""
-    log.info("This try ends with %d of %d accepted.", summary["accepted"], summary["total"])
+    say(log, logging.INFO, "This try ends with %d of %d accepted.", summary["accepted"], summary["total"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +84,7 @@ class Plan:
     :param blocks: the rows of the audience, in blocks; read once.
     :param durable: the ledger outlives this process, so that the campaign may wait after it has sent to somebody.
     :param facts: takes what the source turns out to be while it is read.
+    :param counts: takes what this try does to the recipients.
     :param rules: turn a row into a recipient or reject it.
     :param dedupe: ``content`` treats rows as duplicates if number and content are equal, ``phone`` if the number is.
     :param channel: makes the API calls.
@@ -89,6 +112,9 @@ class Plan:
     :param texts: what the texts are made of, for the guards.
     :param surroundings: what guards may use of the deployment; None for nothing.
     :param groups: the groups of a split, with what each gets; None where all get the same.
+    :param try_number: Airflow's number of this try, for those who look on.
+    :param onlookers: a store beside the ledger's for the figures of the campaign page; None where the page can read
+        the ledger's.
     """
 
     campaign_id: str
@@ -118,7 +144,10 @@ class Plan:
     texts: Texts = field(default_factory=Texts)
     surroundings: Surroundings | None = None
     groups: Groups | None = None
+    try_number: int = 1
+    onlookers: Store | None = None
     facts: SourceFacts = field(default_factory=SourceFacts)
+    counts: TryCounts = field(default_factory=TryCounts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

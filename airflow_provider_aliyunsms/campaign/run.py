@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.fields import TO
 from airflow_provider_aliyunsms.audience.recipients import recipient_keys
-from airflow_provider_aliyunsms.audience.report import AudienceReport, PartsCount
+from airflow_provider_aliyunsms.audience.report import TO_LOOK_AT, AudienceReport, PartsCount
 from airflow_provider_aliyunsms.audience.shards import ShardCut
 from airflow_provider_aliyunsms.audience.spool import Settlement, Spool
 from airflow_provider_aliyunsms.campaign.admission import admit
@@ -35,15 +35,18 @@ from airflow_provider_aliyunsms.exceptions import (
     SendInterruptedError,
     TooManyRefusedError,
 )
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_aliyunsms.campaign.guards import Facts, GuardJudge
     from airflow_provider_aliyunsms.campaign.ledger import Entry, Window
 
 
 log = logging.getLogger(__name__)
+
+OUTCOMES = ("accepted", "rejected", "skipped", "unknown")
 
 AT_ONCE = 2000
 """Recipients whose outcomes are changed together, where no call is made for them."""
@@ -70,6 +73,7 @@ class Campaign:
         self._report: AudienceReport | None = None
         self._cut = None if plan.shard is None else ShardCut(plan.shard)
         self._judge: GuardJudge | None = None
+        self._progress: ProgressReporter | None = None
 
     def run(self) -> Result:
         """
@@ -137,7 +141,9 @@ class Campaign:
             shard=self._cut,
         )
         if self._cut is not None:
-            log.info(
+            say(
+                log,
+                logging.INFO,
                 "Shard %d of %d: %d of the %d rows of the audience are its own.",
                 self._cut.shard.index,
                 self._cut.shard.of,
@@ -149,20 +155,19 @@ class Campaign:
         report = self._report = AudienceReport.of(
             spool, facts=self._plan.facts, several=spool.repeated_numbers, parts=parts
         )
-        log.info(
-            "Campaign %s: %d rows, of which %d can be sent to.", ledger.campaign, spool.total, spool.ready
-        )
-        level = logging.WARNING if report.needs_a_look else logging.INFO
+        say(log, logging.INFO, "Campaign %s", ledger.campaign)
         for line in report.lines():
-            log.log(level, "Audience: %s", line)
+            level = logging.WARNING if line.startswith(TO_LOOK_AT) else logging.INFO
+            say(log, level, "Audience: %s", line)
         if spool.repeated_numbers:
-            log.warning(
-                "%d numbers stand in several rows with different contents: each of them gets several "
-                "messages, %d more than one for each number. If a column that the template does not use "
-                "makes the difference, leave it out "
-                '(column_mapping), or set dedupe="phone".',
+            say(
+                log,
+                logging.WARNING,
+                "%d numbers stand in several rows with different contents, and get %d messages more.",
                 spool.repeated_numbers,
                 spool.repeated_rows,
+                next_step="If a column that the template does not use makes the difference, leave it out "
+                '(column_mapping), or set dedupe="phone".',
             )
 
     def _guard_judge(self, facts: Facts, *, finished: bool) -> GuardJudge | None:
@@ -202,15 +207,23 @@ class Campaign:
         """Skip those whose group gets nothing, before anybody is counted as one who will be sent to."""
         if self._plan.groups is not None:
             skipped = self._plan.groups.leave_out(spool)
-            log.info("Split: %d of %d recipients are in a group that gets nothing.", skipped, spool.ready)
+            say(
+                log,
+                logging.INFO,
+                "Split: %d of %d recipients are in a group that gets nothing.",
+                skipped,
+                spool.ready,
+            )
 
     def _announce(self, opening: Opening) -> None:
         if self._plan.resend and not opening.resumed:
-            log.warning(
-                "resend=True: every recipient of this audience is sent to AGAIN, also those sent to before."
+            say(
+                log,
+                logging.WARNING,
+                "resend=True: every recipient of this audience is sent to AGAIN, also those sent to before.",
             )
         elif opening.resumed:
-            log.info("Resuming: the ledger of an earlier try is read, no number in it is sent to again.")
+            say(log, logging.INFO, "Resuming: no number in the ledger of earlier tries is sent to again.")
 
     def _send(self, *, spool: Spool, ledger: Ledger, opening: Opening) -> int:
         if opening.contested and self._plan.fenced:
@@ -220,8 +233,17 @@ class Campaign:
         # Before the first intent: it says when its call leaves, by the gateway's clock where that is known.
         self._plan.channel.sync_clock()
         self._warn_of_skew()
-        progress = ProgressReporter(ledger=ledger, spool=spool, clock=self._clock, judge=self._judge)
         product = self._plan.channel.product
+        progress = self._progress = ProgressReporter(
+            ledger=ledger,
+            spool=spool,
+            clock=self._clock,
+            judge=self._judge,
+            facts={"campaign_id": self._plan.campaign_id, "api": product.action},
+            try_number=self._plan.try_number,
+            onlookers=self._plan.onlookers,
+            open_chunks=lambda: sender.still_open,
+        )
 
         def again(window: Window, entry: Entry, code: str | None) -> bool:
             if not ledger.was_settled_earlier(window, entry):
@@ -230,12 +252,13 @@ class Campaign:
                 opening.ended_refused and not is_own_cause(code, product=product)
             )
 
+        counts = self._plan.counts
         sender = Sender(
             plan=self._plan,
             ledger=ledger,
             spool=spool,
             clock=self._clock,
-            on_progress=progress.show_if_due,
+            on_progress=self._reporter(progress, spool, resumed=opening.resumed),
             make_workers=self._make_workers,
             resumed=opening.resumed,
             again=again,
@@ -245,17 +268,24 @@ class Campaign:
         try:
             with self._plan.account_pace or contextlib.nullcontext():
                 sender.run()
+            counts.end = _by_outcome(spool)
         except ends as error:
+            # Before those for whom no call was made are counted as skipped: a later try sends to them.
+            counts.end = _by_outcome(spool)
             if isinstance(error, GuardWaitError) and error.until is not None:
                 # The guards go by the gateway's clock, and what waits by this machine's. Too early, the whole
                 # audience would be read again and again until the gateway's time has come.
                 error.until += timedelta(seconds=self._clock.skew)
-            progress.log_now()
             owns = self._still_owns(ledger, error)
+            if owns:
+                # Before the ledger is closed, and before those who wait are counted as skipped.
+                progress.show_end(error)
             # Never while a call is in flight: after a clean shutdown the next try does not wait for this process.
             if sender.idle:
                 self._close_ledger(ledger)
-            if owns:
+            if not owns:
+                progress.log_now()
+            else:
                 self._tell(error, spool=spool, ledger=ledger, opening=opening)
                 # After the receipts, which matter more when the process is about to be killed. Not where another
                 # process has the campaign: it tells its own guards.
@@ -263,6 +293,19 @@ class Campaign:
             raise
         progress.show()
         return sender.still_open
+
+    def _reporter(self, progress: ProgressReporter, spool: Spool, *, resumed: bool) -> Callable[[], None]:
+        counts = self._plan.counts
+        if not resumed:
+            counts.begin = dict.fromkeys(OUTCOMES, 0)
+
+        def report() -> None:
+            # The first call comes after the outcomes of earlier tries are read, and before one of this try.
+            if counts.begin is None:
+                counts.begin = _by_outcome(spool)
+            progress.show_if_due()
+
+        return report
 
     def _tell_guards(self) -> None:
         if self._judge is not None:
@@ -278,7 +321,13 @@ class Campaign:
                 ledger.note_refusals()
             ledger.confirm()
         except LedgerError as lost:
-            log.warning("The receipts of this try are left to the next one: %s", lost)
+            say(
+                log,
+                logging.WARNING,
+                "The receipts of this try are left to the next one: %s",
+                lost.message,
+                next_step=lost.advice,
+            )
             return False
         return True
 
@@ -299,26 +348,36 @@ class Campaign:
                 explain_ending(error, summary)
             summary |= self._keep_receipts(spool, opening)
         except AliyunSmsError as failed:
-            log.warning("There are no receipts of this try: %s", failed)
+            say(
+                log,
+                logging.WARNING,
+                "There are no receipts of this try: %s",
+                failed.message,
+                next_step=failed.advice,
+            )
             return
         self._plan.keep_failure(summary)
 
     def _warn_of_skew(self) -> None:
         skew = self._clock.skew
         if abs(skew) > SKEW_TO_TELL:
-            log.warning(
-                "This machine's clock is %.0f s %s the gateway's. The campaign goes by the gateway's; have "
-                "the machine's set by NTP (chrony, systemd-timesyncd), because requests dated more than 15 "
-                "minutes off are refused.",
+            say(
+                log,
+                logging.WARNING,
+                "This machine's clock is %.0f s %s the gateway's. The campaign goes by the gateway's.",
                 abs(skew),
                 "ahead of" if skew > 0 else "behind",
+                next_step="Have the clock set by NTP (chrony, systemd-timesyncd): what is dated more than 15 minutes "
+                "off is refused.",
             )
 
     def _wait_for_orphan(self) -> None:
-        log.warning(
-            "The last try recorded no clean shutdown: waiting %.0f s for its process to notice that it was "
-            "replaced.",
+        say(
+            log,
+            logging.WARNING,
+            "The last try did not end cleanly: waiting %.0f s until its process must have stopped.",
             self._plan.policy.takeover_wait,
+            next_step="None. Then this try goes on.",
         )
         until = self._clock.monotonic() + self._plan.policy.takeover_wait
         while (left := until - self._clock.monotonic()) > 0:
@@ -352,7 +411,10 @@ class Campaign:
         except ReceiptsError as failed:
             # A try that is to be repeated for another reason writes them then.
             error = error or failed
-            log.error("%s", failed)
+            if error is not failed:
+                say(log, logging.ERROR, "%s", failed.message, next_step=failed.advice)
+        if error is not None and self._progress is not None:
+            self._progress.show_end(error)
         ledger.close()
         return summary, error
 
@@ -373,7 +435,7 @@ class Campaign:
         # Before anybody is settled: it looks at those who would be sent to.
         found = rehearse(facts, guards=[] if self._judge is None else self._judge.records)
         for line in summary_lines(found):
-            log.info("Rehearsal: %s", line)
+            say(log, logging.INFO, "Rehearsal: %s", line)
         calls = 0
         size = self._plan.policy.chunk_size
         groups, batches = self._plan.groups, spool.unsettled(batch=size * 8)
@@ -435,6 +497,11 @@ class Campaign:
         # waits a little longer.
         with contextlib.suppress(AliyunSmsError):
             ledger.close()
+
+
+def _by_outcome(spool: Spool) -> dict[str, int]:
+    counts = spool.counts()
+    return {outcome: getattr(counts, outcome) for outcome in OUTCOMES}
 
 
 def _same(stored: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:

@@ -26,7 +26,8 @@ from airflow_provider_aliyunsms.operators.aliyun_sms import (
 )
 from airflow_provider_aliyunsms.operators.base import AliyunSmsSendOperator
 from airflow_provider_aliyunsms.operators.redaction import hide_values
-from airflow_provider_aliyunsms.private import Private, unwrap, without_locals
+from airflow_provider_aliyunsms.private import Private, unwrap
+from airflow_provider_aliyunsms.task_errors import with_short_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -73,7 +74,7 @@ class _Decorated(DecoratedOperator, AliyunSmsSendOperator):
         """Whether every try has the same recipients: no, the function may return others in the next try."""
         return False
 
-    @without_locals
+    @with_short_errors
     def execute(self, context: Context) -> Any:
         """Call the decorated function and send to the recipients it returns; see the operator."""
         self.op_args, self.op_kwargs = unwrap(self.op_args), unwrap(self.op_kwargs)

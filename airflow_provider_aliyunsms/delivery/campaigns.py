@@ -17,6 +17,7 @@ from typing import Any
 
 from airflow_provider_aliyunsms.audience.strict_json import parse_json
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
+from airflow_provider_aliyunsms.log_lines import say
 from airflow_provider_aliyunsms.products import PRODUCTS
 
 log = logging.getLogger(__name__)
@@ -189,8 +190,10 @@ def watched(campaign: Any) -> tuple[WatchedCampaign, ...]:
         several = tuple(_watched_one(each) for each in given if each is not None)
         if several:
             if len(several) < len(given):
-                log.warning(
-                    "%d of %d send tasks left no result, because they were skipped or failed: they are left out.",
+                say(
+                    log,
+                    logging.WARNING,
+                    "%d of %d send tasks were skipped or failed: they are left out.",
                     len(given) - len(several),
                     len(given),
                 )

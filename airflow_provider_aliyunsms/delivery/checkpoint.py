@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.delivery.series import Point, read_series
 from airflow_provider_aliyunsms.delivery.state import DeliveryState
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,7 +182,7 @@ def _tolerated(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - Airflow's stores fail in many ways, and none may end a sensor
-        log.warning("The progress could not be %s: %s", what, type(error).__name__)
+        say(log, logging.WARNING, "The progress could not be %s (%s).", what, type(error).__name__)
 
 
 def _write(*, store: Store, checkpoint: Checkpoint) -> None:

@@ -66,6 +66,8 @@ class DeliveryResult:
     :param silence: why no query of the last round got an answer; None when some did.
     :param series: the counts after each round, see :class:`.DeliverySeries`.
     :param groups: the counts by group of a split; None where there is none.
+    :param parts: the delivered, failed and pending messages of each of several campaigns; empty for a single one, and
+        where they are not known.
     """
 
     verdict: Verdict
@@ -76,6 +78,7 @@ class DeliveryResult:
     silence: Silence | None = None
     series: tuple[Point, ...] = ()
     groups: Mapping[str, Mapping[str, int]] | None = None
+    parts: tuple[tuple[int, int, int], ...] = ()
 
     def as_event(self) -> dict[str, Any]:
         """Return the event for the task, which :func:`read_event` reads."""
@@ -86,6 +89,7 @@ class DeliveryResult:
             "calls": self.calls,
             "population": self.population,
             **({"silence": [self.silence.code, self.silence.advice]} if self.silence else {}),
+            **({"parts": [list(part) for part in self.parts]} if self.parts else {}),
             **self._more(),
         }
 
@@ -205,7 +209,20 @@ def read_event(event: Any) -> DeliveryResult:
         silence=_silence(event.get("silence")),
         series=read_series(event.get("series")),
         groups=_groups(event.get("groups")),
+        parts=_parts(event.get("parts")),
     )
+
+
+def _parts(value: Any) -> tuple[tuple[int, int, int], ...]:
+    """Return the counts of several campaigns; none when they are damaged: they are for the campaign page only."""
+    if not isinstance(value, list | tuple):
+        return ()
+    parts: list[tuple[int, int, int]] = []
+    for part in value:
+        if not isinstance(part, list | tuple) or len(part) != 3 or not all(_is_count(one) for one in part):
+            return ()
+        parts.append((part[0], part[1], part[2]))
+    return tuple(parts)
 
 
 def _groups(value: Any) -> Mapping[str, Mapping[str, int]] | None:

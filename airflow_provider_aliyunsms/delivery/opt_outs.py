@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
+from airflow_provider_aliyunsms.log_lines import say
 from airflow_provider_aliyunsms.products import PRODUCTS
 
 if TYPE_CHECKING:
@@ -61,10 +62,17 @@ class OptOuts:
         except AliyunSmsError as error:
             # Not with the next number already: a storage may take minutes to give up, and the watch waits for it.
             self._full = len(self._waiting) + MOST_WAITING
-            log.warning("%d numbers that carriers block were not kept: %s", len(self._waiting), error)
+            say(
+                log,
+                logging.WARNING,
+                "%d numbers that carriers block were not kept: %s",
+                len(self._waiting),
+                error.message if isinstance(error, AliyunSmsError) else type(error).__name__,
+                next_step=getattr(error, "advice", None),
+            )
             return False
         if count:
-            log.info("%d numbers that carriers block were kept, so that nothing more is sent to them.", count)
+            say(log, logging.INFO, "%d numbers that carriers block get nothing more: they are kept.", count)
         self._waiting.clear()
         self._full = MOST_WAITING
         return True

@@ -19,6 +19,7 @@ from airflow_provider_aliyunsms.delivery.checkpoint import TOP
 from airflow_provider_aliyunsms.delivery.state import Tally, total
 from airflow_provider_aliyunsms.delivery.tracking import OpenReceipts, pending_messages
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ApiError, CampaignDoomedError, PaceError
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -166,7 +167,12 @@ class DeliveryPoller:
         except AliyunSmsError:
             raise
         except Exception as error:  # noqa: BLE001 - every storage raises errors of its own, and one may pass
-            log.warning("The receipts could not be read in this round: %s", type(error).__name__)
+            say(
+                log,
+                logging.WARNING,
+                "The receipts could not be read in this round (%s).",
+                type(error).__name__,
+            )
             return one_round.report(error=error)
         finally:
             # Waits for the worker threads, however the round ends. Left running, they would make queries that the

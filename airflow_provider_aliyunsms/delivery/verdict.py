@@ -28,9 +28,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from airflow_provider_aliyunsms.codes import explain
 from airflow_provider_aliyunsms.delivery.sampling import wilson
 from airflow_provider_aliyunsms.delivery.state import Tally, ranked
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, DeliveryError, DeliveryTimeoutError
+
+_LOOK_AT_RECEIPTS = "Look the messages up in the SMS console."
 
 SHOWN_CODES = 5
 """The largest number of error codes in an error text; the XCom holds all of them."""
@@ -194,11 +197,16 @@ def _too_few(tally: Tally, text: str) -> DeliveryError:
             advice="Look at the codes in the result of the send task.",
         )
     reasons = ranked(tally)[:SHOWN_CODES]
-    codes = ", ".join(f"{code} {count}" for code, count in reasons)
-    return DeliveryError(
+    error = DeliveryError(
         f"too few messages were delivered: {text}",
         code=reasons[0][0] if reasons else None,
-        advice=f"The carriers' most frequent reasons: {codes}. The table of codes says what to do about each."
-        if codes
-        else None,
+        advice=explain(reasons[0][0]).advice if reasons else _LOOK_AT_RECEIPTS,
     )
+    if reasons:
+        codes = ", ".join(f"{count} x {code} ({_plain(explain(code).meaning)})" for code, count in reasons)
+        error.details = (f"The carriers' most frequent reasons: {codes}",)
+    return error
+
+
+def _plain(sentence: str) -> str:
+    return sentence.rstrip(".")

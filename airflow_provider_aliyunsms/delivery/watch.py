@@ -19,6 +19,7 @@ from airflow_provider_aliyunsms.delivery.sampling import population
 from airflow_provider_aliyunsms.delivery.series import DeliverySeries
 from airflow_provider_aliyunsms.delivery.verdict import Silence, Verdict, judge
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -167,7 +168,15 @@ class Watch:
             silence=self._silence,
             series=self._series.points,
             groups=None if self._groups is None else self._groups.results(),
+            parts=self._parts(),
         )
+
+    def _parts(self) -> tuple[tuple[int, int, int], ...]:
+        if len(self.campaigns) < 2:
+            return ()
+        tallies = iter([each.tally for each in self._poller.progress])
+        found = [next(tallies) if each.accepted else None for each in self.campaigns]
+        return tuple((t.delivered, t.failed, t.pending) if t is not None else (0, 0, 0) for t in found)
 
     def look(self, *, now: Callable[[], float], should_stop: Callable[[], bool] = lambda: False) -> Verdict:
         """
@@ -248,8 +257,10 @@ class Watch:
 
     def _log(self, report: RoundReport) -> None:
         tally = self.tally
-        log.info(
-            "Delivery: %d delivered, %d failed, %d pending (%d asked, %d without an answer, %d calls so far)",
+        say(
+            log,
+            logging.INFO,
+            "Round: %d delivered, %d failed, %d pending; %d asked, %d unanswered, %d calls so far",
             tally.delivered,
             tally.failed,
             tally.pending,

@@ -26,7 +26,9 @@ from airflow_provider_aliyunsms.exceptions import (
     ConnectionNotMadeError,
     PaceError,
 )
+from airflow_provider_aliyunsms.log_lines import say
 from airflow_provider_aliyunsms.notifications.wording import NOTHING, fit_variable
+from airflow_provider_aliyunsms.task_errors import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_RECIPIENTS: Final = 10
+
+_NAME_NUMBERS = "Correct phone_numbers, or alert_phone_numbers in the extra of the connection."
 
 PATIENCE: Final = 30.0
 """Seconds that an alert waits in all for room in the account's pace: a callback must end."""
@@ -106,7 +110,13 @@ def _send_to_each(
         # before the wait for the pace: behind it, a slow disk would hold up a place that others could use.
         moment = cap.take()
         if moment is None:
-            log.error("The alert to %s is not sent: max_per_hour is reached.", mask_number(number))
+            say(
+                log,
+                logging.ERROR,
+                "The alert to %s is not sent: max_per_hour is reached.",
+                mask_number(number),
+                next_step="Look for what fails so often; raise max_per_hour if all of it is to be told.",
+            )
             break
         try:
             with pace.call(patience=max(0.0, latest - time.monotonic())) if pace else nullcontext():
@@ -125,7 +135,13 @@ def _send_to_each(
                 break
         else:
             accepted += 1
-            log.info("Alert to %s accepted (request id %s).", mask_number(number), response.request_id)
+            say(
+                log,
+                logging.INFO,
+                "Alert to %s accepted, request id %s.",
+                mask_number(number),
+                response.request_id,
+            )
     return accepted
 
 
@@ -142,19 +158,29 @@ def usable_numbers(given: object) -> list[str]:
         if number is not None:
             found[number] = None
         elif written not in ("", NOTHING):
-            log.error("No alert to %s: this is no phone number.", mask_number(written))
+            say(log, logging.ERROR, "No alert to %s: this is no phone number.", mask_number(written))
     if not found:
-        log.error("The alert has no recipient.")
+        say(log, logging.ERROR, "The alert has no recipient.", next_step=_NAME_NUMBERS)
     if len(found) > MAX_RECIPIENTS:
-        log.error("The alert has %d recipients; only the first %d get it.", len(found), MAX_RECIPIENTS)
+        say(
+            log,
+            logging.ERROR,
+            "The alert has %d recipients; only the first %d get it.",
+            len(found),
+            MAX_RECIPIENTS,
+        )
     return list(found)[:MAX_RECIPIENTS]
 
 
 def _report(number: str, error: ApiError) -> None:
     # The text of these errors is safe to log: this package writes it, with code and request id and no personal data.
     if isinstance(error, AmbiguousOutcomeError):
-        log.error(
-            "The alert to %s may or may not be sent; it is not sent again. %s", mask_number(number), error
+        say(
+            log,
+            logging.ERROR,
+            "The alert to %s may or may not be sent; it is not sent again.",
+            mask_number(number),
         )
     else:
-        log.error("The alert to %s is not sent. %s", mask_number(number), error)
+        say(log, logging.ERROR, "The alert to %s is not sent.", mask_number(number))
+    tell(error)

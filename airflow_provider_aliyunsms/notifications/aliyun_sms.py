@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.notifier import BaseNotifier
 
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
+from airflow_provider_aliyunsms.log_lines import say
+from airflow_provider_aliyunsms.task_errors import tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,7 +119,7 @@ class AliyunSmsNotifier(BaseNotifier):
                 self._render_field(name, template, context=context, environment=environment)
         except Exception as error:  # noqa: BLE001 - an error of a template must not fail the callback
             self._unrenderable = True
-            log.error("The alert is not sent: %s.", _why(error))
+            say(log, logging.ERROR, "The alert is not sent: %s.", _why(error), next_step=_advice(error))
 
     def _render_field(self, name: str, template: Any, *, context: Context, environment: Any) -> None:
         """
@@ -132,7 +134,13 @@ class AliyunSmsNotifier(BaseNotifier):
         except Exception as error:
             if name not in _MAY_HAVE_GAPS:
                 raise
-            log.error("The alert goes out with what is known: %s.", _why(error))
+            say(
+                log,
+                logging.ERROR,
+                "The alert goes out with what is known: %s.",
+                _why(error),
+                next_step=_advice(error),
+            )
             rendered = None
             if name != "sign_name":
                 rendered = render_leniently(
@@ -247,20 +255,28 @@ class AliyunSmsNotifier(BaseNotifier):
 
     def _log_failure(self, error: Exception) -> None:
         if isinstance(error, AliyunSmsError):
-            log.error("The alert is not sent. %s", error)
+            say(log, logging.ERROR, "The alert is not sent.")
+            tell(error)
         elif isinstance(error, OSError):
-            log.error(
+            say(
+                log,
+                logging.ERROR,
                 "The alert is not sent: it cannot be counted in %s (%s).",
                 self._folder(),
                 type(error).__name__,
+                next_step="Give the notifier a state_dir that this process may write to.",
             )
         else:
             # Only the type is logged: the text of an unknown error could hold a phone number or a secret.
-            log.error("The alert is not sent (%s).", type(error).__name__)
+            say(log, logging.ERROR, "The alert is not sent (%s).", type(error).__name__)
 
 
 def _why(error: Exception) -> str:
     return error.message if isinstance(error, ConfigurationError) else type(error).__name__
+
+
+def _advice(error: Exception) -> str | None:
+    return error.advice if isinstance(error, ConfigurationError) else None
 
 
 send_aliyun_sms_notification = AliyunSmsNotifier

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.links.aliyun_sms import (
+    AliyunSmsCampaignLink,
     AliyunSmsConsoleLink,
     AliyunSmsGlobeConsoleLink,
     AliyunSmsReceiptsLink,
@@ -177,7 +178,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         anybody was sent to.
     :raises AirflowFailException: no further call would be accepted, too many recipients were refused, a second try
         has no ledger, a guard decided against sending, or outcomes stay unknown that no later try can settle; not
-        retried.
+        retried. It is the error of this package as well, such as ``FinalCampaignDoomedError``.
     :raises GuardUndecidedError: a guard could not judge; a retry asks it again.
     :raises OutcomeUnknownError: the outcome of some recipients is still unknown; a retry looks for evidence again.
     :raises ReceiptsError: everybody was served, and the receipts cannot be written; a retry only writes them.
@@ -209,7 +210,7 @@ class AliyunSendBatchSmsOperator(AliyunSmsSendOperator):
         "is_dry_run",
         "aliyun_sms_conn_id",
     )
-    operator_extra_links = (AliyunSmsConsoleLink(), AliyunSmsReceiptsLink())
+    operator_extra_links = (AliyunSmsCampaignLink(), AliyunSmsConsoleLink(), AliyunSmsReceiptsLink())
 
     def __init__(
         self,
@@ -351,7 +352,11 @@ class AliyunBatchSendMessageToGlobeOperator(AliyunSmsSendOperator):
         "is_dry_run",
         "aliyun_sms_conn_id",
     )
-    operator_extra_links = (AliyunSmsGlobeConsoleLink(), AliyunSmsReceiptsLink())
+    operator_extra_links = (
+        AliyunSmsCampaignLink(),
+        AliyunSmsGlobeConsoleLink(),
+        AliyunSmsReceiptsLink(),
+    )
     number_field = "to"
     _product = GLOBE
 

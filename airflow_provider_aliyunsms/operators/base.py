@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
     AirflowSkipException,
     AirflowTaskTimeout,
     BaseOperator,
@@ -26,6 +25,7 @@ from airflow_provider_aliyunsms.exceptions import (
     LedgerStorageError,
     TooManyRefusedError,
 )
+from airflow_provider_aliyunsms.log_lines import say
 from airflow_provider_aliyunsms.operators.failures import (
     final,
     read_without_retries,
@@ -72,8 +72,9 @@ from airflow_provider_aliyunsms.parameter_checks import (
     check_whole,
     check_word,
 )
-from airflow_provider_aliyunsms.private import unwrap, without_locals
+from airflow_provider_aliyunsms.private import unwrap
 from airflow_provider_aliyunsms.products import CHINA
+from airflow_provider_aliyunsms.task_errors import tell, with_short_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_aliyunsms.audience.facts import SourceFacts
     from airflow_provider_aliyunsms.audience.rows import Block
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.campaign.policy import SendPolicy
     from airflow_provider_aliyunsms.campaign.ports import Channel
     from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+    from airflow_provider_aliyunsms.operators.figures import CampaignFigures
     from airflow_provider_aliyunsms.operators.ledger_store import StoreChoice
     from airflow_provider_aliyunsms.operators.receipts import ReceiptKeeper
 
@@ -110,6 +113,10 @@ MOST_AT_ONCE = 64
 """The largest ``max_concurrency``: as many connections as a client keeps."""
 
 _PLACES = ("receipts_path", "ledger_path")
+_AFTER_TIMEOUT = (
+    "A retry or a Clear goes on where it stopped, and sends nothing twice. Raise execution_timeout if the campaign "
+    "is meant to take longer."
+)
 _CONNECTION = "aliyun_sms_conn_id"
 # Values that the database's driver binds, so that their type matters.
 _NATIVE_FIELDS = {"recipients_parameters"}
@@ -240,12 +247,14 @@ class AliyunSmsSendOperator(BaseOperator):
         self.aliyun_sms_conn_id = aliyun_sms_conn_id
         # The XCom key under which the links find the summary; empty while there is none.
         self.summary_key = ""
+        self._summary: dict[str, Any] | None = None
         self._killed = False
         self._query_pace: PaceMember | None = None
         self._renders_text = True
         self._sent = False
         self._waited = False
         self._is_durable = True
+        self._figures: CampaignFigures | None = None
         self._check_literals()
 
     def _check_literals(self) -> None:
@@ -312,11 +321,29 @@ class AliyunSmsSendOperator(BaseOperator):
     def make_rules(self) -> RecipientRules:
         """Return the rules that turn a row into a recipient or reject it."""
 
-    @without_locals
+    @with_short_errors
     def execute(self, context: Context) -> dict[str, Any]:
         """Send to all recipients that no earlier try of the campaign has sent to, and return the summary."""
+        from airflow_provider_aliyunsms.operators.figures import CampaignFigures
+
+        with CampaignFigures(context=context, facts=partial(self._facts, context)) as self._figures:
+            return self._send(context)
+
+    def _facts(self, context: Context) -> dict[str, Any]:
+        from airflow_provider_aliyunsms.operators.figures import place_of_ledger
+
+        ledger_path = as_text(self.ledger_path)
+        return {
+            "api": self._product.action,
+            "ledger": place_of_ledger(context=context, durable=self.durable, ledger_path=ledger_path),
+            "dry_run": as_bool(self.is_dry_run, name="dry_run"),
+            "campaign_id": self._identity(context),
+        }
+
+    def _send(self, context: Context) -> dict[str, Any]:
         from airflow_provider_aliyunsms.campaign.run import Campaign
         from airflow_provider_aliyunsms.codes import LocalCode
+        from airflow_provider_aliyunsms.hooks.metrics import emit_send
 
         with without_retries(), self.recorded(context):
             plan = self._plan(context)
@@ -326,7 +353,8 @@ class AliyunSmsSendOperator(BaseOperator):
             result = Campaign(plan=plan).run()
         except AudienceError as error:
             if error.code == LocalCode.EMPTY_AUDIENCE and self.on_empty == "skip":
-                raise AirflowSkipException(f"Nothing to send: {error}") from error
+                tell(error, level=logging.INFO)
+                raise AirflowSkipException(f"Nothing to send: {error.message}") from error
             # Before the next try a file may be repaired or a disk freed. A list stays the same, so it is not
             # retried.
             if self.audience_is_given and error.code != LocalCode.DISK:
@@ -341,14 +369,18 @@ class AliyunSmsSendOperator(BaseOperator):
             raise
         except GuardError as error:
             end_by_guard(self, error, wait=self.guard_wait, sent=self._sent, is_durable=self._is_durable)
-            raise
         except (CampaignDoomedError, LedgerConflictError, LedgerMissingError, TooManyRefusedError) as error:
             # Another try would meet the same refusal, and every call may cost money.
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+            raise final(error) from error
+        except AirflowTaskTimeout:
+            say(log, logging.ERROR, "execution_timeout of the task ended the try.", next_step=_AFTER_TIMEOUT)
+            raise
         finally:
             if self._query_pace is not None:
                 self._query_pace.close()
-            self.hook.get_conn().close()
+            client = self.hook.get_conn()
+            client.close()
+            emit_send(counts=plan.counts.done(), times=client.call_times, ti=context["ti"])
         return self._verdict(context, result)
 
     def execute_after_wait(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
@@ -401,6 +433,34 @@ class AliyunSmsSendOperator(BaseOperator):
 
         return recorded(open_ledger=open_ledger)
 
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any] | None:
+        """Return where the recipients come from, for OpenLineage; raises nothing."""
+        return self._lineage(None)
+
+    def get_openlineage_facets_on_complete(
+        self,
+        task_instance: Any,  # noqa: ARG002 - OpenLineage's signature
+    ) -> OperatorLineage[Any, Any] | None:
+        """Return the same with the campaign and how many messages of it were accepted; raises nothing."""
+        return self._lineage(self._summary)
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Return what :meth:`get_openlineage_facets_on_complete` returns, of a try that failed."""
+        return self.get_openlineage_facets_on_complete(task_instance)
+
+    def _lineage(self, summary: dict[str, Any] | None) -> OperatorLineage[Any, Any] | None:
+        from airflow_provider_aliyunsms.operators.lineage import send_lineage
+
+        return send_lineage(
+            # An id that follows from the run would be a new dataset in each of them.
+            name=str(self.campaign_id) if self._names_campaign else f"{self.dag_id}/{self.task_id}",
+            product=self._product,
+            recipients=self.recipients,
+            sql=self.recipients_sql,
+            conn_id=self.recipients_conn_id,
+            summary=summary,
+        )
+
     def on_kill(self) -> None:
         """Ask the sending to stop before its next call; calls in flight are given a few seconds to end."""
         # Airflow calls this from a signal handler, which may interrupt a write to the ledger in the same thread.
@@ -409,8 +469,9 @@ class AliyunSmsSendOperator(BaseOperator):
         self._killed = True
 
     def _verdict(self, context: Context, result: Result) -> dict[str, Any]:
-        summary = result.summary
+        summary = self._summary = result.summary
         if not summary["unknown"]:
+            self._tell(summary)
             say_result(summary)
             self.summary_key = "return_value" if self.do_xcom_push else ""
             return summary
@@ -419,24 +480,30 @@ class AliyunSmsSendOperator(BaseOperator):
 
     def _keep_failure(self, context: Context, summary: dict[str, Any]) -> None:
         """Log the result of a try that fails and keep it under the XCom key ``campaign``; raise nothing."""
+        self._summary = summary
         self._sent = bool(summary["accepted"] or summary["unknown"] or summary["requests"])
-        say_result(summary)
+        self._tell(summary)
+        say_result(summary, failed=True)
         # A failing task has no return value, so the summary goes into an XCom of its own, before the error is
         # raised: after that, nothing of this try can be stored.
         try:
             context["ti"].xcom_push(key=FAILED_KEY, value=summary)
         # Whatever it is, the error that ends the try is the one to report.
         except Exception as error:  # noqa: BLE001 - the backend of the deployment may raise anything
-            log.warning("The summary could not be kept as XCom (%s).", type(error).__name__)
+            say(log, logging.WARNING, "The summary could not be kept as XCom (%s).", type(error).__name__)
         else:
             self.summary_key = FAILED_KEY
+
+    def _tell(self, summary: dict[str, Any]) -> None:
+        if self._figures is not None:
+            self._figures.summary = summary
 
     def _plan(self, context: Context) -> Plan:
         from airflow_provider_aliyunsms.audience.facts import SourceFacts
         from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
         from airflow_provider_aliyunsms.campaign.plan import Plan
         from airflow_provider_aliyunsms.hooks.hash_secrets import secrets_known
-        from airflow_provider_aliyunsms.operators.ledger_store import check_resend, occasion_of
+        from airflow_provider_aliyunsms.operators.ledger_store import check_resend, occasion_of, onlookers_of
         from airflow_provider_aliyunsms.operators.placement import warn_of_local_places
 
         warn_of_local_places(
@@ -445,9 +512,11 @@ class AliyunSmsSendOperator(BaseOperator):
         campaign_id = self._identity(context)
         # An id that holds that of the run spans no other one.
         if self._names_campaign and not as_text(self.ledger_path) and context["ti"].run_id not in campaign_id:
-            log.warning(
-                "campaign_id without ledger_path: this run remembers whom it sent to, and another run with "
-                "the same campaign_id does not. Set ledger_path if the campaign spans several runs."
+            say(
+                log,
+                logging.WARNING,
+                "campaign_id without ledger_path: other runs with this campaign_id send to everybody again.",
+                next_step="Set ledger_path if the campaign spans several runs.",
             )
         resend = as_bool(self.resend, name="resend")
         choice, shard = self._store(context)
@@ -492,6 +561,8 @@ class AliyunSmsSendOperator(BaseOperator):
                 dry_run=as_bool(self.is_dry_run, name="dry_run"),
             ),
             groups=self.groups,
+            try_number=context["ti"].try_number,
+            onlookers=onlookers_of(context, choice=choice),
         )
 
     def _store(self, context: Context) -> tuple[StoreChoice, Shard | None]:
@@ -641,6 +712,7 @@ class AliyunSmsSendOperator(BaseOperator):
         rendered = super()._render(template, context, *args, **kwargs)
         return text_of(rendered, template=template, context=context) if self._renders_text else rendered
 
+    @with_short_errors
     def _do_render_template_fields(
         self,
         parent: Any,

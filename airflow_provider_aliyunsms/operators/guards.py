@@ -10,11 +10,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib
+import logging
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_aliyunsms.exceptions import (
     ConfigurationError,
@@ -23,7 +24,10 @@ from airflow_provider_aliyunsms.exceptions import (
     GuardUndecidedError,
     GuardWaitError,
 )
+from airflow_provider_aliyunsms.log_lines import say
+from airflow_provider_aliyunsms.operators.failures import final
 from airflow_provider_aliyunsms.rendering import render_fields
+from airflow_provider_aliyunsms.task_errors import tell
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,11 +38,20 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.campaign.guards import Guard
 
+log = logging.getLogger(__name__)
+
 WAITS: Final = ("defer", "reschedule")
 """Values of ``guard_wait``."""
 
 AFTER_WAIT: Final = "execute_after_wait"
 """The method of the operators by which a task goes on after a wait."""
+
+ASK_AGAIN: Final = "None, if the guard is right. A Clear asks it again."
+"""The next step after a skip."""
+
+_SET_LEDGER_PATH: Final = (
+    "Set ledger_path to a storage that outlives the worker, and trigger a new run for those who are left."
+)
 
 WITHOUT_LEDGER: Final = "begin_after_wait"
 """The same for a task that has no ledger which outlives its process, and that has sent to nobody."""
@@ -136,7 +149,7 @@ def planned_at(context: Context) -> datetime | None:
     return None
 
 
-def end_by_guard(operator: Any, error: GuardError, *, wait: str, sent: bool, is_durable: bool) -> None:
+def end_by_guard(operator: Any, error: GuardError, *, wait: str, sent: bool, is_durable: bool) -> NoReturn:
     """
     End a task as a guard has decided; always raises.
 
@@ -150,20 +163,22 @@ def end_by_guard(operator: Any, error: GuardError, *, wait: str, sent: bool, is_
     :raises AirflowRescheduleException: it waits in the scheduler.
     :raises AirflowSkipException: it is skipped.
     :raises GuardUndecidedError: it is retried.
-    :raises AirflowFailException: it fails.
+    :raises FinalGuardError: it fails, and is not retried.
     """
     if isinstance(error, GuardWaitError):
         if not is_durable and (sent or wait == "reschedule"):
-            raise AirflowFailException(
-                f"{error}. The task cannot wait, because it has no ledger that outlives its process. Next step: Set "
-                "ledger_path to a storage that outlives the worker, and trigger a new run for those who are left."
-            )
+            error.message += ". The task cannot wait, because it has no ledger that outlives its process"
+            error.advice = _SET_LEDGER_PATH
+            raise final(error)
+        say(log, logging.INFO, "%s", error.message, next_step="None. The task goes on by itself.")
         _wait(operator, until=error.until or datetime.now(UTC), how=wait, is_durable=is_durable)
     if isinstance(error, GuardSkipError) and not sent:
-        raise AirflowSkipException(str(error)) from error
+        error.advice = error.advice or ASK_AGAIN
+        tell(error, level=logging.WARNING)
+        raise AirflowSkipException(error.message) from error
     if isinstance(error, GuardUndecidedError):
         raise error
-    raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+    raise final(error) from error
 
 
 def _wait(operator: Any, *, until: datetime, how: str, is_durable: bool) -> None:

@@ -19,6 +19,7 @@ from airflow_provider_aliyunsms.exceptions import (
     LedgerError,
 )
 from airflow_provider_aliyunsms.hooks.storage import storage_path
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,20 +107,34 @@ def choose_store(
     elif store is not None:
         _check_not_elsewhere(store)
     if not durable:
-        log.warning("durable=False: there is no ledger, so a retry of this task will refuse to send.")
+        say(
+            log,
+            logging.WARNING,
+            "durable=False: there is no ledger, so a retry of this task will refuse to send.",
+        )
         return StoreChoice(store=MemoryStore(), fenced=False)
     if ledger_path:
         return StoreChoice(store=path_store(ledger_path=ledger_path, campaign_id=campaign_id), fenced=True)
     if store is None:
-        log.warning(
-            "This Airflow has no task state store and ledger_path is not set: a retry of this task will refuse "
-            "to send. Set ledger_path to a storage that outlives the worker."
+        say(
+            log,
+            logging.WARNING,
+            "This Airflow keeps no ledger, and ledger_path is not set: a retry will refuse to send.",
+            next_step="Set ledger_path to a storage that outlives the worker.",
         )
         return StoreChoice(store=MemoryStore(), fenced=False)
     # A backend of the deployment's own takes the values out of Airflow's database, which alone refuses the writes
     # of a process that was replaced, and may lose them by rules of its own.
     offloaded = bool(conf.get("workers", "state_store_backend", fallback=""))
     return StoreChoice(store=TaskStateStore(store), fenced=offloaded, keeps_all=not offloaded)
+
+
+def onlookers_of(context: Context, *, choice: StoreChoice) -> Store | None:
+    """Return Airflow's task state store where the ledger is not in it, for the figures of the campaign page."""
+    store = cast("dict[str, Any]", context).get("task_state_store")
+    if store is None or isinstance(choice.store, TaskStateStore):
+        return None
+    return TaskStateStore(store)
 
 
 def _check_not_elsewhere(store: Any) -> None:
@@ -232,5 +247,9 @@ def recorded(*, open_ledger: Callable[[], Any]) -> Iterator[None]:
                 # fenced ledger is complete, and closed, so that the next try need not wait for this process.
                 deque(ledger.windows(), maxlen=0)
                 ledger.close()
-                log.info("This try failed before it came to send; it is written down that nothing was sent.")
+                say(
+                    log,
+                    logging.INFO,
+                    "This try ends before it came to send: nothing was sent, says the ledger.",
+                )
         raise

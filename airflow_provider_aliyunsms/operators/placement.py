@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
+from airflow_provider_aliyunsms.log_lines import say
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -33,12 +35,15 @@ def warn_of_local_places(places: Mapping[str, str | None], *, executor: str | No
         return
     for name, path in places.items():
         if path and _is_local(path):
-            log.warning(
-                "%s is on this machine's disk, and %s may run tasks on others: %s. Give a storage that all workers "
-                "and the triggerer can read, such as s3://; a folder that is mounted on all of them is one.",
+            say(
+                log,
+                logging.WARNING,
+                "%s is on this machine's disk, and %s may run tasks on others: %s.",
                 name,
                 remote,
                 _CONSEQUENCES[name],
+                next_step="Give a storage that all workers and the triggerer can read, such as s3://; a folder "
+                "that is mounted on all of them is one.",
             )
 
 

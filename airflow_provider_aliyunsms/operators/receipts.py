@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_aliyunsms.campaign.receipts import INLINE_LIMIT, is_receipt_file, write_receipts
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError, ReceiptsError
 from airflow_provider_aliyunsms.hooks.storage import storage_path
+from airflow_provider_aliyunsms.log_lines import say
 from airflow_provider_aliyunsms.private_files import file_beside, make_private_folder
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class ReceiptKeeper:
                 advice="Everybody was served, and the ledger knows it. Make the place writable; a retry or a Clear "
                 "only writes the receipts and sends nothing.",
             ) from error
-        log.info("Receipts: %s", path)
+        say(log, logging.INFO, "Receipts: %s", path)
         where = {"receipts_path": path}
         # For the error of a sensor that looks for the file on another machine.
         return where if _local(storage_path(path)) is None else where | {"receipts_host": gethostname()}
@@ -139,7 +140,13 @@ class ReceiptKeeper:
         if folder is None:
             home = os.environ.get("AIRFLOW_HOME", "~/airflow")
             folder = str(Path(home).expanduser() / "aliyun_sms_receipts")
-            log.warning("receipts_path is not set: the receipts go to this machine's %s.", folder)
+            say(
+                log,
+                logging.WARNING,
+                "receipts_path is not set: the receipts go to this machine's %s.",
+                folder,
+                next_step="Set receipts_path if tasks run on several machines.",
+            )
         if self._is_file:
             return folder
         return f"{folder.rstrip('/')}/{campaign_file_name(self._campaign_id)}.jsonl"

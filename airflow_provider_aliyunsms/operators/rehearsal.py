@@ -11,15 +11,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_aliyunsms.exceptions import GuardUndecidedError
+from airflow_provider_aliyunsms.exceptions import GuardSkipError, GuardUndecidedError
+from airflow_provider_aliyunsms.log_lines import say
 from airflow_provider_aliyunsms.operators.aliyun_sms import (
     AliyunBatchSendMessageToGlobeOperator,
     AliyunSendBatchSmsOperator,
 )
 from airflow_provider_aliyunsms.operators.base import FAILED_KEY, AliyunSmsSendOperator
-from airflow_provider_aliyunsms.private import without_locals
+from airflow_provider_aliyunsms.operators.failures import FinalAudienceError, FinalGuardError
+from airflow_provider_aliyunsms.operators.guards import ASK_AGAIN
+from airflow_provider_aliyunsms.task_errors import tell, with_short_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,19 +31,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LOOK_AT_CODES = "Look at the codes, and at the guards, if that is a surprise."
+
 
 class _Rehearsal(AliyunSmsSendOperator):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs, dry_run=True)
 
-    @without_locals
+    @with_short_errors
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Rehearse the campaign and return its summary.
 
         :raises AirflowSkipException: a guard skips the campaign; or nobody would be sent to, and ``on_empty`` is
             ``skip``.
-        :raises AirflowFailException: a guard stops the campaign, or nobody would be sent to; not retried.
+        :raises FinalGuardError: a guard stops the campaign; not retried.
+        :raises FinalAudienceError: nobody would be sent to; not retried.
         :raises GuardUndecidedError: a guard could not judge; a retry asks it again.
         """
         summary = super().execute(context)
@@ -53,16 +59,25 @@ class _Rehearsal(AliyunSmsSendOperator):
             context["ti"].xcom_push(key=FAILED_KEY, value=summary)
         # Whatever it is, the error that ends the try is the one to report.
         except Exception as problem:  # noqa: BLE001 - the backend of the deployment may raise anything
-            log.warning("The summary could not be kept as XCom (%s).", type(problem).__name__)
+            say(log, logging.WARNING, "The summary could not be kept as XCom (%s).", type(problem).__name__)
         if against is None:
             # Nobody is asked to approve it, and what would send to nobody is not rehearsed as if it did.
-            empty = "Nobody would be sent to: look at the codes, and at the guards, if that is a surprise."
-            raise AirflowSkipException(empty) if self.on_empty == "skip" else AirflowFailException(empty)
+            empty = FinalAudienceError("nobody would be sent to", advice=_LOOK_AT_CODES)
+            if self.on_empty != "skip":
+                raise empty
+            tell(empty, level=logging.WARNING)
+            raise AirflowSkipException("Nobody would be sent to.")
         told = f"{against['guard']} would stop the campaign: {against['reason']}"
         if against["decision"] == "skip":
-            raise AirflowSkipException(f"{against['guard']} skips the campaign: {against['reason']}")
-        error = GuardUndecidedError(told, advice=against.get("advice"))
-        raise error if against.get("may_change") else AirflowFailException(f"GuardError: {error}")
+            skips = GuardSkipError(
+                f"{against['guard']} skips the campaign: {against['reason']}", advice=ASK_AGAIN
+            )
+            tell(skips, level=logging.WARNING)
+            raise AirflowSkipException(skips.message)
+        advice = against.get("advice")
+        if against.get("may_change"):
+            raise GuardUndecidedError(told, advice=advice)
+        raise FinalGuardError(told, advice=advice)
 
 
 class AliyunSendBatchSmsRehearsal(_Rehearsal, AliyunSendBatchSmsOperator):

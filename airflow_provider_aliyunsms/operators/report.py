@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ConfigurationError
+from airflow_provider_aliyunsms.log_lines import say
 from airflow_provider_aliyunsms.operators.base import FAILED_KEY
 from airflow_provider_aliyunsms.operators.parameters import as_text
 from airflow_provider_aliyunsms.parameter_checks import check_texts
-from airflow_provider_aliyunsms.private import without_locals
+from airflow_provider_aliyunsms.task_errors import with_short_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -78,7 +79,7 @@ class AliyunSmsReportOperator(BaseOperator):
         self.report_path = report_path
         self.price = price
 
-    @without_locals
+    @with_short_errors
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the two files, and return where they are and what they say in short."""
         from airflow_provider_aliyunsms.delivery.report import campaign_report, latest_of_each, report_page
@@ -107,7 +108,8 @@ class AliyunSmsReportOperator(BaseOperator):
         paths = {"html": f"{stem}.html", "json": f"{stem}.json"}
         write_file(paths["json"], json.dumps(report, ensure_ascii=False, indent=2))
         write_file(paths["html"], report_page(report))
-        log.info("Report: %s and %s", paths["html"], paths["json"])
+        for path in paths.values():
+            say(log, logging.INFO, "Report: %s", path)
         return {**paths, "outcomes": report["outcomes"], "deliveries": report["deliveries"]}
 
     def _result(self, context: Context, task_id: str | None) -> Mapping[str, Any] | None:

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, XComArg
 
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
-from airflow_provider_aliyunsms.operators.failures import final, without_retries
+from airflow_provider_aliyunsms.log_lines import say
+from airflow_provider_aliyunsms.operators.failures import final, say_result, without_retries
 from airflow_provider_aliyunsms.operators.parameters import as_bool, as_text
 from airflow_provider_aliyunsms.operators.rendering import text_of
 from airflow_provider_aliyunsms.parameter_checks import check_texts, check_whole
-from airflow_provider_aliyunsms.private import hide_campaign, unwrap, without_locals
+from airflow_provider_aliyunsms.private import hide_campaign, unwrap
+from airflow_provider_aliyunsms.task_errors import with_short_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -98,7 +100,7 @@ class AliyunSmsShards(BaseOperator):
         if not _is_template(shards):
             _count(shards)
 
-    @without_locals
+    @with_short_errors
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Write the number of shards down, or compare it with the record, and return the arguments of each task."""
         with without_retries():
@@ -123,7 +125,8 @@ class AliyunSmsShards(BaseOperator):
                 name = ""
             else:
                 name = record.plan(of=of, may_begin=_may_begin(self, context))
-        log.info("Campaign %s is sent in %d shards.", campaign_id, of)
+        say(log, logging.INFO, "Campaign %s", campaign_id)
+        say(log, logging.INFO, "It is sent in %d shards.", of)
         return [
             {
                 "campaign_id": campaign_id,
@@ -176,7 +179,7 @@ class AliyunSmsShardsSummary(BaseOperator):
         # Known only before the rendering, which puts the results in their place.
         self._senders = sorted({task.task_id for task, _ in XComArg.iter_xcom_references(campaign)})
 
-    @without_locals
+    @with_short_errors
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the sum of the results."""
         from airflow_provider_aliyunsms.campaign.shard_totals import add_up
@@ -189,13 +192,11 @@ class AliyunSmsShardsSummary(BaseOperator):
             result = add_up(unwrap(self.campaign))
         except (ConfigurationError, AudienceError) as error:
             raise final(error) from error
-        log.info(
-            "Campaign %s: %d shards, %d accepted, %d rejected, %d skipped, %d unknown of %d.",
-            result["campaign_id"],
-            *(result[name] for name in ("shards", "accepted", "rejected", "skipped", "unknown", "total")),
-        )
+        say(log, logging.INFO, "Campaign %s: %d shards", result["campaign_id"], result["shards"])
+        say_result(result)
         return result
 
+    @with_short_errors
     def _do_render_template_fields(
         self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
     ) -> None:

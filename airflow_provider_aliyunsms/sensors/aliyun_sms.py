@@ -15,8 +15,9 @@ from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits, check
 from airflow_provider_aliyunsms.delivery.verdict import check_ratio
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 from airflow_provider_aliyunsms.parameter_checks import check_duration, check_qps, check_texts, check_whole
-from airflow_provider_aliyunsms.private import hide_campaign, unwrap, without_locals
+from airflow_provider_aliyunsms.private import hide_campaign, unwrap
 from airflow_provider_aliyunsms.sensors.deferral import result_of, softly, time_for, trigger_for
+from airflow_provider_aliyunsms.task_errors import with_short_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.delivery.verdict import Verdict
     from airflow_provider_aliyunsms.delivery.watch import Watch, WatchPolicy
     from airflow_provider_aliyunsms.hooks.aliyun_sms import AliyunSmsHook
+    from airflow_provider_aliyunsms.sensors.figures import DeliveryFigures
 
 BACKSTOP = timedelta(days=1).total_seconds()
 """
@@ -184,11 +186,12 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         self.timeout = self.delivery_timeout + BACKSTOP
         self._watch: Watch | None = None
         self._killed = False
+        self._ti: Any = None
         check_ratio(min_delivered_ratio, stop_when_reached=stop_when_reached)
         check_count(name="sample_size", value=sample_size)
         self._limits()
 
-    @without_locals
+    @with_short_errors
     def execute(self, context: Context) -> Any:
         """
         Wait until the verdict is final, and return the counts; in deferrable mode make the first round and defer.
@@ -199,6 +202,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         """
         # Each run begins with a new watch, also when this object was run before.
         self._watch = None
+        self._ti = context["ti"]
         if not self.deferrable:
             return super().execute(context)
         with self._softly():
@@ -209,7 +213,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         # Airflow calls this from a signal handler, which may interrupt anything: only a flag may be set here.
         self._killed = True
 
-    @without_locals
+    @with_short_errors
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """
         Ask once for every pending message, and return the counts when the verdict is final.
@@ -224,12 +228,16 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             campaigns = self._campaigns()
             known = checkpoints.load(fingerprint=self._fingerprint(campaigns))
             self._watch = self._make_watch(campaigns=campaigns, known=known)
+            self._figures(context, campaigns).of_watch(self._watch.known(now=time.time()))
         watch = self._watch
         # Cut short only with a store: without one the next process would begin with the same messages again, and
         # never reach the others.
         until = time.monotonic() + LEG if checkpoints.exists else math.inf
         try:
             verdict = self._look(watch, until=until)
+            self._figures(context, watch.campaigns).of_watch(
+                watch.known(now=time.time()), ended=verdict is not Verdict.WAIT
+            )
             with self._softly():
                 result = None if verdict is Verdict.WAIT else self._end(watch.ending(verdict))
         except Exception:
@@ -243,7 +251,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         checkpoints.clear()
         return PokeReturnValue(is_done=True, xcom_value=result)
 
-    @without_locals
+    @with_short_errors
     def execute_complete(self, context: Context, event: Any) -> dict[str, Any]:
         """
         Take over the event of the trigger: keep its progress and defer anew, or return the counts.
@@ -254,6 +262,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
         from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
 
+        self._ti = context["ti"]
         checkpoints = self._checkpoints(context)
         with self._softly():
             learned = read_progress(event)
@@ -264,12 +273,17 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
                     # The trigger has only waited, for it holds no numbers to ask for. What it was given is no newer
                     # than the store, and may lack the progress.
                     known = checkpoints.load(fingerprint=self._fingerprint(campaigns)) or known
-                    return self._look_and_defer(campaigns=campaigns, known=known, checkpoints=checkpoints)
+                    return self._look_and_defer(
+                        context, campaigns=campaigns, known=known, checkpoints=checkpoints
+                    )
                 # Before _hand_over, which never returns: it ends this run by raising the signal to defer.
                 if known is not None:
                     checkpoints.save(known)
+                    self._figures(context, campaigns).of_watch(known)
                 self._hand_over(campaigns=campaigns, known=known)
-            result = self._end(read_event(event))
+            ending = read_event(event)
+            self._figures(context).of_result(ending)
+            result = self._end(ending)
         # Only now that there is a result: after an error a retry goes on from the last checkpoint.
         checkpoints.clear()
         return result
@@ -280,19 +294,28 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         known = checkpoints.load(fingerprint=self._fingerprint(campaigns))
         # Only a new try of a deferrable sensor comes here: its calls and failures are counted anew.
         known = known and known.for_new_try()
-        return self._look_and_defer(campaigns=campaigns, known=known, checkpoints=checkpoints)
+        return self._look_and_defer(context, campaigns=campaigns, known=known, checkpoints=checkpoints)
 
     def _look_and_defer(
-        self, *, campaigns: Sequence[WatchedCampaign], known: Checkpoint | None, checkpoints: CheckpointStore
+        self,
+        context: Context,
+        *,
+        campaigns: Sequence[WatchedCampaign],
+        known: Checkpoint | None,
+        checkpoints: CheckpointStore,
     ) -> dict[str, Any]:
         from airflow_provider_aliyunsms.delivery.verdict import Verdict
 
         watch = self._make_watch(campaigns=campaigns, known=known)
+        figures = self._figures(context, campaigns)
+        if known is None:
+            figures.of_watch(watch.known(now=time.time()))
         # Not cut short where the progress of the last look is lost: the same messages would be asked for each time,
         # and the others never.
         lost = known is not None and known.progress is None
         try:
             verdict = self._look(watch, until=math.inf if lost else time.monotonic() + FIRST_LOOK)
+            figures.of_watch(watch.known(now=time.time()), ended=verdict is not Verdict.WAIT)
             result = None if verdict is Verdict.WAIT else self._end(watch.ending(verdict))
         except Exception:
             # Before the error ends the try: the next one must not ask again for what this one has learned.
@@ -347,6 +370,14 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         from airflow_provider_aliyunsms.delivery.campaigns import watched
 
         return watched(unwrap(self.campaign))
+
+    def _figures(
+        self, context: Context, campaigns: Sequence[WatchedCampaign] | None = None
+    ) -> DeliveryFigures:
+        from airflow_provider_aliyunsms.sensors.figures import DeliveryFigures
+
+        known = self._campaigns if campaigns is None else lambda: campaigns
+        return DeliveryFigures(context=context, campaigns=known, sample_size=self.sample_size)
 
     def _fingerprint(self, campaigns: Sequence[WatchedCampaign]) -> str:
         from airflow_provider_aliyunsms.delivery.campaigns import campaigns_fingerprint
@@ -410,7 +441,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         return CheckpointStore(None)
 
     def _end(self, ending: DeliveryResult) -> dict[str, Any]:
-        return result_of(ending, ratio=self.min_delivered_ratio)
+        return result_of(ending, ratio=self.min_delivered_ratio, ti=self._ti)
 
     def _softly(self) -> AbstractContextManager[None]:
         return softly(soft_fail=self.soft_fail, never_fail=self.never_fail)
@@ -421,6 +452,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
             return super()._get_next_poke_interval(*args, **kwargs)
         return self._watch.wait(now=time.time())
 
+    @with_short_errors
     def _do_render_template_fields(
         self, parent: Any, template_fields: Any, context: Any, jinja_env: Any, seen_oids: set[int]
     ) -> None:

@@ -11,19 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_aliyunsms.exceptions import DeliveryError, DeliveryTimeoutError
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError, DeliveryError, DeliveryTimeoutError
+from airflow_provider_aliyunsms.log_lines import say, table
+from airflow_provider_aliyunsms.task_errors import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_provider_aliyunsms.audience.split import Split
+    from airflow_provider_aliyunsms.codes import CodeInfo
     from airflow_provider_aliyunsms.delivery.campaigns import WatchedCampaign
     from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
     from airflow_provider_aliyunsms.delivery.events import DeliveryResult
     from airflow_provider_aliyunsms.delivery.query_limiter import QueryLimits
+    from airflow_provider_aliyunsms.delivery.state import Tally
     from airflow_provider_aliyunsms.delivery.watch import WatchPolicy
     from airflow_provider_aliyunsms.triggers.aliyun_sms import AliyunSmsDeliveryTrigger
 
+
+SHOWN_CODES = 10
+"""The number of codes that the log names; the XCom has all of them."""
 
 GRACE = 600.0
 """Seconds by which a deferred task outlives its trigger's deadline, so that the trigger's event arrives first."""
@@ -87,25 +94,50 @@ def time_for(*, campaigns: Sequence[WatchedCampaign], rules: WatchPolicy, limits
 log = logging.getLogger(__name__)
 
 
-def result_of(ending: DeliveryResult, *, ratio: float | None) -> dict[str, Any]:
+def result_of(ending: DeliveryResult, *, ratio: float | None, ti: Any = None) -> dict[str, Any]:
     """
     Log the counts of a finished watch, and return them as the task's XCom.
 
     :param ratio: the smallest acceptable ``delivered / accepted``, None to accept any result.
+    :param ti: the task instance for which the counts go to the metrics, unless a retry asks again; None for none.
     :raises DeliveryError: too few messages were delivered.
     :raises DeliveryTimeoutError: the deadline passed, or the calls were used up, before enough were.
     """
     from airflow_provider_aliyunsms.delivery.verdict import describe_counts, error_of
+    from airflow_provider_aliyunsms.hooks.metrics import emit_delivery
 
     tally, population = ending.tally, ending.population
-    log.info("Delivery: %s", describe_counts(tally=tally, ratio=ratio, population=population))
+    for line in table((count, code, info.meaning) for count, code, info in _explained(tally)):
+        log.info("%s", line)
     silence = ending.silence
     error = error_of(verdict=ending.verdict, tally=tally, ratio=ratio, population=population, silence=silence)
+    if ti is not None and (error is None or _is_final(ending)):
+        emit_delivery(tally=tally, ti=ti)
     if error is not None:
         raise _final(error) if _is_final(ending) else error
+    say(log, logging.INFO, "Delivery: %s", describe_counts(tally=tally, ratio=ratio, population=population))
+    for _, code, info in _explained(tally):
+        say(log, logging.INFO, "Next step for %s: %s", code, info.advice)
+        break
+    else:
+        say(log, logging.INFO, "Next step: None.")
     if silence is not None:
-        log.warning("No query of the last round got an answer (%s). %s", silence.code, silence.advice)
+        say(
+            log,
+            logging.WARNING,
+            "No query of the last round got an answer (%s).",
+            silence.code,
+            next_step=silence.advice,
+        )
     return ending.as_xcom()
+
+
+def _explained(tally: Tally) -> Iterator[tuple[int, str, CodeInfo]]:
+    from airflow_provider_aliyunsms.codes import explain
+    from airflow_provider_aliyunsms.delivery.state import ranked
+
+    for code, count in ranked(tally)[:SHOWN_CODES]:
+        yield count, code, explain(code)
 
 
 def _is_final(ending: DeliveryResult) -> bool:
@@ -150,5 +182,8 @@ def softly(*, soft_fail: bool, never_fail: bool) -> Iterator[None]:
     # Exception and not BaseException: the signal that defers the task is of the latter kind and must pass.
     except Exception as error:
         if never_fail or (soft_fail and isinstance(error, DeliveryError)):
+            if isinstance(error, AliyunSmsError):
+                tell(error, level=logging.WARNING)
+                raise AirflowSkipException(error.message) from error
             raise AirflowSkipException(str(error)) from error
         raise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_aliyunsms.log_lines import say
 from airflow_provider_aliyunsms.own_thread import in_own_thread
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
         try:
             event = await self._watched(stop)
         except Exception as error:  # noqa: BLE001 - of an error that leaves run Airflow shows only "Trigger failure"
-            log.warning("The delivery cannot be watched any longer: %s", type(error).__name__)
+            say(log, logging.WARNING, "The delivery cannot be watched any longer (%s).", type(error).__name__)
             event = error_event(error)
         finally:
             # On every way out, and before the event: a cancelled await leaves its thread behind. Without this, its
@@ -190,7 +191,7 @@ class AliyunSmsDeliveryTrigger(BaseTrigger):
                 failures += 1
                 if failures >= self.max_failed_rounds:
                     raise
-                log.warning("The delivery cannot be watched yet: %s", type(error).__name__)
+                say(log, logging.WARNING, "The delivery cannot be watched yet (%s).", type(error).__name__)
                 await asyncio.sleep(self.poke_interval)
 
     async def _make_watch(self) -> Watch:

@@ -120,7 +120,7 @@ def test_the_error_says_which_field_and_what_is_undefined():
     )
     with pytest.raises(ConfigurationError) as caught:
         operator.render_template_fields({})
-    assert str(caught.value).startswith(
+    assert caught.value.message.startswith(
         "the field sign_name cannot be rendered (UndefinedError: brand is undefined)"
     )
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)

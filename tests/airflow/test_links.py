@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from unittest import mock
+from urllib.parse import urlencode
 
 import pytest
 from airflow.sdk import DAG
@@ -58,8 +60,16 @@ def test_a_china_task_links_to_the_console_and_to_its_receipts(
     outcome = run_dag(dag)
     filed = shown("links_china", outcome, "filed")
     assert filed["SMS console"] == CHINA_CONSOLE
-    assert filed["Receipts"].startswith(f"file://{tmp_path}/my%20receipts/links_china_filed_")
-    assert shown("links_china", outcome, "inline") == {"SMS console": CHINA_CONSOLE, "Receipts": None}
+    page = "/aliyun-sms/?" + urlencode(
+        {"dag_id": "links_china", "run_id": outcome.run_id, "task_id": "filed", "map_index": -1}
+    )
+    # no browser opens a file of the worker: the page shows the receipts, masked
+    assert filed["Campaign"] == filed["Receipts"] == page
+    assert shown("links_china", outcome, "inline") == {
+        "Campaign": page.replace("filed", "inline"),
+        "SMS console": CHINA_CONSOLE,
+        "Receipts": None,
+    }
 
 
 @pytest.mark.airflow
@@ -71,10 +81,8 @@ def test_each_mapped_task_has_its_own_receipts(run_dag, simulator, aliyun_connec
     outcome = run_dag(dag)
     links = [shown("links_mapped", outcome, "send", index) for index in (0, 1)]
     assert all(link["SMS console"] == CHINA_CONSOLE for link in links)
-    assert [link["Receipts"].removeprefix("file://") for link in links] == [
-        outcome.xcom(f"send[{index}]")["receipts_path"].removeprefix("file://") for index in (0, 1)
-    ]
-    assert links[0]["Receipts"] != links[1]["Receipts"]
+    assert [link["Receipts"].rpartition("=")[2] for link in links] == ["0", "1"]
+    assert [link["Receipts"] for link in links] == [link["Campaign"] for link in links]
 
 
 @pytest.mark.airflow
@@ -98,8 +106,9 @@ def test_globe_has_its_own_console_and_a_failed_task_keeps_its_links(
     assert outcome.states == {"send": "failed", "wrong": "failed"}
     found = shown("links_globe", outcome, "send")
     assert found["SMS console"] == GLOBE_CONSOLE
-    assert str(tmp_path) in found["Receipts"]
-    assert shown("links_globe", outcome, "wrong") == {"SMS console": GLOBE_CONSOLE, "Receipts": None}
+    assert found["Receipts"] == found["Campaign"]
+    wrong = shown("links_globe", outcome, "wrong")
+    assert (wrong["SMS console"], wrong["Receipts"]) == (GLOBE_CONSOLE, None)
     # Airflow logs it as an error when it is asked for an XCom that is not there
     assert "XCom not found" not in capsys.readouterr().out
 
@@ -122,6 +131,39 @@ def test_globe_has_its_own_console_and_a_failed_task_keeps_its_links(
 )
 def test_a_path_becomes_an_address_without_secrets(path, url):
     assert receipts_url(path) == url
+
+
+@pytest.mark.parametrize(
+    ("version", "base_url", "address"),
+    [
+        (
+            "3.3.2",
+            None,
+            "/aliyun-sms/?dag_id=d&run_id=manual__2026-11-29T00%3A00%3A00%2B00%3A00&task_id=t&map_index=2",
+        ),
+        ("3.1.0", "https://air.example/team/", "https://air.example/team/aliyun-sms/?dag_id=d"),
+        ("3.0.6", None, ""),
+        ("2.11.2", None, ""),
+    ],
+)
+def test_the_campaign_page_is_on_this_airflow_where_there_is_one(monkeypatch, version, base_url, address):
+    from airflow_provider_aliyunsms.links import aliyun_sms as links
+
+    monkeypatch.setattr(links, "airflow_version", version)
+    if base_url:
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
+    key = SimpleNamespace(dag_id="d", run_id="manual__2026-11-29T00:00:00+00:00", task_id="t", map_index=2)
+    found = links.AliyunSmsCampaignLink().get_link(None, ti_key=key)
+    assert found.startswith(address)
+    assert bool(found) == bool(address)
+
+
+def test_receipts_on_a_worker_s_disk_are_a_file_where_there_is_no_page(monkeypatch):
+    from airflow_provider_aliyunsms.links import aliyun_sms as links
+
+    monkeypatch.setattr(links, "airflow_version", "3.0.6")
+    monkeypatch.setattr(links.XCom, "get_value", lambda **_: {"receipts_path": "/data/x.jsonl"})
+    assert links.AliyunSmsReceiptsLink().get_link(None, ti_key=mock.sentinel.any) == "file:///data/x.jsonl"
 
 
 def test_a_link_that_cannot_be_made_is_no_error():

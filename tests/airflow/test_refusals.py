@@ -131,7 +131,8 @@ def observe(refusal, *, api, size, run_dag, simulator, folder):
     cleared = run_dag(dag)
     counts = simulator.counts()
     assert set(counts.values()) <= {1}
-    last = str(errors[0]).splitlines()[0] if errors else "-"
+    last = str(errors[0]).partition("\nOf ")[0].partition("\nNext step")[0] if errors else "-"
+    last = " ".join(last.split())
     told = "failed at once" if tries == 1 else f"failed, {tries} tries"
     served = len(counts)
     after = "serves all" if served == size else f"serves {served} of {size}"

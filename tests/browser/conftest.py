@@ -16,10 +16,13 @@ from browserkit.access_key import AccessKey
 from browserkit.chromium import HOW_TO_GET_IT, find_chromium, open_browser, open_visits, playwright
 from browserkit.screenshots import FOLDER, Screenshots
 from launcher.airflow3 import Airflow3
+from launcher.page import plugin_path
 from launcher.simulator import SimulatorProcess
 
 DAGS = Path(__file__).parent / "dags"
-DAG_IDS = {"spring_campaign", "approved_campaign"}
+DAG_IDS = {"spring_campaign", "approved_campaign"} | {
+    *("autumn_sale", "member_day", "city_news", "world_news", "winter_news")
+}
 
 
 def pytest_addoption(parser):
@@ -55,6 +58,7 @@ def airflow(tmp_path_factory):
     """Give an Airflow without connections; when the tests end, every process of it is gone."""
     folder = tmp_path_factory.mktemp("airflow")
     settings = {
+        "PYTHONPATH": plugin_path(folder),
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
         # the first call to a slow machine's API server takes longer than the five seconds of the default

@@ -39,4 +39,4 @@ def test_every_error_carries_code_and_advice():
     for name in real_tree():
         error = getattr(exceptions, name)("what happened", code="C", advice="do this")
         assert (error.code, error.advice) == ("C", "do this")
-        assert str(error) == "what happened [code=C] Next step: do this"
+        assert str(error) == "what happened [code=C]\nNext step: do this"

@@ -15,6 +15,6 @@ their first lines, duplicates, and the parts that are billed if the text is know
 from __future__ import annotations
 
 from airflow_provider_aliyunsms.audience.report.parts import PartsCount
-from airflow_provider_aliyunsms.audience.report.report import AudienceReport
+from airflow_provider_aliyunsms.audience.report.report import TO_LOOK_AT, AudienceReport
 
-__all__ = ["AudienceReport", "PartsCount"]
+__all__ = ["TO_LOOK_AT", "AudienceReport", "PartsCount"]

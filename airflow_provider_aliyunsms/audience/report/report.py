@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.report.parts import PartsCount
     from airflow_provider_aliyunsms.audience.spool import RejectionGroup, Spool
 
+REJECTED, NOTE = "rejected: ", "note: "
+TO_LOOK_AT = (REJECTED, NOTE)
+"""How those lines of a report begin that a person should look at."""
+
 _MOST_GROUPS = 20
 _MOST_COLUMNS = 40
 # Codes of a variable: the column may be one that the template does not use at all.
@@ -90,12 +94,12 @@ class AudienceReport:
         )
         lines += [self._group_line(group) for group in self.groups]
         lines += [
-            f"note: {places.count} x {what} ({_listed(places.first, places.count, self._place)})"
+            f"{NOTE}{places.count} x {what} ({_listed(places.first, places.count, self._place)})"
             for what, places in facts.findings.items()
         ]
         if self.several:
             lines.append(
-                f"note: {self.several} numbers get several messages that differ; dedupe='phone' sends the first"
+                f"{NOTE}{self.several} numbers get several messages that differ; dedupe='phone' sends the first"
             )
         if self.parts is not None:
             lines.append(_parts_line(self.parts))
@@ -143,7 +147,7 @@ class AudienceReport:
 
     def _group_line(self, group: RejectionGroup) -> str:
         where = _listed(self._places(group), group.count, self._place)
-        line = f"rejected: {group.count} x {group.code} in '{group.field}' ({where}): {group.first[0].reason}"
+        line = f"{REJECTED}{group.count} x {group.code} in '{group.field}' ({where}): {group.first[0].reason}"
         is_column = any(each.name == group.field and each.use != LEFT_OUT for each in self.facts.columns)
         if group.code in _OF_VARIABLES and is_column:
             line += f'; if the template does not use it: column_mapping={{"{group.field}": None}}'

@@ -24,6 +24,7 @@ from airflow_provider_aliyunsms.exceptions import (
     GuardUndecidedError,
     GuardWaitError,
 )
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,7 +113,13 @@ class GuardJudge:
                 guard.after_sending(self._facts)
             # Everybody was served by now, or an error is under way that must not be hidden by this one.
             except Exception as error:  # noqa: BLE001 - guards may be the user's own
-                log.warning("%s could not take note of the outcomes: %s", _name(guard), _told(error))
+                say(
+                    log,
+                    logging.WARNING,
+                    "Guard %s could not take note of the outcomes: %s",
+                    _name(guard),
+                    _told(error),
+                )
 
     def pause(self, *, unjudged: int = 0) -> GuardWaitError | None:
         """
@@ -166,7 +173,7 @@ class GuardJudge:
             found["may_change"] = True
         self._by_guard[id(guard)] = found
         level = logging.INFO if verdict.decision is Decision.GO else logging.WARNING
-        log.log(level, "Guard %s: %s: %s", found["guard"], verdict.decision.value, verdict.reason)
+        say(log, level, "Guard %s: %s: %s", found["guard"], verdict.decision.value, verdict.reason)
 
 
 def error_of(guard: Guard, verdict: Verdict) -> GuardError:
@@ -204,7 +211,7 @@ def _name(guard: Guard) -> str:
 
 
 def _told(error: Exception) -> str:
-    return str(error) if isinstance(error, AliyunSmsError) else type(error).__name__
+    return error.message if isinstance(error, AliyunSmsError) else type(error).__name__
 
 
 def _advice(error: AliyunSmsError) -> str:

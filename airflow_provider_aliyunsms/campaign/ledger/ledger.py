@@ -7,7 +7,7 @@ Keys of the store, all below one campaign::
     aliyun_sms.head             the campaign, its generation, how many windows that has, and which process owns it
     aliyun_sms.g<G>.w<NNNNNN>   one window of intents and outcomes, numbered without holes
     aliyun_sms.g<G>.summary     the result, written by a try that ran to its end
-    aliyun_sms.progress         small counts that a user can watch
+    aliyun_sms.progress         figures that a user can watch, see ``campaign/figures.py``
 
 On a store that cannot refuse the writes of an older process, these keys stand below the try's epoch, see
 ``fence.py``.
@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from airflow_provider_aliyunsms.audience.recipients import LedgerKeys
 from airflow_provider_aliyunsms.campaign.clock import utc_stamp
+from airflow_provider_aliyunsms.campaign.figures import PROGRESS_KEY
 from airflow_provider_aliyunsms.campaign.ledger.fence import Claim, Fence
 from airflow_provider_aliyunsms.campaign.ledger.windows import Entry, Window, open_window
 from airflow_provider_aliyunsms.codes import LocalCode
@@ -41,6 +42,7 @@ from airflow_provider_aliyunsms.exceptions import (
     LedgerMissingError,
     LedgerStorageError,
 )
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,7 +58,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _HEAD: Final = "aliyun_sms.head"
-_PROGRESS: Final = "aliyun_sms.progress"
 _PROBES: Final = 8
 """Numbers after the last window that are looked at for windows behind a hole."""
 
@@ -400,8 +401,16 @@ class Ledger:
             self._guarded(self._fence.record_shutdown, "written")
 
     def show_progress(self, counts: Mapping[str, Any]) -> None:
-        """Write small counts to a key that Airflow's UI and REST API show."""
-        self._set(_PROGRESS, dict(counts))
+        """Write figures to a key that Airflow's UI and REST API show."""
+        self._set(PROGRESS_KEY, dict(counts))
+
+    def last_progress(self) -> Any:
+        """
+        Return what :meth:`show_progress` of an earlier try wrote; None for none, and for a ledger that is fenced.
+
+        There it stands in the part of the store that belongs to that try.
+        """
+        return None if self._fence is not None else self._get(PROGRESS_KEY)
 
     def _read_head(self) -> dict[str, Any] | None:
         head = self._sure(_HEAD)
@@ -423,8 +432,10 @@ class Ledger:
             return
         if seen_before or occasion.untouched:
             # The head is written before anything can leave, so without one nothing has left.
-            log.warning(
-                "An earlier try ended before it wrote its first record, so it sent nothing: this try goes on."
+            say(
+                log,
+                logging.WARNING,
+                "An earlier try ended before its first record, so it sent nothing: this try goes on.",
             )
             return
         raise _missing(occasion)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.campaign.pacing.window import MARGIN, WINDOW, RateWindow
 from airflow_provider_aliyunsms.exceptions import NotSentError, PaceError
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -462,4 +463,4 @@ class AccountPace:
         """Log one thing of each kind once."""
         if kind not in self._told:
             self._told.add(kind)
-            log.warning("Pace of the account: the connection %r %s.", self._store.name, what)
+            say(log, logging.WARNING, "Pace of the account: the connection %r %s.", self._store.name, what)

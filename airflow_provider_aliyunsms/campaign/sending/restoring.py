@@ -23,6 +23,7 @@ from airflow_provider_aliyunsms.campaign.outcomes import FAILED_LIST, Outcome, O
 from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import LedgerConflictError
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -130,9 +131,10 @@ class Restoration:
                 advice="Nothing was sent now. Give the task the audience and the contents that it had.",
             )
         if self._refused_again:
-            log.warning(
-                "%d refusals of earlier tries are taken back: their recipients are sent to again, none of them got "
-                "anything.",
+            say(
+                log,
+                logging.WARNING,
+                "%d recipients were refused in earlier tries and got nothing: they are sent to again.",
                 self._refused_again,
             )
         return Restored(jobs=[*self._jobs()], changed=self._changed, absent=self._absent)

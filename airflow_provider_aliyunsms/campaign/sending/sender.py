@@ -29,6 +29,7 @@ from airflow_provider_aliyunsms.campaign.sending.stop_conditions import StopCond
 from airflow_provider_aliyunsms.campaign.sending.supply import Supply
 from airflow_provider_aliyunsms.codes import CodeClass, explain
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, GuardWaitError, LedgerConflictError
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -258,15 +259,18 @@ class Sender:
                 "ledger_path.",
             )
         if restored.changed:
-            log.warning(
-                "%d recipients were sent to in this campaign, or may have been, under another content: "
-                "they get nothing more (local.CONTENT_CHANGED).",
+            say(
+                log,
+                logging.WARNING,
+                "%d recipients were sent to, or may have been, with another content: they get nothing more "
+                "(local.CONTENT_CHANGED).",
                 restored.changed,
             )
         if restored.absent:
-            log.warning(
-                "%d recipients of earlier tries are not in the audience any more; the result counts them "
-                "all the same.",
+            say(
+                log,
+                logging.WARNING,
+                "%d recipients of earlier tries are not in the audience any more; the result counts them.",
                 restored.absent,
             )
 
@@ -581,10 +585,12 @@ class Sender:
         if not job.settling:
             job.reason = outcome.code
         if job.looked == 0 and not job.settling:
-            log.warning(
-                "%s for chunk %s (%s): looking for evidence before anything else is done with it.",
-                "A refusal" if job.is_refused else "No clear answer",
+            say(
+                log,
+                logging.WARNING,
+                "Chunk %s %s (%s): evidence is sought.",
                 job.entry.out_id,
+                "refused" if job.is_refused else "unclear",
                 outcome.code,
             )
         self._tell_refused_look_ups(job, outcome)
@@ -614,12 +620,14 @@ class Sender:
         found = explain(outcome.code, api=product.action, action=product.query_action)
         if found.code_class is CodeClass.DOOMED:
             self._look_ups_refused = True
-            log.error(
-                "%s is refused (%s): %s %s Until then no call without a clear answer can be settled.",
+            say(
+                log,
+                logging.ERROR,
+                "%s is refused (%s): %s No call without a clear answer can be settled.",
                 product.query_action,
                 outcome.code,
                 found.meaning,
-                found.advice,
+                next_step=found.advice,
             )
 
     def _wind_down(self) -> None:
@@ -656,7 +664,13 @@ class Sender:
             try:
                 self._books.leave_open(job)
             except AliyunSmsError as error:
-                log.warning("The receipts of this try will not be complete: %s", error)
+                say(
+                    log,
+                    logging.WARNING,
+                    "The receipts of this try will not be complete: %s",
+                    error.message,
+                    next_step=error.advice,
+                )
 
     def _write_last_outcomes(self) -> None:
         try:
@@ -665,7 +679,13 @@ class Sender:
             self._books.write_all()
         except AliyunSmsError as error:
             # The error that ended the sending is the one to report; the open intents are settled by the next try.
-            log.warning("The last outcomes could not be written to the ledger: %s", error)
+            say(
+                log,
+                logging.WARNING,
+                "The last outcomes could not be written to the ledger: %s",
+                error.message,
+                next_step="None. The next try settles them.",
+            )
 
 
 def _is_mixed(job: Job) -> bool:

@@ -15,6 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_aliyunsms.exceptions import NotSentError
+from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +133,12 @@ class Workers:
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:
-            log.warning("No further thread could be started: calls go on with %d.", len(self._threads))
+            say(
+                log,
+                logging.WARNING,
+                "No further thread could be started: calls go on with %d.",
+                len(self._threads),
+            )
             self._count = max(1, len(self._threads))
             if self._threads:
                 return

@@ -23,7 +23,7 @@ class Screenshots:
         self._folder = folder
 
     def take(self, name, *, of=None):
-        """Take the page as it stands, or one element of it."""
+        """Take the page as it stands, or one element of it, or another page."""
         # the pointer would leave a tooltip in the picture
         self._page.mouse.move(0, 0)
         picture = (of or self._page).screenshot(animations="disabled", caret="hide")

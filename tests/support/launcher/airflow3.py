@@ -152,6 +152,12 @@ class Airflow3:
         value = wait_for(token, timeout=120, what="the API server answers")
         self._session.headers["Authorization"] = f"Bearer {value}"
 
+    def page(self, path, **request):
+        """Return the text of an address of the API server that is not of the REST API."""
+        answer = self._session.get(f"{self.url}{path}", timeout=30, **request)
+        assert answer.ok, f"{path}: {answer.status_code}"
+        return answer.text
+
     def get(self, path, **request):
         """Ask the REST API and return its response."""
         return self.call("GET", path, **request)
