@@ -31,7 +31,8 @@ EN = Words(
     "of a result, and in an error of the log. The search of this site finds them, and leads to the row. In Python:\n"
     '`airflow_provider_aliyunsms.codes.explain("isv.AMOUNT_NOT_ENOUGH")`. Prefixes (`isv.`, `isp.`) and\n'
     "case do not matter. A code that is not listed is taken for *ambiguous*: whatever is not proven to be a refusal\n"
-    "may have been accepted.\n\nThis page is written by `python docs/build_errors.py`; do not edit it.",
+    "may have been accepted. [中文](errors.zh-CN.md)\n\n"
+    "This page is written by `python docs/build_errors.py`; do not edit it.",
     "| code | meaning | what to do |",
     "Codes of this package",
     {
@@ -52,27 +53,28 @@ EN = Words(
 )
 ZH = Words(
     "错误码",
-    "每个代码的含义与处理办法，站内搜索可直接定位到对应的行。\n"
-    "回执的 `code`、返回值的 `errors` 以及日志报错中可能出现的代码。在 Python 中："
-    '`airflow_provider_aliyunsms.codes.explain("isv.AMOUNT_NOT_ENOUGH")`。\n'
-    "前缀（`isv.`、`isp.`）和大小写均可忽略。未列出的代码一律按“不明确”处理：没有证据表明被拒绝，就可能已被受理。\n\n"
+    "回执的 `code`、返回值的 `errors` 和日志报错中会出现的全部代码，及其含义和处理办法；"
+    "站内搜索可以直接定位到对应的行。"
+    '在 Python 中查询：`airflow_provider_aliyunsms.codes.explain("isv.AMOUNT_NOT_ENOUGH")`，'
+    "前缀（`isv.`、`isp.`）可以省略，不区分大小写。"
+    "未列出的代码一律按“不明确”处理：不能证明被拒，就可能已被受理。[English](errors.md)\n\n"
     "本页由 `python docs/build_errors.py` 生成，请勿手工修改。",
     "| 代码 | 含义 | 处理办法 |",
-    "本软件包的代码",
+    "本 Provider 自己的代码",
     {
         CodeClass.ACCEPTED: "已受理",
-        CodeClass.RETRY: "未发送，等待后会再次发送",
+        CodeClass.RETRY: "未发送，稍后会自动重发",
         CodeClass.FLOW_CONTROL: "暂时被拒：该号码触发流控",
-        CodeClass.RECIPIENT: "被拒：收信人",
-        CodeClass.REQUEST: "被拒：请求",
+        CodeClass.RECIPIENT: "被拒：收信人的号码",
+        CodeClass.REQUEST: "被拒：请求参数",
         CodeClass.CONTENT: "被拒：内容或变量",
         CodeClass.DOOMED: "整批失败：其余调用也不会被受理，任务失败且不重试",
         CodeClass.AMBIGUOUS: "不明确：靠证据判定，不会盲目重发",
-        CodeClass.NONCE_USED: "请求曾经到达的证据",
+        CodeClass.NONCE_USED: "网关见过：证明请求曾经到达",
         CodeClass.QUERY: "仅出现在查询中",
         CodeClass.DELIVERY_OK: "已送达",
         CodeClass.DELIVERY_FAILED: "未送达",
-        CodeClass.DELIVERY_PENDING: "尚无结果",
+        CodeClass.DELIVERY_PENDING: "等待回执",
     },
 )
 PAGES = {"errors.md": EN, "errors.zh-CN.md": ZH}

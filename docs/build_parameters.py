@@ -9,22 +9,31 @@ here. The sources are read, not imported: neither Airflow nor anything else need
 The text of a parameter ends in this order, each only where it has one::
 
     :param max_qps: calls that may be made; None for no limit. Unit: calls a second. Example: ``50``. (templated)
+
+The pages ``*.zh-CN.md`` have the same tables in Chinese: names, defaults and examples are those of the code, and the
+sentences come from ``parameters.zh-CN.toml``. Beside each stands the short hash of the English sentence that it
+tells, so that ``chinese_gaps`` finds those whose English has changed since.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import inspect
 import re
-from dataclasses import dataclass
+import sys
+import tomllib
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "airflow_provider_aliyunsms"
 
 GUARDS: Final = "campaign/guards"
+CHINESE: Final = HERE / "parameters.zh-CN.toml"
+CHINESE_ENDING: Final = ".zh-CN.md"
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One row of a table; texts are Markdown."""
+    """
+    One row of a table; texts are Markdown.
+
+    :param origin: the class or function whose docstring has the meaning.
+    """
 
     name: str
     default: str
@@ -68,6 +81,7 @@ class Parameter:
     meaning: str
     is_templated: bool
     is_measured: bool
+    origin: str
 
 
 _BASE: Final = Place("operators/base.py", "AliyunSmsSendOperator")
@@ -115,7 +129,11 @@ GUARD_PLACES: Final = (
 )
 GUARD_PAGE: Final = "operators/guards.md"
 
-_HEAD: Final = "| parameter | default | unit | example | what it does |\n| --- | --- | --- | --- | --- |"
+_HEADS: Final = {
+    False: "| parameter | default | unit | example | what it does |\n| --- | --- | --- | --- | --- |",
+    True: "| 参数 | 默认值 | 单位 | 示例 | 说明 |\n| --- | --- | --- | --- | --- |",
+}
+_TEMPLATED: Final = {False: " *Templated.*", True: "*支持 Jinja。*"}
 _KNOWN_DEFAULTS: Final = {
     "conf.getboolean('operators', 'default_deferrable', fallback=False)": "`[operators] default_deferrable`",
     "MAINLAND_ZONE": "`Asia/Shanghai`",
@@ -131,10 +149,10 @@ _ENDING: Final = re.compile(
 
 def parameters(table: Table) -> list[Parameter]:
     """Return the rows of one table, in the order of the docstring that says most."""
-    texts: dict[str, str] = {}
+    texts: dict[str, tuple[str, str]] = {}
     for place in table.texts:
         for name, text in _texts(place).items():
-            texts.setdefault(name, text)
+            texts.setdefault(name, (place.name, text))
     signature: dict[str, tuple[str, str]] = {}
     for place in table.signatures:
         for name, found in _signature(place).items():
@@ -142,7 +160,7 @@ def parameters(table: Table) -> list[Parameter]:
     names = [*texts, *(name for name in signature if name not in texts)]
     kept = [name for name in names if name in signature or len(table.signatures) == 1]
     return [
-        _parameter(name, texts.get(name, ""), *signature.get(name, ("Airflow's", "")))
+        _parameter(name, *texts.get(name, ("", "")), *signature.get(name, ("Airflow's", "")))
         for name in kept
         if name not in table.without
     ]
@@ -160,29 +178,91 @@ def everything() -> dict[str, list[Parameter]]:
 
 def written(page: str, text: str) -> str:
     """Return the text of a page with its tables as they have to be."""
+    is_chinese = page.endswith(CHINESE_ENDING)
+    english = page.replace(CHINESE_ENDING, ".md")
     for name, table in TABLES.items():
-        if table.page == page:
-            text = _between_marks(text, name, rendered(parameters(table)))
-    if page == GUARD_PAGE:
+        if table.page == english:
+            text = _between_marks(text, name, rendered(parameters(table), is_chinese=is_chinese))
+    if english == GUARD_PAGE:
         sections = [
-            f"## {name}\n\n{summary}\n\n{rendered(rows)}" for name, rows, summary in _guard_sections()
+            f"## {name}\n\n{_in_chinese('guards', name, summary) if is_chinese else summary}\n\n"
+            f"{rendered(rows, is_chinese=is_chinese)}"
+            for name, rows, summary in _guard_sections()
         ]
         text = _between_marks(text, "guards", "\n\n".join(sections))
     return text
 
 
 def pages() -> list[str]:
-    """Return every page that has a table."""
-    return sorted({table.page for table in TABLES.values()} | {GUARD_PAGE})
+    """Return every page that has a table, each followed by the Chinese one."""
+    english = sorted({table.page for table in TABLES.values()} | {GUARD_PAGE})
+    return [page for name in english for page in (name, name.replace(".md", CHINESE_ENDING))]
 
 
-def rendered(rows: list[Parameter]) -> str:
+def rendered(rows: list[Parameter], *, is_chinese: bool = False) -> str:
     """Return a table in Markdown."""
-    return "\n".join([_HEAD, *(_row(each) for each in rows)])
+    return "\n".join([_HEADS[is_chinese], *(_row(each, is_chinese=is_chinese) for each in rows)])
 
 
-def _row(parameter: Parameter) -> str:
-    meaning = parameter.meaning + (" *Templated.*" if parameter.is_templated else "")
+def chinese_gaps() -> list[str]:
+    """Return what has no Chinese words, has changed in English since they were written, or is not there any more."""
+    found, wanted = _chinese(), _sentences()
+    gaps = [
+        f"{kind}: no Chinese for {word!r}"
+        for kind in ("units", "defaults")
+        for word in sorted({getattr(row, kind[:-1]) for rows in everything().values() for row in rows})
+        if word and not word.startswith("`") and word not in found[kind]
+    ]
+    for (owner, name), sentence in wanted.items():
+        known = found.get(owner, {}).get(name)
+        if known is None:
+            gaps.append(f"{owner}.{name}: no Chinese; of = {hash_of(sentence)!r}: {sentence}")
+        elif known["of"] != hash_of(sentence):
+            gaps.append(
+                f"{owner}.{name}: the English is now: {sentence} | the Chinese says: {known['zh']} | "
+                f"when they agree, set of = {hash_of(sentence)!r}"
+            )
+    there = {(owner, name) for owner in found if owner not in ("units", "defaults") for name in found[owner]}
+    return gaps + [f"{owner}.{name}: not in the code any more" for owner, name in sorted(there - {*wanted})]
+
+
+def hash_of(sentence: str) -> str:
+    """Return the short hash by which a changed sentence is known."""
+    return hashlib.sha256(sentence.encode()).hexdigest()[:8]
+
+
+def _sentences() -> dict[tuple[str, str], str]:
+    """Return every English sentence by its owner and name."""
+    found = {("guards", name): summary for name, _, summary in _guard_sections()}
+    for rows in everything().values():
+        found |= {(row.origin, row.name): row.meaning for row in rows}
+    return found
+
+
+@cache
+def _chinese() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(CHINESE.read_text(encoding="utf-8"))
+
+
+def _in_chinese(owner: str, name: str, english: str) -> str:
+    """Return the Chinese sentence, or the English one where there is none yet, which ``chinese_gaps`` tells."""
+    known = _chinese().get(owner, {}).get(name)
+    return str(known["zh"]) if known else english
+
+
+def _chinese_row(parameter: Parameter) -> Parameter:
+    words = _chinese()
+    return replace(
+        parameter,
+        default=words["defaults"].get(parameter.default, parameter.default),
+        unit=words["units"].get(parameter.unit, parameter.unit),
+        meaning=_in_chinese(parameter.origin, parameter.name, parameter.meaning),
+    )
+
+
+def _row(parameter: Parameter, *, is_chinese: bool) -> str:
+    parameter = _chinese_row(parameter) if is_chinese else parameter
+    meaning = parameter.meaning + (_TEMPLATED[is_chinese] if parameter.is_templated else "")
     example = f"`{parameter.example}`" if parameter.example else ""
     cells = (f"`{parameter.name}`", parameter.default, parameter.unit, example, meaning)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -201,7 +281,7 @@ def _between_marks(text: str, name: str, content: str) -> str:
     return f"{text[:start]}\n\n{content}\n\n{text[stop:]}"
 
 
-def _parameter(name: str, text: str, default: str, kind: str) -> Parameter:
+def _parameter(name: str, origin: str, text: str, default: str, kind: str) -> Parameter:
     found = _ENDING.fullmatch(text)
     parts = found.groupdict() if found else {"meaning": text}
     is_number = re.search(r"\b(int|float|timedelta)\b", kind) is not None
@@ -213,6 +293,7 @@ def _parameter(name: str, text: str, default: str, kind: str) -> Parameter:
         meaning=_markdown(parts["meaning"] or ""),
         is_templated=bool(parts.get("templated")),
         is_measured=is_number,
+        origin=origin,
     )
 
 
@@ -316,3 +397,5 @@ if __name__ == "__main__":
     for each in pages():
         path = HERE / each
         path.write_text(written(each, path.read_text(encoding="utf-8")), encoding="utf-8")
+    for gap in chinese_gaps():
+        print(gap, file=sys.stderr)

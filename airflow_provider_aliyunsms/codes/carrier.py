@@ -124,7 +124,7 @@ RECEIPT_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.DELIVERY_FAILED,
         "The recipient has no international SMS, or the signature or template is not enabled for it.",
         "Check signature and template, or reach this recipient another way.",
-        "收件人未开通国际短信，或签名/模板未开通。",
+        "收信人未开通国际短信，或签名、模板未开通国际/港澳台业务。",
         "请检查签名和模板，或改用其他方式联系。",
     ),
     CodeInfo(

@@ -114,7 +114,7 @@ GATEWAY_CODES: Final[tuple[CodeInfo, ...]] = (
         "There is no such AccessKey ID.",
         "Correct the login of the connection.",
         "AccessKey ID 不存在。",
-        "请更正连接中的登录名。",
+        "请更正连接中的 AccessKey ID。",
     ),
     CodeInfo(
         "InvalidAccessKeyId.Inactive",
@@ -234,7 +234,7 @@ GATEWAY_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.DOOMED,
         "This endpoint does not know the API version of the call.",
         "Check the endpoint and region of the connection; otherwise report it as a bug of this package.",
-        "该 endpoint 不支持此API 版本。",
+        "该 endpoint 不支持此 API 版本。",
         "请检查连接的 endpoint 和地域；若无误请反馈为本程序缺陷。",
     ),
     CodeInfo(
@@ -242,7 +242,7 @@ GATEWAY_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.DOOMED,
         "This endpoint does not know the API version of the call.",
         "Check the endpoint and region of the connection; otherwise report it as a bug of this package.",
-        "该 endpoint 不支持此API 版本。",
+        "该 endpoint 不支持此 API 版本。",
         "请检查连接的 endpoint 和地域；若无误请反馈为本程序缺陷。",
     ),
     CodeInfo(
@@ -266,7 +266,7 @@ GATEWAY_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.DOOMED,
         "This endpoint does not know the HTTP method of the call.",
         "Check the endpoint and region of the connection; otherwise report it as a bug of this package.",
-        "该 endpoint 不支持此HTTP 方法。",
+        "该 endpoint 不支持此 HTTP 方法。",
         "请检查连接的 endpoint 和地域；若无误请反馈为本程序缺陷。",
     ),
     CodeInfo(
@@ -307,7 +307,7 @@ GATEWAY_CODES: Final[tuple[CodeInfo, ...]] = (
         "The AccessKey ID is not valid.",
         "Correct login and password of the connection.",
         "AccessKey ID 无效。",
-        "请更正连接中的登录名和密码。",
+        "请更正连接中的 AccessKey ID 和 AccessKey Secret。",
     ),
     CodeInfo(
         "InvalidAccessKeySecret",
@@ -315,7 +315,7 @@ GATEWAY_CODES: Final[tuple[CodeInfo, ...]] = (
         "The AccessKey secret is not valid.",
         "Correct login and password of the connection.",
         "AccessKey Secret 无效。",
-        "请更正连接中的登录名和密码。",
+        "请更正连接中的 AccessKey ID 和 AccessKey Secret。",
     ),
     CodeInfo(
         "MissingAccessKeyId",

@@ -61,7 +61,7 @@ GLOBE_CODES: Final[tuple[CodeInfo, ...]] = (
         "A parameter is empty or not valid JSON.",
         "Check that every recipient has a text.",
         "参数为空或不是合法 JSON。",
-        "请确认每个收件人都有内容。",
+        "请确认每位收信人都有短信内容。",
     ),
     CodeInfo(
         "PARAM_LENGTH_LIMIT",
@@ -289,7 +289,7 @@ OLD_GLOBE_CODES: Final[tuple[CodeInfo, ...]] = (
         "The request holds no text.",
         "Give every recipient a text.",
         "缺少短信内容。",
-        "请为每个收件人提供内容。",
+        "请为每位收信人提供短信内容。",
     ),
     CodeInfo(
         "InvalidParameter.Type",
@@ -416,7 +416,7 @@ OLD_GLOBE_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.AMBIGUOUS,
         "An undocumented limit; whether anything was accepted is not known.",
         "Do not send again without evidence that nothing was accepted.",
-        "未公开说明的限制，是否已受理未知。",
+        "文档未说明的限制，是否已受理未知。",
         "没有未受理的证据之前请勿重发。",
     ),
     CodeInfo(
@@ -424,7 +424,7 @@ OLD_GLOBE_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.AMBIGUOUS,
         "An undocumented limit; whether anything was accepted is not known.",
         "Do not send again without evidence that nothing was accepted.",
-        "未公开说明的限制，是否已受理未知。",
+        "文档未说明的限制，是否已受理未知。",
         "没有未受理的证据之前请勿重发。",
     ),
     CodeInfo(
@@ -432,7 +432,7 @@ OLD_GLOBE_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.AMBIGUOUS,
         "An undocumented limit; whether anything was accepted is not known.",
         "Do not send again without evidence that nothing was accepted.",
-        "未公开说明的限制，是否已受理未知。",
+        "文档未说明的限制，是否已受理未知。",
         "没有未受理的证据之前请勿重发。",
     ),
     CodeInfo(
@@ -440,7 +440,7 @@ OLD_GLOBE_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.AMBIGUOUS,
         "An undocumented limit; whether anything was accepted is not known.",
         "Do not send again without evidence that nothing was accepted.",
-        "未公开说明的限制，是否已受理未知。",
+        "文档未说明的限制，是否已受理未知。",
         "没有未受理的证据之前请勿重发。",
     ),
     CodeInfo(
@@ -448,7 +448,7 @@ OLD_GLOBE_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.AMBIGUOUS,
         "An undocumented limit; whether anything was accepted is not known.",
         "Do not send again without evidence that nothing was accepted.",
-        "未公开说明的限制，是否已受理未知。",
+        "文档未说明的限制，是否已受理未知。",
         "没有未受理的证据之前请勿重发。",
     ),
     CodeInfo(
@@ -456,7 +456,7 @@ OLD_GLOBE_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.AMBIGUOUS,
         "An undocumented limit; whether anything was accepted is not known.",
         "Do not send again without evidence that nothing was accepted.",
-        "未公开说明的限制，是否已受理未知。",
+        "文档未说明的限制，是否已受理未知。",
         "没有未受理的证据之前请勿重发。",
     ),
 )

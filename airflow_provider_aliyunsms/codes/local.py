@@ -282,7 +282,7 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         CodeClass.RECIPIENT,
         "The number is on a list of numbers never to send to, so it got nothing.",
         "Nothing to do. Who is on it by mistake has to be taken off the list that Suppress reads.",
-        "该号码在禁止发送名单中，因此没有发送。",
+        "该号码在不发送名单（Suppress）中，例如已退订，因此没有发送。",
         "无需处理。如系误列，请从 Suppress 所读取的名单中移除。",
     ),
     CodeInfo(
@@ -419,7 +419,7 @@ LOCAL_CODES: Final[tuple[CodeInfo, ...]] = (
         "The TLS handshake failed; nothing left this machine.",
         "Check the endpoint, the trusted certificates and any proxy that breaks TLS open.",
         "TLS 握手失败；请求没有发出。",
-        "请检查 endpoint、受信任的证书以及会拆解 TLS 的代理。",
+        "请检查 endpoint、受信任的证书以及会解密 TLS 的代理。",
     ),
     CodeInfo(
         "ConnectionFailed",

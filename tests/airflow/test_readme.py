@@ -48,7 +48,7 @@ def test_the_connections_are_read_by_the_hook(name, monkeypatch):
         assert settings.endpoint == "http://127.0.0.1:8025" or settings.sign_name == "阿里云"
 
 
-@pytest.mark.parametrize("name", ["docs/connection.md", "README.zh-CN.md"])
+@pytest.mark.parametrize("name", ["docs/connection.md", "docs/connection.zh-CN.md"])
 def test_every_field_of_the_connection_form_is_explained(name):
     from airflow_provider_aliyunsms.get_provider_info import get_provider_info
 

@@ -23,6 +23,11 @@ IN_SIGHT = """
   return top >= 0 && bottom <= window.innerHeight;
 }
 """
+# tables of codes and parameters that are wider than their place
+PUSHED_SIDEWAYS = """
+() => [...document.querySelectorAll("table.rows")]
+  .filter(({parentElement: place}) => place.scrollWidth > place.clientWidth).length
+"""
 SEARCHED = re.compile(r"Search finished|did not match any documents")
 
 
@@ -109,6 +114,27 @@ def test_a_parameter_leads_to_its_row(results):
     assert {href.partition("#")[2] for href in found[:2]} == rows
 
 
+@pytest.mark.parametrize(
+    ("query", "page"),
+    [("退订名单", "operators/guards.zh-CN"), ("余额不足", "errors.zh-CN"), ("连接 权限", "connection.zh-CN")],
+)
+def test_chinese_words_are_found(results, query, page):
+    assert f"{page}.html" in [href.partition("?")[0].partition("#")[0] for href in results(query)]
+
+
+def test_the_menu_of_a_chinese_page_begins_in_chinese(site):
+    heights = {}
+    for page in ("quickstart", "quickstart.zh-CN"):
+        site.goto(f"/{page}.html")
+        menu = site.locator(".sidebar-tree")
+        names = ("Quickstart", "快速开始")
+        heights[page] = [
+            menu.get_by_role("link", name=name, exact=True).bounding_box()["y"] for name in names
+        ]
+    assert heights["quickstart"] == sorted(heights["quickstart"])
+    assert heights["quickstart.zh-CN"] == sorted(heights["quickstart.zh-CN"], reverse=True)
+
+
 def test_a_command_is_copied_as_it_is_run(site):
     site.goto("/tutorial.html")
     site.locator("div.highlight-bash", has_text="mkdir -p sms-tutorial").hover()
@@ -129,7 +155,11 @@ def test_tabs_for_china_and_globe_change_together(site):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "name", ["index", "tutorial", "operators/china", "errors", "how-a-message-is-settled"]
+    "name",
+    [
+        *("index", "tutorial", "operators/china", "errors", "how-a-message-is-settled"),
+        *("index.zh-CN", "tutorial.zh-CN", "operators/china.zh-CN", "operators/guards.zh-CN", "errors.zh-CN"),
+    ],
 )
 def test_a_page_fits_a_phone(site, name, scheme):
     size = site.viewport_size
@@ -138,6 +168,7 @@ def test_a_page_fits_a_phone(site, name, scheme):
     try:
         site.goto(f"/{name}.html")
         assert site.evaluate("document.documentElement.scrollWidth") <= 390
+        assert site.evaluate(PUSHED_SIDEWAYS) == 0
         broken = site.evaluate(
             "[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
         )

@@ -37,6 +37,28 @@ def test_every_parameter_has_a_meaning(every):
     assert [name for name, row in every.items() if not row.meaning] == []
 
 
+def test_every_parameter_is_told_in_chinese_and_what_is_told_is_current(build):
+    assert build.chinese_gaps() == [], f"look at docs/{build.CHINESE.name}"
+
+
+def test_a_changed_a_new_and_a_lost_sentence_are_noticed(build, monkeypatch):
+    (first, second, *_), sentences, before = [*build._sentences()], build._sentences(), build.chinese_gaps()
+    changed = {**sentences, first: "Something else.", ("Fresh", "until"): "A new one."}
+    del changed[second]
+    monkeypatch.setattr(build, "_sentences", lambda: changed)
+    gone, new = f"{second[0]}.{second[1]}: not in the code any more", "Fresh.until: no Chinese"
+    gaps = [gap for gap in build.chinese_gaps() if gap not in before]
+    assert len(gaps) == 3
+    assert f"set of = {build.hash_of('Something else.')!r}" in gaps[0]
+    assert gaps[1].startswith(new)
+    assert gaps[2] == gone
+
+
+def test_a_table_in_chinese_has_names_defaults_and_examples_of_the_code(build):
+    (row,) = build.rendered(build.guards()["Sample"], is_chinese=True).splitlines()[2:]
+    assert row.split(" | ")[:4] == ["| `size`", "必填", "个号码", "`500`"]
+
+
 def test_every_parameter_has_an_example(every):
     assert [name for name, row in every.items() if not row.example] == []
 
