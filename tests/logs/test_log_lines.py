@@ -30,7 +30,7 @@ FAILED = {
     "sensor_fails": "DeliveryError: ",
     "sensor_times_out": "DeliveryTimeoutError: ",
 }
-SUCCEEDED = {"success", "query", "resumed", "refusals", "rehearsal", "globe", "plain"}
+SUCCEEDED = ["success", "query", "resumed", "refusals", "rehearsal", "globe", "plain"]
 TASKS = [
     *FAILED,
     *SUCCEEDED,
