@@ -377,7 +377,7 @@ class Campaign:
             logging.WARNING,
             "The last try did not end cleanly: waiting %.0f s until its process must have stopped.",
             self._plan.policy.takeover_wait,
-            next_step="None. Then this try goes on.",
+            next_step="None needed. Then this try goes on.",
         )
         until = self._clock.monotonic() + self._plan.policy.takeover_wait
         while (left := until - self._clock.monotonic()) > 0:

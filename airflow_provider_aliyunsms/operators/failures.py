@@ -39,7 +39,7 @@ SHOWN_CODES = 10
 ADVISED_CODES = 3
 """The number of codes for which the log says what to do."""
 
-_WAIT_FOR_DELIVERY: Final = "None. A delivery sensor tells what reached the phones."
+_WAIT_FOR_DELIVERY: Final = "None needed. A delivery sensor tells what reached the phones."
 
 
 class FinalConfigurationError(ConfigurationError, AirflowFailException):
@@ -165,7 +165,7 @@ def _say_next_steps(codes: Sequence[tuple[str, str]], summary: Mapping[str, Any]
         say(log, logging.INFO, "Next step for %s: %s", code, advice)
     if not codes:
         accepted = summary["accepted"]
-        say(log, logging.INFO, "Next step: %s", _WAIT_FOR_DELIVERY if accepted else "None.")
+        say(log, logging.INFO, "Next step: %s", _WAIT_FOR_DELIVERY if accepted else "None needed.")
 
 
 def unknown_error(result: Result) -> AliyunSmsError:

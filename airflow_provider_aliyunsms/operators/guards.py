@@ -170,7 +170,7 @@ def end_by_guard(operator: Any, error: GuardError, *, wait: str, sent: bool, is_
             error.message += ". The task cannot wait, because it has no ledger that outlives its process"
             error.advice = _SET_LEDGER_PATH
             raise final(error)
-        say(log, logging.INFO, "%s", error.message, next_step="None. The task goes on by itself.")
+        say(log, logging.INFO, "%s", error.message, next_step="None needed. The task goes on by itself.")
         _wait(operator, until=error.until or datetime.now(UTC), how=wait, is_durable=is_durable)
     if isinstance(error, GuardSkipError) and not sent:
         error.advice = error.advice or ASK_AGAIN

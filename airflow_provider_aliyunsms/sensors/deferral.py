@@ -120,7 +120,7 @@ def result_of(ending: DeliveryResult, *, ratio: float | None, ti: Any = None) ->
         say(log, logging.INFO, "Next step for %s: %s", code, info.advice)
         break
     else:
-        say(log, logging.INFO, "Next step: None.")
+        say(log, logging.INFO, "Next step: None needed.")
     if silence is not None:
         say(
             log,

@@ -684,7 +684,7 @@ class Sender:
                 logging.WARNING,
                 "The last outcomes could not be written to the ledger: %s",
                 error.message,
-                next_step="None. The next try settles them.",
+                next_step="None needed. The next try settles them.",
             )
 
 
