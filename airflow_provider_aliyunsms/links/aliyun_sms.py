@@ -101,11 +101,13 @@ def _keys(operator: Any) -> tuple[str, ...]:
 
 def campaign_page(ti_key: TaskInstanceKey) -> str:
     """
-    Return the address of a task instance on the campaign page; empty before Airflow 3.1.
+    Return the address of a task instance on the campaign page; empty before Airflow 3.1, or where it is switched off.
 
     Below ``[api] base_url`` where the worker knows it, else relative to the host that shows the link.
     """
     if tuple(int(part) for part in airflow_version.split(".")[:2]) < _PAGE_SINCE:
+        return ""
+    if not conf.getboolean("aliyun_sms", "campaign_page", fallback=True):
         return ""
     map_index = ti_key.map_index
     query = {

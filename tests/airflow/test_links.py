@@ -168,3 +168,10 @@ def test_receipts_on_a_worker_s_disk_are_a_file_where_there_is_no_page(monkeypat
 
 def test_a_link_that_cannot_be_made_is_no_error():
     assert AliyunSmsReceiptsLink().get_link(None, ti_key=mock.sentinel.rubbish) == ""
+
+
+def test_there_is_no_link_to_a_page_that_is_switched_off(monkeypatch):
+    key = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1)
+    assert links.AliyunSmsCampaignLink().get_link(None, ti_key=key)
+    monkeypatch.setenv("AIRFLOW__ALIYUN_SMS__CAMPAIGN_PAGE", "False")
+    assert links.AliyunSmsCampaignLink().get_link(None, ti_key=key) == ""
