@@ -171,6 +171,8 @@ def test_a_link_that_cannot_be_made_is_no_error():
 
 
 def test_there_is_no_link_to_a_page_that_is_switched_off(monkeypatch):
+    from airflow_provider_aliyunsms.links import aliyun_sms as links
+
     key = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=-1)
     assert links.AliyunSmsCampaignLink().get_link(None, ti_key=key)
     monkeypatch.setenv("AIRFLOW__ALIYUN_SMS__CAMPAIGN_PAGE", "False")
