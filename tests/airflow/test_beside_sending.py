@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done beside sending fails, in a real Airflow, and the campaign does not notice."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat import sdk
+from airflow.sdk import DAG
+
+from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
+
+pytestmark = pytest.mark.airflow
+
+PEOPLE = [f"1380008{n:04d}" for n in range(4)]
+
+
+@pytest.fixture
+def sent(run_dag, aliyun_connection, tmp_path):
+    """Give a function that runs a campaign of one id, and returns the outcome."""
+
+    def send(**parameters):
+        fixed = {"campaign_id": "spring", "ledger_path": str(tmp_path / "ledger"), "sign_name": "测试"}
+        with DAG("beside") as dag:
+            AliyunSendBatchSmsOperator(task_id="send", template_code="SMS_1", **{**fixed, **parameters})
+        return run_dag(dag)
+
+    return send
+
+
+class Raising:
+    """Metrics of a deployment in which each call fails."""
+
+    def __getattr__(self, name):
+        raise OSError
+
+
+def without_stats(found):
+    """Return what a module finds lazily, but for the metrics."""
+
+    def find(name):
+        if name == "Stats":
+            raise ImportError(name)
+        return found(name)
+
+    return find
+
+
+@pytest.mark.parametrize("how", ["missing", "raising"])
+def test_metrics_that_are_missing_or_raise_change_nothing(sent, simulator, monkeypatch, how):
+    if how == "missing":
+        monkeypatch.delitem(vars(sdk), "Stats", raising=False)
+        monkeypatch.setattr(sdk, "__getattr__", without_stats(sdk.__getattr__))
+    else:
+        monkeypatch.setattr(sdk, "Stats", Raising(), raising=False)
+    outcome = sent(recipients=PEOPLE)
+    assert outcome.states == {"send": "success"}
+    assert simulator.counts() == dict.fromkeys(PEOPLE, 1)
