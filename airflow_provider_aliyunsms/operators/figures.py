@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _ENDS = (Exception, AirflowTaskTimeout, TaskDeferred)
 _OURS = (AirflowFailException, AirflowSkipException)
-"""Errors of Airflow whose words are those of an error of this package."""
+"""Errors of Airflow whose words may be those of an error of this package."""
 
 
 class CampaignFigures:
@@ -108,7 +109,8 @@ def words_of(error: BaseException) -> str:
     """Return how a try ended, in a sentence that holds neither numbers nor texts."""
     from airflow_provider_aliyunsms.campaign import figures
 
-    if isinstance(error, _OURS):
+    # The same classes may come from a hook, or from a function that yields the recipients, with any words.
+    if isinstance(error, _OURS) and isinstance(error.__cause__ or error, AliyunSmsError):
         return str(error)[: figures.LONGEST_WORDS]
     return figures.words_of(error)
 

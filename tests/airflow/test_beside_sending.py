@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 from airflow.providers.common.compat import sdk
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
 
@@ -25,6 +26,22 @@ def sent(run_dag, aliyun_connection, tmp_path):
         return run_dag(dag)
 
     return send
+
+
+@pytest.mark.parametrize("kind", [sdk.AirflowSkipException, sdk.AirflowFailException, ValueError])
+def test_words_of_an_error_that_is_not_ours_stay_out_of_the_figures(run_dag, aliyun_connection, kind):
+    with DAG("beside_words") as dag:
+
+        @task.aliyun_sms(template_code="SMS_1", sign_name="测试")
+        def send():
+            yield PEOPLE[0]
+            raise kind(f"{PEOPLE[1]} has no contract")
+
+        send()
+    outcome = run_dag(dag)
+    assert outcome.states == {"send": "skipped" if kind is sdk.AirflowSkipException else "failed"}
+    figures = outcome.xcom("send", "aliyun_sms_campaign")
+    assert (figures["ended"], figures["ending"]) == (1, kind.__name__)
 
 
 class Raising:
@@ -54,4 +71,22 @@ def test_metrics_that_are_missing_or_raise_change_nothing(sent, simulator, monke
         monkeypatch.setattr(sdk, "Stats", Raising(), raising=False)
     outcome = sent(recipients=PEOPLE)
     assert outcome.states == {"send": "success"}
+    assert simulator.counts() == dict.fromkeys(PEOPLE, 1)
+
+
+@pytest.mark.parametrize("raised", [RuntimeError, RecursionError])
+def test_xcoms_that_cannot_be_kept_lose_the_figures_and_nothing_else(sent, simulator, monkeypatch, raised):
+    """Neither at the beginning nor at the end of a try."""
+    push = RuntimeTaskInstance.xcom_push
+
+    def refusing(self, key, value):
+        if key == "aliyun_sms_campaign":
+            raise raised(f"cannot keep {value}")
+        push(self, key, value)
+
+    monkeypatch.setattr(RuntimeTaskInstance, "xcom_push", refusing)
+    outcome = sent(recipients=PEOPLE)
+    assert outcome.states == {"send": "success"}
+    assert "aliyun_sms_campaign" not in outcome.xcoms["send"]
+    assert outcome.xcom("send")["accepted"] == 4
     assert simulator.counts() == dict.fromkeys(PEOPLE, 1)
