@@ -9,6 +9,7 @@ from airflow.sdk import DAG, task
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 from airflow_provider_aliyunsms.operators.aliyun_sms import AliyunSendBatchSmsOperator
+from airflow_provider_aliyunsms.operators.figures import CampaignFigures
 
 pytestmark = pytest.mark.airflow
 
@@ -90,3 +91,18 @@ def test_xcoms_that_cannot_be_kept_lose_the_figures_and_nothing_else(sent, simul
     assert "aliyun_sms_campaign" not in outcome.xcoms["send"]
     assert outcome.xcom("send")["accepted"] == 4
     assert simulator.counts() == dict.fromkeys(PEOPLE, 1)
+
+
+@pytest.mark.parametrize("summary", [{"total": 1}, {"total": 1, "errors": None}])
+def test_figures_that_cannot_be_counted_end_no_try(summary):
+    class Instance:
+        try_number = 1
+        pushed = ()
+
+        def xcom_push(self, *, key, value):
+            self.pushed += ((key, value["ended"]),)
+
+    ti = Instance()
+    with CampaignFigures(context={"ti": ti}, facts=dict) as figures:
+        figures.summary = summary
+    assert ti.pushed == (("aliyun_sms_campaign", 0),)
