@@ -31,7 +31,8 @@ def emit_send(*, counts: Mapping[str, int], times: CallTimes, ti: Any) -> None:
     :param times: the calls of this try; it begins anew.
     :param ti: the task instance.
     """
-    with _tolerant() as stats:
+    with _tolerant():
+        stats = _stats()
         _count(stats, counts, tags=_tags(ti))
         _calls(stats, times, tags=_tags(ti))
 
@@ -39,8 +40,8 @@ def emit_send(*, counts: Mapping[str, int], times: CallTimes, ti: Any) -> None:
 def emit_delivery(*, tally: Tally, ti: Any) -> None:
     """Emit the final counts of a delivery sensor; raises nothing."""
     counts = {"delivered": tally.delivered, "failed": tally.failed, "pending": tally.pending}
-    with _tolerant() as stats:
-        _count(stats, counts, tags=_tags(ti))
+    with _tolerant():
+        _count(_stats(), counts, tags=_tags(ti))
 
 
 def _count(stats: Any, counts: Mapping[str, int], *, tags: dict[str, str]) -> None:
@@ -60,12 +61,17 @@ def _tags(ti: Any) -> dict[str, str]:
     return {"dag_id": str(ti.dag_id), "task_id": str(ti.task_id)}
 
 
-@contextmanager
-def _tolerant() -> Iterator[Any]:
-    try:
-        from airflow.providers.common.compat.sdk import Stats
+def _stats() -> Any:
+    from airflow.providers.common.compat.sdk import Stats
 
-        yield Stats
+    return Stats
+
+
+@contextmanager
+def _tolerant() -> Iterator[None]:
+    # Nothing stands before the yield: a context that ends there without one raises an error of its own.
+    try:
+        yield
     # The backend of the deployment may raise anything, and a campaign must not fail for a metric.
     except Exception as error:  # noqa: BLE001
         log.debug("The metrics could not be emitted (%s).", type(error).__name__)

@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
+from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _ENDS = (Exception, AirflowTaskTimeout, TaskDeferred)
 _OURS = (AirflowFailException, AirflowSkipException)
-"""Errors of Airflow whose words are those of an error of this package."""
+"""Errors of Airflow whose words may be those of an error of this package."""
 
 
 class CampaignFigures:
@@ -56,7 +57,7 @@ class CampaignFigures:
             self._known |= self._facts()
         except Exception as error:  # noqa: BLE001 - what is wrong here ends the try a moment later, with its own words
             log.debug("The figures of this try do without %s.", type(error).__name__)
-        self._push({**self._known, "ended": 0})
+        self._push(lambda: {**self._known, "ended": 0})
         return self
 
     def __exit__(
@@ -64,14 +65,11 @@ class CampaignFigures:
     ) -> None:
         if error is not None and not isinstance(error, _ENDS):
             return
-        from airflow_provider_aliyunsms.campaign.figures import figures_of
-
-        found = {} if self.summary is None else figures_of(self.summary)
         waits = type(error).__name__ in ("TaskDeferred", "AirflowRescheduleException")
         self._push(
-            {
+            lambda: {
                 **self._known,
-                **found,
+                **self._counted(),
                 # A number and no boolean: databases compare these in one way.
                 "ended": 0 if waits else 1,
                 "at": _now(),
@@ -79,13 +77,19 @@ class CampaignFigures:
             }
         )
 
-    def _push(self, figures: Mapping[str, Any]) -> None:
+    def _counted(self) -> dict[str, Any]:
+        from airflow_provider_aliyunsms.campaign.figures import figures_of
+
+        return {} if self.summary is None else figures_of(self.summary)
+
+    def _push(self, figures: Callable[[], Mapping[str, Any]]) -> None:
         from airflow_provider_aliyunsms.campaign.figures import FIGURES_KEY
 
         ti: Any = self._context["ti"]
         try:
-            ti.xcom_push(key=FIGURES_KEY, value=dict(figures))
-        except Exception as error:  # noqa: BLE001 - the backend of the deployment may raise anything
+            ti.xcom_push(key=FIGURES_KEY, value=dict(figures()))
+        # The backend of the deployment may raise anything, and so may the text of an error that is not ours.
+        except Exception as error:  # noqa: BLE001
             say(
                 log,
                 logging.WARNING,
@@ -108,7 +112,8 @@ def words_of(error: BaseException) -> str:
     """Return how a try ended, in a sentence that holds neither numbers nor texts."""
     from airflow_provider_aliyunsms.campaign import figures
 
-    if isinstance(error, _OURS):
+    # The same classes may come from a hook, or from a function that yields the recipients, with any words.
+    if isinstance(error, _OURS) and isinstance(error.__cause__ or error, AliyunSmsError):
         return str(error)[: figures.LONGEST_WORDS]
     return figures.words_of(error)
 

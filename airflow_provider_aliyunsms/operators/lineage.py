@@ -49,15 +49,16 @@ def send_lineage(
     """
     try:
         from airflow.providers.openlineage.extractors import OperatorLineage
-    except ImportError:
-        return None
-    try:
+
         outputs = []
         if summary is not None and not summary.get("dry_run"):
             outputs = [_campaign(name, product=product, accepted=summary["accepted"])]
         inputs = _inputs(unwrap(recipients), sql=unwrap(sql), conn_id=conn_id)
         return OperatorLineage(inputs=inputs, outputs=outputs)
-    # Hooks and parsers of other packages; lineage is told beside the task, and must not fail it.
+    except ImportError:
+        return None
+    # Hooks and parsers of other packages, or one of them half installed; lineage is told beside the task, and must
+    # not fail it.
     except Exception as error:  # noqa: BLE001
         log.debug("The lineage could not be told (%s).", type(error).__name__)
         return None
@@ -82,12 +83,21 @@ def file_dataset_name(path: str) -> tuple[str, str]:
 def _inputs(recipients: Any, *, sql: Any, conn_id: str | None) -> list[Any]:
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
-    if isinstance(recipients, str) and recipients.strip():
+    if isinstance(recipients, str):
+        if not _is_file(recipients):
+            return []
         namespace, name = file_dataset_name(recipients.strip())
         return [Dataset(namespace=namespace, name=name)]
     if isinstance(sql, str) and conn_id:
         return _tables(sql, conn_id=conn_id)
     return []
+
+
+def _is_file(text: str) -> bool:
+    """Return whether a text names an audience file; it may be a number, or a list that a template wrote as text."""
+    from airflow_provider_aliyunsms.audience.sources import FILE_ENDINGS
+
+    return text.strip().lower().removesuffix(".gz").endswith(tuple(FILE_ENDINGS))
 
 
 def _tables(sql: str, *, conn_id: str) -> list[Any]:

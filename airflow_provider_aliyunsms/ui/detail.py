@@ -126,7 +126,11 @@ def links_of(
     if task.map_index >= 0:
         page = f"{page}/mapped/{task.map_index}"
     path = summary.get("receipts_path") if summary is not None else None
-    receipts = receipts_url(path) if isinstance(path, str) and len(path) < 2000 else ""
+    try:
+        receipts = receipts_url(path) if isinstance(path, str) and len(path) < 2000 else ""
+    # A text that is no address, such as one with half a bracket.
+    except ValueError:
+        receipts = ""
     return {
         "log": f"{page}?try_number={task.try_number}",
         "task": f"{page}/details",

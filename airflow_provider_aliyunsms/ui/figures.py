@@ -127,7 +127,8 @@ def text_of(value: Any, *, digits: bool = False) -> str | None:
     """
     if not isinstance(value, str) or not value:
         return None
-    cut = value[:LONGEST_WORDS]
+    # Without half characters: one of them in one campaign, and nobody would get an answer any more.
+    cut = value[:LONGEST_WORDS].encode("utf-8", "replace").decode()
     return cut if digits else _LONG_DIGITS.sub("****", cut)
 
 

@@ -254,5 +254,6 @@ def _parsed(value: Any) -> Any:
         return None
     try:
         return json.loads(value)
-    except ValueError:
+    # The latter for lists in lists without end.
+    except (ValueError, RecursionError):
         return None

@@ -310,3 +310,10 @@ def test_what_is_no_campaign_is_said_kindly(run_file, simulator, aliyun_connecti
     assert campaign(server, admin, "page_none", outcome, map_index="x").status_code == 422
     assert campaign(server, admin, "page_none", outcome, path="api/receipts").status_code == 404
     assert get(server, admin, "api/campaigns", limit=1000).status_code == 422
+
+
+def test_a_state_that_nests_without_end_is_no_state():
+    from airflow_provider_aliyunsms.ui import query
+
+    assert query._parsed("[" * 100_000) is None
+    assert query._parsed('{"total": 1}') == {"total": 1}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -56,3 +57,26 @@ def test_what_cannot_be_told_is_no_error(monkeypatch):
 )
 def test_a_file_is_named_by_the_conventions(path, name):
     assert file_dataset_name(path) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["13800001234", "['13800001234', '13800001235']", '["13800001234"]', "13800001234, 13800001235", ""],
+)
+def test_recipients_that_are_no_file_are_not_told(text):
+    """A template without native rendering makes a text of a list; the task fails, after its start was told."""
+    found = send_lineage(name="spring", product=CHINA, recipients=text, sql=None, conn_id=None, summary=None)
+    assert found.inputs == []
+
+
+def test_a_provider_that_is_half_installed_is_no_error(monkeypatch):
+    class Half:
+        @property
+        def OperatorLineage(self):  # noqa: N802
+            raise TypeError
+
+    monkeypatch.setitem(sys.modules, "airflow.providers.openlineage.extractors", Half())
+    assert (
+        send_lineage(name="spring", product=CHINA, recipients="/a.csv", sql=None, conn_id=None, summary=None)
+        is None
+    )

@@ -52,9 +52,12 @@ def _table(rows: Sequence[Any], first: int, *, columns: Columns) -> TableBlock |
     """
     Return rows with the same keys as a table, which is checked by whole columns; None for others.
 
-    In a table each column that is no field is a variable. Here that holds only if the variables were named.
+    In a table each column that is no field is a variable. Here that holds only if the variables were named. A column
+    whose name is no text has no use in a table, while a row with such a key is rejected.
     """
     names = tuple(rows[0]) if type(rows[0]) is dict else ()
+    if any(type(name) is not str for name in names):
+        return None
     if not (columns.are_chosen or columns.are_fields(names)):
         return None
     if any(type(values) is not dict or tuple(values) != names for values in rows):

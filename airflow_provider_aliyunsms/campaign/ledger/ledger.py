@@ -158,6 +158,7 @@ class Ledger:
         self.keys = LedgerKeys(campaign_id=campaign_id, dedupe=dedupe)
         self.calls = 0
         self.written_at = clock.monotonic()
+        self._misses_progress = False
 
     @property
     def campaign(self) -> str:
@@ -401,8 +402,20 @@ class Ledger:
             self._guarded(self._fence.record_shutdown, "written")
 
     def show_progress(self, counts: Mapping[str, Any]) -> None:
-        """Write figures to a key that Airflow's UI and REST API show."""
-        self._set(PROGRESS_KEY, dict(counts))
+        """
+        Write figures to a key that Airflow's UI and REST API show; a store that refuses them alone stops nothing.
+
+        :raises LedgerError: another try has taken the campaign over, or the store takes nothing at all.
+        """
+        try:
+            self._set(PROGRESS_KEY, dict(counts))
+        except LedgerError as error:
+            # A store may have a limit for one value, or dislike what is in it. Whether this process still owns the
+            # campaign is found out by what the ledger itself needs.
+            self.confirm()
+            if not self._misses_progress:
+                self._misses_progress = True
+                say(log, logging.WARNING, "The figures of the progress could not be kept: %s.", error.message)
 
     def last_progress(self) -> Any:
         """

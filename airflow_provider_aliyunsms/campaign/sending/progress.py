@@ -98,7 +98,7 @@ class ProgressReporter:
         """
         Report the progress if the last report is :data:`SHOW_EVERY` seconds ago.
 
-        :raises LedgerError: the store does not take the figures.
+        :raises LedgerError: see :meth:`show`.
         """
         self._note_beginning()
         if self._clock.monotonic() - self._shown_at >= SHOW_EVERY:
@@ -108,8 +108,8 @@ class ProgressReporter:
         """
         Log the progress and write it to the ledger's store; costs one write.
 
-        :raises LedgerError: the store does not take the figures. Sending stops, because the store would not take an
-            outcome either.
+        :raises LedgerError: the store takes neither the figures nor anything else, or another try has the campaign.
+            Sending stops, because the store would not take an outcome either.
         """
         self._note_beginning()
         self._write(self.log_now(), ending=None)

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from world import POISON, SETTLE_TIME, World
+from world import POISON, SETTLE_TIME, CrashingStore, World
 
 from airflow_provider_aliyunsms.campaign.admission import AudienceLimits
+from airflow_provider_aliyunsms.campaign.figures import PROGRESS_KEY
 from airflow_provider_aliyunsms.exceptions import (
     AudienceError,
     CampaignDoomedError,
@@ -255,3 +256,38 @@ def test_a_failed_first_try_that_sent_nothing_can_be_retried(world):
     with pytest.raises(AudienceError):
         world.run([*PEOPLE, {"phone_number": "13800000001", "no_such_key": 1}])
     assert retry(world)["accepted"] == 40
+
+
+class Choosy(CrashingStore):
+    """A store that takes everything but the figures."""
+
+    def set(self, key, value):
+        if key == PROGRESS_KEY:
+            raise ValueError("too large")
+        super().set(key, value)
+
+
+def test_a_store_that_refuses_the_figures_alone_stops_no_campaign(caplog):
+    world = World(store=Choosy())
+    world.slow_store(seconds=4, calls=1)
+    summary = world.run(PEOPLE, chunk_size=1).summary
+    assert summary["accepted"] == 40
+    assert world.gateway.accepted == dict.fromkeys(PEOPLE, 1)
+    told = [one for one in caplog.messages if "figures of the progress could not be kept" in one]
+    assert len(told) == 1
+
+
+def test_a_store_that_is_gone_stops_the_campaign_at_its_figures():
+    class Gone(Choosy):
+        is_gone = False
+
+        def set(self, key, value):
+            self.is_gone = self.is_gone or key == PROGRESS_KEY
+            if self.is_gone:
+                raise ConnectionError
+            super().set(key, value)
+
+    world = World(store=Gone())
+    with pytest.raises(LedgerError):
+        world.run(PEOPLE)
+    assert max(world.gateway.accepted.values(), default=0) <= 1

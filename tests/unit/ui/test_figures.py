@@ -67,6 +67,23 @@ def test_whatever_was_left_makes_a_row_that_is_plain_json(left, progress, delive
     assert set(together) == set(row)
 
 
+HALF = "\ud800"
+"""Half a character, which JSON can write and no answer can carry."""
+
+
+def test_half_a_character_in_one_campaign_does_not_take_the_list_from_everybody():
+    left = {
+        "campaign_id": f"c{HALF}",
+        "ending": f"e{HALF}",
+        "codes": {f"isv.{HALF}X": 1},
+        "guards": [{"guard": HALF, "decision": HALF, "reason": HALF}],
+    }
+    progress = {"try": 1, "own": {}, "tries": [{"try": 1, "ending": HALF}], "ending": HALF}
+    row = row_of(task(left), progress=progress, deliveries=[])
+    assert json.dumps([row, sending_of(left, progress)["codes"]], ensure_ascii=False).encode()
+    assert row["campaign_id"] == "c?"
+
+
 def test_numbers_in_words_are_masked_and_long_words_cut():
     left = {
         "ended": 1,

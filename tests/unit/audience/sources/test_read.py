@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_aliyunsms.audience.rows import Row, RowBlock, TableBlock
-from airflow_provider_aliyunsms.audience.rules import ChinaRules
+from airflow_provider_aliyunsms.audience.rules import ChinaRules, prepare_block
 from airflow_provider_aliyunsms.audience.rules.base import RowRejected
 from airflow_provider_aliyunsms.audience.sources import Columns, read_blocks
 from airflow_provider_aliyunsms.audience.sources.read import FILE_ENDINGS, check_source
@@ -411,6 +411,16 @@ def test_items_of_a_list_are_the_same_one_by_one_and_as_a_table(items, only):
 
     # A mapping of another type is never put into a table.
     assert read(items) == read([UserDict(item) if isinstance(item, dict) else item for item in items])
+
+
+@pytest.mark.parametrize("odd", [None, 1, ("a",)])
+def test_a_key_that_is_no_text_is_refused_in_a_list_of_alike_items_too(odd):
+    """As ``csv.DictReader`` leaves a row with too many cells, whose other cells may stand in wrong places."""
+    items = [{"phone_number": f"138000012{place:02d}", "name": "x", odd: ["y"]} for place in range(3)]
+    blocks = read_blocks(items, open_binary=open_file, columns=Columns(only=["name"]))
+    prepared = [prepare_block(block, rules=RULES) for block in blocks]
+    refused = [refusal.reason.reason for block in prepared for refusal in block.refusals]
+    assert refused == ["a variable has no proper name"] * 3
 
 
 def test_alike_items_of_a_list_come_as_a_table():

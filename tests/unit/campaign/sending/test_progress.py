@@ -83,7 +83,7 @@ def test_the_time_that_is_left(caplog, changes, said):
 
 def test_a_line_that_says_the_same_is_logged_once_a_minute(caplog):
     clock, spool = HeldClock(), Counted()
-    reporter = ProgressReporter(ledger=None, spool=spool, clock=clock)
+    reporter = ProgressReporter(ledger=Kept(), spool=spool, clock=clock)
     reporter.show_if_due()
     spool.found |= {"pending": 0, "unknown": 100}
     with caplog.at_level(logging.INFO):
