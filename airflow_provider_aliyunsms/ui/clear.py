@@ -67,12 +67,12 @@ def ledger_state(facts: ClearFacts) -> tuple[str, Words]:
     if facts.unknown:
         return "open", (
             f"The ledger knows everybody but {facts.unknown} recipients, whose outcome is open.",
-            f"账本中有 {facts.unknown} 个收信人的结果尚不明确，其余都已确定。",
+            f"账本中有 {facts.unknown} 位收信人结果不明，其余都已确定。",
         )
     if facts.pending:
         return "partial", (
             f"The ledger knows whom the campaign has sent to; {facts.pending} recipients are still to come.",
-            f"账本记录了已发送的收信人；还有 {facts.pending} 个收信人尚未轮到。",
+            f"账本记录了已发送的收信人；还有 {facts.pending} 位收信人尚未轮到。",
         )
     return "complete", ("The ledger knows the outcome of everybody.", "账本记录了所有收信人的结果。")
 
@@ -104,7 +104,7 @@ def would_clear(facts: ClearFacts) -> Words:
     sentences.append(
         (
             "People who are new in the audience get the message; nobody gets it twice.",
-            "名单中新增的收信人会收到短信；不会有人收到两次。",
+            "名单中新增的收信人会收到短信；不会有人收到两条。",
         )
     )
     return " ".join(english for english, _ in sentences), "".join(chinese for _, chinese in sentences)
@@ -116,7 +116,7 @@ def _at_work(facts: ClearFacts) -> Words | None:
     if facts.state == "deferred" or facts.waits:
         return (
             "It would end the wait, and the guards are asked anew.",
-            "会结束等待，并重新询问各项检查。",
+            "会结束等待，并重新执行各项检查。",
         )
     return (
         "It would end the running try before its next call; the next try goes on from the ledger.",
@@ -128,7 +128,7 @@ def _of_pending(facts: ClearFacts) -> Words | None:
     if facts.pending:
         return (
             f"It would send to the {facts.pending} recipients whose turn has not come, if the guards allow it.",
-            f"会向尚未轮到的 {facts.pending} 个收信人发送（须通过各项检查）。",
+            f"会向尚未轮到的 {facts.pending} 位收信人发送（须通过各项检查）。",
         )
     if facts.unknown:
         return None
@@ -145,12 +145,12 @@ def _of_unknown(facts: ClearFacts) -> Words | None:
         return (
             f"It would look up the {facts.unknown} of unknown outcome, and send again only to those of whom it is "
             "proven that the message was not accepted.",
-            f"会查证结果不明确的 {facts.unknown} 个收信人，只向已证实未被受理的收信人再次发送。",
+            f"会查证结果不明的 {facts.unknown} 位收信人，只向已证实未被受理的收信人再次发送。",
         )
     return (
         f"It would look for evidence of the {facts.unknown} of unknown outcome while there can be any; this API has "
         "no look-up, so they are not sent to again without resend_unknown=True.",
-        f"会在可能的时限内为结果不明确的 {facts.unknown} 个收信人寻找证据；该接口无法查询，"
+        f"会在可能的时限内为结果不明的 {facts.unknown} 位收信人查证；该接口无法查询，"
         "除非设置 resend_unknown=True，否则不会再次发送。",
     )
 
@@ -162,6 +162,6 @@ def _of_rejected(facts: ClearFacts) -> Words | None:
         f"Of the {facts.rejected} who were refused, it sends again to those refused by the gateway for a cause that "
         "is not their own, if the task had failed for too many refusals; to all of them only with "
         "resend_rejected=True.",
-        f"对于被拒的 {facts.rejected} 个收信人：如果任务因拒绝过多而失败，"
+        f"对于被拒的 {facts.rejected} 位收信人：如果任务因拒绝过多而失败，"
         "会向并非因自身原因被网关拒绝的收信人再次发送；向全部被拒者再次发送需要 resend_rejected=True。",
     )

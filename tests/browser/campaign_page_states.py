@@ -428,9 +428,21 @@ def test_airflows_choice_of_language_and_zone_counts(visit):
         "localStorage.setItem('i18nextLng', 'zh-CN'); localStorage.setItem('timezone', '\"Asia/Tokyo\"')"
     )
     page.goto(ADDRESS)
-    expect(page.get_by_role("heading", name="短信群发")).to_be_visible()
+    expect(page.get_by_role("heading", name="短信批次")).to_be_visible()
     expect(page.locator("tbody time")).to_have_text("2026年3月21日 08:30")
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+
+
+def test_english_on_a_chinese_page_is_marked_so(opened):
+    ending = "stopped: the account has no money left"
+    failed = row(state="failed", ending=ending)
+    page, _ = opened(ONE, rows=[failed], one=detail(failed), locale="zh-CN")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    for text, count in ((ending, 1), ("45.00 CNY of at most 100", 1)):
+        found = page.get_by_text(text).and_(page.locator("[lang=en]"))
+        expect(found).to_have_count(count)
+    # a try of which it is not known how it ended has a dash there
+    expect(page.locator("[data-key=tries] tbody td").last).not_to_have_attribute("lang", "en")
 
 
 @pytest.fixture

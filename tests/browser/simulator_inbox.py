@@ -409,7 +409,7 @@ def test_everything_by_keyboard(inbox, sender):
 def test_chinese_by_the_language_of_the_browser(inbox, sender, take):
     campaign(sender)
     page = inbox(f"phones?phone={FIRST}", locale="zh-CN")
-    expect(page.page.get_by_role("heading", name="阿里云短信模拟器")).to_be_visible()
+    expect(page.page.get_by_role("heading", name="阿里云短信模拟网关")).to_be_visible()
     expect(page.page.locator("html")).to_have_attribute("lang", "zh-CN")
     expect(page.page.locator(".message .status").last).to_contain_text("已送达")
     assert violations(page.page) == []

@@ -139,7 +139,7 @@ function heading(campaign, place, now) {
         .filter(Boolean)
         .map((text) => element("span", { class: "pace" }, text)),
     ),
-    ended(campaign) && campaign.ending && element("p", { class: "ending" }, campaign.ending),
+    ended(campaign) && campaign.ending && element("p", { class: "ending", lang: "en" }, campaign.ending),
   ];
 }
 
@@ -290,7 +290,7 @@ function guards({ guards: found }) {
       { "data-key": `${index} ${guard}` },
       element("th", { scope: "row" }, guard),
       element("td", {}, element("span", { class: `guard ${decision}` }, decisionName(decision))),
-      element("td", {}, reason),
+      element("td", { lang: "en" }, reason),
     ),
   );
   return card("guards", "guards_title", table("guards_title", [["guard"], ["decision"], ["reason"]], rows));
@@ -306,7 +306,7 @@ function tries({ tries: found }, now) {
       element("td", {}, time(each.started_at), " ", tookText(each, now)),
       OUTCOMES.slice(0, 4).map((name) => element("td", { class: "number" }, number(each[name]))),
       element("td", { class: "number" }, number(each.requests)),
-      element("td", {}, each.ending ?? (each.ended_at ? "–" : say("still_runs"))),
+      element("td", { lang: each.ending && "en" }, each.ending ?? (each.ended_at ? "–" : say("still_runs"))),
     ),
   );
   if (!rows.length) return null;

@@ -114,7 +114,7 @@ def detail(of, **changes):
             "where": "airflow",
             "state": "complete",
             "words": "Every recipient has an outcome written down.",
-            "words_zh": "每位收件人的结果都已记录。",
+            "words_zh": "每位收信人的结果都已记录。",
         },
         "clear": {
             "words": "A Clear sends to nobody who was served.",
@@ -138,7 +138,7 @@ def receipt(number, **changes):
         "outcome": "accepted",
         "code": "OK",
         "meaning": "Accepted.",
-        "meaning_zh": "已接受。",
+        "meaning_zh": "已受理。",
     }
     return usual | {"biz_id": "900619746936498440^0", "time": stamp(seconds_ago=500)} | changes
 
