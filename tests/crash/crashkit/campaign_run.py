@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from judging import judge
+from launcher.logs import sentences
 from launcher.processes import wait_for
 
 if TYPE_CHECKING:
@@ -99,3 +100,7 @@ class CampaignRun:
 
     def logs(self):
         return self.world.logs(self.run_id)
+
+    def said(self):
+        """Return what its tries logged, as sentences to search."""
+        return sentences(self.logs())

@@ -72,7 +72,7 @@ def _wait_for_moment(run, *, chance, size, share):
 
 def _while_it_starts(run, *, seconds):
     wait_for(
-        lambda: "can be sent to" in run.logs() or run.finished(), timeout=90, what="the audience is loaded"
+        lambda: "Audience: rows: " in run.said() or run.finished(), timeout=90, what="the audience is loaded"
     )
     moment = time.monotonic() + seconds
     wait_for(lambda: time.monotonic() >= moment, timeout=seconds + 5, what="the random moment")

@@ -41,7 +41,7 @@ def mark_failed_in_mid_send(worlds, *, size):
     stays(lambda: run.gateway.calls() == calls, seconds=3, what="nobody calls the gateway")
     assert run.sent() == stopped_at
     assert run.wait_until_finished() == "failed"
-    assert "the task was killed" in run.logs()
+    assert "the task was killed" in run.said()
     run.world.clear(run.dag_id, run.run_id)
     wait_for(
         lambda: run.tries() > tried and run.finished(), timeout=90, what="the cleared task has run again"
@@ -82,7 +82,7 @@ def time_out(worlds, *, size):
     run = worlds.campaign("china_timed", size=size).begin()
     verdict = run.verdict()
     assert run.tries() > 1, "no try was too slow"
-    assert "AirflowTaskTimeout" in run.logs()
+    assert "AirflowTaskTimeout" in run.said()
     return verdict
 
 
@@ -106,6 +106,6 @@ def die_before_it_begins(worlds, *, size):
     if run.wait_until_finished() == "success":
         return run.verdict()
     assert run.sent() == 0
-    assert "there is no ledger that says what it sent" in run.logs()
+    assert "there is no ledger that says what it sent" in run.said()
     assert run.tries() == 2
     return NOBODY

@@ -55,8 +55,8 @@ def disk_fills_up_in_mid_send(worlds, *, size):
 def _nothing_until(run, *, free):
     wait_for(lambda: run.tries() >= 3, timeout=90, what="a third try")
     assert run.sent() == 0
-    assert "working copy of the audience cannot be" in run.logs()
-    assert "Nothing was sent" in run.logs()
+    assert "working copy of the audience cannot be" in run.said()
+    assert "Nothing was sent" in run.said()
     free()
     return run.verdict()
 

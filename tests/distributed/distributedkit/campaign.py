@@ -10,6 +10,7 @@ from typing import Any
 
 import s3fs
 from judging import judge
+from launcher.logs import sentences
 from launcher.processes import alive, parent_of, wait_for
 
 FINISHED = ("success", "failed")
@@ -182,6 +183,10 @@ class Campaign:
 
     def logs(self):
         return self.airflow.logs(self.run_id)
+
+    def said(self):
+        """Return what its tasks logged, as sentences to search."""
+        return sentences(self.logs())
 
     def _told_by_shards(self, sends):
         """Return state, sum and receipts of one audience that was cut into shards."""

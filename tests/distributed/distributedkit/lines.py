@@ -124,7 +124,7 @@ def local_places(cluster, *, size):
     try:
         wait_for(lambda: run.sends_are_over(), timeout=300, what="the send has ended on the other machine")
         state, calls = run.sends()[0]["state"], run.calls()
-        log = run.logs()
+        log = run.said()
     finally:
         lost.start()
     problems = []
@@ -154,7 +154,7 @@ def local_receipts(cluster, *, size):
     problems = []
     if states != {"audiences": "success", "send": "success", "delivered_poke": "failed"}:
         problems.append(f"it ended as {states}")
-    error = next((line for line in run.logs().splitlines() if "ConfigurationError" in line), "")
+    error = run.said().partition("ConfigurationError")[2].partition("Task failed")[0]
     if WORKERS[0] not in error or "receipts_path" not in error:
         problems.append("the sensor did not name host and remedy")
     return problems
