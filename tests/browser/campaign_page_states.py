@@ -433,6 +433,19 @@ def test_airflows_choice_of_language_and_zone_counts(visit):
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
 
 
+def test_a_share_stands_on_one_line(opened):
+    most = row(total=8003, accepted=8000, rejected=2, skipped=1, unknown=0)
+    page, _ = opened(ONE, rows=[most], one=detail(most))
+    for share in ("> 99.9%", "< 0.1%"):
+        cell = page.get_by_role("cell", name=share, exact=True).first
+        lines = """cell => {
+            const range = document.createRange();
+            range.selectNodeContents(cell);
+            return new Set([...range.getClientRects()].map(box => box.top)).size;
+        }"""
+        assert cell.evaluate(lines) == 1, share
+
+
 def test_english_on_a_chinese_page_is_marked_so(opened):
     ending = "stopped: the account has no money left"
     failed = row(state="failed", ending=ending)

@@ -78,8 +78,8 @@ export function number(value) {
 export function percent(part, total) {
   if (!total) return "–";
   const value = part / total;
-  if (value > 0 && value < 0.001) return `< ${share.format(0.001)}`;
-  if (value < 1 && value > 0.999) return `> ${share.format(0.999)}`;
+  if (value > 0 && value < 0.001) return `<\u00a0${share.format(0.001)}`;
+  if (value < 1 && value > 0.999) return `>\u00a0${share.format(0.999)}`;
   return value === 0 || value === 1 ? roundShare.format(value) : share.format(value);
 }
 
