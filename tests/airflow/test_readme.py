@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import re
 import tomllib
 from pathlib import Path
@@ -23,13 +24,16 @@ def read(name):
 
 @each_readme
 @pytest.mark.airflow
-def test_the_ten_line_dag_runs(name, run_dag, aliyun_connection, simulator, tmp_path):
+def test_the_ten_line_dag_runs(name, run_dag, aliyun_connection, simulator, tmp_path, caplog):
     (code,) = re.findall(r"```python\n(.*?)```", read(name), flags=re.DOTALL)
     assert len([line for line in code.splitlines() if line and not line.startswith(("from", "import"))]) <= 10
     path = tmp_path / "hello_sms.py"
     path.write_text(code, encoding="utf-8")
-    outcome = run_dag(path)
+    with caplog.at_level(logging.INFO, logger="airflow_provider_aliyunsms"):
+        outcome = run_dag(path)
     assert outcome.state == "success"
+    (to_look_for,) = re.findall(r"`(Result: [^`]+)`", read(name))
+    assert to_look_for in caplog.messages
     assert outcome.xcom("send")["accepted"] == 1
     assert outcome.xcom("delivered")["delivered"] == 1
     assert simulator.counts() == {"13800001234": 1}

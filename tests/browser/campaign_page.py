@@ -290,6 +290,9 @@ def test_it_is_chinese_for_who_reads_chinese(look, ended, screenshots):
     expect(frame.locator("main")).to_contain_text("已受理")
     page.get_by_text("首页").first.wait_for()
     screenshots.take("campaign-page-chinese", of=page)
+    frame.get_by_role("link", name="全部批次").click()
+    expect(row(frame, "autumn_sale")).to_contain_text("已送达")
+    screenshots.take("campaign-page-list-chinese", of=page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -21,6 +21,7 @@ from airflow_provider_aliyunsms.simulator.server import prepare, running
 
 FIRST, SECOND, THIRD = "13800001201", "13000001202", "13300001203"
 FAILS, NEVER = "13800000401", "13800000404"
+ENGLISH_NAMES = ("Alice", "Bao", "Chen", "Dora")
 SMALL = {"width": 390, "height": 780}
 
 
@@ -417,6 +418,37 @@ def test_chinese_by_the_language_of_the_browser(inbox, sender, take):
     page.page.get_by_role("link", name="故障与设置").click()
     expect(page.page.get_by_role("heading", name="安排一次故障")).to_be_visible()
     assert violations(page.page) == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "words", "names", "picture"),
+    [
+        (
+            "en-US",
+            "${name}, spring is here: 15 % off with SPRING15.",
+            ENGLISH_NAMES,
+            "simulator-inbox-campaign",
+        ),
+        ("zh-CN", WORDS, None, "simulator-inbox-campaign-zh"),
+    ],
+)
+def test_a_campaign_that_reached_everybody_once(
+    inbox, sender, simulator, take, locale, words, names, picture
+):
+    simulator.templates({TEMPLATE: words})
+    for call in range(4):
+        numbers = [f"1380000{index:04d}" for index in range(1300 + 100 * call, 1400 + 100 * call)]
+        sender.batch(*numbers, names=names and names * 25)
+    page = inbox("phones?phone=13800001699", locale=locale)
+    for name, count in (("messages", "400"), ("phones", "400"), ("surplus", "0")):
+        expect(page.sum(name)).to_have_text(count)
+    expect(page.page.locator(".message .status")).to_contain_text(re.compile("delivered|已送达"))
+    expect(page.page.locator("li .status").filter(has_text=re.compile("on its way|等待回执"))).to_have_count(
+        0
+    )
+    page.page.locator(".message summary").click()
+    assert violations(page.page) == []
+    take(page, picture)
 
 
 # --- a hundred thousand messages --------------------------------------------------------------------------

@@ -78,3 +78,19 @@ OTHER_WORDS = {"收件人": "收信人", "算子": "Operator", "群发活动": "
 def test_words_are_those_of_the_glossary(page):
     text = read(page)
     assert {word: better for word, better in OTHER_WORDS.items() if word in text} == {}
+
+
+PACKAGE = ROOT / "airflow_provider_aliyunsms"
+SHOWN = (
+    PACKAGE / "ui" / "static" / "words.js",
+    PACKAGE / "ui" / "clear.py",
+    PACKAGE / "simulator" / "control" / "static" / "words.js",
+    PACKAGE / "simulator" / "control" / "static" / "fault_words.js",
+)
+
+
+@pytest.mark.parametrize("file", SHOWN, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_words_of_the_web_pages_are_those_of_the_glossary(file):
+    other = OTHER_WORDS | {"活动": "批次", "模拟器": "模拟网关", "接收": "受理", "发送方": "Sender ID"}
+    text = file.read_text(encoding="utf-8")
+    assert {word: better for word, better in other.items() if word in text} == {}
