@@ -352,6 +352,19 @@ def test_a_task_that_sends_nothing_has_a_kind_word_and_its_campaign_as_soon_as_i
     expect(page.get_by_role("heading", name="What became of everybody")).to_be_visible()
 
 
+def test_what_is_shown_stays_while_a_retry_begins_and_follows_it(opened):
+    # Airflow clears what the last try left before the next one has left anything.
+    page, server = opened(ONE, one=detail(sending(accepted=400)), clock=True)
+    expect(page.locator("main")).to_contain_text("400")
+    server.one = None
+    page.clock.run_for(4_000)
+    expect(page.get_by_role("heading", name="What became of everybody")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_empty()
+    server.one = detail(sending(accepted=777, pending=205))
+    page.clock.run_for(4_000)
+    expect(page.locator("main")).to_contain_text("777")
+
+
 def test_airflows_placeholder_is_no_map_index(opened):
     address = f"{ADDRESS}?dag_id=d&run_id=a&task_id=send&map_index={{MAP_INDEX}}"
     page, server = opened(address, one=detail(row()))

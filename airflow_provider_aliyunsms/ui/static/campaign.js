@@ -54,11 +54,11 @@ class CampaignPage {
     try {
       this.campaign = await ask("api/campaign", this.place, signal);
     } catch (error) {
-      if (!(error instanceof ServerError && error.status === 404 && !this.campaign)) throw error;
-      // it may start any moment
-      show(this.body, noCampaign(this.place));
+      if (!(error instanceof ServerError && error.status === 404)) throw error;
+      // it may start any moment; a retry that begins has nothing left of the last try, which is shown until then
+      if (!this.campaign) show(this.body, noCampaign(this.place));
       this.fresh.good(true);
-      return OTHERWISE;
+      return WHILE_SENDING;
     }
     this.now = new Date().toISOString();
     this.draw();
