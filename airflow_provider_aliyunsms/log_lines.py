@@ -28,17 +28,22 @@ _INDENT = "  "
 _SHORTEST_MEANING = 20
 
 
-def wrapped(text: str, *, width: int = LINE, before: int = 0) -> list[str]:
+def wrapped(text: str, *, width: int | None = None, before: int = 0) -> list[str]:
     """
     Return a text as lines of at most ``width`` characters; line ends stay, and words are not divided.
 
+    :param width: None for :data:`LINE`.
     :param before: characters that stand before the first line.
     """
     lines = [
         line
         for paragraph in f"{'x' * before}{text}".splitlines()
         for line in textwrap.wrap(
-            paragraph, width, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False
+            paragraph,
+            width or LINE,
+            subsequent_indent=_INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
         )
         or [""]
     ]

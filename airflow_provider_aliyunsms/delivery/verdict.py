@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from airflow_provider_aliyunsms.codes import explain
 from airflow_provider_aliyunsms.delivery.sampling import wilson
 from airflow_provider_aliyunsms.delivery.state import Tally, ranked
 from airflow_provider_aliyunsms.exceptions import ConfigurationError, DeliveryError, DeliveryTimeoutError
@@ -196,6 +195,9 @@ def _too_few(tally: Tally, text: str) -> DeliveryError:
             "no message was accepted, so that nothing can be delivered, and min_delivered_ratio is not met",
             advice="Look at the codes in the result of the send task.",
         )
+    # Here, because a DAG file that imports the sensor must not load the tables of codes.
+    from airflow_provider_aliyunsms.codes import explain
+
     reasons = ranked(tally)[:SHOWN_CODES]
     error = DeliveryError(
         f"too few messages were delivered: {text}",

@@ -202,7 +202,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         """
         # Each run begins with a new watch, also when this object was run before.
         self._watch = None
-        self._ti = context["ti"]
+        self._ti = context.get("ti")
         if not self.deferrable:
             return super().execute(context)
         with self._softly():
@@ -262,7 +262,7 @@ class AliyunSmsDeliverySensor(BaseSensorOperator):
         from airflow_provider_aliyunsms.delivery.checkpoint import Checkpoint
         from airflow_provider_aliyunsms.delivery.events import read_event, read_progress
 
-        self._ti = context["ti"]
+        self._ti = context.get("ti")
         checkpoints = self._checkpoints(context)
         with self._softly():
             learned = read_progress(event)

@@ -33,7 +33,7 @@ class DeliveryFigures:
     def __init__(
         self, *, context: Context, campaigns: Callable[[], Sequence[WatchedCampaign]], sample_size: int | None
     ) -> None:
-        self._ti: Any = context["ti"]
+        self._ti: Any = context.get("ti")
         self._campaigns = campaigns
         self._sample_size = sample_size
 
@@ -60,6 +60,8 @@ class DeliveryFigures:
     def _push(self, figures: Callable[[], Mapping[str, Any]]) -> None:
         from airflow_provider_aliyunsms.delivery.figures import DELIVERY_KEY
 
+        if self._ti is None:
+            return
         try:
             self._ti.xcom_push(key=DELIVERY_KEY, value=figures())
         except Exception as error:  # noqa: BLE001 - the backend of the deployment may raise anything

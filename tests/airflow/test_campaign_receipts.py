@@ -153,7 +153,7 @@ def test_a_file_that_holds_anything_else_is_not_shown(folder, text, name):
     path = folder / name
     path.write_text(text, encoding="utf-8")
     summary = {"receipts_path": str(path), "api": "SendBatchSms"}
-    if not text and name.rpartition(".")[2] in ("jsonl", "csv", "txt", "c"):
+    if not text and name.rpartition(".")[2] in ("jsonl", "csv", "txt", "c", "gz"):
         assert receipts_of(summary, ALL)["receipts"] == []
         return
     with pytest.raises(NoReceiptsError) as caught:

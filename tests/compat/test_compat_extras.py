@@ -63,9 +63,14 @@ def test_a_failing_task_alerts_once(extras, measured):
 
 def test_a_task_links_to_console_and_receipts(airflow, extras, measured):
     links = airflow.answer(LINKS)
+    page = "/aliyun-sms/?dag_id="
+    assert links.pop("Campaign", None) is None or airflow.version >= (3, 1)
     assert set(links) == {"SMS console", "Receipts"}
     assert links["SMS console"].startswith("https://dysms.console.aliyun.com")
-    assert links["Receipts"].startswith("file://")
+    # Where there is a campaign page it shows them; a browser opens no file of a worker.
+    assert (
+        (page in links["Receipts"]) if airflow.version >= (3, 1) else links["Receipts"].startswith("file://")
+    )
     measured("Links to console and receipts", "yes")
 
 

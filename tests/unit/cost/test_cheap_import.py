@@ -17,6 +17,7 @@ OURS = {
         "exceptions",
         "links",
         "links.aliyun_sms",
+        "log_lines",
         "operators",
         "operators.aliyun_sms",
         "operators.base",
@@ -31,6 +32,7 @@ OURS = {
         "private",
         "products",
         "rendering",
+        "task_errors",
     },
     "sensors": {
         "api",
@@ -51,6 +53,7 @@ OURS = {
         "delivery.state",
         "delivery.verdict",
         "exceptions",
+        "log_lines",
         "parameter_checks",
         "private",
         "sensors",
@@ -86,6 +89,7 @@ GUARDS = {
         )
     ),
     "exceptions",
+    "log_lines",
     "parameter_checks",
     "products",
 }

@@ -95,7 +95,8 @@ def test_the_error_says_what_was_asked_for_and_why_it_was_missed():
         "2 were delivered",
         "8 failed",
         "9 deliveries",
-        "NO_ROUTE 5, MOBILE_IN_BLACK 3",
+        "5 x NO_ROUTE (",
+        "3 x MOBILE_IN_BLACK (",
     ):
         assert fact in str(error)
 

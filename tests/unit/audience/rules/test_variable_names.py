@@ -41,7 +41,7 @@ def rows(count, *, without=()):
 
 
 def test_a_key_that_some_items_lack_is_named_before_the_first_call():
-    with pytest.raises(AudienceError, match=r"of 60 rows there is 'code' in 58 ") as raised:
+    with pytest.raises(AudienceError, match=r"of 60 rows there is 'code' in 58") as raised:
         load(rows(60, without={3, 17}))
     assert "template_param" in raised.value.advice
     assert "columns" in raised.value.advice
