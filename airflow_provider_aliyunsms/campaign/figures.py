@@ -59,8 +59,12 @@ def guards_of(records: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 def words_of(error: BaseException) -> str:
     """Return how an error ended a try, in a sentence; errors of ours hold neither numbers nor texts."""
-    said = error.message if isinstance(error, AliyunSmsError) else ""
-    return f"{type(error).__name__}: {said}"[:LONGEST_WORDS] if said else type(error).__name__
+    # The prefix tells Airflow not to retry, and nobody who reads it anything.
+    name = type(error).__name__.removeprefix("Final")
+    if not isinstance(error, AliyunSmsError):
+        return name
+    code = f" [{error.code}]" if error.code else ""
+    return f"{name}: {error.message}{code}"[:LONGEST_WORDS]
 
 
 def figures_of(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -499,7 +499,7 @@ def test_an_older_airflow_is_named_and_does_without_an_approval_only_when_told(m
     monkeypatch.setitem(sys.modules, "airflow_provider_aliyunsms.operators.approval", None)
     campaign = {"recipients": ["13800000001"], "template_code": "SMS_1"}
     with DAG("older", schedule=None) as dag:
-        with pytest.raises(ConfigurationError, match=f"3.1 or later.* {__version__}.*if possible"):
+        with pytest.raises(ConfigurationError, match=f"(?s)3.1 or later.* {__version__}.*if possible"):
             aliyun_sms.sms_campaign(group_id="asked", **campaign)
         aliyun_sms.sms_campaign(group_id="possible", approval="if possible", **campaign)
     assert "possible.send" in dag.task_ids

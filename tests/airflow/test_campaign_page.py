@@ -117,7 +117,7 @@ def test_one_campaign_tells_its_course_tries_ledger_and_links(
     assert found["ledger"]["state"] == "open"
     assert "5" in found["ledger"]["words"]
     assert "look up the 5" in found["clear"]["words"]
-    assert "5 个" in found["clear"]["words_zh"]
+    assert "5 位" in found["clear"]["words_zh"]
     assert found["links"]["task"].startswith("/dags/page_tries/runs/")
     assert found["links"]["console"].startswith("https://dysms.console.aliyun.com/")
     assert found["receipts_viewable"] is True

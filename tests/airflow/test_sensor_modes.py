@@ -262,7 +262,7 @@ def test_a_rescheduled_poke_asks_only_the_pending(watched, simulator, caplog):
     caplog.set_level(logging.INFO, logger="airflow_provider_aliyunsms.delivery")
     outcome = watched([*GOOD, SILENT], mode="reschedule", timeout=6, receipts="file")
     assert outcome.states["wait"] == "success"
-    first, *later = [int(asked) for asked in re.findall(r"\((\d+) asked", caplog.text)]
+    first, *later = [int(asked) for asked in re.findall(r"; (\d+) asked", caplog.text)]
     assert first == len(GOOD) + 1
     assert later
     assert set(later) == {1}
