@@ -67,7 +67,8 @@ def test_a_page_of_ten_thousand_campaigns_comes_at_once(database, tmp_path):
         # As many for one row as for two hundred.
         assert case["queries"] <= MOST_QUERIES
         assert case["seconds"] < LONGEST * PATIENCE
-    assert found["cases"]["one row"]["queries"] == found["cases"]["two hundred rows"]["queries"]
+    # A row whose run has no sensor saves one question.
+    assert found["cases"]["two hundred rows"]["queries"] - found["cases"]["one row"]["queries"] in (0, 1)
     plan = "\n".join(found["plan"])
     # The campaigns by the key of their XCom, the tasks by theirs; nothing is read from end to end.
     assert "idx_xcom_key" in plan
