@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,8 @@ def observe(refusal, *, api, size, run_dag, simulator, folder):
     counts = simulator.counts()
     assert set(counts.values()) <= {1}
     last = str(errors[0]).partition("\nOf ")[0].partition("\nNext step")[0] if errors else "-"
-    last = " ".join(last.split())
+    # The code has a column of its own, and the id of a request is another one each time.
+    last = re.sub(r" \[code=[^]]*\]$", "", " ".join(last.split()))
     told = "failed at once" if tries == 1 else f"failed, {tries} tries"
     served = len(counts)
     after = "serves all" if served == size else f"serves {served} of {size}"
