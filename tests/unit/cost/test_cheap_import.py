@@ -59,6 +59,7 @@ OURS = {
         "sensors",
         "sensors.aliyun_sms",
         "sensors.deferral",
+        "task_errors",
     },
 }
 GUARDS = {
