@@ -22,7 +22,7 @@ ERROR_LINE = 80
 """The same for a line of the text of an error."""
 
 NEXT_STEP = "Next step: "
-"""How the line begins that says what to do."""
+"""The beginning of a line that says what to do."""
 
 _INDENT = "  "
 _SHORTEST_MEANING = 20

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_aliyunsms.campaign.outcomes import FAILED_LIST
+from airflow_provider_aliyunsms.campaign.outcomes import FAILED_LIST, OUTCOMES
 from airflow_provider_aliyunsms.codes import CodeClass, CodeInfo, LocalCode, explain, look_up_code
 from airflow_provider_aliyunsms.exceptions import (
     AliyunSmsError,
@@ -27,7 +27,7 @@ SHOWN_CODES = 3
 
 RETRY_TOLD = "it looks for evidence again and sends nothing twice"
 RETRY = "A retry looks for evidence again and sends nothing twice."
-"""What a try advises that ends with open calls."""
+"""The next step after a try that ended while calls were open."""
 
 _OWN = frozenset({CodeClass.RECIPIENT, CodeClass.FLOW_CONTROL})
 _NO_REASONS = frozenset(
@@ -87,7 +87,7 @@ def explain_ending(error: AliyunSmsError, summary: Mapping[str, Any]) -> None:
     :param summary: the counts of the try, with ``errors`` by code.
     """
     reasons = frequent_codes(summary)
-    counts = ", ".join(f"{summary[name]} {name}" for name in ("accepted", "rejected", "skipped", "unknown"))
+    counts = ", ".join(f"{summary[name]} {name}" for name in OUTCOMES)
     details = [f"Of {summary['total']}: {counts}."]
     if reasons:
         named = "; ".join(

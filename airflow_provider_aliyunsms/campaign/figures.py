@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_aliyunsms.campaign.outcomes import OUTCOMES
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
 
@@ -25,7 +26,7 @@ FIGURES_KEY: Final = "aliyun_sms_campaign"
 PROGRESS_KEY: Final = "aliyun_sms.progress"
 """The key of the figures that are renewed while a task sends, in Airflow's task state store."""
 
-COUNTS: Final = ("total", "accepted", "rejected", "skipped", "unknown")
+COUNTS: Final = ("total", *OUTCOMES)
 
 MOST_CODES: Final = 20
 """Codes in the figures at most; the summary has all of them."""

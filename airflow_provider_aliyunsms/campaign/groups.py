@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.phone_numbers import with_country_codes
 from airflow_provider_aliyunsms.audience.recipients import Members
+from airflow_provider_aliyunsms.campaign.outcomes import OUTCOMES
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.split import Split
     from airflow_provider_aliyunsms.audience.spool import Spool
     from airflow_provider_aliyunsms.products import Product
-
-_COUNTED = ("accepted", "rejected", "skipped", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +151,11 @@ class Groups:
         found: dict[str, dict[str, Any]] = {}
         for name in self.split.names:
             text = {"template_code": self.texts[name]} if name in self.texts and self._shows_text else {}
-            found[name] = {**text, "total": 0, **dict.fromkeys(_COUNTED, 0)}
+            found[name] = {**text, "total": 0, **dict.fromkeys(OUTCOMES, 0)}
         for rows in spool.rows():
             for name, outcome in zip(self.of(rows.members.numbers), rows.outcomes, strict=True):
                 found[name]["total"] += 1
-                found[name][outcome if outcome in _COUNTED else "unknown"] += 1
+                found[name][outcome if outcome in OUTCOMES else "unknown"] += 1
         return found
 
     @property

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_aliyunsms.exceptions import ApiError
+
+
+OUTCOMES: Final = ("accepted", "rejected", "skipped", "unknown")
+"""The outcomes of recipients: each ends in one of them, and their counts add up to the input."""
 
 
 class OutcomeKind(StrEnum):

@@ -19,6 +19,7 @@ from airflow_provider_aliyunsms.campaign.chunks import cut
 from airflow_provider_aliyunsms.campaign.clock import CampaignClock, Clock, utc_stamp
 from airflow_provider_aliyunsms.campaign.endings import explain_ending, is_own_cause, refusals_error
 from airflow_provider_aliyunsms.campaign.ledger import Ledger, MemoryStore, Opening
+from airflow_provider_aliyunsms.campaign.outcomes import OUTCOMES
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
 from airflow_provider_aliyunsms.campaign.ports import VendorFacts
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-
-OUTCOMES = ("accepted", "rejected", "skipped", "unknown")
 
 AT_ONCE = 2000
 """Recipients whose outcomes are changed together, where no call is made for them."""

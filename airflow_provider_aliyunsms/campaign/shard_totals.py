@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any
 
 from airflow_provider_aliyunsms.audience.shards import shard_campaign
+from airflow_provider_aliyunsms.campaign.outcomes import OUTCOMES
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
-_OUTCOMES = ("accepted", "rejected", "skipped", "unknown")
-_COUNTS = ("total", *_OUTCOMES, "requests")
+_COUNTS = ("total", *OUTCOMES, "requests")
 _TEXTS = ("campaign_id", "api", "started_at", "finished_at")
 _SHOWN = 5
 _GIVE = "Give the output of the mapped send task, such as campaign=send.output."
@@ -108,8 +108,8 @@ def _groups(found: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     groups: dict[str, dict[str, Any]] = {}
     for each in found.values():
         for name, counts in (each.get("groups") or {}).items():
-            group = groups.setdefault(name, {**counts, **dict.fromkeys(("total", *_OUTCOMES), 0)})
-            for outcome in ("total", *_OUTCOMES):
+            group = groups.setdefault(name, {**counts, **dict.fromkeys(("total", *OUTCOMES), 0)})
+            for outcome in ("total", *OUTCOMES):
                 group[outcome] += counts[outcome]
     splits = {each.get("split") for each in found.values()}
     if len(splits) != 1:
@@ -122,7 +122,7 @@ def _groups(found: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _are_groups(value: object) -> bool:
     return isinstance(value, Mapping) and all(
-        isinstance(counts, Mapping) and all(_is_count(counts.get(name)) for name in ("total", *_OUTCOMES))
+        isinstance(counts, Mapping) and all(_is_count(counts.get(name)) for name in ("total", *OUTCOMES))
         for counts in value.values()
     )
 

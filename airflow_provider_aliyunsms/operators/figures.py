@@ -113,8 +113,10 @@ def words_of(error: BaseException) -> str:
     from airflow_provider_aliyunsms.campaign import figures
 
     # The same classes may come from a hook, or from a function that yields the recipients, with any words.
-    ours = isinstance(error, _OURS) and isinstance(error.__cause__, AliyunSmsError)
-    return figures.words_of(error.__cause__ if ours and error.__cause__ is not None else error)
+    cause = error.__cause__
+    return figures.words_of(
+        cause if isinstance(error, _OURS) and isinstance(cause, AliyunSmsError) else error
+    )
 
 
 def _now() -> str:

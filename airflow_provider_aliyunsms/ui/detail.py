@@ -9,7 +9,7 @@ from urllib.parse import quote
 from airflow_provider_aliyunsms.links.aliyun_sms import CHINA_CONSOLE, GLOBE_CONSOLE, receipts_url
 from airflow_provider_aliyunsms.products import PRODUCTS
 from airflow_provider_aliyunsms.ui.clear import ClearFacts, ledger_state, would_clear
-from airflow_provider_aliyunsms.ui.figures import delivery_of, iso, sending_of
+from airflow_provider_aliyunsms.ui.figures import TRY_COUNTS, delivery_of, iso, sending_of
 from airflow_provider_aliyunsms.ui.rows import row_of
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ def tries_of(
     }
     # While a try runs, Airflow's record has it as well in some versions.
     known = {each["try_number"]: each for each in [*earlier, now]}
-    names = ("accepted", "rejected", "skipped", "unknown", "requests")
-    alone = dict.fromkeys(names) | ({n: sending[n] for n in names} if not earlier and not own else {})
+    alone = dict.fromkeys(TRY_COUNTS) | (
+        {n: sending[n] for n in TRY_COUNTS} if not earlier and not own else {}
+    )
     shown = []
     for number in sorted(known):
         did = own.get(number) or {**alone, "ending": None}
@@ -110,7 +111,7 @@ def tries_of(
                 "state": record["state"],
                 "started_at": iso(record["started_at"]),
                 "ended_at": iso(record["ended_at"]),
-                **{name: did[name] for name in names},
+                **{name: did[name] for name in TRY_COUNTS},
                 "ending": ending,
             }
         )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.campaign.clock import parse_stamp
 from airflow_provider_aliyunsms.campaign.figures import COUNTS, LONGEST_WORDS, is_count, read_points
+from airflow_provider_aliyunsms.campaign.outcomes import OUTCOMES
 from airflow_provider_aliyunsms.codes import explain, tidy_code
 from airflow_provider_aliyunsms.delivery.series import read_series
 from airflow_provider_aliyunsms.products import CHINA, GLOBE, PRODUCTS
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 APIS = {CHINA.action: "china", GLOBE.action: "globe"}
 """The names of the two APIs on the page."""
+
+TRY_COUNTS = (*OUTCOMES, "requests")
+"""What is counted of each try."""
 
 MOST_CODES = 50
 MOST_GUARDS = 30
@@ -206,10 +210,9 @@ def _tries(renewed: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
         **(own if isinstance(own, dict) else {}),
         **{n: renewed.get(n) for n in ("try", "began_at", "ending")},
     }
-    names = ("accepted", "rejected", "skipped", "unknown", "requests")
     return {
         each["try"]: {
-            **{name: each[name] if is_count(each.get(name)) else None for name in names},
+            **{name: each[name] if is_count(each.get(name)) else None for name in TRY_COUNTS},
             "ending": text_of(each.get("ending")),
         }
         for each in [*earlier[-MOST_TRIES:], now]

@@ -29,6 +29,7 @@ from airflow.configuration import conf
 from airflow_provider_aliyunsms.audience.phone_numbers import mask_number
 from airflow_provider_aliyunsms.campaign.clock import parse_stamp
 from airflow_provider_aliyunsms.campaign.figures import is_count
+from airflow_provider_aliyunsms.campaign.outcomes import OUTCOMES
 from airflow_provider_aliyunsms.campaign.receipts import read_receipts
 from airflow_provider_aliyunsms.codes import explain, tidy_code
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError
@@ -38,7 +39,6 @@ from airflow_provider_aliyunsms.ui.figures import moment_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-OUTCOMES: Final = ("accepted", "rejected", "skipped", "unknown")
 LONGEST_READING: Final = 5.0
 """Seconds after which the reading of a file is given up; what was found until then is shown."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 REJECTED, NOTE = "rejected: ", "note: "
 TO_LOOK_AT = (REJECTED, NOTE)
-"""How those lines of a report begin that a person should look at."""
+"""The beginning of the lines of a report that a person should look at."""
 
 _MOST_GROUPS = 20
 _MOST_COLUMNS = 40

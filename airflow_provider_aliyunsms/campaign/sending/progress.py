@@ -43,7 +43,7 @@ SHOW_EVERY = 5.0
 """Seconds between two reports."""
 
 FIRST_AFTER = 1.0
-"""Seconds after which the first report is made: whoever looks on sees soon that it has begun."""
+"""Seconds until the first report; short, so that people who look on soon see that the campaign has begun."""
 
 _OWN = ("accepted", "rejected", "skipped")
 """Outcomes that a try adds to those of the tries before."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_aliyunsms.campaign.outcomes import OUTCOMES
 from airflow_provider_aliyunsms.delivery.report.plot import delivery_plot
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ td.n .soft { white-space: normal; }
   tr { break-inside: avoid; } .bar, .key { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 
-_OUTCOMES = ("accepted", "rejected", "skipped", "unknown")
 _FATES = ("delivered", "failed", "pending")
 
 
@@ -92,7 +92,7 @@ def _time(stamp: str) -> str:
 
 def _sent(report: Mapping[str, Any]) -> str:
     outcomes = report["outcomes"]
-    return f"<h2>Sent</h2>{_bar(outcomes, _OUTCOMES)}{_figures(outcomes, ('total', *_OUTCOMES))}" + _codes(
+    return f"<h2>Sent</h2>{_bar(outcomes, OUTCOMES)}{_figures(outcomes, ('total', *OUTCOMES))}" + _codes(
         report["codes"], "Who was not accepted, and why"
     )
 
@@ -206,7 +206,7 @@ def _codes(codes: Sequence[Mapping[str, Any]], title: str) -> str:
 def _figures(counts: Mapping[str, Any], names: Sequence[str]) -> str:
     shown = "".join(
         f'<div class="figure"><b>{counts[name]:,}</b>'
-        + (f'<span class="key {name}"></span>' if name in (*_OUTCOMES, *_FATES) else "")
+        + (f'<span class="key {name}"></span>' if name in (*OUTCOMES, *_FATES) else "")
         + f'<span class="soft">{name}</span></div>'
         for name in names
     )

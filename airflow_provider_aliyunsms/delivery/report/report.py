@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from airflow_provider_aliyunsms.campaign.guards import Money, read_money
+from airflow_provider_aliyunsms.campaign.outcomes import OUTCOMES
 from airflow_provider_aliyunsms.codes import explain, tidy_code
 from airflow_provider_aliyunsms.delivery.comparison import compare_ratios
 from airflow_provider_aliyunsms.delivery.sampling import DIGITS, wilson
@@ -23,7 +24,6 @@ MOST_POINTS = 60
 MOST_COMPARED = 10
 """Pairs of groups that are compared at most."""
 
-_OUTCOMES = ("accepted", "rejected", "skipped", "unknown")
 _FATES = ("delivered", "failed", "pending")
 _LONG_DIGITS = re.compile(r"\d{8,}")
 _LONGEST_TEXT = 500
@@ -77,7 +77,7 @@ def campaign_report(
         "dry_run": any(each.get("dry_run") for each in sent),
         "started_at": min(str(each["started_at"]) for each in sent),
         "finished_at": max(str(each["finished_at"]) for each in sent),
-        "outcomes": {name: sum(each[name] for each in sent) for name in ("total", *_OUTCOMES)},
+        "outcomes": {name: sum(each[name] for each in sent) for name in ("total", *OUTCOMES)},
         "requests": sum(each["requests"] for each in sent),
         "codes": _codes(errors, api=api),
         "deliveries": watched,
@@ -126,7 +126,7 @@ def _checked_send(summary: Mapping[str, Any]) -> Mapping[str, Any]:
     sound = (
         summary.get("api") in PRODUCTS
         and all(isinstance(summary.get(name), str) for name in fields)
-        and all(_is_count(summary.get(name)) for name in ("total", "requests", *_OUTCOMES))
+        and all(_is_count(summary.get(name)) for name in ("total", "requests", *OUTCOMES))
         and _are_counts(summary.get("errors") or {})
     )
     if not sound:
@@ -211,10 +211,10 @@ def _groups(sent: Sequence[Mapping[str, Any]], watched: Sequence[Mapping[str, An
     found: dict[str, dict[str, Any]] = {}
     for summary in sent:
         for name, counts in (summary.get("groups") or {}).items():
-            group = found.setdefault(str(name), dict.fromkeys(("total", *_OUTCOMES), 0))
+            group = found.setdefault(str(name), dict.fromkeys(("total", *OUTCOMES), 0))
             if "template_code" in counts:
                 group["template_code"] = str(counts["template_code"])
-            for outcome in ("total", *_OUTCOMES):
+            for outcome in ("total", *OUTCOMES):
                 group[outcome] += counts[outcome]
     # A sensor of the canary has seen some of what that of the whole campaign has seen.
     latest = {tuple(result["campaign_ids"]): result["groups"] for result in watched if result["groups"]}

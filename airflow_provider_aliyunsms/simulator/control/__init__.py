@@ -6,12 +6,12 @@ The input are requests below :data:`PREFIX`: plan a fault, change settings, rese
 output is JSON, a file, a stream of events, or the page of the inbox.
 
 * ``routes`` defines the calls that change something or that tests ask for, whose forms are in ``bodies`` and
-  ``answers``; ``inbox_routes`` those of the page. ``description`` describes them all for ``openapi.json``, from which
-  other languages generate clients.
+  ``answers``; ``inbox_routes`` those of the page, and the page itself. ``description`` describes them all for
+  ``openapi.json``, from which other languages generate clients.
 * ``index`` counts campaigns and finds messages that a phone got twice; ``listings`` searches. Both read the inbox
   when somebody asks, never when a message is accepted: the simulator is what clients are measured against.
 * ``views`` holds the forms in which all of it is shown; ``export`` and ``events`` send it as a file and as a stream.
-* ``static`` is the page, as it is sent to the browser; ``static_files`` loads it.
+* ``static`` is the page, as it is sent to the browser.
 
 The control API is not part of the simulated gateway: its requests are not signed, not throttled and not counted as
 calls. It has no access control and is meant for a loopback address.

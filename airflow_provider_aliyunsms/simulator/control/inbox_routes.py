@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from importlib.resources import files
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
@@ -14,7 +16,6 @@ from airflow_provider_aliyunsms.simulator.control.events import MOST_LISTENERS, 
 from airflow_provider_aliyunsms.simulator.control.export import csv_export, json_export
 from airflow_provider_aliyunsms.simulator.control.index import Index
 from airflow_provider_aliyunsms.simulator.control.listings import Listings, Search
-from airflow_provider_aliyunsms.simulator.control.static_files import PAGE, StaticFile, load_static_files
 from airflow_provider_aliyunsms.simulator.control.views import (
     CampaignView,
     Conversation,
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.simulator.memory import State
 
+_PAGE: Final = "inbox.html"
+_MEDIA_TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 _MOST_PHONES = 500
 _LONGEST_SEARCH = 200
 _Offset = Annotated[int, Query(ge=0, description="How many to leave out at the start.")]
@@ -57,27 +65,33 @@ def add_inbox_routes(router: APIRouter, state: State, *, stopping: asyncio.Event
     """Add the calls to a router; the files of the page are read here and never again."""
     index = Index(state)
     listings = Listings(state, index=index)
-    _add_page(router, load_static_files())
+    _add_page(router)
     _add_views(router, state, index=index, listings=listings)
     _add_streams(router, state, index=index, listings=listings, stopping=stopping)
 
 
-def _add_page(router: APIRouter, static_files: dict[str, StaticFile]) -> None:
+def _add_page(router: APIRouter) -> None:
+    folder = files("airflow_provider_aliyunsms.simulator.control") / "static"
+    contents = {one.name: one.read_bytes() for one in folder.iterdir() if _media_type(one.name) is not None}
+
     def reply(name: str) -> Response:
-        found = static_files.get(name)
-        if found is None:
+        if name not in contents:
             raise HTTPException(status_code=404, detail="There is no such file.")
-        return Response(found.content, media_type=found.media_type)
+        return Response(contents[name], media_type=_media_type(name))
 
     @router.get("/", include_in_schema=False)
     async def page() -> Response:
         """Return the page of the inbox."""
-        return reply(PAGE)
+        return reply(_PAGE)
 
     @router.get("/static/{name}", include_in_schema=False)
     async def static(name: str) -> Response:
         """Return the style or a script of the page."""
         return reply(name)
+
+
+def _media_type(name: str) -> str | None:
+    return _MEDIA_TYPES.get(PurePath(name).suffix)
 
 
 def _add_views(router: APIRouter, state: State, *, index: Index, listings: Listings) -> None:

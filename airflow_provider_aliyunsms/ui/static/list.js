@@ -6,7 +6,7 @@ import { number, say, zone } from "./format.js";
 import { FATES, bar, deliveredShare, fatesOf, outcomesOf } from "./bars.js";
 import { Freshness } from "./notice.js";
 import { codeChip, dryRunTag, ended, explained, guardChips, progressText, stateBadge, stateName, time } from "./parts.js";
-import { tookText, tryText } from "./parts.js";
+import { choice, tookText, tryText } from "./parts.js";
 import { Poll, ask } from "./server.js";
 import { isTab, rememberList } from "./address.js";
 
@@ -155,8 +155,8 @@ class List {
     const free = this.free();
     show(
       this.form,
-      free.includes("dag_id") && choice("dag_id", say("filter_dag"), dags, this.filters.dag_id, (name) => name),
-      choice("state", say("filter_state"), states, this.filters.state, stateName),
+      free.includes("dag_id") && choice("dag_id", say("filter_dag"), dags, (name) => name, this.filters.dag_id),
+      choice("state", say("filter_state"), states, stateName, this.filters.state),
       element(
         "label",
         { "data-key": "day" },
@@ -309,21 +309,6 @@ function wordsRow(row, text) {
 /** Return the address of the page of one campaign. */
 function addressOf({ dag_id, run_id, task_id, map_index }) {
   return `?${new URLSearchParams({ dag_id, run_id, task_id, map_index })}`;
-}
-
-function choice(field, label, values, chosen, naming) {
-  const known = chosen && !values.includes(chosen) ? [chosen, ...values] : values;
-  return element(
-    "label",
-    { "data-key": field },
-    element("span", {}, label),
-    element(
-      "select",
-      { name: field },
-      element("option", { "data-key": "all", value: "" }, say("all")),
-      known.map((value) => element("option", { "data-key": `=${value}`, value }, naming(value))),
-    ),
-  );
 }
 
 function sumCards(sums) {

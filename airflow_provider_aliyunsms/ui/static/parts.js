@@ -112,3 +112,19 @@ function chip(key, kind, why, text) {
 export function decisionName(decision) {
   return ["go", "wait", "skip", "fail"].includes(decision) ? say(`guard_${decision}`) : decision;
 }
+
+/** Return the choice of one of some values, or of all; a value that is chosen is offered, whatever the others are. */
+export function choice(field, label, values, naming, chosen = "") {
+  const known = chosen && !values.includes(chosen) ? [chosen, ...values] : values;
+  return element(
+    "label",
+    { "data-key": field },
+    element("span", {}, label),
+    element(
+      "select",
+      { name: field },
+      element("option", { "data-key": "all", value: "" }, say("all")),
+      known.map((value) => element("option", { "data-key": `=${value}`, value }, naming(value))),
+    ),
+  );
+}

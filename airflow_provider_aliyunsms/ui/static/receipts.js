@@ -4,7 +4,7 @@
 import { element, show } from "./dom.js";
 import { number, say, translated } from "./format.js";
 import { swatch } from "./bars.js";
-import { time } from "./parts.js";
+import { choice, time } from "./parts.js";
 import { ServerError, ask } from "./server.js";
 
 const PAGE = 100;
@@ -122,19 +122,5 @@ function receiptRow(receipt) {
     element("td", {}, translated(receipt, "meaning")),
     element("td", { class: "id" }, receipt.biz_id ?? receipt.message_id ?? ""),
     element("td", {}, time(receipt.time)),
-  );
-}
-
-function choice(field, label, values, naming) {
-  return element(
-    "label",
-    { "data-key": field },
-    element("span", {}, label),
-    element(
-      "select",
-      { name: field },
-      element("option", { "data-key": "all", value: "" }, say("all")),
-      values.map((value) => element("option", { "data-key": `=${value}`, value }, naming(value))),
-    ),
   );
 }
