@@ -30,7 +30,8 @@ from airflow_provider_aliyunsms.api.results import (
     template_of,
 )
 from airflow_provider_aliyunsms.api.signature import SignedRequest
-from airflow_provider_aliyunsms.api.transport import LARGEST_BODY, HttpResponse, Transport
+from airflow_provider_aliyunsms.api.connection import LARGEST_BODY
+from airflow_provider_aliyunsms.api.transport import HttpResponse, Transport
 from airflow_provider_aliyunsms.audience.phone_numbers import (
     international_number,
     mainland_number,

@@ -20,7 +20,8 @@ from airflow_provider_aliyunsms.api.responses import (
     texts_of,
 )
 from airflow_provider_aliyunsms.api.retrying import ReadRetries
-from airflow_provider_aliyunsms.api.transport import LARGEST_BODY, Transport
+from airflow_provider_aliyunsms.api.connection import LARGEST_BODY
+from airflow_provider_aliyunsms.api.transport import Transport
 from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
 
 NUMBER = "13800001234"
