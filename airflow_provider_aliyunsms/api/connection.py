@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import time
+from dataclasses import dataclass, field
 from functools import cache
 from http.client import HTTPResponse, IncompleteRead
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -38,6 +40,15 @@ LARGEST_BODY: Final = 2 * 1024 * 1024
 """Bytes of the largest body that is read; the largest known one, fifty records with their texts, has a tenth."""
 
 
+_AT_ONCE: Final = 16 * 1024
+_PLAIN_HEAD: Final = re.compile(
+    rb"HTTP/1\.1 (200|[45][0-9]{2})(?: [^\r\n\0]*)?\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r\n)*)\r\n"
+)
+"""The whole head of a response with a body, one line for each header."""
+
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
+
+
 class TooLargeError(ValueError):
     """The response is larger than any that this API sends."""
 
@@ -59,7 +70,8 @@ class DepartureConnection(HTTPConnection):
         departures.opened += 1
         super().connect()
 
-    def request(
+    # urllib3 departs from http.client in the same way.
+    def request(  # type: ignore[override]
         self,
         method: str,
         url: str,
@@ -87,7 +99,7 @@ class DepartureConnection(HTTPConnection):
         self._last_used = time.monotonic()
         self.sock.sendall(head + (body or b""))
 
-    def getresponse(self) -> urllib3.HTTPResponse:
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
         """
         Read one response to its end.
 
@@ -95,17 +107,13 @@ class DepartureConnection(HTTPConnection):
         :raises TimeoutError: it was not complete within the read timeout.
         :raises TooLargeError: it has more than :data:`LARGEST_BODY` bytes.
         """
-        response = HTTPResponse(_Within(self.sock, seconds=self.timeout), method="POST")
-        try:
-            response.begin()
-            body = _whole_body(response)
-        finally:
-            response.close()
-        if response.will_close:
+        received = _Received(self.sock, seconds=self.timeout)
+        response = _plain_response(received) or _any_response(received)
+        if response.ends_connection:
             self.close()
         return urllib3.HTTPResponse(
-            body=body,
-            headers=urllib3.HTTPHeaderDict(response.msg.items()),
+            body=response.body,
+            headers=urllib3.HTTPHeaderDict(response.headers),
             status=response.status,
             preload_content=False,
             decode_content=False,
@@ -125,51 +133,107 @@ def _head(method: str, url: str, headers: Mapping[str, str]) -> bytes:
     return f"{text}\r\n".encode("latin-1")
 
 
-def _whole_body(response: HTTPResponse) -> bytes:
-    # http.client sets it to None where the header is no number, or the body comes in chunks.
-    if (response.length or 0) > LARGEST_BODY:
-        raise TooLargeError
-    body = response.read(LARGEST_BODY + 1)
-    if len(body) > LARGEST_BODY:
-        raise TooLargeError
-    if response.length:
-        # Fewer bytes than were announced: http.client tells it only to who reads to the end.
-        raise IncompleteRead(body, response.length)
-    return body
-
-
-class _Within:
+class _Received(io.RawIOBase):
     """
-    A socket that gives what it receives for so many seconds.
+    What a socket receives within so many seconds.
 
     A socket timeout alone starts anew with every byte, so that a slow server could hold a thread for ever. Reading
     raises ``TimeoutError`` once the time is over.
+
+    :ivar ahead: what was received and not read yet.
     """
 
     def __init__(self, sock: socket.socket, *, seconds: float | None) -> None:
         self._sock = sock
-        self._seconds = seconds
+        self._deadline = math.inf if seconds is None else time.monotonic() + seconds
+        self.ahead = b""
+
+    def more(self) -> bytes:
+        """Receive what there is, at least one byte; nothing at the end of the connection."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self._sock.settimeout(None if left == math.inf else left)
+        return self._sock.recv(_AT_ONCE)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return what is received, for ``http.client``; closing it leaves the connection open."""
-        deadline = math.inf if self._seconds is None else time.monotonic() + self._seconds
-        return io.BufferedReader(_DeadlineReader(self._sock, deadline=deadline))
-
-
-class _DeadlineReader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, *, deadline: float) -> None:
-        self._sock = sock
-        self._deadline = deadline
+        """Return it as ``http.client`` reads it; closing it leaves the connection open."""
+        return io.BufferedReader(self, _AT_ONCE)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int | None:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer took too long")
-        self._sock.settimeout(None if left == math.inf else left)
-        return self._sock.recv_into(buffer)
+        view = memoryview(buffer).cast("B")
+        data = self.ahead or self.more()
+        size = min(len(data), len(view))
+        view[:size] = data[:size]
+        self.ahead = data[size:]
+        return size
+
+
+@dataclass(frozen=True, slots=True)
+class _Response:
+    status: int
+    headers: list[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
+    ends_connection: bool
+
+
+def _plain_response(received: _Received) -> _Response | None:
+    """Read a response of the common form; None, with all that was received, where it is in any way special."""
+    # What http.client needs for the head of a response is among the largest parts of a call, see docs/performance.md.
+    # Here is read only what can be read in one way; of everything else it decides.
+    received.ahead = received.more()
+    found = _PLAIN_HEAD.match(received.ahead)
+    if found is None:
+        return None
+    headers = _plain_headers(found[2])
+    announced = headers.get("content-length", "")
+    is_kept = headers.get("connection", "keep-alive").lower() == "keep-alive"
+    if not is_kept or "transfer-encoding" in headers or _LENGTH.fullmatch(announced) is None:
+        return None
+    length = int(announced)
+    if length > LARGEST_BODY:
+        raise TooLargeError
+    body = received.ahead[found.end() :]
+    while len(body) < length:
+        data = received.more()
+        if not data:
+            raise IncompleteRead(body, length - len(body))
+        body += data
+    # What comes after the end would be taken for the response to the next request.
+    return _Response(int(found[1]), [*headers.items()], body[:length], ends_connection=len(body) > length)
+
+
+def _plain_headers(lines: bytes) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in lines.decode("latin-1").split("\r\n")[:-1]:
+        name, _, value = line.partition(":")
+        if headers.setdefault(name.lower(), value.strip(" \t")) != value.strip(" \t"):
+            # Two of one name, which may contradict each other.
+            return {}
+    return headers
+
+
+def _any_response(received: _Received) -> _Response:
+    response = HTTPResponse(cast("socket.socket", received), method="POST")
+    try:
+        response.begin()
+        # http.client has None where the header is no number, or the body comes in chunks.
+        if (response.length or 0) > LARGEST_BODY:
+            raise TooLargeError
+        body = response.read(LARGEST_BODY + 1)
+        if len(body) > LARGEST_BODY:
+            raise TooLargeError
+        if response.length:
+            # Fewer bytes than were announced: http.client tells it only to who reads to the end.
+            raise IncompleteRead(body, response.length)
+        return _Response(
+            response.status, response.msg.items(), body, ends_connection=bool(response.will_close)
+        )
+    finally:
+        response.close()
 
 
 class DepartureAdapter(HTTPAdapter):
