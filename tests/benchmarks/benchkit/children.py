@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a module of the kit in a process of its own and read the figures that it prints."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from benchkit.servers import KIT
+
+
+def figures_of(module, *arguments, environment=None, before=(), timeout=1800):
+    """
+    Run ``python -m benchkit.<module>`` and return the JSON of the last line it prints.
+
+    :param environment: environment variables, instead of those of this process.
+    :param before: the words of a command that starts it, such as ``strace``.
+    """
+    command = [*before, sys.executable, "-m", f"benchkit.{module}", *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=KIT, env=environment, check=True, stdout=subprocess.PIPE, text=True, timeout=timeout
+    )
+    return json.loads(done.stdout.splitlines()[-1])
