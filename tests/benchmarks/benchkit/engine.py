@@ -48,6 +48,7 @@ def plan_for(
     """
     Return the plan that the operator would make.
 
+    :param audience: the path of a file, or a list.
     :param fenced: the ledger is one at ``ledger_path``; False for one like Airflow's own store, which refuses the
         writes of a try that was given up.
     :param resumed: another process began this campaign.
@@ -75,7 +76,7 @@ def plan_for(
     store = PathStore(root=Path(folder) / "ledger", campaign_id="bench") if ledger else MemoryStore()
     return Plan(
         campaign_id="bench",
-        blocks=read_blocks(str(audience), open_binary=lambda path: Path(path).open("rb")),
+        blocks=read_blocks(audience, open_binary=lambda path: Path(path).open("rb")),
         rules=ChinaRules(sign_name=SIGN_NAME, template_param=None),
         dedupe="content",
         channel=channel(client=our_client(url), template_code=TEMPLATE_CODE),
