@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Run all benchmarks one after the other and write tables, figures and plots to ``docs/``: ``make bench``.
+Run the benchmarks one after the other and write tables, figures and plots to ``docs/``: ``make bench``.
 
 Options are environment variables: ``BENCH_QUICK=1`` for small sizes, ``BENCH_ONLY=call,pacing`` for some of
-them, ``BENCH_SIZES=10000,100000`` for other campaigns, ``BENCH_FULL=0`` without one million recipients at 200 ms,
-``BENCH_10M=0`` without the memory of ten million, ``BENCH_OUT=folder`` to write elsewhere.
+them, ``BENCH_ONLY=machines,guards`` for two that are not run otherwise, ``BENCH_SIZES=10000,100000`` for other
+campaigns, ``BENCH_FULL=0`` without one million recipients at 200 ms, ``BENCH_10M=0`` without the memory of ten
+million, ``BENCH_OUT=folder`` to write elsewhere.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from benchkit.machine import machine
 from benchkit.page import page, tables
 from benchkit.report import say
-from benchkit.settings import NAMES, Settings
+from benchkit.settings import Settings
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -42,8 +43,8 @@ def main():
     )
     (out / "bench").mkdir(parents=True, exist_ok=True)
     kept = out / "bench" / "results.json"
-    # a partial run replaces its part and keeps the others
-    results = json.loads(kept.read_text()) if kept.exists() and settings.only != NAMES else {}
+    # a run replaces its parts and keeps the others
+    results = json.loads(kept.read_text()) if kept.exists() else {}
     began = time.monotonic()
     for name in settings.only:
         say(f"== {name}")

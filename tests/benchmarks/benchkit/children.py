@@ -10,15 +10,24 @@ import sys
 from benchkit.servers import KIT
 
 
-def figures_of(module, *arguments, environment=None, before=(), timeout=1800):
+def figures_of(module, *arguments, environment=None, before=(), quiet=False, timeout=1800):
     """
     Run ``python -m benchkit.<module>`` and return the JSON of the last line it prints.
 
     :param environment: environment variables, instead of those of this process.
     :param before: the words of a command that starts it, such as ``strace``.
+    :param quiet: show what it logs only if it fails.
     """
     command = [*before, sys.executable, "-m", f"benchkit.{module}", *map(str, arguments)]
     done = subprocess.run(
-        command, cwd=KIT, env=environment, check=True, stdout=subprocess.PIPE, text=True, timeout=timeout
+        command,
+        cwd=KIT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if quiet else None,
+        text=True,
+        timeout=timeout,
     )
+    if done.returncode:
+        raise RuntimeError(f"{module} ended with {done.returncode}\n{(done.stderr or '')[-4000:]}")
     return json.loads(done.stdout.splitlines()[-1])

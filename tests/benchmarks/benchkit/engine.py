@@ -31,6 +31,28 @@ from airflow_provider_aliyunsms.campaign.receipts.files import write_receipts
 from airflow_provider_aliyunsms.campaign.run import Campaign
 
 
+class TimedChannel(ChinaChannel):
+    """Note when the first call of a try began, and when the last look-up had its answer."""
+
+    first_call_at = None
+    looked_until = None
+
+    def submit(self, **asked):
+        self._begin()
+        return super().submit(**asked)
+
+    def look_up(self, **asked):
+        self._begin()
+        try:
+            return super().look_up(**asked)
+        finally:
+            self.looked_until = time.monotonic()
+
+    def _begin(self):
+        if self.first_call_at is None:
+            self.first_call_at = time.monotonic()
+
+
 def plan_for(
     *,
     url,
@@ -62,7 +84,7 @@ def plan_for(
             write_receipts(receipts=rows, path=str(receipts), stream=stream)
         return {"receipts_path": str(receipts)}
 
-    channel, more = ChinaChannel, {}
+    channel, more = TimedChannel if resumed else ChinaChannel, {}
     if guards != "none":
         from benchkit.guarded import Deployment, KnownTemplate, guards_for, planned_now
 
@@ -94,7 +116,13 @@ def plan_for(
 def campaign(**options):
     """Run one and return its figures."""
     began, cpu = time.monotonic(), cpu_seconds()
-    result = Campaign(plan=plan_for(**options)).run()
+    plan = plan_for(**options)
+    result = Campaign(plan=plan).run()
+    moments = {
+        "began_at": began,
+        "first_call_at": getattr(plan.channel, "first_call_at", None),
+        "looked_until": getattr(plan.channel, "looked_until", None),
+    }
     return {
         "seconds": time.monotonic() - began,
         "cpu_seconds": cpu_seconds() - cpu,
@@ -102,6 +130,7 @@ def campaign(**options):
         "accepted": result.summary["accepted"],
         "unknown": result.summary["unknown"],
         "requests": result.summary["requests"],
+        "moments": moments,
     }
 
 

@@ -22,11 +22,16 @@ from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.audience.spool import Spool
 
 
+def open_binary(path):
+    """Open a file of the audience."""
+    return Path(path).open("rb")
+
+
 def load(source):
     """Read, check and key an audience, drop its duplicates, and return how many can be sent to."""
     with Spool() as spool:
         spool.load(
-            read_blocks(source, open_binary=lambda path: Path(path).open("rb")),
+            read_blocks(source, open_binary=open_binary),
             rules=ChinaRules(sign_name=SIGN_NAME, template_param=None),
             keys_of=lambda numbers, contents: recipient_keys(
                 campaign_id="bench", numbers=numbers, contents=contents, dedupe="content"

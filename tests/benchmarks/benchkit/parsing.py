@@ -24,8 +24,8 @@ def parse(path):
     began, cpu = time.perf_counter(), time.process_time()
     found = runpy.run_path(path)
     figures = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu}
-    if not isinstance(found["dag"], DAG):
-        raise RuntimeError(f"{path} has no DAG")
+    if [each for each in found.values() if isinstance(each, DAG)] != [found["dag"]]:
+        raise RuntimeError(f"{path} has no DAG, or several")
     return figures | {"tasks": len(found["dag"].tasks)}
 
 

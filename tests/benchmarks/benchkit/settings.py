@@ -6,7 +6,22 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-NAMES = ("call", "campaign", "memory", "pacing", "sensor", "resume", "machines", "guards")
+NAMES = (
+    "call",
+    "campaign",
+    "small",
+    "parse",
+    "loading",
+    "stages",
+    "memory",
+    "pacing",
+    "sensor",
+    "resume",
+)
+"""What one run measures."""
+
+WHEN_NAMED = ("machines", "guards")
+"""What is measured only when ``BENCH_ONLY`` names it, because it takes long and changes seldom."""
 
 
 def _flag(name, *, default=""):

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from airflow.providers.common.compat.sdk import DAG
 from airflow.providers.standard.operators.python import PythonOperator
 from benchkit.clients_official import official_sdk, send_official
-from benchkit.measured import MEASURED
 from benchkit.looping import send_all
+from benchkit.measured import MEASURED
 from benchkit.sample import batches
 
 WIDTH = 16
