@@ -18,7 +18,7 @@ KINDS = ("ours", "bare_call")
 
 def run(settings):
     """Run both in turn, each time in the fresh process that Airflow forks for a task."""
-    pairs = 2 if settings.quick else 15
+    pairs = 2 if settings.quick else 11
     spent = {kind: [] for kind in KINDS}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-small-")))

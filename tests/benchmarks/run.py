@@ -2,9 +2,9 @@
 """
 Run the benchmarks one after the other and write tables, figures and plots to ``docs/``: ``make bench``.
 
-Options are environment variables: ``BENCH_QUICK=1`` for small sizes, ``BENCH_ONLY=call,pacing`` for some of
-them, ``BENCH_ONLY=machines,guards`` for two that are not run otherwise, ``BENCH_SIZES=10000,100000`` for other
-campaigns, ``BENCH_FULL=0`` without one million recipients at 200 ms, ``BENCH_10M=0`` without the memory of ten
+Options are environment variables: ``BENCH_QUICK=1`` for small sizes, ``BENCH_ONLY=call,sensor`` for some of
+them, ``BENCH_ONLY=pacing,machines,guards`` for those that are not run otherwise, ``BENCH_SIZES=10000,100000`` for
+other campaigns, ``BENCH_FULL=0`` without one million recipients at 200 ms, ``BENCH_10M=0`` without the memory of ten
 million, ``BENCH_OUT=folder`` to write elsewhere.
 """
 

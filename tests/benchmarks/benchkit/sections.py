@@ -99,11 +99,11 @@ def _plain(rows):
         for kind, words in names.items():
             found = row[kind]
             facts = (f"{row['latency_ms']} ms", f"{row['size']:,}", words)
-            shown.append((*facts, found["seconds"], found["cpu_seconds"], found["to_plain"]))
+            shown.append((*facts, found["runs"], found["seconds"], found["cpu_seconds"], found["to_plain"]))
             if kind.startswith("ours"):
                 to_plain = verdict(found["to_plain"], at_most=bound)
                 lines.append(f"- {facts[0]}, {facts[1]}, {words}: CPU {to_plain}")
-    header = ("latency", "recipients", "what", "seconds", "CPU seconds", "CPU / loop, plain process")
+    header = ("latency", "recipients", "what", "runs", "seconds", "CPU seconds", "CPU / loop, plain process")
     verdicts = "\n".join(lines)
     return f"""
 ## CPU against a loop without Airflow
@@ -111,8 +111,7 @@ def _plain(rows):
 The same loop over the official SDK in a process that imports the SDK and nothing of Airflow, CPU counted after these
 imports, beside *ours* in a task of the LocalExecutor, where the API server is another process, and in a task of
 `DAG.test` in a fresh process, in which all of Airflow that the task needs runs as well: what is counted is the whole
-process from the start of `execute` to its end, with our imports. In turn; median of the ratios of neighbours. The
-loop inside Airflow was run once.
+process from the start of `execute` to its end, with our imports. In turn; median of the ratios of neighbours.
 
 {table(header, shown)}
 
@@ -332,8 +331,8 @@ whose nonce is used and of which there is no record, as `refusal_wait` (60 s) wo
 
 Of the resumed try, *start* is the start of its process with all imports, *loading* what comes then, up to its first
 call: reading the audience and the ledger; *look-ups* are the seconds from there until the last look-up had its
-answer, while calls for the rest go on. The undisturbed rest has neither a start nor loading. What was to be reached is
-for one kill.
+answer, while calls for the rest go on. The undisturbed rest has neither a start nor loading. What was to be reached
+is for one kill.
 
 {table(header, rows)}
 """
@@ -402,9 +401,9 @@ SECTIONS = {
     "loading": loading,
     "stages": stages,
     "memory": memory,
-    "pacing": pacing,
     "sensor": sensor,
     "resume": resume,
+    "pacing": pacing,
     "machines": machines,
     "guards": guards,
 }
