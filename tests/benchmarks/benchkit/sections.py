@@ -157,7 +157,7 @@ differences are medians of those of neighbours.
 {table(("file", "tasks", "ms", "CPU ms"), rows)}
 
 - more than tasks of Airflow's own, ms: {verdict(tasks["ms"], at_most=goals.PARSE_MS)}; of CPU: {tasks["cpu_ms"]:g}
-- more than a DAG without a task, ms: {nothing["ms"]:g}; of CPU: {nothing["cpu_ms"]:g}
+- more than a DAG without a task, ms: {verdict(nothing["ms"], at_most=goals.PARSE_MS)}; of CPU: {nothing["cpu_ms"]:g}
 """
 
 
