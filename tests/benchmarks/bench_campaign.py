@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchkit.airflow import bench_airflow
 from benchkit.children import figures_of
-from benchkit.dag_test import DagTests
+from benchkit.dag_tests import DagTests
 from benchkit.report import say
 from benchkit.sample import CHUNK, write_csv
 from benchkit.servers import KIT, bare_server

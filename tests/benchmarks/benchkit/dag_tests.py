@@ -4,7 +4,7 @@ Campaigns run by ``DAG.test``: all of Airflow that they need is in one process, 
 
 One run, in the environment that :class:`DagTests` makes::
 
-    python -m benchkit.dag_test --dag ours --conf '{"audience": "audience.csv", ...}'
+    python -m benchkit.dag_tests --dag ours --conf '{"audience": "audience.csv", ...}'
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class DagTests:
             "receipts": str(self._folder / f"receipts-{self._runs}.jsonl"),
         }
         asked = ("--dag", dag_id, "--conf", json.dumps(conf))
-        figures = figures_of("dag_test", *asked, environment=self._environment, quiet=True)
+        figures = figures_of("dag_tests", *asked, environment=self._environment, quiet=True)
         Path(conf["receipts"]).unlink(missing_ok=True)
         return figures
 
