@@ -119,10 +119,10 @@ def prepare_block(block: Block, *, rules: RecipientRules) -> PreparedBlock:
     if plain is None:
         size = len(block)
         plain = PlainRows(numbers=[""] * size, contents=[None] * size, given=[""] * size)
-    numbers, given = plain.numbers, list(plain.given)
+    numbers, given = plain.numbers, [*plain.given]
     contents = [content or "" for content in plain.contents]
     refusals: list[RejectedRow] = []
-    if None in plain.contents:
+    if not all(contents):
         floats = FloatNumbers(block)
         for position, content in enumerate(plain.contents):
             if content is not None:
