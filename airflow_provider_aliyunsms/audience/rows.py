@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from airflow_provider_aliyunsms.audience.fields import PHONE_NUMBER
@@ -120,6 +121,7 @@ BLOCK = 2000
 """The largest number of rows in a block that a source makes."""
 
 T = TypeVar("T")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -148,6 +150,11 @@ class CellColumns:
     """
 
     columns: Sequence[Sequence[Any]]
+
+    @classmethod
+    def of_mappings(cls, rows: Sequence[Mapping[str, Any]], *, names: Sequence[str]) -> CellColumns:
+        """Return the values of rows that all have these names; at least one name."""
+        return cls([[*map(itemgetter(name), rows)] for name in names])
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -209,15 +216,17 @@ class TableBlock:
 Block = RowBlock | TableBlock
 
 
-def in_blocks(items: Iterable[T], make: Callable[[list[T], int], Block]) -> Iterator[Block]:
+def in_blocks(
+    items: Iterable[T], make: Callable[[list[T], int], Made], *, first: int = 1
+) -> Iterator[Made]:
     """
     Gather items into blocks of at most :data:`BLOCK`; the items before an error come before that error.
 
-    :param make: makes a block from one to :data:`BLOCK` items and the number of the first one, counted from 1.
+    :param make: makes a block from one to :data:`BLOCK` items and the number of the first one.
+    :param first: the number of the first of all items.
     :raises AudienceError: the error that iterating over the items raised.
     """
     source = iter(items)
-    first = 1
     while True:
         batch: list[T] = []
         problem: AudienceError | None = None

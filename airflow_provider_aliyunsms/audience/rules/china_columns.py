@@ -11,6 +11,7 @@ recipient keys are hashes of them.
 from __future__ import annotations
 
 from itertools import compress, repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.content import json_text
@@ -36,6 +37,8 @@ def inner_columns(cells: Sequence[Any] | None) -> tuple[dict[str, Sequence[Any]]
         return {}, ()
     first = next((cell for cell in cells if type(cell) is dict), {})
     names = tuple(first)
+    if {*map(type, cells)} == {dict} and {*map(tuple, cells)} == {names}:
+        return {name: [*map(itemgetter(name), cells)] for name in names}, ()
     alike = [type(cell) is dict and tuple(cell) == names for cell in cells]
     absent = (None,) * len(names)
     rows = (tuple(cell.values()) if one else absent for cell, one in zip(cells, alike, strict=True))

@@ -135,6 +135,15 @@ class Columns:
         self._unchanged = keys
         return values
 
+    def leaves_alone(self, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether all of these rows have the same names, and :meth:`renamed` would change none of them."""
+        first = rows[0]
+        try:
+            return {*map(tuple, rows)} == {tuple(first)} and self.renamed(first) is first
+        except AudienceError:
+            # The caller meets it again where it reads the rows one by one, and knows the row.
+            return False
+
     def are_fields(self, names: Iterable[Any]) -> bool:
         """Return whether all of these names are fields of a recipient that are no template variables."""
         return self._fields.issuperset(names)
