@@ -216,9 +216,7 @@ class TableBlock:
 Block = RowBlock | TableBlock
 
 
-def in_blocks(
-    items: Iterable[T], make: Callable[[list[T], int], Made], *, first: int = 1
-) -> Iterator[Made]:
+def in_blocks(items: Iterable[T], make: Callable[[list[T], int], Made], *, first: int = 1) -> Iterator[Made]:
     """
     Gather items into blocks of at most :data:`BLOCK`; the items before an error come before that error.
 

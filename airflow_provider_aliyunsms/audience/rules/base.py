@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aliyunsms.audience.rows import Block, TableBlock
@@ -105,6 +106,12 @@ class PreparedBlock:
     contents: list[str]
     given: list[str] | None
     refusals: list[RejectedRow]
+
+    def good(self) -> tuple[list[str], list[str]]:
+        """Return the numbers and the contents of the rows that were not rejected."""
+        if not self.refusals:
+            return self.numbers, self.contents
+        return [*compress(self.numbers, self.contents)], [*filter(None, self.contents)]
 
 
 def prepare_block(block: Block, *, rules: RecipientRules) -> PreparedBlock:

@@ -127,10 +127,7 @@ class Spool:
                     prepared = shard.part_of(prepared)
                     if not prepared.numbers:
                         continue
-                good_numbers, good_contents = prepared.numbers, prepared.contents
-                if prepared.refusals:
-                    good_numbers = [*compress(good_numbers, good_contents)]
-                    good_contents = [*filter(None, good_contents)]
+                good_numbers, good_contents = prepared.good()
                 keys = keys_of(good_numbers, good_contents)
                 with disk_before_sending():
                     shards.add(keys)
