@@ -152,9 +152,14 @@ class CellColumns:
     columns: Sequence[Sequence[Any]]
 
     @classmethod
-    def of_mappings(cls, rows: Sequence[Mapping[str, Any]], *, names: Sequence[str]) -> CellColumns:
-        """Return the values of rows that all have these names; at least one name."""
-        return cls([[*map(itemgetter(name), rows)] for name in names])
+    def of_dicts(cls, rows: Sequence[dict[str, Any]], *, names: Sequence[str]) -> CellColumns | None:
+        """Return the values of rows in the order of these names; None without names, and for a row with others."""
+        if not names or {*map(len, rows)} != {len(names)}:
+            return None
+        try:
+            return cls([[*map(itemgetter(name), rows)] for name in names])
+        except KeyError:
+            return None
 
     def __len__(self) -> int:
         return len(self.columns[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -67,7 +68,8 @@ def _has_each_key_once(values: list[dict[str, Any]], text: str) -> bool:
     colons = text.count(":")
     found = sum(map(len, values))
     if found != colons:
-        found += sum(len(each) for value in values for each in value.values() if type(each) is dict)
+        cells = chain.from_iterable(map(dict.values, values))
+        found += sum(map(len, [cell for cell in cells if type(cell) is dict]))
     if found == colons:
         return True
     # Some of the colons are in texts. A key's colon directly follows a quote, unless there are blanks between them.

@@ -11,11 +11,11 @@ recipient keys are hashes of them.
 from __future__ import annotations
 
 from itertools import compress, repeat
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.content import json_text
 from airflow_provider_aliyunsms.audience.phone_numbers import mainland_number
+from airflow_provider_aliyunsms.audience.rows import CellColumns
 from airflow_provider_aliyunsms.audience.rules.values import is_clean
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ def inner_columns(cells: Sequence[Any] | None) -> tuple[dict[str, Sequence[Any]]
         return {}, ()
     first = next((cell for cell in cells if type(cell) is dict), {})
     names = tuple(first)
-    if {*map(type, cells)} == {dict} and {*map(tuple, cells)} == {names}:
-        return {name: [*map(itemgetter(name), cells)] for name in names}, ()
+    columns = CellColumns.of_dicts(cells, names=names) if {*map(type, cells)} == {dict} else None
+    if columns is not None:
+        return dict(zip(names, columns.columns, strict=True)), ()
     alike = [type(cell) is dict and tuple(cell) == names for cell in cells]
     absent = (None,) * len(names)
     rows = (tuple(cell.values()) if one else absent for cell, one in zip(cells, alike, strict=True))

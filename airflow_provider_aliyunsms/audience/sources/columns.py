@@ -135,11 +135,10 @@ class Columns:
         self._unchanged = keys
         return values
 
-    def leaves_alone(self, rows: Sequence[Mapping[str, Any]]) -> bool:
-        """Return whether all of these rows have the same names, and :meth:`renamed` would change none of them."""
-        first = rows[0]
+    def leaves_alone(self, row: Mapping[str, Any]) -> bool:
+        """Return whether :meth:`renamed` would change nothing in this row, or in another one with the same names."""
         try:
-            return {*map(tuple, rows)} == {tuple(first)} and self.renamed(first) is first
+            return self.renamed(row) is row
         except AudienceError:
             # The caller meets it again where it reads the rows one by one, and knows the row.
             return False

@@ -24,7 +24,7 @@ from airflow_provider_aliyunsms.audience.strict_json import (
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.sources.files import FileOptions, OpenedFile
@@ -88,11 +88,17 @@ class _JsonFile:
 
     def _blocks_of(self, lines: list[str]) -> Iterator[Block]:
         values = parse_lines(lines) if lines else None
+        names = tuple(values[0]) if values is not None else ()
+        cells = CellColumns.of_dicts(values, names=names) if values is not None else None
         first = self._row + 1
-        if values is not None and self._columns.leaves_alone(values):
+        if cells is not None and values is not None and self._columns.leaves_alone(values[0]):
             end = self._line + len(lines)
-            block = self._table(values, first, range(self._line + 1, end + 1), kinds=[tuple(values[0])])
-            self._row += len(values)
+            fields = self._with_keys([names])
+            if fields != [*names]:
+                known = dict(zip(names, cells.columns, strict=True))
+                cells = CellColumns([known.get(name, [None] * len(lines)) for name in fields])
+            block = self._table(cells, fields, first, range(self._line + 1, end + 1))
+            self._row += len(lines)
             self._line = end
             yield block
             return
@@ -107,19 +113,15 @@ class _JsonFile:
 
     def _block(self, rows: list[tuple[int, Mapping[str, Any]]], first: int) -> Block:
         lines = [line for line, _ in rows] if self._facts.by_line else None
-        made = [values for _, values in rows]
-        return self._table(made, first, lines, kinds=dict.fromkeys(map(tuple, made)))
+        made: list[Any] = [values for _, values in rows]
+        names = self._with_keys(dict.fromkeys(map(tuple, made)))
+        cells = CellColumns.of_dicts(made, names=names)
+        records = [[values.get(name) for name in names] for values in made] if cells is None else cells
+        return self._table(records, names, first, lines)
 
-    def _table(
-        self,
-        rows: Sequence[Mapping[str, Any]],
-        first: int,
-        lines: Sequence[int] | None,
-        *,
-        kinds: Collection[tuple[str, ...]],
-    ) -> Block:
+    def _with_keys(self, kinds: Iterable[tuple[str, ...]]) -> list[str]:
         """
-        Return the rows as a table with all keys that they and the rows before them have.
+        Return all keys that rows and the rows before them have.
 
         :param kinds: the keys of each row, each set of them once.
         """
@@ -133,12 +135,18 @@ class _JsonFile:
         self._facts.columns += [
             ColumnFact(field_label(name), self._columns.use(name, name)) for name in names[known:]
         ]
-        alike = bool(names) and {*map(frozenset, kinds)} == {frozenset(names)}
+        return names
+
+    def _table(
+        self,
+        records: Sequence[Sequence[Any]] | CellColumns,
+        names: Sequence[str],
+        first: int,
+        lines: Sequence[int] | None,
+    ) -> Block:
         return TableBlock(
             names=names,
-            records=CellColumns.of_mappings(rows, names=names)
-            if alike
-            else [[values.get(name) for name in names] for values in rows],
+            records=records,
             first=first,
             number_field=self._columns.number_field,
             lines=lines,

@@ -50,8 +50,8 @@ def _plain_table(items: list[Any], first: int, *, columns: Columns) -> TableBloc
             first=first,
             number_field=columns.number_field,
         )
-    alike = kinds == {dict} and columns.leaves_alone(items)
-    return _table(items, first, columns=columns) if alike else None
+    plain = kinds == {dict} and columns.leaves_alone(items[0])
+    return _table(items, first, columns=columns) if plain else None
 
 
 def _checked(items: Iterable[Any], first: int, *, columns: Columns) -> Iterator[Any]:
@@ -75,15 +75,16 @@ def _table(rows: Sequence[Any], first: int, *, columns: Columns) -> TableBlock |
     whose name is no text has no use in a table, while a row with such a key is rejected.
     """
     names = tuple(rows[0]) if type(rows[0]) is dict else ()
-    if not names or any(type(name) is not str for name in names):
+    if any(type(name) is not str for name in names):
         return None
-    if not (columns.are_chosen or columns.are_fields(names)):
+    if not (columns.are_chosen or columns.are_fields(names)) or {*map(type, rows)} != {dict}:
         return None
-    if {*map(type, rows)} != {dict} or {*map(tuple, rows)} != {names}:
+    cells = CellColumns.of_dicts(rows, names=names)
+    if cells is None:
         return None
     return TableBlock(
         names=names,
-        records=CellColumns.of_mappings(rows, names=names),
+        records=cells,
         first=first,
         number_field=columns.number_field,
     )
