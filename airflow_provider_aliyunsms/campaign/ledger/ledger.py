@@ -159,8 +159,8 @@ class Ledger:
         self.calls = 0
         self.written_at = clock.monotonic()
         self._misses_progress = False
-        # Keys under which there was nothing, asked twice. Nobody but this try writes them now: Airflow's store refuses
-        # the writes of another one, and a fenced ledger has a part of the store to itself.
+        # Keys under which there was nothing, asked twice. Nobody but this try writes them now: Airflow's store
+        # refuses the writes of another one, and a fenced ledger has a part of the store to itself.
         self._missing: set[str] = set()
 
     @property
