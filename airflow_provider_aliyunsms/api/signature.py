@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import uuid
+import os
+import re
+import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus
 
@@ -49,7 +50,7 @@ class Envelope:
     @classmethod
     def new(cls) -> Envelope:
         """Return an envelope for a request that starts now, with a random nonce."""
-        return cls(date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), nonce=uuid.uuid4().hex)
+        return cls(date=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), nonce=os.urandom(16).hex())
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +179,13 @@ class _Characters(dict[str, str]):
 _CHARACTERS: Final = _Characters()
 _SAFE: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"
 _MADE_OF: Final = b"%+"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 
 
 def _plus(text: str) -> str:
+    # Names, numbers and dates, most of the parameters of a query: nothing in them is encoded.
+    if _PLAIN(text):
+        return text
     if not text.isascii():
         return "".join(map(_CHARACTERS.__getitem__, text))
     # Of plain text few characters are encoded, such as quotes and braces. To replace one after the other in the whole
