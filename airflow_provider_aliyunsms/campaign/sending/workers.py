@@ -3,7 +3,8 @@
 Run calls in several threads, so that they go on while the main thread waits for the ledger.
 
 Two queues connect the threads: jobs go from the main thread to the workers, results go back. Everything else in the
-pool belongs to the main thread, so there is no lock.
+pool belongs to the main thread, so there is no lock. While enough jobs wait for the threads, the main thread is not
+woken for each result: it has nothing to give them, and to wake a thread costs more than to deal with its result.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import contextlib
 import logging
 import queue
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome
+from airflow_provider_aliyunsms.campaign.sending.permits import is_clear
 from airflow_provider_aliyunsms.exceptions import NotSentError
 from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_aliyunsms.campaign.outcomes import Outcome
     from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 
 log = logging.getLogger(__name__)
@@ -89,8 +92,11 @@ class Workers:
         # Shared by all threads. The main thread puts jobs in; a worker thread, or recall(), takes each of them out.
         # What was written to a job before put() is visible to the thread that gets it, so a job needs no lock.
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        # Shared by all threads: worker threads put results in, the main thread takes them out.
-        self._results: queue.SimpleQueue[Finished] = queue.SimpleQueue()
+        # Shared by all threads: worker threads append results, the main thread takes them out.
+        self._results: deque[Finished] = deque()
+        # Shared by all threads: worker threads put something in when there is a result for which the main thread must
+        # wake.
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
         # Main thread only, both. A worker thread that changed _busy would need a lock, and the sender would not see
         # all results: it stops waiting for them when _busy is 0.
         self._threads: list[threading.Thread] = []
@@ -144,7 +150,7 @@ class Workers:
                 return
             # Back to the sender, which takes its intent back. Lost, it would be an open intent of a call that was
             # never made, and on Globe its recipients could stay unknown.
-            self._results.put((job, None))
+            self._results.append((job, None))
             raise NotSentError(
                 "no thread could be started on this machine, so no call was made",
                 advice="Give the worker more memory or a higher limit of processes, then let the task retry.",
@@ -152,16 +158,27 @@ class Workers:
         self._threads.append(thread)
 
     def take(self, *, timeout: float) -> Finished | None:
-        """Return the next result, None when there is none within ``timeout`` seconds."""
+        """
+        Return the next result, None when there is none within ``timeout`` seconds.
+
+        A clear acceptance may be told only after that time, while enough jobs wait for the threads.
+        """
+        if timeout > 0 and not self._results:
+            self._wait_for_news(timeout)
         # Only here is a finished job no longer busy, so that "not busy" means: no call is in flight and no outcome
         # waits unread. Counted down by the worker thread, an acceptance could stay in the queue when sending ends;
         # on Globe its recipients could end as "unknown", because nothing there can be looked up.
-        try:
-            result = self._results.get(timeout=timeout) if timeout > 0 else self._results.get_nowait()
-        except queue.Empty:
+        if not self._results:
             return None
         self._busy -= 1
-        return result
+        return self._results.popleft()
+
+    def _wait_for_news(self, timeout: float) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._news.get(timeout=timeout)
+            # Before the results are looked at: what is put in afterwards is news of a result that may be missed now.
+            while True:
+                self._news.get_nowait()
 
     def recall(self) -> list[Job]:
         """
@@ -200,4 +217,15 @@ class Workers:
             # The last thing done with the job: from here on the main thread owns it, and this thread must not touch
             # it again. A doubt about its outcome has been raised by now (StartPermits.work), so the main thread
             # cannot settle a doubt that is not counted yet.
-            self._results.put((job, result))
+            self._results.append((job, result))
+            # After the result is there: the main thread, once woken, looks for it at once, and then sleeps again.
+            if self._is_news(result):
+                self._news.put(None)
+
+    def _is_news(self, result: Outcome | BaseException | None) -> bool:
+        """Return whether the main thread must wake: something is wrong, jobs run out, or many results have come."""
+        # With one call at a time no job waits, so that every result is news.
+        few = self._count // 2
+        if self._jobs.qsize() <= few or len(self._results) > few:
+            return True
+        return not isinstance(result, Outcome) or not is_clear(result)
