@@ -83,6 +83,9 @@ class QueryWidth:
 
     def _judge(self, *, pace: float, share: float) -> None:
         if share < IDLE:
+            if self._before is not None:
+                # The trial itself may be why: without a pause, every other period would be one.
+                self._hold = HOLD
             self.now, self._before, self._narrower = self._most, None, True
             return
         if self._before is not None:
