@@ -14,12 +14,12 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from operator import itemgetter
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_aliyunsms.campaign.ports import Fate
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
-from airflow_provider_aliyunsms.delivery.query_width import QueryWidth
+from airflow_provider_aliyunsms.delivery.query_width import PERIOD, QueryWidth
 from airflow_provider_aliyunsms.delivery.state import Tally, total
 from airflow_provider_aliyunsms.delivery.tracking import OpenReceipts, pending_messages
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ApiError, CampaignDoomedError, PaceError
@@ -285,7 +285,7 @@ class _Round:
             if self._waiting and not self.is_over:
                 self._start()
             else:
-                self._collect(limit=len(self._flying) - 1)
+                self._collect()
         if self._waiting:
             self.skip(at=self._waiting[0][0])
 
@@ -299,13 +299,13 @@ class _Round:
     def _start(self) -> None:
         # Before every batch: without this bound all pending messages would be read and queued at once, and a request
         # to stop, which shows only in the results, would be noticed at the end.
-        self._collect(limit=self._width.now - 1)
+        while len(self._flying) >= self._width.now:
+            self._collect()
         # Looked at again: the results may be the reason to end.
         if not self.is_over:
             batch, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
             future = self._pool.submit(self._make, batch)
             self._flying[future] = batch
-            # After the line above: called at once for a future that is done, it must be among those in flight.
             future.add_done_callback(self._finished.put)
 
     def _make(self, batch: Sequence[_Question]) -> _Answers:
@@ -322,13 +322,17 @@ class _Round:
         answers.seconds = time.monotonic() - began
         return answers
 
-    def _collect(self, *, limit: int) -> None:
-        """Note results until at most ``limit`` batches are in flight."""
-        while len(self._flying) > limit:
-            future = self._finished.get()
-            # Removed before it is noted: noting may raise, and no result may be noted twice.
-            batch = self._flying.pop(future)
-            self._note_all(batch, future.result())
+    def _collect(self) -> None:
+        """Note the results of the next batch that ends, if one ends soon."""
+        try:
+            future = self._finished.get(timeout=PERIOD)
+        except Empty:
+            # Without this, a few queries that hang until their timeout would hold up all others.
+            self._width.note(0)
+            return
+        # Removed before it is noted: noting may raise, and no result may be noted twice.
+        batch = self._flying.pop(future)
+        self._note_all(batch, future.result())
 
     def _note_all(self, batch: Sequence[_Question], answers: _Answers) -> None:
         # The deliveries first: they were learned before the error, which may end the watch.

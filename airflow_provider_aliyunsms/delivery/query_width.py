@@ -82,7 +82,8 @@ class QueryWidth:
         self._begin()
 
     def _judge(self, *, pace: float, share: float) -> None:
-        if share < IDLE:
+        # Where nothing came back, what keeps the processor busy is something else.
+        if share < IDLE or not pace:
             if self._before is not None:
                 # The trial itself may be why: without a pause, every other period would be one.
                 self._hold = HOLD

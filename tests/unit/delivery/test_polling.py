@@ -250,6 +250,23 @@ def test_several_questions_are_in_flight_and_never_more(kit, carrier, max_concur
     assert carrier.most_at_once <= max_concurrency
 
 
+def test_queries_that_hang_after_quick_ones_do_not_hold_up_the_others(kit, carrier):
+    everyone = kit.numbers(12_000)
+    all_hang, met, answer = threading.Barrier(8), threading.Event(), carrier.status
+
+    def status(*, message):
+        if message.number >= everyone[8000] and not met.is_set():
+            all_hang.wait(10)
+            met.set()
+        return answer(message=message)
+
+    carrier.status = status
+    campaigns = watched(kit.xcom([kit.receipt(n) for n in everyone]))
+    poller = kit.poller_for(campaigns, carrier, max_concurrency=8)
+    assert poller.round().unanswered == 0
+    assert set(carrier.asked.values()) == {1}
+
+
 def test_the_allowed_calls_are_all_used_and_never_one_more(kit, carrier):
     campaigns = watched(kit.xcom([kit.receipt(n) for n in kit.numbers(50)]))
     poller = kit.poller_for(campaigns, carrier, max_calls=70)

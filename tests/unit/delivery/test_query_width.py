@@ -71,6 +71,17 @@ def test_responses_that_become_a_little_slower_get_more_threads_in_time():
     assert process.queries - before >= 0.95 * process.best(seconds=30)
 
 
+def test_where_nothing_comes_back_all_threads_are_allowed_however_busy_the_process_is():
+    process = Process(most=16, latency=0.0)
+    process.run(seconds=3)
+    assert process.width.now <= 2
+    for _ in range(2):
+        process.now += 0.11
+        process.used += 0.11
+        process.width.note(0)
+    assert process.width.now == 16
+
+
 def test_after_a_failure_all_threads_are_allowed():
     process = Process(most=16, latency=0.0)
     process.run(seconds=3)
