@@ -14,12 +14,11 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from operator import itemgetter
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_aliyunsms.campaign.ports import Fate
 from airflow_provider_aliyunsms.delivery.checkpoint import TOP
-from airflow_provider_aliyunsms.delivery.query_width import PERIOD, QueryWidth
 from airflow_provider_aliyunsms.delivery.state import Tally, total
 from airflow_provider_aliyunsms.delivery.tracking import OpenReceipts, pending_messages
 from airflow_provider_aliyunsms.exceptions import AliyunSmsError, ApiError, CampaignDoomedError, PaceError
@@ -254,7 +253,7 @@ class _Round:
         # Set by the asking thread, read by the worker threads before each query.
         self._closed = False
         # From here on asking thread only.
-        self._width = QueryWidth(most=workers)
+        self._workers = workers
         self._size = 1
         # Taken up and not handed over, in the order of the receipts.
         self._waiting: list[_Question] = []
@@ -299,7 +298,7 @@ class _Round:
     def _start(self) -> None:
         # Before every batch: without this bound all pending messages would be read and queued at once, and a request
         # to stop, which shows only in the results, would be noticed at the end.
-        while len(self._flying) >= self._width.now:
+        while len(self._flying) >= self._workers:
             self._collect()
         # Looked at again: the results may be the reason to end.
         if not self.is_over:
@@ -323,13 +322,8 @@ class _Round:
         return answers
 
     def _collect(self) -> None:
-        """Note the results of the next batch that ends, if one ends soon."""
-        try:
-            future = self._finished.get(timeout=PERIOD)
-        except Empty:
-            # Without this, a few queries that hang until their timeout would hold up all others.
-            self._width.note(0)
-            return
+        """Wait for the next batch that ends, and note its results."""
+        future = self._finished.get()
         # Removed before it is noted: noting may raise, and no result may be noted twice.
         batch = self._flying.pop(future)
         self._note_all(batch, future.result())
@@ -341,11 +335,9 @@ class _Round:
         if answers.error is None:
             fitting = int(BATCH_TIME / max(answers.seconds / len(batch), BATCH_TIME / LARGEST_BATCH))
             self._size = max(1, min(fitting, self._size * 2))
-            self._width.note(len(batch))
             return
-        # One by one again, with all threads: the next ones may have to wait for a timeout as well.
+        # One by one again: the next ones may have to wait for a timeout as well.
         self._size = 1
-        self._width.reset()
         done = len(answers.deliveries)
         # In order: where the round ends before they are asked for, the next one must go on at the first of them.
         self._waiting = sorted([*batch[done + 1 :], *self._waiting], key=itemgetter(0))
