@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import uuid
+import os
+import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus
@@ -50,7 +50,7 @@ class Envelope:
     @classmethod
     def new(cls) -> Envelope:
         """Return an envelope for a request that starts now, with a random nonce."""
-        return cls(date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), nonce=uuid.uuid4().hex)
+        return cls(date=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), nonce=os.urandom(16).hex())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,12 @@ notes their results. The worker threads make the queries and change nothing in t
 from __future__ import annotations
 
 import logging
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+import time
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_aliyunsms.campaign.ports import Fate
@@ -47,6 +50,12 @@ Queries in a row without a usable response that end a round.
 
 By then the gateway is probably down, and every further query would only wait for it. The next round goes on there.
 """
+
+BATCH_TIME = 0.01
+"""Seconds that the queries of one batch take at most; one that takes longer stands alone."""
+
+LARGEST_BATCH = 32
+"""Queries of one batch."""
 
 GROWTH = 0.5
 """
@@ -163,7 +172,7 @@ class DeliveryPoller:
         try:
             self._ask_all(one_round, start=start)
             # Only when every result is noted are the report and the new cursor complete.
-            one_round.collect(limit=0)
+            one_round.finish()
         except AliyunSmsError:
             raise
         except Exception as error:  # noqa: BLE001 - every storage raises errors of its own, and one may pass
@@ -194,10 +203,8 @@ class DeliveryPoller:
                         # Asked for in the round that was cut short here.
                         continue
                     # Looked at before each query: ask() notes results, and one of them may be the reason to end.
-                    if one_round.cut_at is not None:
-                        return
-                    if one_round.unanswered_in_a_row >= GIVE_UP_AFTER:
-                        one_round.gave_up_at = at
+                    if one_round.is_over:
+                        one_round.skip(at=at)
                         return
                     one_round.ask(at=at, part=part, message=message)
 
@@ -207,68 +214,159 @@ class DeliveryPoller:
         )
 
 
+_Question = tuple["Cursor", Part, "Tracked"]
+"""Where a message stands among the receipts, its campaign, and the data of its query."""
+
+
+@dataclass(slots=True)
+class _Answers:
+    """
+    The results of the queries of one batch, in order; a query that failed is the last one that was made.
+
+    :param deliveries: the results of the queries before it.
+    :param error: why it failed, None when none did.
+    :param seconds: how long all of them took.
+    """
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    error: Exception | None = None
+    seconds: float = 0.0
+
+
 class _Round:
     """
     Run the queries of one round in worker threads, and note their results in the asking thread.
 
-    The worker threads run ``channel.status`` and nothing else: a result comes back through its future. Every method
-    here is called by the asking thread, which alone touches the fields and the delivery states, so none needs a lock.
+    Queries that get their responses at once are handed over in batches, because to wake a thread costs as much CPU as
+    a good part of a query; slow ones one by one.
+
+    The worker threads run :meth:`_make` and nothing else: results come back through its future. Every other method
+    here is called by the asking thread, which alone touches the delivery states and all fields that are not named
+    otherwise, so none needs a lock.
     """
 
     def __init__(self, *, workers: int, on_settled: OnSettled | None) -> None:
         # The pool locks itself. Asking thread: submits and shuts it down; worker threads: belong to it.
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="aliyun-sms-delivery")
+        # Worker threads put in what they have finished, the asking thread takes it out.
+        self._finished: SimpleQueue[Future[_Answers]] = SimpleQueue()
+        # Set by the asking thread, read by the worker threads before each query.
+        self._closed = False
         # From here on asking thread only.
-        self._limit = workers * 2
-        self._flying: dict[Future[Delivery], tuple[Cursor, Part, Tracked]] = {}
+        self._workers = workers
+        self._size = 1
+        # Taken up and not handed over, in the order of the receipts.
+        self._waiting: list[_Question] = []
+        self._flying: dict[Future[_Answers], list[_Question]] = {}
         self._on_settled = on_settled
         self._asked = 0
         self._unanswered = 0
-        self.unanswered_in_a_row = 0
+        self._unanswered_in_a_row = 0
         self.cut_at: Cursor | None = None
         self.gave_up_at: Cursor | None = None
         self._error: Exception | None = None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no further query is to be made: some were cut short, or too many in a row got no response."""
+        return self.cut_at is not None or self._unanswered_in_a_row >= GIVE_UP_AFTER
+
     def ask(self, *, at: Cursor, part: Part, message: Tracked) -> None:
-        """Start one query, then wait until fewer than two for each worker thread are open."""
-        self._flying[self._pool.submit(part.channel.status, message=message)] = (at, part, message)
-        # After every query: without this bound all pending messages would be read and queued at once, and a request
+        """Take up one query; when it makes a batch full, wait for a free thread and start the batch."""
+        self._waiting.append((at, part, message))
+        if len(self._waiting) >= self._size:
+            self._start()
+
+    def finish(self) -> None:
+        """Make the queries that were taken up, unless the round is over, and note the results of all."""
+        # Again after each result: a batch that breaks off leaves queries to be made.
+        while self._flying or (self._waiting and not self.is_over):
+            if self._waiting and not self.is_over:
+                self._start()
+            else:
+                self._collect()
+        if self._waiting:
+            self.skip(at=self._waiting[0][0])
+
+    def skip(self, *, at: Cursor) -> None:
+        """Let the next round go on at a message that is not asked for, or before it; only when this one is over."""
+        if self.cut_at is not None:
+            self.cut_at = min(at, self.cut_at)
+        else:
+            self.gave_up_at = min(at, self.gave_up_at or at)
+
+    def _start(self) -> None:
+        # Before every batch: without this bound all pending messages would be read and queued at once, and a request
         # to stop, which shows only in the results, would be noticed at the end.
-        self.collect(limit=self._limit - 1)
+        while len(self._flying) >= self._workers:
+            self._collect()
+        # Looked at again: the results may be the reason to end.
+        if not self.is_over:
+            batch, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
+            future = self._pool.submit(self._make, batch)
+            self._flying[future] = batch
+            future.add_done_callback(self._finished.put)
 
-    def collect(self, *, limit: int) -> None:
-        """Note results until at most ``limit`` queries are open."""
-        while len(self._flying) > limit:
-            done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
-            for future in done:
-                # Removed before it is noted: _note may raise, and no result may be noted twice.
-                at, part, message = self._flying.pop(future)
-                self._note(future=future, at=at, part=part, message=message)
-
-    def _note(self, *, future: Future[Delivery], at: Cursor, part: Part, message: Tracked) -> None:
+    def _make(self, batch: Sequence[_Question]) -> _Answers:
+        answers, began = _Answers(), time.monotonic()
         try:
-            # The one line that changes a delivery state during a round. In the asking thread, because the receipts
-            # generator reads the same state there to skip what is settled; in a worker thread both would race.
-            delivery = future.result()
-            part.progress.settle(position=at[1], delivery=delivery)
-        except CancelledError:
+            for _, part, message in batch:
+                if self._closed:
+                    raise CancelledError
+                answers.deliveries.append(part.channel.status(message=message))
+        except Exception as error:  # noqa: BLE001 - the asking thread decides what it means
+            # The batch ends here: during an outage the others would only wait, and more queries than
+            # GIVE_UP_AFTER would be made in vain.
+            answers.error = error
+        answers.seconds = time.monotonic() - began
+        return answers
+
+    def _collect(self) -> None:
+        """Wait for the next batch that ends, and note its results."""
+        future = self._finished.get()
+        # Removed before it is noted: noting may raise, and no result may be noted twice.
+        batch = self._flying.pop(future)
+        self._note_all(batch, future.result())
+
+    def _note_all(self, batch: Sequence[_Question], answers: _Answers) -> None:
+        # The deliveries first: they were learned before the error, which may end the watch.
+        for question, delivery in zip(batch, answers.deliveries, strict=False):
+            self._note(question, delivery)
+        if answers.error is None:
+            fitting = int(BATCH_TIME / max(answers.seconds / len(batch), BATCH_TIME / LARGEST_BATCH))
+            self._size = max(1, min(fitting, self._size * 2))
+            return
+        # One by one again: the next ones may have to wait for a timeout as well.
+        self._size = 1
+        done = len(answers.deliveries)
+        # In order: where the round ends before they are asked for, the next one must go on at the first of them.
+        self._waiting = sorted([*batch[done + 1 :], *self._waiting], key=itemgetter(0))
+        self._note_failed(batch[done], answers.error)
+
+    def _note(self, question: _Question, delivery: Delivery) -> None:
+        at, part, message = question
+        # The one line that changes a delivery state during a round. In the asking thread, because the receipts
+        # generator reads the same state there to skip what is settled; in a worker thread both would race.
+        part.progress.settle(position=at[1], delivery=delivery)
+        self._unanswered_in_a_row = 0
+        if self._on_settled is not None and delivery.fate is not Fate.PENDING:
+            self._on_settled(message=message, delivery=delivery, api=part.campaign.api)
+        self._asked += 1
+
+    def _note_failed(self, question: _Question, error: Exception) -> None:
+        if isinstance(error, CancelledError):
             # The limiter stopped before this message had its result. Queries end in any order, so the smallest
             # position is kept: with a later one, the next round would miss a message. Those behind it that have a
             # result are settled and skipped, or still pending and asked for once more.
-            self.cut_at = min(at, self.cut_at or at)
+            self.cut_at = min(question[0], self.cut_at or question[0])
             return
-        except CampaignDoomedError:
-            # Before ApiError, its base class: this one ends the watch instead of leaving one message pending.
-            raise
-        except ApiError as error:
-            self._unanswered += 1
-            # Without the account's pace no query can be made, so the round ends at once: the others would all wait.
-            self.unanswered_in_a_row += GIVE_UP_AFTER if isinstance(error, PaceError) else 1
-            self._error = error
-        else:
-            self.unanswered_in_a_row = 0
-            if self._on_settled is not None and delivery.fate is not Fate.PENDING:
-                self._on_settled(message=message, delivery=delivery, api=part.campaign.api)
+        # A CampaignDoomedError is an ApiError, but ends the watch instead of leaving one message pending.
+        if isinstance(error, CampaignDoomedError) or not isinstance(error, ApiError):
+            raise error
+        self._unanswered += 1
+        # Without the account's pace no query can be made, so the round ends at once: the others would all wait.
+        self._unanswered_in_a_row += GIVE_UP_AFTER if isinstance(error, PaceError) else 1
+        self._error = error
         self._asked += 1
 
     def report(self, *, whole: bool = False, error: Exception | None = None) -> RoundReport:
@@ -290,6 +388,8 @@ class _Round:
 
     def close(self) -> None:
         """Drop the queries that have not started, and wait for the others, which end with their own timeouts."""
+        # Before the wait: a batch would otherwise make all of its queries.
+        self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

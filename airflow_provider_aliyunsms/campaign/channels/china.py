@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_aliyunsms.api.forms import JsonTexts
@@ -258,7 +259,7 @@ class ChinaChannel:
         :returns: the delivery; *pending* with the code ``NO_RECORD`` while there is no record.
         :raises ApiError: the query failed; the client repeats it on passing errors.
         """
-        for date in send_dates(since=message.accepted_at, until=message.accepted_at):
+        for date in _dates_of(message.accepted_at):
             for page in self._pages(number=message.number, date=date, biz_id=message.biz_id):
                 for row in page.details:
                     if row.out_id == message.out_id:
@@ -357,6 +358,12 @@ def send_dates(*, since: float, until: float) -> list[str]:
     last = datetime.fromtimestamp(until + 3600, CHINA_TIME).date()
     days = min((last - first).days, 29)
     return [(last - timedelta(days=back)).strftime("%Y%m%d") for back in range(days, -1, -1)]
+
+
+@lru_cache(maxsize=256)
+def _dates_of(accepted_at: float) -> tuple[str, ...]:
+    """Return the dates of one message; kept, because all messages of a send call were accepted at once."""
+    return tuple(send_dates(since=accepted_at, until=accepted_at))
 
 
 def side_by_side(ask: Callable[[int], T], items: Sequence[int]) -> list[T]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from hypothesis import given
@@ -114,6 +115,61 @@ def test_without_the_pace_of_the_account_a_round_ends_with_the_first_of_its_quer
     assert poller.round().asked == 100
 
 
+def test_a_query_that_fails_among_others_costs_only_itself(kit, carrier):
+    everyone = kit.numbers(3000)
+    broken = everyone[40::60]
+    carrier.fates = dict.fromkeys(everyone, "DELIVERED") | dict.fromkeys(broken, ThrottledError("busy"))
+    settled = []
+    poller = kit.poller_for(
+        watched(kit.xcom([kit.receipt(n) for n in everyone])),
+        carrier,
+        on_settled=lambda *, message, delivery, api: settled.append(message.number),
+    )
+    report = poller.round()
+    assert (report.asked, report.unanswered, report.stopped) == (3000, len(broken), False)
+    assert set(carrier.asked.values()) == {1}
+    assert sorted(settled) == sorted({*everyone} - {*broken})
+    assert (poller.tally.delivered, poller.tally.pending) == (3000 - len(broken), len(broken))
+    assert poller.cursor == (0, 0)
+
+
+def test_an_outage_in_the_middle_ends_the_round_soon_and_the_next_one_misses_nobody(kit, carrier):
+    everyone = kit.numbers(3000)
+    carrier.fates = dict.fromkeys(everyone[:1500], "DELIVERED") | dict.fromkeys(
+        everyone[1500:], ConnectionNotMadeError("refused")
+    )
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt(n) for n in everyone])), carrier)
+    report = poller.round()
+    assert poller.tally.delivered == 1500
+    assert GIVE_UP_AFTER <= report.unanswered < GIVE_UP_AFTER + 2 * poller.limiter.limits.max_concurrency
+    carrier.fates = {}
+    poller.round()
+    assert set(carrier.asked) == set(everyone)
+    # It went on at the first message that was not asked for; of those behind it a few had been.
+    assert sum(carrier.asked.values()) < 3000 + 2 * poller.limiter.limits.max_concurrency
+
+
+def test_wrong_credentials_keep_what_was_learned_before(kit, carrier):
+    everyone = kit.numbers(1000)
+    carrier.fates = dict.fromkeys(everyone, "DELIVERED") | {
+        everyone[700]: CampaignDoomedError("no", code="Forbidden.RAM")
+    }
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt(n) for n in everyone])), carrier, max_concurrency=1)
+    with pytest.raises(CampaignDoomedError, match=r"Forbidden\.RAM"):
+        poller.round()
+    assert poller.tally.delivered == 700
+    assert len(carrier.asked) == 701
+
+
+def test_a_programming_error_in_a_query_fails_the_round(kit, carrier):
+    everyone = kit.numbers(100)
+    carrier.fates = {everyone[50]: ZeroDivisionError()}
+    poller = kit.poller_for(watched(kit.xcom([kit.receipt(n) for n in everyone])), carrier)
+    report = poller.round()
+    assert report.failed
+    assert isinstance(report.error, ZeroDivisionError)
+
+
 @pytest.mark.parametrize("max_qps", [0.5, 1, 5, 20.9])
 def test_the_pace_is_kept(kit, carrier, max_qps):
     clock = kit.Clock()
@@ -182,6 +238,8 @@ def test_several_questions_are_in_flight_and_never_more(kit, carrier, max_concur
     answer = carrier.status
 
     def status(*, message):
+        # Responses that take their time: queries with quick ones may wait for each other in one thread.
+        time.sleep(0.02)
         barrier.wait(10)
         return answer(message=message)
 
@@ -190,6 +248,23 @@ def test_several_questions_are_in_flight_and_never_more(kit, carrier, max_concur
     poller = kit.poller_for(campaigns, carrier, max_concurrency=max_concurrency)
     assert poller.round().unanswered == 0
     assert carrier.most_at_once <= max_concurrency
+
+
+def test_queries_that_hang_after_quick_ones_do_not_hold_up_the_others(kit, carrier):
+    everyone = kit.numbers(12_000)
+    all_hang, met, answer = threading.Barrier(8), threading.Event(), carrier.status
+
+    def status(*, message):
+        if message.number >= everyone[8000] and not met.is_set():
+            all_hang.wait(10)
+            met.set()
+        return answer(message=message)
+
+    carrier.status = status
+    campaigns = watched(kit.xcom([kit.receipt(n) for n in everyone]))
+    poller = kit.poller_for(campaigns, carrier, max_concurrency=8)
+    assert poller.round().unanswered == 0
+    assert set(carrier.asked.values()) == {1}
 
 
 def test_the_allowed_calls_are_all_used_and_never_one_more(kit, carrier):
