@@ -162,7 +162,7 @@ pace-test: $(STAMP) ## Measure how well four processes share the limit of an acc
 	@$(BIN)/python tests/pace/long.py
 
 .PHONY: bench
-bench: $(BENCH_STAMP) ## Measure everything again and write docs/performance.md (30 minutes; BENCH_QUICK=1: some)
+bench: $(BENCH_STAMP) ## Measure again and write docs/performance.md (30 minutes; BENCH_QUICK=1: small; BENCH_ONLY=pacing,machines,guards: the rest)
 	@$(BENCH_VENV)/bin/python tests/benchmarks/run.py
 
 .PHONY: fuzz

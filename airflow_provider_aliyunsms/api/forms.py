@@ -9,6 +9,7 @@ are checked here too.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,8 +42,8 @@ def batch_sms_form(
     """
     _check_counts(phone_numbers, sign_names, template_params, sms_up_extend_codes)
     form = {
-        "PhoneNumberJson": _ENCODE(list(phone_numbers)),
-        "SignNameJson": _ENCODE(list(sign_names)),
+        "PhoneNumberJson": _numbers_json(phone_numbers),
+        "SignNameJson": _same_texts(tuple(sign_names)),
         "TemplateCode": template_code,
     }
     if isinstance(template_params, JsonTexts):
@@ -50,7 +51,7 @@ def batch_sms_form(
     elif template_params is not None:
         form["TemplateParamJson"] = _ENCODE(_all_texts(template_params))
     if sms_up_extend_codes is not None:
-        form["SmsUpExtendCodeJson"] = _ENCODE(list(sms_up_extend_codes))
+        form["SmsUpExtendCodeJson"] = _same_texts(tuple(sms_up_extend_codes))
     return _with(form, OutId=out_id)
 
 
@@ -96,7 +97,7 @@ def globe_form(
     :raises ValueError: the lists are empty or differ in length.
     """
     _check_counts(to, messages)
-    form = {"To": _ENCODE(list(to)), "Message": _ENCODE(list(messages))}
+    form = {"To": _numbers_json(to), "Message": _ENCODE(list(messages))}
     seconds = None if validity_period is None else str(validity_period)
     return _with(
         form,
@@ -106,6 +107,20 @@ def globe_form(
         ValidityPeriod=seconds,
         ChannelId=channel_id,
     )
+
+
+def _numbers_json(numbers: Sequence[str]) -> str:
+    """Return numbers as a JSON list; digits need no look at each of them."""
+    together = "".join(numbers)
+    if together.isascii() and together.isdigit():
+        return '["{}"]'.format('","'.join(numbers))
+    return _ENCODE(list(numbers))
+
+
+@lru_cache(maxsize=64)
+def _same_texts(texts: tuple[str, ...]) -> str:
+    """Return texts as a JSON list; signatures and extension codes are the same in call after call."""
+    return _ENCODE(list(texts))
 
 
 def _check_counts(first: Sequence[Any], *others: Sequence[Any] | None) -> None:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
-from airflow_provider_aliyunsms.api.transport import LARGEST_BODY
+from airflow_provider_aliyunsms.api.connection import LARGEST_BODY
 from airflow_provider_aliyunsms.codes import CodeClass, CodeInfo, look_up_code, tidy_code, with_action
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,
@@ -53,7 +53,7 @@ def parse_body(body: bytes) -> ResponseFields | None:
 
     :param body: the whole body.
     :returns: its fields by name; None when it is no JSON object, is larger than
-        :data:`~airflow_provider_aliyunsms.api.transport.LARGEST_BODY`, is nested deeper than :data:`MOST_NESTED`, or
+        :data:`~airflow_provider_aliyunsms.api.connection.LARGEST_BODY`, is nested deeper than :data:`MOST_NESTED`, or
         has a key twice, which different readers would read differently.
     """
     if len(body) > LARGEST_BODY:

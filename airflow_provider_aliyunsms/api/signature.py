@@ -12,6 +12,7 @@ import hmac
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus
 
@@ -151,7 +152,10 @@ def encode_form(form: Mapping[str, str]) -> bytes:
 
 def _pairs(parameters: Mapping[str, str]) -> str:
     try:
-        return "&".join(f"{_plus(name)}={_plus(parameters[name])}" for name in sorted(parameters))
+        return "&".join(
+            f"{_plus_again(name)}={(_plus_again if name in _REPEATED else _plus)(parameters[name])}"
+            for name in sorted(parameters)
+        )
     except UnicodeEncodeError:  # it quotes one character only, never the text around it
         raise ConfigurationError(
             "A text, number or variable holds half of a surrogate pair, which no encoding can write.",
@@ -176,6 +180,8 @@ class _Characters(dict[str, str]):
 
 
 _CHARACTERS: Final = _Characters()
+_REPEATED: Final = frozenset({"SignNameJson", "TemplateCode", "PageSize", "CurrentPage", "SendDate"})
+"""Parameters that are the same in many calls and hold nothing personal: what was encoded once is kept."""
 _SAFE: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"
 _MADE_OF: Final = b"%+"
 
@@ -191,3 +197,6 @@ def _plus(text: str) -> str:
     for character in (*_MADE_OF, *others):
         data = data.replace(bytes((character,)), _CHARACTERS[chr(character)].encode("ascii"))
     return data.decode("ascii")
+
+
+_plus_again: Final = lru_cache(maxsize=256)(_plus)

@@ -21,7 +21,7 @@ from requests.utils import get_environ_proxies
 from urllib3 import Timeout
 from urllib3 import exceptions as urllib3_errors
 
-from airflow_provider_aliyunsms.api.connection import DepartureAdapter
+from airflow_provider_aliyunsms.api.connection import LARGEST_BODY, DepartureAdapter, TooLargeError
 from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.api.endpoints import is_loopback
 from airflow_provider_aliyunsms.exceptions import (
@@ -38,18 +38,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_aliyunsms.api.signature import SignedRequest
 
-LARGEST_BODY: Final = 2 * 1024 * 1024
-"""Bytes of the largest body that is read; the largest known one, fifty records with their texts, has a tenth."""
-
-_CHUNK: Final = 64 * 1024
 _HOSTS: Final = 16
 _GZIP_OR_ZLIB: Final = 47
 """For ``zlib``: find out by the first bytes which of the two it is."""
-
-
-class _TooLargeError(ValueError):
-    """The response is larger than any that this API sends."""
-
 
 _FAILURES: Final = (
     RequestException,
@@ -149,10 +140,15 @@ class Transport:
             redirect=False,
             assert_same_host=False,
             timeout=self._timeout,
+            # It is complete by then, see DepartureConnection.
+            release_conn=True,
             preload_content=False,
             decode_content=False,
         )
-        return HttpResponse(status=response.status, headers=response.headers, body=_complete_body(response))
+        encoding = response.headers.get("Content-Encoding") or ""
+        # urllib3 gives None for no bytes.
+        body = _unpacked(response.data or b"", encoding=encoding)
+        return HttpResponse(status=response.status, headers=response.headers, body=body)
 
     def _open_pool(self, url: str) -> HTTPConnectionPool:
         target = urlsplit(url)
@@ -183,32 +179,6 @@ def _certificates(ca_bundle: str | None) -> str | bool:
     return path
 
 
-def _complete_body(raw: Any) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    complete = False
-    try:
-        announced = str(raw.headers.get("content-length") or "")
-        if announced.isascii() and announced.isdigit() and int(announced[:18]) > LARGEST_BODY:
-            raise _TooLargeError
-        # Not unpacked while it is read: urllib3 bounds what it reads, not what it unpacks.
-        for chunk in raw.stream(_CHUNK, decode_content=False):
-            size += len(chunk)
-            if size > LARGEST_BODY:
-                raise _TooLargeError
-            chunks.append(chunk)
-        body = _unpacked(b"".join(chunks), encoding=str(raw.headers.get("content-encoding") or ""))
-        complete = True
-    finally:
-        # Only a connection whose response was read to its end goes back to the pool: what is left unread would be
-        # taken for the response to the next request.
-        if complete:
-            raw.release_conn()
-        else:
-            raw.close()
-    return body
-
-
 def _unpacked(body: bytes, *, encoding: str) -> bytes:
     # No request asks for a packed response, but a proxy may pack one all the same.
     if not body or encoding.strip().lower() in ("", "identity"):
@@ -216,7 +186,7 @@ def _unpacked(body: bytes, *, encoding: str) -> bytes:
     unpacking = zlib.decompressobj(_GZIP_OR_ZLIB)
     plain = unpacking.decompress(body, LARGEST_BODY + 1)
     if len(plain) > LARGEST_BODY:
-        raise _TooLargeError
+        raise TooLargeError
     if not unpacking.eof:
         raise urllib3_errors.DecodeError("the packed response broke off")
     return plain
@@ -247,7 +217,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _after_departure(chain: list[BaseException]) -> tuple[str, str]:
-    if _has(chain, _TooLargeError):
+    if _has(chain, TooLargeError):
         return "AnswerTooLarge", "the response is too large"
     if _has(chain, urllib3_errors.ReadTimeoutError, TimeoutError):
         return "ReadTimeout", "the read timeout passed"

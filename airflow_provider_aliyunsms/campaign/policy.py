@@ -106,9 +106,9 @@ def window_chunks(policy: SendPolicy, *, with_message_ids: bool, quickest: float
     Return how many chunks one window of the ledger may hold, at least 1.
 
     The bounds are the bytes of one value in the store, the calls in flight, and a few seconds of sending, but one
-    chunk for each call in flight: what a crash leaves open has to be looked up, and a slow gateway takes long for it
-    as well. With one call at a time, a window holds one chunk, so that a crash leaves no more than one chunk without an outcome. That
-    matters where the API has no look-up.
+    chunk for each call in flight: what a crash leaves open has to be looked up, and a slow gateway takes long for
+    that as well. With one call at a time, a window holds one chunk, so that a crash leaves no more than one chunk
+    without an outcome. That matters where the API has no look-up.
 
     :param policy: the settings of the sending.
     :param with_message_ids: whether the outcome of a chunk holds one id for each recipient.

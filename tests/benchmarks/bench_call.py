@@ -9,7 +9,7 @@ import statistics
 import time
 from itertools import islice
 
-from benchkit import clients
+from benchkit import clients, clients_official
 from benchkit.clients_ours import our_client
 from benchkit.sample import CHUNK, batch
 from benchkit.servers import bare_server
@@ -20,19 +20,19 @@ BATCHES = 20
 def subjects(url):
     """Return a function ``run(times)`` for each client; every one keeps its connections between rounds."""
     batches = [batch(index * CHUNK) for index in range(BATCHES)]
-    ours, official = our_client(url), clients.official_sdk(url)
+    ours, official = our_client(url), clients_official.official_sdk(url)
     legacy, session = clients.legacy_core(), clients.floor_session()
     bodies = [clients.ready_body(each) for each in batches]
     loop = asyncio.new_event_loop()
 
     async def one_after_the_other(times):
         for each in cycle(batches, times):
-            await clients.send_official_async(official, each)
+            await clients_official.send_official_async(official, each)
 
     return {
         "ours": lambda times: [clients.send_ours(ours, each) for each in cycle(batches, times)],
         "official SDK, sync": lambda times: [
-            clients.send_official(official, each) for each in cycle(batches, times)
+            clients_official.send_official(official, each) for each in cycle(batches, times)
         ],
         "official SDK, async": lambda times: loop.run_until_complete(one_after_the_other(times)),
         "legacy SDK core": lambda times: [

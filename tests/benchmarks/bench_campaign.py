@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole campaign in a real Airflow task: our operator, the loop of today, and the same with threads."""
+"""
+A whole campaign in a real Airflow task: our operator, the loop of today, and the same with threads.
+
+Our CPU is compared with that of the loop in a plain process, too, where there is no Airflow at all.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchkit.airflow import bench_airflow
+from benchkit.children import figures_of
+from benchkit.dag_tests import DagTests
 from benchkit.report import say
 from benchkit.sample import CHUNK, write_csv
-from benchkit.servers import bare_server
+from benchkit.servers import KIT, bare_server
 
 KINDS = ("ours", "pool", "loop")
+SHORT = 10_000
+"""Recipients of a campaign that is over so soon that the machine's other work shows in its seconds."""
+
 WIDTH = 16
 CALL = 0.002
 """Seconds a call needs besides the latency, to guess how long a campaign will take."""
@@ -50,7 +59,8 @@ def run(settings):
                 rows.extend(found)
         rows.extend(_extrapolated(rows, latencies=latencies, sizes=settings.sizes))
         ledger = _ledger(airflow, settings, audiences=audiences, urls=urls)
-    return {"width": WIDTH, "rows": rows, "ratios": _ratios(rows), "ledger": ledger}
+        plain = _plain(airflow, settings, folder=folder, urls=urls)
+    return {"width": WIDTH, "rows": rows, "ratios": _ratios(rows), "ledger": ledger, "plain": plain}
 
 
 def guess(kind, *, latency, size):
@@ -63,11 +73,11 @@ def _measure(settings, *, latency, size, measure):
     longest = 10 if settings.quick else 200 if settings.full else 60
     kinds = [kind for kind in KINDS if guess(kind, latency=latency, size=size) <= longest]
     quickest = guess("ours", latency=latency, size=size)
-    repeats = 1 if settings.quick or quickest > 10 else 3
+    repeats = 1 if settings.quick or quickest > 10 else 7 if size <= SHORT else 3
     spent = {kind: [] for kind in kinds}
     for repeat in range(repeats):
         for kind in kinds:
-            if repeat and guess(kind, latency=latency, size=size) > 10:
+            if repeat and (guess(kind, latency=latency, size=size) > 10 or (repeat > 2 and kind == "loop")):
                 continue
             spent[kind].append(measure(kind))
             say(f"{kind}, {latency} ms, {size} recipients: {spent[kind][-1]['seconds']:.2f} s")
@@ -163,3 +173,65 @@ def _ledger(airflow, settings, *, audiences, urls):
         )
         say(f"ledger at {latency} ms: {rows[-1]['ratio']}")
     return rows
+
+
+def _plain(airflow, settings, *, folder, urls):
+    """Compare CPU with the loop in a plain process: in a task of the LocalExecutor, and in one of ``DAG.test``."""
+    cases = ((50_000, 50, 3), (1_000_000, 0, 2))
+    if settings.quick:
+        cases = ((2_000, 50, 2), (5_000, 0, 1))
+    connections = {f"bench_{latency}": url for latency, url in urls.items()}
+    tests = DagTests(folder=folder / "dag-test", file=KIT / "dags" / "bench_ours.py", connections=connections)
+    rows = []
+    for size, latency, repeats in cases:
+        url, audience = urls[latency], write_csv(folder / "plain.csv", size)
+        to_task = {"audience": audience, "connection": f"bench_{latency}", "url": url}
+        subjects = {
+            "plain": lambda audience=audience, url=url: figures_of(
+                "looping", "--url", url, "--audience", audience
+            ),
+            "ours": lambda to_task=to_task: airflow.measure("ours", **to_task, timeout=900),
+            "ours_dag_test": lambda to_task=to_task: tests.measure("ours", **to_task),
+            "loop": lambda to_task=to_task: airflow.measure("loop", **to_task, timeout=900),
+        }
+        once = ("loop", "ours_dag_test") if size >= 1_000_000 else ("loop",)
+        spent = _in_turn(subjects, size=size, repeats=repeats, once=once)
+        rows.append(_plain_row(spent, size=size, latency=latency))
+        say(f"CPU of {size} recipients at {latency} ms / plain loop: {rows[-1]['ours']['to_plain']}")
+    return rows
+
+
+def _in_turn(subjects, *, size, repeats, once):
+    spent = {kind: [] for kind in subjects}
+    for repeat in range(repeats):
+        for kind, measure in subjects.items():
+            # they take long, and are shown beside the others for comparison
+            if kind in once and repeat:
+                continue
+            figures = measure()
+            if figures["accepted"] != size:
+                raise RuntimeError(f"{kind} accepted {figures['accepted']} of {size}")
+            spent[kind].append(figures)
+    return spent
+
+
+def _plain_row(spent, *, size, latency):
+    plain = spent["plain"]
+    return {
+        "size": size,
+        "latency_ms": latency,
+        **{
+            kind: {
+                "runs": len(found),
+                "seconds": round(statistics.median(each["seconds"] for each in found), 2),
+                "cpu_seconds": round(statistics.median(each["cpu_seconds"] for each in found), 3),
+                "to_plain": round(
+                    statistics.median(
+                        a["cpu_seconds"] / b["cpu_seconds"] for a, b in zip(found, plain, strict=False)
+                    ),
+                    3,
+                ),
+            }
+            for kind, found in spent.items()
+        },
+    }

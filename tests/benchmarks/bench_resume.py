@@ -116,9 +116,21 @@ def measure(case):
         "sends": sends,
         "queries": queries,
         "work": round((sends + queries / QUERIES) / left, 2),
+        **_phases(figures["moments"], began=began),
     }
     say(f"resume at {case.latency} s, {case.kills} kills: {row['ratio']} times the undisturbed rest")
     return row
+
+
+def _phases(moments, *, began):
+    """Return the seconds before a try began, before its first call, and until its last look-up had its answer."""
+    # The processes have one monotonic clock.
+    first, looked = moments["first_call_at"], moments["looked_until"]
+    return {
+        "start_s": round(moments["began_at"] - began, 2),
+        "load_s": round(first - moments["began_at"], 2) if first else None,
+        "settle_s": round(looked - first, 2) if looked else None,
+    }
 
 
 @contextmanager

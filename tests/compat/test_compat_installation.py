@@ -17,7 +17,9 @@ NEEDS_MORE = {
 }
 
 # what is loaded only where Airflow's interface takes pages: from 3.1 on; the plugin itself loads everywhere
-CAMPAIGN_PAGE = tuple(f"airflow_provider_aliyunsms.ui.{name}" for name in ("access", "app", "query", "routes", "sums"))
+CAMPAIGN_PAGE = tuple(
+    f"airflow_provider_aliyunsms.ui.{name}" for name in ("access", "app", "query", "routes", "sums")
+)
 
 IMPORT_EVERYTHING = """
 import importlib, json, pkgutil, sys

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from airflow_provider_aliyunsms.api.connection import LARGEST_BODY
 from airflow_provider_aliyunsms.api.responses import accepted_fields, id_of, ids_of, parse_body, texts_of
 from airflow_provider_aliyunsms.api.results import (
     globe_response_of,
@@ -30,7 +31,7 @@ from airflow_provider_aliyunsms.api.results import (
     template_of,
 )
 from airflow_provider_aliyunsms.api.signature import SignedRequest
-from airflow_provider_aliyunsms.api.transport import LARGEST_BODY, HttpResponse, Transport
+from airflow_provider_aliyunsms.api.transport import HttpResponse, Transport
 from airflow_provider_aliyunsms.audience.phone_numbers import (
     international_number,
     mainland_number,

@@ -21,7 +21,7 @@ def without_numbers(ids: Sequence[str | None], *, numbers: Sequence[str]) -> tup
     :param numbers: the numbers of the request, digits only.
     """
     known = frozenset(numbers)
-    lengths = sorted({len(number) for number in known})
+    lengths = sorted({*map(len, known)})
     return tuple(
         None if one is not None and _holds_one(one, known=known, lengths=lengths) else one for one in ids
     )

@@ -300,7 +300,7 @@ class Sender:
         if account is not None and self._waits_for(account):
             return True
         if not self._workers.free or not self._prepare_work():
-            return self._wait_for_result()
+            return self._works_ahead() or self._wait_for_result()
         if self._permits.in_doubt:
             # A result is on its way, and until it is dealt with, no new call can start. Where every write is slow, a
             # job that is handed out all the same could come back undone each time.
@@ -329,6 +329,25 @@ class Sender:
         self._hand_out(job)
         self._collect(timeout=0)
         return True
+
+    def _works_ahead(self) -> bool:
+        """
+        Hand out jobs before a thread is free, and return whether a new window was written as well.
+
+        So a thread goes on at once, and this one need not wake for each result.
+        """
+        # Not while evidence is sought: a look-up goes to an idle thread only, and would wait for all these calls.
+        if self._open:
+            return False
+        self._hand_out_ahead()
+        wanted = self._supply.wants_window(in_reserve=self._reserve) and self._supply.may_cut
+        return self._supply.has_measured and wanted and self._all_is_well() and self._open_window()
+
+    @property
+    def _reserve(self) -> int:
+        """How many ready jobs there are at least before the next window is written, so that threads have work."""
+        # The first response comes before the second window: only then is known how large it may be.
+        return 2 * self._policy.most_waiting if self._supply.has_measured else 0
 
     def _wait_for_place(self, wait: float, *, replays: bool) -> bool:
         if replays:
@@ -445,10 +464,7 @@ class Sender:
             self._supply.open_probes()
             return self._supply.may_start and self._workers.free
         # The next window is written before the last one is used up, so that the threads have work meanwhile.
-        # The first response comes before the second window: only then is known how large it may be.
-        ahead = self._supply.has_measured and self._all_is_well()
-        reserve = 2 * self._policy.most_waiting if ahead else 0
-        if self._supply.wants_window(in_reserve=reserve):
+        if self._supply.wants_window(in_reserve=self._reserve if self._all_is_well() else 0):
             self._open_window()
         # Asked again: the jobs handed out ahead of the write may have taken the last idle thread.
         return bool(self._supply.ready) and self._workers.free

@@ -4,7 +4,8 @@ Run calls in several threads, so that they go on while the main thread waits for
 
 Queues connect the threads: jobs go from the main thread to the workers, results go back. Look-ups have a queue and
 threads of their own: they go to another API, and would hold up the calls that send. Everything else in the pool
-belongs to the main thread, so there is no lock.
+belongs to the main thread, so there is no lock. While enough jobs wait for the threads, the main thread is not
+woken for each result: it has nothing to give them, and to wake a thread costs more than to deal with its result.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ import contextlib
 import logging
 import queue
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_aliyunsms.campaign.outcomes import Outcome
+from airflow_provider_aliyunsms.campaign.sending.permits import is_clear
 from airflow_provider_aliyunsms.exceptions import NotSentError
 from airflow_provider_aliyunsms.log_lines import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_aliyunsms.campaign.outcomes import Outcome
     from airflow_provider_aliyunsms.campaign.sending.jobs import Job
 
 log = logging.getLogger(__name__)
@@ -131,8 +134,11 @@ class Workers:
         self._may_begin = may_begin
         self._calls = _Lane(count=count)
         self._looks = _Lane(count=look_ups) if look_ups else self._calls
-        # Shared by all threads: worker threads put results in, the main thread takes them out.
-        self._results: queue.SimpleQueue[tuple[_Lane, Finished]] = queue.SimpleQueue()
+        # Shared by all threads: worker threads append results, the main thread takes them out.
+        self._results: deque[tuple[_Lane, Finished]] = deque()
+        # Shared by all threads: worker threads put something in when there is a result for which the main thread must
+        # wake.
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     @property
     def busy(self) -> int:
@@ -195,7 +201,7 @@ class Workers:
                 return True
             # Back to the sender, which takes its intent back. Lost, it would be an open intent of a call that was
             # never made, and on Globe its recipients could stay unknown.
-            self._results.put((lane, (job, None)))
+            self._results.append((lane, (job, None)))
             raise NotSentError(
                 "no thread could be started on this machine, so no call was made",
                 advice="Give the worker more memory or a higher limit of processes, then let the task retry.",
@@ -204,16 +210,28 @@ class Workers:
         return True
 
     def take(self, *, timeout: float) -> Finished | None:
-        """Return the next result, None when there is none within ``timeout`` seconds."""
+        """
+        Return the next result, None when there is none within ``timeout`` seconds.
+
+        A clear acceptance may be told only after that time, while enough jobs wait for the threads.
+        """
+        if timeout > 0 and not self._results:
+            self._wait_for_news(timeout)
         # Only here is a finished job no longer busy, so that "not busy" means: no call is in flight and no outcome
         # waits unread. Counted down by the worker thread, an acceptance could stay in the queue when sending ends;
         # on Globe its recipients could end as "unknown", because nothing there can be looked up.
-        try:
-            lane, result = self._results.get(timeout=timeout) if timeout > 0 else self._results.get_nowait()
-        except queue.Empty:
+        if not self._results:
             return None
+        lane, result = self._results.popleft()
         lane.busy -= 1
         return result
+
+    def _wait_for_news(self, timeout: float) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._news.get(timeout=timeout)
+            # Before the results are looked at: what is put in afterwards is news of a result that may be missed now.
+            while True:
+                self._news.get_nowait()
 
     def recall(self) -> list[Job]:
         """
@@ -254,4 +272,16 @@ class Workers:
             # The last thing done with the job: from here on the main thread owns it, and this thread must not touch
             # it again. A doubt about its outcome has been raised by now (StartPermits.work), so the main thread
             # cannot settle a doubt that is not counted yet.
-            self._results.put((lane, (job, result)))
+            self._results.append((lane, (job, result)))
+            # After the result is there: the main thread, once woken, looks for it at once, and then sleeps again.
+            if self._is_news(lane, result):
+                self._news.put(None)
+
+    def _is_news(self, lane: _Lane, result: Outcome | BaseException | None) -> bool:
+        """Return whether the main thread must wake: something is wrong, jobs run out, or many results have come."""
+        # With one call at a time no job waits, so that every result is news; so is that of a look-up, after which
+        # another one may be due.
+        few = lane.count // 2
+        if lane.jobs.qsize() <= few or len(self._results) > few:
+            return True
+        return not isinstance(result, Outcome) or not is_clear(result)

@@ -17,7 +17,7 @@ sys.path.insert(0, str(KIT.parent / "support"))
 from launcher.airflow3 import Airflow3
 from launcher.processes import wait_for
 
-DAG_IDS = {"ours", "ours_without_ledger", "loop", "pool"}
+DAG_IDS = {"ours", "ours_without_ledger", "loop", "pool", "bare_call"}
 
 
 class BenchAirflow(Airflow3):

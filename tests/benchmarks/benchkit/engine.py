@@ -31,6 +31,28 @@ from airflow_provider_aliyunsms.campaign.receipts.files import write_receipts
 from airflow_provider_aliyunsms.campaign.run import Campaign
 
 
+class TimedChannel(ChinaChannel):
+    """Note when the first call of a try began, and when the last look-up had its answer."""
+
+    first_call_at = None
+    looked_until = None
+
+    def submit(self, **asked):
+        self._begin()
+        return super().submit(**asked)
+
+    def look_up(self, **asked):
+        self._begin()
+        try:
+            return super().look_up(**asked)
+        finally:
+            self.looked_until = time.monotonic()
+
+    def _begin(self):
+        if self.first_call_at is None:
+            self.first_call_at = time.monotonic()
+
+
 def plan_for(
     *,
     url,
@@ -48,6 +70,7 @@ def plan_for(
     """
     Return the plan that the operator would make.
 
+    :param audience: the path of a file, or a list.
     :param fenced: the ledger is one at ``ledger_path``; False for one like Airflow's own store, which refuses the
         writes of a try that was given up.
     :param resumed: another process began this campaign.
@@ -61,7 +84,7 @@ def plan_for(
             write_receipts(receipts=rows, path=str(receipts), stream=stream)
         return {"receipts_path": str(receipts)}
 
-    channel, more = ChinaChannel, {}
+    channel, more = TimedChannel if resumed else ChinaChannel, {}
     if guards != "none":
         from benchkit.guarded import Deployment, KnownTemplate, guards_for, planned_now
 
@@ -75,7 +98,7 @@ def plan_for(
     store = PathStore(root=Path(folder) / "ledger", campaign_id="bench") if ledger else MemoryStore()
     return Plan(
         campaign_id="bench",
-        blocks=read_blocks(str(audience), open_binary=lambda path: Path(path).open("rb")),
+        blocks=read_blocks(audience, open_binary=lambda path: Path(path).open("rb")),
         rules=ChinaRules(sign_name=SIGN_NAME, template_param=None),
         dedupe="content",
         channel=channel(client=our_client(url), template_code=TEMPLATE_CODE),
@@ -93,7 +116,13 @@ def plan_for(
 def campaign(**options):
     """Run one and return its figures."""
     began, cpu = time.monotonic(), cpu_seconds()
-    result = Campaign(plan=plan_for(**options)).run()
+    plan = plan_for(**options)
+    result = Campaign(plan=plan).run()
+    moments = {
+        "began_at": began,
+        "first_call_at": getattr(plan.channel, "first_call_at", None),
+        "looked_until": getattr(plan.channel, "looked_until", None),
+    }
     return {
         "seconds": time.monotonic() - began,
         "cpu_seconds": cpu_seconds() - cpu,
@@ -101,6 +130,7 @@ def campaign(**options):
         "accepted": result.summary["accepted"],
         "unknown": result.summary["unknown"],
         "requests": result.summary["requests"],
+        "moments": moments,
     }
 
 

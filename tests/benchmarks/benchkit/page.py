@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+from benchkit.goals import goals
 from benchkit.sections import SECTIONS
 from benchkit.tables import table
 
 HEAD = """# Performance
 
-How long a campaign takes and how much memory it needs, measured. This page is made by `make bench`, which runs
-everything below in one go, in 30 minutes, and writes `docs/bench/results.json` and the plots, too. `BENCH_QUICK=1`
-tries it with small sizes, `BENCH_ONLY=call,pacing` runs some parts, `BENCH_10M=0` and `BENCH_FULL=0` leave the two
-longest out. The other side is a server that only answers, because the simulator would be the bottleneck. Client,
-server and Airflow share the cores, so that seconds at no latency say as much about the machine as about the client;
-ratios within a run can be compared, seconds of two runs can not. Each part has its own date, and says nothing of
-later versions; a load above the number of cores at its end means that other programs had a share in its seconds.
+How long a campaign takes and how much it needs, measured. This page is made by `make bench`, which runs everything
+below but the last three parts in one go, in 30 minutes, and writes `docs/bench/results.json` and the plots, too.
+`BENCH_QUICK=1` tries it with small sizes, `BENCH_ONLY=call,sensor` runs some parts, `BENCH_10M=0` and `BENCH_FULL=0`
+leave the two longest measurements out. *Pacing*, *Several machines* and *Guards* take long:
+`BENCH_ONLY=pacing,machines,guards` runs them. The other side is a server that only answers, because the simulator
+would be the bottleneck. Client, server and Airflow share the cores, so that seconds at no latency say as much about
+the machine as about the client; ratios within a run can be compared, seconds of two runs can not. Each part has its
+own date, and says nothing of later versions; a load above the number of cores at its end means that other programs
+had a share in its seconds.
 """
 
 LIMITS_NEXT = """## What limits it next
@@ -39,7 +42,7 @@ def tables(results):
 
 def page(results):
     """Return the whole page."""
-    return "\n".join([HEAD, _machines(results), tables(results), LIMITS_NEXT])
+    return "\n".join([HEAD, goals(results), _machines(results), tables(results), LIMITS_NEXT])
 
 
 def _measured(name, machine):

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from itertools import islice
+from pathlib import Path
 
 SIGN_NAME = "阿里云测试"
 TEMPLATE_CODE = "SMS_152550005"
@@ -42,6 +45,18 @@ def batch(start=0):
         [SIGN_NAME] * CHUNK,
         [{"name": name(index), "code": code(index)} for index in rows],
     )
+
+
+def batches(path):
+    """Read an audience a call at a time, as people do who write the loop themselves."""
+    with Path(path).open(encoding="utf-8", newline="") as stream:
+        rows = csv.DictReader(stream)
+        while chunk := list(islice(rows, CHUNK)):
+            yield (
+                [row["phone_number"] for row in chunk],
+                [SIGN_NAME] * len(chunk),
+                [{"name": row["name"], "code": row["code"]} for row in chunk],
+            )
 
 
 def as_json(value):

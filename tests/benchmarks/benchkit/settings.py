@@ -6,7 +6,21 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-NAMES = ("call", "campaign", "memory", "pacing", "sensor", "resume", "machines", "guards")
+NAMES = (
+    "call",
+    "campaign",
+    "small",
+    "parse",
+    "loading",
+    "stages",
+    "memory",
+    "sensor",
+    "resume",
+)
+"""What one run measures."""
+
+WHEN_NAMED = ("pacing", "machines", "guards")
+"""What is measured only when ``BENCH_ONLY`` names it: it takes long, and half an hour is enough for one run."""
 
 
 def _flag(name, *, default=""):
@@ -19,7 +33,7 @@ class Settings:
     Options of one run.
 
     :ivar quick: small sizes everywhere; for trying the scripts, not for figures.
-    :ivar only: which benchmarks to run.
+    :ivar only: which benchmarks to run; by default all of ``NAMES``.
     :ivar sizes: recipients of the campaigns in Airflow.
     :ivar ten_million: measure the memory of ten million recipients too.
     :ivar full: run one million recipients at 200 ms as well, which takes five minutes.

@@ -16,13 +16,19 @@ def table(header, rows):
     return "\n".join(lines)
 
 
+def judged(value, *, at_most=None, at_least=None):
+    """Return the bound of a figure and whether it was reached, in words."""
+    bound = f"at most {at_most:g}" if at_most is not None else f"at least {at_least:g}"
+    if value is None:
+        return bound, "not measured"
+    reached = value <= at_most if at_most is not None else value >= at_least
+    return bound, "reached" if reached else "missed"
+
+
 def verdict(value, *, at_most=None, at_least=None):
     """Say whether a figure reaches what was to be reached."""
-    if value is None:
-        return "not measured"
-    reached = value <= at_most if at_most is not None else value >= at_least
-    bound = f"at most {at_most:g}" if at_most is not None else f"at least {at_least:g}"
-    return f"**{value:g}** ({bound}: {'reached' if reached else 'missed'})"
+    bound, word = judged(value, at_most=at_most, at_least=at_least)
+    return word if value is None else f"**{value:g}** ({bound}: {word})"
 
 
 def seconds(row):

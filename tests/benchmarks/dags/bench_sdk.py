@@ -8,41 +8,22 @@ names the audience, the other side and the file for the figures.
 
 from __future__ import annotations
 
-import csv
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
-from pathlib import Path
 
 from airflow.providers.common.compat.sdk import DAG
 from airflow.providers.standard.operators.python import PythonOperator
-from benchkit.clients import official_sdk, send_official
+from benchkit.clients_official import official_sdk, send_official
+from benchkit.looping import send_all
 from benchkit.measured import MEASURED
-from benchkit.sample import CHUNK, SIGN_NAME
+from benchkit.sample import batches
 
 WIDTH = 16
 
 
-def batches(path):
-    """Read the audience a call at a time."""
-    with Path(path).open(encoding="utf-8", newline="") as stream:
-        rows = csv.DictReader(stream)
-        while chunk := list(islice(rows, CHUNK)):
-            yield (
-                [row["phone_number"] for row in chunk],
-                [SIGN_NAME] * len(chunk),
-                [{"name": row["name"], "code": row["code"]} for row in chunk],
-            )
-
-
 def loop(dag_run):
     """Send one call after the other."""
-    client = official_sdk(dag_run.conf["url"])
-    accepted = 0
-    for batch in batches(dag_run.conf["audience"]):
-        send_official(client, batch)
-        accepted += len(batch[0])
-    return {"accepted": accepted}
+    return {"accepted": send_all(dag_run.conf["url"], dag_run.conf["audience"])}
 
 
 def pool(dag_run):

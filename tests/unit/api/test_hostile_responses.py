@@ -10,6 +10,7 @@ import tracemalloc
 import pytest
 
 from airflow_provider_aliyunsms.api.client import AliyunSmsClient
+from airflow_provider_aliyunsms.api.connection import LARGEST_BODY
 from airflow_provider_aliyunsms.api.credentials import Credentials, static_credentials
 from airflow_provider_aliyunsms.api.responses import (
     MOST_NESTED,
@@ -20,7 +21,7 @@ from airflow_provider_aliyunsms.api.responses import (
     texts_of,
 )
 from airflow_provider_aliyunsms.api.retrying import ReadRetries
-from airflow_provider_aliyunsms.api.transport import LARGEST_BODY, Transport
+from airflow_provider_aliyunsms.api.transport import Transport
 from airflow_provider_aliyunsms.exceptions import AmbiguousOutcomeError
 
 NUMBER = "13800001234"

@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_aliyunsms.api import connection as connections
 from airflow_provider_aliyunsms.api.departures import departures
 from airflow_provider_aliyunsms.api.endpoints import Endpoint
-from airflow_provider_aliyunsms.api.signature import Envelope, sign_acs3
+from airflow_provider_aliyunsms.api.signature import Envelope, SignedRequest, sign_acs3
 from airflow_provider_aliyunsms.api.transport import Transport
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,
@@ -440,3 +440,57 @@ def test_missing_certificates_are_noticed_at_once(monkeypatch, name):
     monkeypatch.setenv(name, "/nowhere/bundle.pem")
     with pytest.raises(ConfigurationError, match="certificates"):
         Transport()
+
+
+DATED = b"Date: Sun, 29 Nov 2026 10:00:00 GMT\r\n"
+PLAIN = b"HTTP/1.1 200 OK\r\n" + DATED
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "body"),
+    [
+        (PLAIN + b"Content-Length: 13\r\n\r\n" + OK, 200, OK),
+        (PLAIN + b"Connection: keep-alive\r\nContent-Length: 2\r\n\r\nab", 200, b"ab"),
+        (PLAIN + b"CONTENT-LENGTH:  2 \r\n\r\nab", 200, b"ab"),
+        (PLAIN + b"Content-Length: 0\r\n\r\n", 200, b""),
+        (b"HTTP/1.1 503\r\n" + DATED + b"Content-Length: 2\r\n\r\nab", 503, b"ab"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + PLAIN + b"Content-Length: 2\r\n\r\nab", 200, b"ab"),
+        (PLAIN + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\nab", 200, b"ab"),
+        (PLAIN + b"X-Folded: a\r\n b\r\nContent-Length: 2\r\n\r\nab", 200, b"ab"),
+        (PLAIN.replace(b"\r\n", b"\n") + b"Content-Length: 2\n\nab", 200, b"ab"),
+        (PLAIN + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n1;x=y\r\nb\r\n0\r\n\r\n", 200, b"ab"),
+        (b"HTTP/1.0 200 OK\r\n" + DATED + b"Content-Length: 2\r\n\r\nab", 200, b"ab"),
+        (b"HTTP/1.1 204 No Content\r\n" + DATED + b"Content-Length: 0\r\n\r\n", 204, b""),
+    ],
+    ids=range(12),
+)
+@pytest.mark.parametrize("pieces", [1, 3, 1000])
+def test_answers_of_every_form_are_read_alike(transport, request_to, serve, answer, status, body, pieces):
+    def slowly(connection, server):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while server.take(connection) is not None:
+            step = max(1, len(answer) // pieces)
+            for start in range(0, len(answer), step):
+                connection.sendall(answer[start : start + step])
+
+    server = serve(slowly)
+    for _ in range(2):
+        response = transport.send(request_to(server.endpoint))
+        assert (response.status, response.body) == (status, body)
+        assert response.headers.get("date") == "Sun, 29 Nov 2026 10:00:00 GMT"
+
+
+def test_what_comes_behind_an_answer_is_not_taken_for_the_next_one(transport, request_to, answering):
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(OK), OK)
+    server = answering(answer + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother", answer)
+    assert [transport.send(request_to(server.endpoint)).body for _ in range(3)] == [OK] * 3
+
+
+def test_a_header_with_the_end_of_a_line_never_leaves(transport, answering, http):
+    server = answering(http(OK))
+    request = SignedRequest(
+        url=server.endpoint.url, headers={"host": "x", "x-acs-date": "a\r\nx-other: b"}, body=b""
+    )
+    with pytest.raises(ConnectionNotMadeError):
+        transport.send(request)
+    assert server.requests == []

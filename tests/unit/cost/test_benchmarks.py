@@ -3,7 +3,8 @@
 The benchmarks run: a small run of each, so that a change of the engine that breaks one is noticed at once.
 
 What compares with other packages needs these, and is not run here: the clients of ``bench_call``, the limiters of
-``bench_pacing`` and the pool and loop of ``bench_campaign``. What each of them measures of ours is.
+``bench_pacing``, the pool and loop of ``bench_campaign`` and the bare call of ``bench_small``. What each of them
+measures of ours is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -77,8 +79,103 @@ def test_resume_after_a_kill_and_its_section_of_the_page():
     row = bench_resume.measure(bench_resume.Case(latency=0.1, width=4, calls=24))
     assert row["queries"] > 0
     assert 0 < row["sends"] <= 24
+    assert row["start_s"] > 0
+    assert row["load_s"] > 0
+    assert row["settle_s"] > 0
+    assert row["start_s"] + row["load_s"] + row["settle_s"] <= row["resumed_s"] + 0.05
     text = resume({"chunk": 100, "queries": 3, "rows": [row]})
     assert f"| 0.1 s   | 4         | 2,400      | 1     | {row['rest_s']}" in text
+
+
+def test_loading_of_each_form_and_its_section_of_the_page():
+    from benchkit.audiences import KINDS
+    from benchkit.sections import loading
+
+    bench_loading = importlib.import_module("bench_loading")
+    rows = [
+        {"kind": kind, "cpu_us": bench_loading.measure(kind, size=300), "ratio": ratio}
+        for kind, ratio in zip(KINDS, (1, 1.4, 1.5, 1.6), strict=True)
+    ]
+    assert all(row["cpu_us"] > 0 for row in rows)
+    text = loading({"size": 300, "rounds": 1, "rows": rows})
+    assert [text.count(word) for word in ("reached", "missed")] == [2, 1]
+
+
+def test_the_stages_of_a_campaign_add_up(server):
+    from benchkit.sections import stages
+    from benchkit.stages import STAGES
+
+    bench_stages = importlib.import_module("bench_stages")
+    found = bench_stages.measure(server.url, kind="list of mappings", size=1000)
+    assert len(server.arrivals()) == 10
+    assert {name for name, spent in found["stages_us"].items() if spent > 0} == set(STAGES)
+    assert 0.7 < sum(found["stages_us"].values()) / found["whole_us"] <= 1.01
+    row = bench_stages.row("list of mappings", [found])
+    text = stages({"size": 1000, "rounds": 1, "rows": [row], "system_calls": 7.5})
+    assert "7.5 system calls" in text
+    assert all(f"| {name} " in text for name in STAGES)
+
+
+def test_a_stage_whose_function_is_gone_is_an_error(monkeypatch):
+    from benchkit import stages
+
+    monkeypatch.setattr(stages, "PLACES", {"campaign.run:Campaign.gone": stages.RESULT})
+    with pytest.raises(AttributeError, match="gone"):
+        stages.replace_all(stages.StageClock())
+
+
+def test_the_time_of_a_stage_is_not_that_of_one_within_it():
+    from benchkit.stages import HTTP, SPOOL, StageClock
+
+    def work():
+        began = time.thread_time()
+        while time.thread_time() - began < 0.02:
+            pass
+
+    clock = StageClock()
+    inner = clock(HTTP, work)
+
+    def outer():
+        yield inner()
+        yield work()
+
+    assert [*clock(SPOOL, outer)()] == [None, None]
+    seconds = clock.seconds()
+    assert (0.02 <= seconds[HTTP] < 0.035, 0.02 <= seconds[SPOOL] < 0.035) == (True, True)
+
+
+def test_parsing_of_a_file_with_campaigns(tmp_path):
+    found = importlib.import_module("bench_parse").measure(("campaigns", "nothing"), rounds=2, home=tmp_path)
+    assert {name: [each["tasks"] for each in figures] for name, figures in found.items()} == {
+        "campaigns": [100, 100],
+        "nothing": [0, 0],
+    }
+    assert all(each["seconds"] > 0 for figures in found.values() for each in figures)
+
+
+def test_the_goals_at_the_top_of_the_page_are_there_measured_or_not():
+    from benchkit.goals import goals
+
+    unknown = goals({})
+    assert unknown.count("not measured") == len(unknown.split("| ---")[-1].splitlines()) - 1
+    campaign = {
+        "plain": [
+            {"latency_ms": 50, "size": 50_000, "ours": {"to_plain": 0.7}, "ours_dag_test": {"to_plain": 0.71}}
+        ],
+        "ratios": [{"latency_ms": 0, "size": 10_000, "to_pool": 1.1}],
+        "ledger": [{"latency_ms": 0, "ratio": 1.11}],
+    }
+    rows = [{"messages": 100_000, "calls": 100_000, "seconds": 40, "lag_p99_ms": 20.1}]
+    text = goals({"campaign": campaign, "sensor": {"rows": rows}})
+    judged = [line.split("|")[1:5] for line in text.splitlines() if "reached  " in line or "missed" in line]
+    assert [(float(measured), word.strip()) for _, _, measured, word in judged] == [
+        (0.7, "reached"),
+        (0.71, "missed"),
+        (1.1, "reached"),
+        (1.11, "missed"),
+        (2500, "reached"),
+        (20.1, "missed"),
+    ]
 
 
 DAGS = """

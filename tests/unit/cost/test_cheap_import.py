@@ -94,12 +94,13 @@ GUARDS = {
 # What a task loads that sends the rows of a CSV file, beside what the DAG file has loaded. Everybody pays for it, with
 # a hundred recipients as well.
 EXECUTED = {
-    "api": "call_times client connection credentials departures endpoints forms gateway_clock models responses results "
-    "retrying signature transport vendor_credentials",
+    "api": "call_times client connection credentials departures endpoints forms gateway_clock models responses "
+    "results retrying signature transport vendor_credentials",
     "audience": "content disk facts fields recipients rows shards strict_json",
     "audience.report": "parts report",
     "audience.rules": "base china china_columns float_numbers globe values variable_names",
-    "audience.sources": "cells columns csv date_formats excel files frames json lists marks parquet read sql text",
+    "audience.sources": "cells columns csv date_formats excel files frames json lists marks parquet read sql "
+    "text",
     "audience.spool": "database number_index outcomes pages records spool states",
     "campaign": "admission chunks clock endings figures outcomes plan policy ports run",
     "campaign.channels": "approvals china errors globe ids",

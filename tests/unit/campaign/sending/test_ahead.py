@@ -212,10 +212,10 @@ def test_the_pace_forgets_what_was_not_begun(world, monkeypatch):
 
 def test_threads_go_on_while_the_main_thread_waits_for_the_store(world):
     """
-    Two of three threads are held from the first, and the third where the second window is to be written.
+    Two of three threads are held from the first, and the third at the tenth call; then the second window is written.
 
-    By then twelve calls of eighteen were handed out and ten made. The write returns only when more calls have been
-    made than threads were under way.
+    By then seven calls of eighteen were made, and five at least were handed out. The write returns only when more
+    calls have been made than threads were under way.
     """
     writing, moved = threading.Event(), threading.Condition()
     begun, made, seen = [], [], []
@@ -225,7 +225,8 @@ def test_threads_go_on_while_the_main_thread_waits_for_the_store(world):
         with moved:
             begun.append(chunk)
             number = len(begun)
-        if number <= 2 or number > 12:
+            moved.notify_all()
+        if number <= 2 or number > 9:
             assert writing.wait(LONG)
         with moved:
             answer = submit(chunk, envelope)
@@ -236,9 +237,10 @@ def test_threads_go_on_while_the_main_thread_waits_for_the_store(world):
     def meanwhile(key):
         if key.endswith(SECOND_WINDOW) and not seen:
             with moved:
-                assert len(made) == 10
+                assert moved.wait_for(lambda: len(begun) == 10, timeout=LONG)
+                assert len(made) == 7
                 writing.set()
-                seen.append(moved.wait_for(lambda: len(made) > 10 + THREADS, timeout=LONG))
+                seen.append(moved.wait_for(lambda: len(made) > 7 + THREADS, timeout=LONG))
 
     world.gateway.submit = held_submit
     world.store.meanwhile = meanwhile
