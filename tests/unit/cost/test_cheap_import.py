@@ -91,8 +91,8 @@ GUARDS = {
     "parameter_checks",
     "products",
 }
-# What a task loads that sends the rows of a CSV file, beside what the DAG file has loaded. Everybody pays for it, with
-# a hundred recipients as well.
+# What a task loads that sends the rows of a CSV file, beside what the DAG file has loaded. Everybody pays for it,
+# with a hundred recipients as well.
 EXECUTED = {
     "api": "call_times client connection credentials departures endpoints forms gateway_clock models responses "
     "results retrying signature transport vendor_credentials",
