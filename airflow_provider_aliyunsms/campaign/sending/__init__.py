@@ -28,7 +28,8 @@ single recipients whether a refusal holds for all. ``stop_reason``, a function o
 it that the task was killed or lost its supervisor; worker threads call the same function right before each call.
 
 Threads: one main thread, which decides and which alone uses ledger and spool, up to ``max_concurrency`` worker
-threads, which make the calls, and a few more, which look up beside them. Besides values that never change, they share only this:
+threads, which make the calls, and a few more, which look up beside them. Besides values that never change, they
+share only this:
 
 * the queues of :class:`Workers`;
 * a :class:`.jobs.Job` and its :class:`.Entry`: only the thread that holds the job writes their fields, and only the
