@@ -88,15 +88,17 @@ def recipient_keys(
         raise ValueError(msg)
     if not _CONTENT_COUNTS[dedupe]:
         contents = [""] * len(numbers)
-    copy = _keyed_hash(campaign_id).copy
+    # The number's length begins the text. Hashed once for all numbers of that length, it takes the block of the key
+    # with it, which is a good part of the work for a text as short as these.
+    copies = {length: _keyed_hash(campaign_id, length).copy for length in {*map(len, numbers)}}
     digests = []
     for number, content in zip(numbers, contents, strict=True):
-        keyed = copy()
+        keyed = copies[len(number)]()
         # The hashed text must stay as it is: the tags of a ledger are hashes of these keys, and ledgers of version
         # 1 hold the keys themselves. With other ones a retry would take its recipients for others.
         # The length keeps the number and the content apart. "surrogatepass": a lone surrogate cannot be sent, but it
         # must not raise an error here that carries the text.
-        keyed.update(f"{len(number)}:{number}{content}".encode("utf-8", "surrogatepass"))
+        keyed.update(f"{number}{content}".encode("utf-8", "surrogatepass"))
         digests.append(keyed.digest())
     return struct.unpack(f">{len(digests)}q", b"".join(digests))
 
@@ -157,9 +159,9 @@ class LedgerKeys:
 
 
 # The objects of these two are shared by all calls: update copies only, or every later key of the campaign changes.
-@lru_cache(maxsize=16)
-def _keyed_hash(campaign_id: str) -> hashlib.blake2b:
-    return hashlib.blake2b(digest_size=8, key=_campaign_key(campaign_id))
+@lru_cache(maxsize=64)
+def _keyed_hash(campaign_id: str, length: int) -> hashlib.blake2b:
+    return hashlib.blake2b(f"{length}:".encode(), digest_size=8, key=_campaign_key(campaign_id))
 
 
 @lru_cache(maxsize=16)

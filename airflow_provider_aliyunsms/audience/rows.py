@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from airflow_provider_aliyunsms.audience.fields import PHONE_NUMBER
@@ -120,6 +121,7 @@ BLOCK = 2000
 """The largest number of rows in a block that a source makes."""
 
 T = TypeVar("T")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -137,23 +139,56 @@ class RowBlock:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class CellColumns:
+    """
+    The cells of a table, stored by column; they are read like a list of records.
+
+    Where a source has whole columns, a record of its own for each row would only cost CPU: nearly all checks are made
+    by the column.
+
+    :param columns: the cells of each column, all of the same length; at least one column.
+    """
+
+    columns: Sequence[Sequence[Any]]
+
+    @classmethod
+    def of_dicts(cls, rows: Sequence[dict[str, Any]], *, names: Sequence[str]) -> CellColumns | None:
+        """Return the values of rows in the order of these names; None without names, and for a row with others."""
+        if not names or {*map(len, rows)} != {len(names)}:
+            return None
+        try:
+            return cls([[*map(itemgetter(name), rows)] for name in names])
+        except KeyError:
+            return None
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __getitem__(self, position: int) -> Sequence[Any]:
+        return [column[position] for column in self.columns]
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        return zip(*self.columns, strict=True)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class TableBlock:
     """
     A block of rows that share their columns, stored as cells.
 
     :param names: the field name of each column; None for a column that is left out.
-    :param records: for each row, one cell for each name.
+    :param records: for each row, one cell for each name; as :class:`CellColumns` where the source has columns.
     :param first: the number of the first row, see :class:`Row`.
     :param number_field: the column that holds the phone number.
     :param lines: the line of each row, see :class:`Row`; None when the source has none.
     """
 
     names: Sequence[str | None]
-    records: Sequence[Sequence[Any]]
+    records: Sequence[Sequence[Any]] | CellColumns
     first: int
     number_field: str
     lines: Sequence[int] | None = None
-    _columns: dict[str, tuple[Any, ...]] = field(init=False, compare=False)  # cached, not set at first
+    _columns: dict[str, Sequence[Any]] = field(init=False, compare=False)  # cached, not set at first
 
     def __len__(self) -> int:
         return len(self.records)
@@ -170,13 +205,14 @@ class TableBlock:
             line=None if self.lines is None else self.lines[position],
         )
 
-    def columns(self) -> dict[str, tuple[Any, ...]]:
-        """Return the cells of all rows by field name, one tuple for each column."""
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """Return the cells of all rows by field name."""
         # object.__setattr__ writes the cache, because the class is frozen.
         try:
             return self._columns
         except AttributeError:
-            cells = zip(*self.records, strict=True)
+            records = self.records
+            cells = records.columns if isinstance(records, CellColumns) else zip(*records, strict=True)
             found = {name: column for name, column in zip(self.names, cells, strict=True) if name is not None}
             object.__setattr__(self, "_columns", found)
             return found
@@ -185,15 +221,15 @@ class TableBlock:
 Block = RowBlock | TableBlock
 
 
-def in_blocks(items: Iterable[T], make: Callable[[list[T], int], Block]) -> Iterator[Block]:
+def in_blocks(items: Iterable[T], make: Callable[[list[T], int], Made], *, first: int = 1) -> Iterator[Made]:
     """
     Gather items into blocks of at most :data:`BLOCK`; the items before an error come before that error.
 
-    :param make: makes a block from one to :data:`BLOCK` items and the number of the first one, counted from 1.
+    :param make: makes a block from one to :data:`BLOCK` items and the number of the first one.
+    :param first: the number of the first of all items.
     :raises AudienceError: the error that iterating over the items raised.
     """
     source = iter(items)
-    first = 1
     while True:
         batch: list[T] = []
         problem: AudienceError | None = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 class BrokenJsonError(ValueError):
@@ -38,6 +40,42 @@ def parse_json(text: str) -> Any:
     raise BrokenJsonError(msg)
 
 
+def parse_lines(lines: Sequence[str]) -> list[dict[str, Any]] | None:
+    """
+    Return the object of each line, as :func:`parse_json` returns it; None when each must be parsed by itself.
+
+    All lines are parsed as one text, which costs far less CPU than a call for each. None says nothing of them: it is
+    returned for every mistake, and for lines that hold something else than an object, or an array within it.
+
+    :param lines: at least one; each ends in LF, except perhaps the last one.
+    """
+    text = ",".join(lines)
+    # Without arrays, what follows a comma within an object is a key: a line that begins with a brace does not go on
+    # with the line before. So lines that are broken alone and complete together are no values here either.
+    if "[" in text or "]" in text or {*map(itemgetter(0), lines)} != {"{"}:
+        return None
+    try:
+        values, end = _PLAIN_DECODER.scan_once(f"[{text}]", 0)  # type: ignore[attr-defined]
+    except (StopIteration, ValueError, RecursionError):
+        return None
+    if end != len(text) + 2 or len(values) != len(lines):
+        return None
+    return values if _has_each_key_once(values, text) else None
+
+
+def _has_each_key_once(values: list[dict[str, Any]], text: str) -> bool:
+    """Return whether no key was lost because an object has it twice; also False where that is hard to tell."""
+    colons = text.count(":")
+    found = sum(map(len, values))
+    if found != colons:
+        cells = chain.from_iterable(map(dict.values, values))
+        found += sum(map(len, [cell for cell in cells if type(cell) is dict]))
+    if found == colons:
+        return True
+    # Some of the colons are in texts. A key's colon directly follows a quote, unless there are blanks between them.
+    return found == text.count('":') and not any(blank in text for blank in _BEFORE_COLON)
+
+
 def _value(text: str) -> Any:
     # Past the decoder's own search for blanks on both sides, which costs as much as a short value itself.
     try:
@@ -61,6 +99,8 @@ def _no_constant(_name: str) -> NoReturn:
 
 
 _LINE_ENDS = ("", "\n", "\r\n")
+_BEFORE_COLON = ('" ', '"\t', '"\r')
+_PLAIN_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_no_constant)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_aliyunsms.audience.rows import Block, TableBlock
@@ -106,6 +107,12 @@ class PreparedBlock:
     given: list[str] | None
     refusals: list[RejectedRow]
 
+    def good(self) -> tuple[list[str], list[str]]:
+        """Return the numbers and the contents of the rows that were not rejected."""
+        if not self.refusals:
+            return self.numbers, self.contents
+        return [*compress(self.numbers, self.contents)], [*filter(None, self.contents)]
+
 
 def prepare_block(block: Block, *, rules: RecipientRules) -> PreparedBlock:
     """
@@ -119,10 +126,10 @@ def prepare_block(block: Block, *, rules: RecipientRules) -> PreparedBlock:
     if plain is None:
         size = len(block)
         plain = PlainRows(numbers=[""] * size, contents=[None] * size, given=[""] * size)
-    numbers, given = plain.numbers, list(plain.given)
+    numbers, given = plain.numbers, [*plain.given]
     contents = [content or "" for content in plain.contents]
     refusals: list[RejectedRow] = []
-    if None in plain.contents:
+    if not all(contents):
         floats = FloatNumbers(block)
         for position, content in enumerate(plain.contents):
             if content is not None:

@@ -221,7 +221,7 @@ class ChinaRules:
         absent = (None,) * len(block)
         signs, codes = (columns.get(name, absent) for name in (SIGN_NAME, SMS_UP_EXTEND_CODE))
         heads = heads_of(signs, codes, head=self._head)
-        if None in numbers:
+        if not all(numbers):
             heads = [None if number is None else head for number, head in zip(numbers, heads, strict=True)]
         if False in are_alike:
             heads = [head if alike else None for head, alike in zip(heads, are_alike, strict=True)]

@@ -10,15 +10,16 @@ recipient keys are hashes of them.
 
 from __future__ import annotations
 
-from itertools import compress
+from itertools import compress, repeat
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.content import json_text
 from airflow_provider_aliyunsms.audience.phone_numbers import mainland_number
+from airflow_provider_aliyunsms.audience.rows import CellColumns
 from airflow_provider_aliyunsms.audience.rules.values import is_clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 _MAINLAND_LENGTH = 11
 # More digits than any phone number has; a whole number above it is checked by its row.
@@ -36,6 +37,9 @@ def inner_columns(cells: Sequence[Any] | None) -> tuple[dict[str, Sequence[Any]]
         return {}, ()
     first = next((cell for cell in cells if type(cell) is dict), {})
     names = tuple(first)
+    columns = CellColumns.of_dicts(cells, names=names) if {*map(type, cells)} == {dict} else None
+    if columns is not None:
+        return dict(zip(names, columns.columns, strict=True)), ()
     alike = [type(cell) is dict and tuple(cell) == names for cell in cells]
     absent = (None,) * len(names)
     rows = (tuple(cell.values()) if one else absent for cell, one in zip(cells, alike, strict=True))
@@ -71,15 +75,10 @@ def usual_texts(cells: Sequence[Any], *, longest: int) -> list[bool]:
 
     :param longest: the largest number of characters allowed.
     """
-    if _all_texts(cells):
-        stripped = tuple(map(str.strip, cells))
-        # Quick to compare: strip returns the text itself if there is nothing to strip.
-        if (
-            all(stripped)
-            and stripped == tuple(cells)
-            and max(map(len, cells)) <= longest
-            and is_clean("".join(cells))
-        ):
+    if _all_texts(cells) and all(cells) and max(map(len, cells)) <= longest:
+        together = "".join(cells)
+        # Of the blanks, clean text can have the one of ASCII only.
+        if is_clean(together) and (" " not in together or _have_no_blank_ends(cells)):
             return [True] * len(cells)
     return [
         type(cell) is str
@@ -88,6 +87,11 @@ def usual_texts(cells: Sequence[Any], *, longest: int) -> list[bool]:
         and not (cell[0].isspace() or cell[-1].isspace())
         for cell in cells
     ]
+
+
+def _have_no_blank_ends(cells: Sequence[str]) -> bool:
+    # Quick to compare: strip returns the text itself if there is nothing to strip.
+    return [*map(str.strip, cells)] == [*cells]
 
 
 def heads_of(
@@ -127,25 +131,39 @@ def contents_of(
     :param constants: the text of each variable that is the same for all rows, by its name.
     :param usual: for each column in the order of ``columns``, which of its cells can be sent as they are.
     """
-    parts = []
+    good: Sequence[bool] = [head is not None for head in heads]
+    for flags in usual:
+        if not all(flags):
+            good = [one and other for one, other in zip(good, flags, strict=True)]
+    if all(good):
+        return [*_written(heads, columns=columns, constants=constants)]
+    some = {name: [*compress(cells, good)] for name, cells in columns.items()}
+    written = _written([*compress(heads, good)], columns=some, constants=constants)
+    return [next(written) if one else None for one in good]
+
+
+def _written(
+    heads: Sequence[str | None], *, columns: Mapping[str, Sequence[str]], constants: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the content of each row; all of them have a head, and cells that can be sent as they are."""
+    # The texts of a row one after another, each as the iterator over it in all rows.
+    pieces: list[Iterable[Any]] = [heads]
+    between = "{"
     # In alphabetical order, as content.write_content writes them: another order would change the recipient keys.
     for name in sorted({*columns, *constants}):
-        value = "%s" if name in columns else _literal(json_text(constants[name]))
-        parts.append(f"{_literal(json_text(name))}:{value}")
-    form = f"%s{{{','.join(parts)}}}}}"
-    good = [head is not None for head in heads]
-    for flags in usual:
-        if False in flags:
-            good = [one and other for one, other in zip(good, flags, strict=True)]
-    cells = [columns[name] for name in sorted(columns)]
-    if False not in good:
-        return [form % row for row in zip(heads, *(map(json_text, cell) for cell in cells), strict=True)]
-    rows = zip(compress(heads, good), *(map(json_text, compress(cell, good)) for cell in cells), strict=True)
-    return [form % next(rows) if one else None for one in good]
-
-
-def _literal(text: str) -> str:
-    return text.replace("%", "%%")
+        between += f"{json_text(name)}:"
+        if name in constants:
+            between += f"{json_text(constants[name])},"
+            continue
+        cells = columns[name]
+        together = "".join(cells)
+        # No text that can be sent has other characters that JSON writes in another way.
+        is_plain = '"' not in together and "\\" not in together
+        quote = '"' if is_plain else ""
+        pieces += [repeat(f"{between}{quote}", len(heads)), cells if is_plain else map(json_text, cells)]
+        between = f"{quote},"
+    end = f"{between.removesuffix(',')}}}}}"
+    return map("".join, zip(*pieces, repeat(end, len(heads)), strict=True))
 
 
 def _all_texts(cells: Sequence[Any]) -> bool:

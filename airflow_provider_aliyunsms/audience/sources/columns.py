@@ -16,7 +16,7 @@ from airflow_provider_aliyunsms.audience.fields import (
     known_fields,
     our_name,
 )
-from airflow_provider_aliyunsms.audience.rows import TableBlock, field_label, is_missing
+from airflow_provider_aliyunsms.audience.rows import CellColumns, TableBlock, field_label, is_missing
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 ColumnMapping = Mapping[str, str | None]
@@ -135,6 +135,14 @@ class Columns:
         self._unchanged = keys
         return values
 
+    def leaves_alone(self, row: Mapping[str, Any]) -> bool:
+        """Return whether :meth:`renamed` would change nothing in this row, or in another one with the same names."""
+        try:
+            return self.renamed(row) is row
+        except AudienceError:
+            # The caller meets it again where it reads the rows one by one, and knows the row.
+            return False
+
     def are_fields(self, names: Iterable[Any]) -> bool:
         """Return whether all of these names are fields of a recipient that are no template variables."""
         return self._fields.issuperset(names)
@@ -186,7 +194,9 @@ class Table:
         """The field name of each column; None for one that is left out."""
         return self._names
 
-    def block(self, records: Sequence[Sequence[Any]], first: int, lines: Sequence[int] | None) -> TableBlock:
+    def block(
+        self, records: Sequence[Sequence[Any]] | CellColumns, first: int, lines: Sequence[int] | None
+    ) -> TableBlock:
         """
         Return a block of rows made from their cells.
 
@@ -204,10 +214,6 @@ class Table:
             number_field=self._columns.number_field,
             lines=lines,
         )
-
-    def number_cells(self, block: TableBlock) -> Sequence[Any]:
-        """Return the cells of the column of the phone number."""
-        return block.columns()[str(self._names[self.number_position])]
 
     def _checked_names(self, names: Sequence[str]) -> list[str | None]:
         missing = self._columns.missing([clean_name(name) for name in names] + [*names])

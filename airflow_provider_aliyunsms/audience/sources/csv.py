@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.audience.fields import clean_name
 from airflow_provider_aliyunsms.audience.phone_numbers import compact_number, mainland_number
-from airflow_provider_aliyunsms.audience.rows import BLOCK
+from airflow_provider_aliyunsms.audience.rows import BLOCK, CellColumns
 from airflow_provider_aliyunsms.audience.sources.columns import Table
 from airflow_provider_aliyunsms.audience.sources.text import text_lines
 from airflow_provider_aliyunsms.exceptions import AudienceError, ConfigurationError
 
 if TYPE_CHECKING:
     from _csv import Reader
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.sources.columns import Columns
@@ -85,81 +85,108 @@ class _CsvFile:
         self._problem: tuple[str, str | None] | None = None
         # The last row that ends with its phone number before its last cells, so that it may be the cut end of a file.
         self._cut: tuple[int, int] | None = None
-        lines = text_lines(file, encoding=reading.encoding, broken=self._broken, facts=reading.facts)
-        first = self._first_line(lines, reading)
-        header = self._header(first, lines, reading, header_needed=header_needed)
+        self._lines = text_lines(file, encoding=reading.encoding, broken=self._broken, facts=reading.facts)
+        first = self._first_line(reading)
+        header = self._header(first, reading, header_needed=header_needed)
         self._table = Table(header, columns=reading.columns, place="header row", facts=reading.facts)
         self._facts = reading.facts
 
-    def _first_line(self, lines: Iterator[str], reading: FileOptions) -> str:
+    def _first_line(self, reading: FileOptions) -> str:
         self._delimiter = reading.delimiter
-        self._skipped = 0
-        for line in lines:
+        for line in self._lines:
             if not line.strip(" \t\r\n\ufeff,;|"):
-                self._skipped += 1
+                self._line += 1
                 continue
             hint = _HINT.fullmatch(line)
-            if hint is None or self._skipped:
+            if hint is None or self._line:
                 return line
             # The first line that tells Excel which delimiter follows.
-            self._skipped += 1
+            self._line += 1
             self._delimiter = self._delimiter or hint.group(1)
         msg = "The audience file is empty: it has no header row."
         raise AudienceError(msg)
 
-    def _header(
-        self, first: str, lines: Iterator[str], reading: FileOptions, *, header_needed: bool
-    ) -> list[str]:
+    def _header(self, first: str, reading: FileOptions, *, header_needed: bool) -> list[str]:
         if self._delimiter is None:
             self._delimiter = _delimiter_of(first, reading.columns)
-        rest = chain([first], lines)
-        self._reader: Reader = csv.reader(rest, delimiter=self._delimiter, skipinitialspace=True, strict=True)
         reading.facts.details["delimiter"] = DELIMITERS.get(self._delimiter, self._delimiter)
         if not header_needed and _is_number(first):
             reading.facts.details["header"] = "none: each line is a phone number"
-            self._line = self._skipped
+            self._lines = chain([first], self._lines)
             return [reading.columns.number_field]
+        reader = self._reader([first], self._lines)
         try:
-            cells = next(self._reader)
+            cells = next(reader)
         except csv.Error as error:
             problem = _plain_words(str(error))
         else:
-            self._line = self._skipped + self._reader.line_num
+            self._line += reader.line_num
             return [clean_name(cell) for cell in cells]
         raise self._broken(f"is not valid CSV: {problem}")
+
+    def _reader(self, lines: Iterable[str], more: Iterable[str]) -> Reader:
+        return csv.reader(
+            chain(lines, more), delimiter=str(self._delimiter), skipinitialspace=True, strict=True
+        )
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows in blocks; those before an error come before that error."""
         while True:
-            batch: list[list[str]] = []
+            lines: list[str] = []
             failure: csv.Error | AudienceError | None = None
             try:
-                batch.extend(islice(self._reader, BLOCK))
-            except (csv.Error, AudienceError) as error:
+                lines.extend(islice(self._lines, BLOCK))
+            except AudienceError as error:
                 failure = error
-            yield from self._checked(batch)
+            columns = _plain_columns(lines, delimiter=str(self._delimiter), width=self._table.width)
+            if columns is not None and "" not in columns[self._table.number_position]:
+                yield self._table_of(CellColumns(columns))
+            else:
+                batch, reader, failure = self._parsed(lines, failure)
+                yield from self._checked(batch, reader)
             # Raised outside the handler, and only now that the rows before are counted.
             if isinstance(failure, csv.Error):
                 raise self._not_csv(str(failure))
             if failure is not None:
                 raise failure if self._problem is None else self._in_row(*self._problem)
-            if len(batch) < BLOCK:
+            if len(lines) < BLOCK:
                 break
         self._check_end()
 
-    def _checked(self, batch: list[list[str]]) -> Iterator[Block]:
-        if not batch:
-            return
-        end = self._skipped + self._reader.line_num
+    def _parsed(
+        self, lines: list[str], failure: csv.Error | AudienceError | None
+    ) -> tuple[list[list[str]], Reader, csv.Error | AudienceError | None]:
+        """
+        Return the rows that begin in these lines, their reader, and the error after them.
+
+        :param failure: the error that stands behind the lines, if there is one.
+        """
+        batch: list[list[str]] = []
+        # The last row may end in a later line; the error that is in place of that line is met on the way to it.
+        reader = self._reader(lines, self._lines if failure is None else _raising(failure))
+        try:
+            # No more rows than lines: each row takes at least one line, so that these lines are used up by then.
+            batch.extend(islice(reader, len(lines)))
+        except (csv.Error, AudienceError) as error:
+            failure = error
+        return batch, reader, failure
+
+    def _checked(self, batch: list[list[str]], reader: Reader) -> Iterator[Block]:
         # Each row is one line of as many cells as the header, so that nothing is left to find out about single ones.
-        if end - self._line == len(batch) and {*map(len, batch)} == {self._table.width}:
-            block = self._table.block(batch, self._number + 1, range(self._line + 1, end + 1))
-            if "" not in self._table.number_cells(block):
-                self._number += len(batch)
-                self._line = end
-                yield block
+        if reader.line_num == len(batch) and {*map(len, batch)} == {self._table.width}:
+            position = self._table.number_position
+            if all(cells[position] for cells in batch):
+                yield self._table_of(batch)
                 return
         yield from self._one_by_one(batch)
+
+    def _table_of(self, records: list[list[str]] | CellColumns) -> Block:
+        """Return rows of one line each as a block, and count them."""
+        end = self._line + len(records)
+        block = self._table.block(records, self._number + 1, range(self._line + 1, end + 1))
+        self._number += len(records)
+        self._line = end
+        return block
 
     def _one_by_one(self, batch: list[list[str]]) -> Iterator[Block]:
         records: list[list[str]] = []
@@ -258,6 +285,37 @@ class _CsvFile:
             row=self._number,
             advice="put a cell that holds a delimiter or a line end in double quotes.",
         )
+
+
+def _plain_columns(lines: Sequence[str], *, delimiter: str, width: int) -> list[list[str]] | None:
+    """
+    Return the cells of lines by column, as :func:`csv.reader` with ``skipinitialspace`` reads them.
+
+    :param width: the number of columns.
+    :returns: None when it needs that reader to know them, or when a line has not one cell for each column.
+    """
+    text = "".join(lines).removesuffix("\n")
+    if "\r" in text:
+        text = text.removesuffix("\r").replace("\r\n", "\n")
+    if '"' in text or "\r" in text or f"{delimiter} " in text or "\n " in text or text[:1] in ("", " "):
+        return None
+    longest = csv.field_size_limit()
+    if delimiter == " " or (len(text) > longest and max(map(len, lines)) > longest):
+        return None
+    # Each line end goes to the beginning of the first cell of the next line. If every line has as many cells as there
+    # are columns, these are the cells of the first column, and the first column has all line ends. If one line has
+    # more or fewer of them, at least one line end is in another column.
+    cells = text.replace("\n", f"{delimiter}\n").split(delimiter)
+    firsts = "".join(cells[::width]).split("\n")
+    if len(cells) != width * len(lines) or len(firsts) != len(lines):
+        return None
+    return [firsts, *(cells[position::width] for position in range(1, width))]
+
+
+def _raising(error: csv.Error | AudienceError) -> Iterator[str]:
+    """Raise an error in place of the next line."""
+    yield from ()
+    raise error
 
 
 def _delimiter_of(header: str, columns: Columns) -> str:

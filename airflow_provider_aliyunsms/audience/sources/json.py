@@ -3,16 +3,28 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.facts import ColumnFact
-from airflow_provider_aliyunsms.audience.rows import TableBlock, field_label, in_blocks
+from airflow_provider_aliyunsms.audience.rows import (
+    BLOCK,
+    CellColumns,
+    TableBlock,
+    field_label,
+    in_blocks,
+)
 from airflow_provider_aliyunsms.audience.sources.text import text_lines, text_pieces
-from airflow_provider_aliyunsms.audience.strict_json import ArrayReader, BrokenJsonError, parse_json
+from airflow_provider_aliyunsms.audience.strict_json import (
+    ArrayReader,
+    BrokenJsonError,
+    parse_json,
+    parse_lines,
+)
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_aliyunsms.audience.rows import Block
     from airflow_provider_aliyunsms.audience.sources.files import FileOptions, OpenedFile
@@ -36,8 +48,7 @@ def read_json(file: OpenedFile, reading: FileOptions) -> Iterator[Block]:
     :raises AudienceError: for a value that is not JSON, is of another kind or has a key twice, for more than a
         thousand different keys, another encoding, or an unreadable file.
     """
-    reader = _JsonFile(file, reading)
-    yield from in_blocks(reader.rows(), reader.block)
+    yield from _JsonFile(file, reading).blocks()
 
 
 class _JsonFile:
@@ -48,23 +59,73 @@ class _JsonFile:
         self._facts = reading.facts
         self._keys: dict[str, None] = {}
         self._row = self._line = 0
+        # What is wrong with a line, told by the reader of lines before the rows before that line are counted.
+        self._problem: tuple[str, str | None] | None = None
         self._is_array = file.start.lstrip(_BEFORE_TEXT).startswith(b"[")
         reading.facts.format = "JSON array" if self._is_array else "JSON lines"
         reading.facts.by_line = not self._is_array
         read = text_pieces if self._is_array else text_lines
-        self._text = read(file, encoding=reading.encoding, broken=self._broken, facts=reading.facts)
+        self._text = read(file, encoding=reading.encoding, broken=self._unreadable, facts=reading.facts)
 
-    def rows(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rows in blocks; those before an error come before that error."""
+        if self._is_array:
+            yield from in_blocks(self._rows(self._items()), self._block)
+            return
+        while True:
+            lines: list[str] = []
+            failure: AudienceError | None = None
+            try:
+                lines.extend(islice(self._text, BLOCK))
+            except AudienceError as error:
+                failure = error
+            yield from self._blocks_of(lines)
+            # Raised outside the handler, and only now that the rows before are counted.
+            if failure is not None:
+                raise failure if self._problem is None else self._broken(*self._problem)
+            if len(lines) < BLOCK:
+                return
+
+    def _blocks_of(self, lines: list[str]) -> Iterator[Block]:
+        values = parse_lines(lines) if lines else None
+        names = tuple(values[0]) if values is not None else ()
+        cells = CellColumns.of_dicts(values, names=names) if values is not None else None
+        first = self._row + 1
+        if cells is not None and values is not None and self._columns.leaves_alone(values[0]):
+            end = self._line + len(lines)
+            fields = self._with_keys([names])
+            if fields != [*names]:
+                known = dict(zip(names, cells.columns, strict=True))
+                cells = CellColumns([known.get(name, [None] * len(lines)) for name in fields])
+            block = self._table(cells, fields, first, range(self._line + 1, end + 1))
+            self._row += len(lines)
+            self._line = end
+            yield block
+            return
+        yield from in_blocks(self._rows(self._values(lines)), self._block, first=first)
+
+    def _rows(self, given: Iterable[Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """Yield line and values of each row."""
-        for value in self._items() if self._is_array else self._values():
+        for value in given:
             values = self._row_values(value)
             self._row += 1
             yield self._line, values
 
-    def block(self, rows: list[tuple[int, Mapping[str, Any]]], first: int) -> Block:
-        """Return the rows as a table with all keys that they and the rows before them have."""
+    def _block(self, rows: list[tuple[int, Mapping[str, Any]]], first: int) -> Block:
+        lines = [line for line, _ in rows] if self._facts.by_line else None
+        made: list[Any] = [values for _, values in rows]
+        names = self._with_keys(dict.fromkeys(map(tuple, made)))
+        cells = CellColumns.of_dicts(made, names=names)
+        records = [[values.get(name) for name in names] for values in made] if cells is None else cells
+        return self._table(records, names, first, lines)
+
+    def _with_keys(self, kinds: Iterable[tuple[str, ...]]) -> list[str]:
+        """
+        Return all keys that rows and the rows before them have.
+
+        :param kinds: the keys of each row, each set of them once.
+        """
         known = len(self._keys)
-        kinds = dict.fromkeys(tuple(values) for _, values in rows)
         for keys in kinds:
             self._keys.update(dict.fromkeys(keys))
         if len(self._keys) > _MOST_KEYS:
@@ -74,20 +135,25 @@ class _JsonFile:
         self._facts.columns += [
             ColumnFact(field_label(name), self._columns.use(name, name)) for name in names[known:]
         ]
-        alike = [*kinds] == [tuple(names)]
+        return names
+
+    def _table(
+        self,
+        records: Sequence[Sequence[Any]] | CellColumns,
+        names: Sequence[str],
+        first: int,
+        lines: Sequence[int] | None,
+    ) -> Block:
         return TableBlock(
             names=names,
-            records=[
-                tuple(values.values()) if alike else [values.get(name) for name in names]
-                for _, values in rows
-            ],
+            records=records,
             first=first,
             number_field=self._columns.number_field,
-            lines=[line for line, _ in rows] if self._facts.by_line else None,
+            lines=lines,
         )
 
-    def _values(self) -> Iterator[Any]:
-        for line in self._text:
+    def _values(self, lines: Iterable[str]) -> Iterator[Any]:
+        for line in lines:
             if line.isspace():
                 self._line += 1
                 continue
@@ -123,6 +189,10 @@ class _JsonFile:
             problem = "is neither an object nor a string or a whole number"
         self._line -= self._facts.by_line
         raise self._broken(problem)
+
+    def _unreadable(self, problem: str, advice: str | None = None) -> AudienceError:
+        self._problem = (problem, advice)
+        return self._broken(problem, advice)
 
     def _broken(self, problem: str, advice: str | None = None) -> AudienceError:
         row = self._row + 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.facts import SourceFacts
-from airflow_provider_aliyunsms.audience.rows import Row, RowBlock, TableBlock, in_blocks
+from airflow_provider_aliyunsms.audience.rows import CellColumns, Row, RowBlock, TableBlock, in_blocks
 from airflow_provider_aliyunsms.audience.sources.frames import is_frame, read_frame
 from airflow_provider_aliyunsms.exceptions import AudienceError
 
@@ -32,12 +32,31 @@ def read_list(items: Iterable[Any], *, columns: Columns, facts: SourceFacts) -> 
     def block(rows: list[Any], first: int) -> Block:
         return _table(rows, first, columns=columns) or _block(rows, first, columns=columns)
 
-    return in_blocks(_checked(items, columns=columns), block)
+    for given, start in in_blocks(_flat(items, columns), lambda some, first: (some, first)):
+        table = _plain_table(given, start, columns=columns)
+        if table is not None:
+            yield table
+        else:
+            yield from in_blocks(_checked(given, start, columns=columns), block, first=start)
 
 
-def _checked(items: Iterable[Any], *, columns: Columns) -> Iterator[Any]:
+def _plain_table(items: list[Any], first: int, *, columns: Columns) -> TableBlock | None:
+    """Return items that are all texts, or all mappings of which none is renamed, as a table; None for others."""
+    kinds = {*map(type, items)}
+    if kinds == {str}:
+        return TableBlock(
+            names=(columns.number_field,),
+            records=CellColumns([items]),
+            first=first,
+            number_field=columns.number_field,
+        )
+    plain = kinds == {dict} and columns.leaves_alone(items[0])
+    return _table(items, first, columns=columns) if plain else None
+
+
+def _checked(items: Iterable[Any], first: int, *, columns: Columns) -> Iterator[Any]:
     """Yield a mapping by field name for each item, or a :class:`Row` for a row of a table."""
-    for position, item in enumerate(_flat(items, columns), start=1):
+    for position, item in enumerate(items, start=first):
         if isinstance(item, Mapping):
             yield _renamed(item, columns=columns, row=position)
         elif _is_number(item):
@@ -58,13 +77,14 @@ def _table(rows: Sequence[Any], first: int, *, columns: Columns) -> TableBlock |
     names = tuple(rows[0]) if type(rows[0]) is dict else ()
     if any(type(name) is not str for name in names):
         return None
-    if not (columns.are_chosen or columns.are_fields(names)):
+    if not (columns.are_chosen or columns.are_fields(names)) or {*map(type, rows)} != {dict}:
         return None
-    if any(type(values) is not dict or tuple(values) != names for values in rows):
+    cells = CellColumns.of_dicts(rows, names=names)
+    if cells is None:
         return None
     return TableBlock(
         names=names,
-        records=[tuple(values.values()) for values in rows],
+        records=cells,
         first=first,
         number_field=columns.number_field,
     )
@@ -111,11 +131,16 @@ def _wrong_type(item: object, *, row: int) -> AudienceError:
 def _flat(items: Iterable[Any], columns: Columns) -> Iterator[Any]:
     # A plain list of lists is mostly the result of a query. It is not flattened, because each of its cells would then
     # be taken for a recipient.
-    lazy = isinstance(items, Sequence) and not isinstance(items, list | tuple)
+    if not isinstance(items, Sequence) or isinstance(items, list | tuple):
+        return iter(items)
+    return _flat_lazy(items, columns)
+
+
+def _flat_lazy(items: Iterable[Any], columns: Columns) -> Iterator[Any]:
     for item in items:
-        if lazy and isinstance(item, list):
+        if isinstance(item, list):
             yield from item
-        elif lazy and is_frame(item):
+        elif is_frame(item):
             for block in read_frame(item, columns=columns, facts=SourceFacts()):
                 yield from (block.row(position) for position in range(len(block)))
         else:

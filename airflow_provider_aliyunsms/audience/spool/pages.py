@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import struct
-from bisect import bisect_left
 from collections import Counter
 from itertools import compress
 from typing import TYPE_CHECKING
@@ -23,21 +22,23 @@ if TYPE_CHECKING:
     from airflow_provider_aliyunsms.audience.rules import PreparedBlock
 
 
-_SHARDS = 64
-_GATHERED = 20_000
+_SHARDS = 16
+_GATHERED = 1 << 16
+_KEY_BYTES = 8
 MOST_TWINS = 200_000
 """The number of repeated keys after which :meth:`KeyShards.twins` yields a set, so that memory stays bounded."""
 
-_BITS = 64 - _SHARDS.bit_length() + 1
-_BOUNDS = [(shard << _BITS) - (1 << 63) for shard in range(1, _SHARDS)]
+# For each shard: which first bytes of a packed key belong to it.
+_FIRST_BYTES = [bytes(first % _SHARDS == shard for first in range(256)) for shard in range(_SHARDS)]
 
 
 class KeyShards:
     """
     Find the keys that were added more than once.
 
-    The keys are sorted into shards on disk by their value, so that equal keys are in the same shard and one shard at
-    a time fits into memory. This costs less CPU than an index over all keys.
+    The keys of a small audience stay in memory. Those of a large one are put into shards on disk by their first
+    byte, so that equal keys are in the same shard and one shard at a time fits into memory. This costs less CPU than
+    an index over all keys.
 
     :param connection: the connection to the spool's database.
     :param table: the name of the table that the keys are in meanwhile.
@@ -47,12 +48,13 @@ class KeyShards:
         self._db = connection
         self._table = table
         self._db.execute(f"CREATE TABLE {table} (shard INTEGER NOT NULL, keys BLOB NOT NULL)")
-        self._gathered: list[int] = []
+        self._gathered = bytearray()
+        self._has_spilled = False
 
-    def add(self, keys: Iterable[int]) -> None:
-        """Add the keys of some rows, in any order."""
-        self._gathered.extend(keys)
-        if len(self._gathered) >= _GATHERED:
+    def add(self, keys: Collection[int]) -> None:
+        """Add the keys of some rows, in any order; they are spread over the whole range of 64 bits."""
+        self._gathered += pack_keys(keys)
+        if len(self._gathered) >= _GATHERED * _KEY_BYTES:
             self._spill()
 
     def twins(self) -> Iterator[set[int]]:
@@ -61,12 +63,10 @@ class KeyShards:
 
         Call it once, after the last :meth:`add`.
         """
-        # Keys that were gathered but not written yet would be missed below.
-        self._spill()
-        self._db.execute(f"CREATE INDEX {self._table}_number ON {self._table} (shard)")
         found: set[int] = set()
-        for shard in range(_SHARDS):
-            found |= self._twins_in(shard)
+        for keys in self._pieces():
+            if len({*keys}) < len(keys):
+                found.update(key for key, times in Counter(keys).items() if times > 1)
             if len(found) > MOST_TWINS:
                 yield found
                 found = set()
@@ -74,23 +74,27 @@ class KeyShards:
             yield found
         self._db.execute(f"DROP TABLE {self._table}")
 
-    def _twins_in(self, shard: int) -> set[int]:
-        keys: list[int] = []
+    def _pieces(self) -> Iterator[Sequence[int]]:
+        """Yield all keys, so that equal ones are in the same piece."""
+        if not self._has_spilled:
+            yield unpack_keys(self._gathered)
+            return
+        # Keys that were gathered but not written yet would be missed below.
+        self._spill()
+        self._db.execute(f"CREATE INDEX {self._table}_number ON {self._table} (shard)")
         query = f"SELECT keys FROM {self._table} WHERE shard = ?"  # noqa: S608 - the name is one of ours
-        for (blob,) in self._db.execute(query, (shard,)):
-            keys.extend(unpack_keys(blob))
-        if len({*keys}) == len(keys):
-            return set()
-        return {key for key, times in Counter(keys).items() if times > 1}
+        for shard in range(_SHARDS):
+            yield unpack_keys(b"".join(blob for (blob,) in self._db.execute(query, (shard,))))
 
     def _spill(self) -> None:
-        keys = sorted(self._gathered)
-        self._gathered = []
-        cuts = [0, *(bisect_left(keys, bound) for bound in _BOUNDS), len(keys)]
-        pieces = ((shard, keys[cuts[shard] : cuts[shard + 1]]) for shard in range(_SHARDS))
+        self._has_spilled = True
+        packed = bytes(self._gathered)
+        self._gathered.clear()
+        keys, firsts = unpack_keys(packed), packed[::_KEY_BYTES]
+        pieces = (compress(keys, firsts.translate(belongs)) for belongs in _FIRST_BYTES)
         self._db.executemany(
             f"INSERT INTO {self._table} (shard, keys) VALUES (?, ?)",  # noqa: S608 - the name is one of ours
-            [(shard, pack_keys(piece)) for shard, piece in pieces if piece],
+            [(shard, pack_keys([*piece])) for shard, piece in enumerate(pieces)],
         )
 
 
@@ -127,22 +131,12 @@ class KeyPlaces:
         self._made = True
 
 
-_SPREAD = 0x9E3779B97F4A7C15
-_MASK, _HALF = (1 << 64) - 1, 1 << 63
-
-
-def spread(numbers: Iterable[str]) -> list[int]:
-    """Return a signed 64-bit integer for each number: a different one, somewhere in the whole range."""
-    # An odd factor maps the integers below 2**64 onto each other one to one.
-    return [((int(number) * _SPREAD) & _MASK) - _HALF for number in numbers]
-
-
 def pack_keys(keys: Collection[int]) -> bytes:
     """Return the keys as bytes, eight for each, in the same order."""
     return struct.pack(f">{len(keys)}q", *keys)
 
 
-def unpack_keys(blob: bytes) -> tuple[int, ...]:
+def unpack_keys(blob: bytes | bytearray) -> tuple[int, ...]:
     """Return the keys from the bytes that :func:`pack_keys` returned."""
     return struct.unpack(f">{len(blob) // 8}q", blob)
 

@@ -15,7 +15,7 @@ from airflow_provider_aliyunsms.audience.rules import PreparedBlock, prepare_blo
 from airflow_provider_aliyunsms.audience.spool.database import SpoolFile
 from airflow_provider_aliyunsms.audience.spool.number_index import NumberedRow, NumberIndex, UnmatchedRecords
 from airflow_provider_aliyunsms.audience.spool.outcomes import SpoolOutcomes
-from airflow_provider_aliyunsms.audience.spool.pages import KeyShards, SpoolPages, pack_keys, spread
+from airflow_provider_aliyunsms.audience.spool.pages import KeyShards, SpoolPages, pack_keys
 from airflow_provider_aliyunsms.audience.spool.records import (
     OUTCOMES,
     PENDING,
@@ -127,14 +127,14 @@ class Spool:
                     prepared = shard.part_of(prepared)
                     if not prepared.numbers:
                         continue
-                good = [*map(bool, prepared.contents)]
-                good_numbers = [*compress(prepared.numbers, good)]
-                keys = keys_of(good_numbers, [*compress(prepared.contents, good)])
+                good_numbers, good_contents = prepared.good()
+                keys = keys_of(good_numbers, good_contents)
                 with disk_before_sending():
                     shards.add(keys)
                     if numbers is not None:
-                        numbers.add(spread(good_numbers))
-                    self._take_in(prepared, keys=keys, good=good)
+                        # Python's own hashes of the texts: they do not leave this process.
+                        numbers.add([*map(hash, good_numbers)])
+                    self._take_in(prepared, keys=keys)
             rules.check_all()
         finally:
             # Otherwise the generator's file or database cursor would stay open for as long as the error is handled.
@@ -386,10 +386,10 @@ class Spool:
                 runs = [*self._outcomes.receipts(page)]
             yield from runs
 
-    def _take_in(self, prepared: PreparedBlock, *, keys: Sequence[int], good: Sequence[bool]) -> None:
+    def _take_in(self, prepared: PreparedBlock, *, keys: Sequence[int]) -> None:
         if prepared.refusals:
             found = iter(keys)
-            keys = [next(found) if one else 0 for one in good]
+            keys = [next(found) if content else 0 for content in prepared.contents]
         # The page is stored before its states: these are written later as an UPDATE of its row in the database.
         page = self._pages.append(prepared, keys=keys)
         self._states.add_page(page, size=len(keys))
@@ -430,11 +430,12 @@ class Spool:
                 seen.add(key)
 
     def _count_repeated(self, repeated: set[int]) -> None:
-        rows = Counter[int]()
+        """Count the numbers with these hashes, of which some may have one row: two numbers may share a hash."""
+        rows = Counter[str]()
         for page in range(1, self._pages.count + 1):
             endings = self._states.page(page).endings
             numbers = compress(self._pages.numbers(page)[0], [not ending for ending in endings])
-            rows.update(one for one in spread(numbers) if one in repeated)
+            rows.update(one for one in numbers if hash(one) in repeated)
         several = [count for count in rows.values() if count > 1]
         self._repeated_numbers += len(several)
         self._repeated_rows += sum(several) - len(several)

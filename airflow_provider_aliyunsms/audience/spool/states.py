@@ -57,7 +57,7 @@ class PageStates:
         """Yield start, stop, state number and response number of each run of equal neighbouring rows."""
         start = 0
         for (ending, response), group in groupby(zip(self.endings, self.responses, strict=True)):
-            stop = start + sum(1 for _ in group)
+            stop = start + len([*group])
             yield start, stop, ending, response
             start = stop
 

@@ -159,6 +159,9 @@ class Ledger:
         self.calls = 0
         self.written_at = clock.monotonic()
         self._misses_progress = False
+        # Keys under which there was nothing, asked twice. Nobody but this try writes them now: Airflow's store
+        # refuses the writes of another one, and a fenced ledger has a part of the store to itself.
+        self._missing: set[str] = set()
 
     @property
     def campaign(self) -> str:
@@ -537,14 +540,19 @@ class Ledger:
         return f"aliyun_sms.g{generation or self._head['generation']}.w{number:06d}"
 
     def _sure(self, key: str) -> Any:
-        """Return a value; before it counts as missing, it is asked for a second time."""
+        """Return a value; before it counts as missing, it is asked for a second time, and then not again."""
+        if key in self._missing:
+            return None
         value = self._get(key)
-        return self._get(key) if value is None else value
+        if value is None and (value := self._get(key)) is None:
+            self._missing.add(key)
+        return value
 
     def _get(self, key: str) -> Any:
         return self._guarded(partial(self._store.get, key), "read")
 
     def _set(self, key: str, value: Any) -> None:
+        self._missing.discard(key)
         self._guarded(partial(self._store.set, key, value), "written")
         # Only the main thread writes this field; worker threads read it, see permits.py. It must be set after the
         # write: a process that was replaced, and whose write is refused, would otherwise make calls for the length

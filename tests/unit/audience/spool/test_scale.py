@@ -15,6 +15,7 @@ from airflow_provider_aliyunsms.audience.recipients import recipient_keys
 from airflow_provider_aliyunsms.audience.rules.china import ChinaRules
 from airflow_provider_aliyunsms.audience.sources.read import read_blocks
 from airflow_provider_aliyunsms.audience.spool import pages, states
+from airflow_provider_aliyunsms.audience.spool import spool as spool_module
 from airflow_provider_aliyunsms.audience.spool.pages import MOST_ROWS
 from airflow_provider_aliyunsms.audience.spool.spool import Settlement, Spool
 
@@ -33,11 +34,11 @@ def _small_limits():
         yield
 
 
-def loaded(numbers):
+def loaded(numbers, rules=RULES):
     spool = Spool()
     spool.load(
         read_blocks(numbers, open_binary=open),
-        rules=RULES,
+        rules=rules,
         keys_of=lambda numbers, contents: KEYS_OF(numbers=numbers, contents=contents),
     )
     return spool
@@ -72,6 +73,20 @@ def test_the_first_of_twins_is_kept_wherever_the_others_stand(numbers):
             number for number, outcome, _ in expected if outcome == "pending"
         ]
         assert spool.local_errors() == Counter(code for _, _, code in expected if code)
+
+
+@given(
+    texts=st.lists(st.tuples(st.integers(0, 5), st.sampled_from("ab")), max_size=20), hashes=st.integers(1, 3)
+)
+def test_repeated_numbers_are_counted_though_others_share_their_hash(texts, hashes):
+    rows = [{"phone_number": f"1380000000{n}", "template_param": {"x": text}} for n, text in texts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spool_module, "hash", lambda number: int(number) % hashes, raising=False)
+        with loaded(rows, ChinaRules(sign_name="签名", template_param=None)) as spool:
+            numbers = Counter(number for number, _ in {*texts})
+            assert spool.repeated_numbers == sum(count > 1 for count in numbers.values())
+            assert spool.repeated_rows == sum(count - 1 for count in numbers.values())
+            assert spool.ready == len({*texts})
 
 
 @given(data=st.data(), size=st.integers(1, 25))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 
 import pytest
 
@@ -252,3 +253,23 @@ def test_calls_that_were_never_made_are_not_counted(store):
     again = a_ledger(store)
     again.open(occasion=RETRY)
     assert sum(len(window.entries) for window in again.windows()) == again.calls == 2
+
+
+def test_a_new_campaign_asks_for_each_value_twice_and_no_more(store):
+    asked = []
+    read = store.get
+    store.get = lambda key: asked.append(key) or read(key)
+    ledger = a_ledger(store)
+    ledger.open(occasion=FIRST)
+    assert list(ledger.windows()) == []
+    assert not ledger.has_windows
+    assert max(asked.count(key) for key in asked) == 2
+    assert {key for key in asked if asked.count(key) == 2} >= {HEAD, "aliyun_sms.g1.w000001"}
+
+
+def test_what_was_written_meanwhile_is_read(store):
+    ledger = a_ledger(store)
+    ledger.open(occasion=FIRST)
+    deque(ledger.windows(), maxlen=0)
+    ledger.write_intents([chunk(7)])
+    assert ledger.has_windows
