@@ -34,7 +34,7 @@ from airflow_provider_aliyunsms.api.results import (
     template_of,
 )
 from airflow_provider_aliyunsms.api.retrying import ReadRetries
-from airflow_provider_aliyunsms.api.signature import Envelope, SignedRequest, sign_acs3
+from airflow_provider_aliyunsms.api.signature import Envelope, sign_acs3, unsigned
 from airflow_provider_aliyunsms.codes import is_expired_token
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,
@@ -140,7 +140,7 @@ class AliyunSmsClient:
 
         Free and without effect. A failure is no error: the time stays unknown, and callers must allow for that.
         """
-        request = SignedRequest(url=self._endpoints[product].url, headers={}, body=b"")
+        request = unsigned(endpoint=self._endpoints[product])
         sent = self._clock()
         try:
             response = self._transport.send(request)

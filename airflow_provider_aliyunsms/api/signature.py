@@ -62,6 +62,12 @@ class SignedRequest:
     body: bytes = field(repr=False)
 
 
+def unsigned(*, endpoint: Endpoint) -> SignedRequest:
+    """Return an empty request without a signature, which the gateway refuses: its response tells that it is there."""
+    # Nothing is added on the way: without these two the server has no request to answer.
+    return SignedRequest(url=endpoint.url, headers={"host": endpoint.host, "content-length": "0"}, body=b"")
+
+
 def sign_acs3(
     *,
     endpoint: Endpoint,

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from airflow_provider_aliyunsms.campaign.ledger import MAX_BYTES, bytes_of
 
 WINDOW_SECONDS = 3.0
-"""Seconds of sending at ``max_qps`` that one window of the ledger covers at most."""
+"""Seconds of sending that one window of the ledger covers at most, at ``max_qps`` or at the pace of the responses."""
 
 WINDOW_CHUNKS_PER_CALL = 6
 """Chunks in a window for each call in flight: few to settle after a crash, yet enough to go on during a write."""
+
+MOST_LOOK_UPS = 16
+"""Chunks that are looked up at once at most: each look-up makes a few queries side by side."""
 
 SHORTEST_INTENT = 1.0
 """Seconds that :attr:`SendPolicy.intent_lasts` is at least."""
@@ -78,6 +81,16 @@ class SendPolicy:
         return 0 if self.max_concurrency == 1 else self.max_concurrency
 
     @property
+    def most_look_ups(self) -> int:
+        """
+        Chunks that are looked up at once, beside the calls in flight; 0 where look-ups are among these.
+
+        Look-ups go to another API and have its limit. Among the calls they would prolong a resumed try by a round
+        trip for each few of them. With one call at a time there is one chunk to look up, and nothing to be gained.
+        """
+        return 0 if self.max_concurrency == 1 else min(2 * self.max_concurrency, MOST_LOOK_UPS)
+
+    @property
     def most_open_chunks(self) -> int:
         """Chunks of unknown outcome at which no new ones are started: the gateway seems to be in trouble."""
         return max(8, 2 * self.max_concurrency)
@@ -88,22 +101,27 @@ class SendPolicy:
         return max(100, 10 * self.max_concurrency)
 
 
-def window_chunks(policy: SendPolicy, *, with_message_ids: bool) -> int:
+def window_chunks(policy: SendPolicy, *, with_message_ids: bool, quickest: float = 0.0) -> int:
     """
     Return how many chunks one window of the ledger may hold, at least 1.
 
-    The bounds are the bytes of one value in the store, the calls in flight, and a few seconds of sending. With one
-    call at a time, a window holds one chunk, so that a crash leaves no more than one chunk without an outcome. That
-    matters where the API has no look-up.
+    The bounds are the bytes of one value in the store, the calls in flight, and a few seconds of sending, but one
+    chunk for each call in flight: what a crash leaves open has to be looked up, and a slow gateway takes long for
+    that as well. With one call at a time, a window holds one chunk, so that a crash leaves no more than one chunk
+    without an outcome. That matters where the API has no look-up.
 
     :param policy: the settings of the sending.
     :param with_message_ids: whether the outcome of a chunk holds one id for each recipient.
+    :param quickest: seconds that the quickest call has taken, 0 where none is known.
     """
     if policy.max_concurrency == 1:
         return 1
     by_bytes = MAX_BYTES // bytes_of(recipients=policy.chunk_size, with_message_ids=with_message_ids)
     by_calls = policy.max_concurrency * WINDOW_CHUNKS_PER_CALL
     by_time = by_calls if policy.max_qps is None else int(policy.max_qps * WINDOW_SECONDS)
+    if quickest > 0:
+        in_time = int(policy.max_concurrency * WINDOW_SECONDS / quickest)
+        by_time = min(by_time, max(policy.max_concurrency, in_time))
     return max(1, min(by_bytes, by_calls, by_time))
 
 

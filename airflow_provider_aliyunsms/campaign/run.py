@@ -23,7 +23,6 @@ from airflow_provider_aliyunsms.campaign.outcomes import OUTCOMES
 from airflow_provider_aliyunsms.campaign.plan import Plan, Result
 from airflow_provider_aliyunsms.campaign.ports import VendorFacts
 from airflow_provider_aliyunsms.campaign.receipts import Receipts
-from airflow_provider_aliyunsms.campaign.rehearsal import rehearse, summary_lines
 from airflow_provider_aliyunsms.campaign.sending import MakeWorkers, ProgressReporter, Sender, Workers
 from airflow_provider_aliyunsms.codes import LocalCode
 from airflow_provider_aliyunsms.exceptions import (
@@ -429,6 +428,9 @@ class Campaign:
         )
 
     def _rehearse(self, spool: Spool, opening: Opening, facts: Facts) -> dict[str, Any]:
+        # Only here: a campaign that sends does not load it.
+        from airflow_provider_aliyunsms.campaign.rehearsal import rehearse, summary_lines
+
         if self._judge is not None:
             self._judge.before_sending()
         # Before anybody is settled: it looks at those who would be sent to.

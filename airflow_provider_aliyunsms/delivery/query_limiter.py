@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_aliyunsms.api.departures import departures
-from airflow_provider_aliyunsms.campaign.pacing import RateWindow
 from airflow_provider_aliyunsms.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -109,6 +108,9 @@ class QueryLimiter:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        # Imported here, because a DAG file that imports the sensor makes no query.
+        from airflow_provider_aliyunsms.campaign.pacing import RateWindow
+
         # Never changed after this constructor, so any thread may read them: limits, _clock, _sleep, _gap.
         self.limits = limits
         # Changed only by a worker thread that holds _line. The asking thread reads it without a lock, which is safe

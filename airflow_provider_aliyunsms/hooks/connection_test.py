@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from airflow_provider_aliyunsms.api.retrying import ReadRetries
-from airflow_provider_aliyunsms.api.signature import SignedRequest
+from airflow_provider_aliyunsms.api.signature import unsigned
 from airflow_provider_aliyunsms.exceptions import (
     AmbiguousOutcomeError,
     ApiError,
@@ -167,7 +167,7 @@ def clock_note(*, transport: Transport, endpoint: Endpoint) -> str:
     :returns: an empty text when there is no response or no such header.
     """
     try:
-        response = transport.send(SignedRequest(url=endpoint.url, headers={}, body=b""))
+        response = transport.send(unsigned(endpoint=endpoint))
         theirs = parsedate_to_datetime(response.headers.get("Date", ""))
     except (ApiError, ValueError):
         return ""

@@ -601,11 +601,11 @@ class AliyunSmsSendOperator(BaseOperator):
         )
 
     def _blocks(self, facts: SourceFacts) -> Iterable[Block]:
-        from airflow_provider_aliyunsms.audience.copies import copies
-
         blocks = self._audience().blocks(facts)
         if self.send_copies_to is None:
             return blocks
+        from airflow_provider_aliyunsms.audience.copies import copies
+
         numbers = given_numbers(unwrap(self.send_copies_to), name="send_copies_to")
         return copies(blocks, numbers=numbers, number_field=self.number_field, rules=self.make_rules())
 

@@ -10,16 +10,18 @@ class InlineWorkers:
     """
     The worker pool without threads: calls under way are answered when the sender asks for a result.
 
-    As with threads, ``count`` jobs are under way at once, and others wait for their turn.
+    As with threads, ``count`` jobs are under way at once, and others wait for their turn; ``look_ups`` look-ups are
+    under way beside them.
 
     :ivar longest_queue: how many jobs have waited at once.
     :ivar hangs: no call ends any more.
     """
 
-    def __init__(self, *, work, may_begin, count, clock) -> None:
+    def __init__(self, *, work, may_begin, count, clock, look_ups=0) -> None:
         self._work = work
         self._may_begin = may_begin
         self._count = count
+        self._look_ups = look_ups
         self._clock = clock
         self._waiting = deque()
         self._under_way = deque()
@@ -33,14 +35,29 @@ class InlineWorkers:
 
     @property
     def free(self) -> bool:
-        return self.busy < self._count
+        return self.busy - self._looking < self._count
+
+    @property
+    def free_to_look(self) -> bool:
+        return self._looking < self._look_ups if self._look_ups else self.free
+
+    @property
+    def _looking(self) -> int:
+        jobs = [*self._waiting, *self._under_way, *(job for job, _ in self._results)]
+        return sum(self._is_beside(job) for job in jobs)
+
+    def _is_beside(self, job) -> bool:
+        return self._look_ups > 0 and job.is_look_up
 
     @property
     def waiting(self) -> int:
         return len(self._waiting)
 
     def give(self, job) -> None:
-        self._waiting.append(job)
+        if self._is_beside(job):
+            self._waiting.appendleft(job)
+        else:
+            self._waiting.append(job)
         self._begin_next()
         self.longest_queue = max(self.longest_queue, self.waiting)
 
@@ -67,7 +84,10 @@ class InlineWorkers:
         return bool(self._results)
 
     def _begin_next(self) -> None:
-        while self._waiting and len(self._under_way) < self._count:
+        while self._waiting and (
+            self._is_beside(self._waiting[0])
+            or sum(not self._is_beside(job) for job in self._under_way) < self._count
+        ):
             job = self._waiting.popleft()
             if self._may_begin(job):
                 self._under_way.append(job)

@@ -454,8 +454,8 @@ class World:
 
         self.store.meanwhile = meanwhile
 
-    def _inline_workers(self, *, work, may_begin, count):
-        self.workers = InlineWorkers(work=work, may_begin=may_begin, count=count, clock=self.clock)
+    def _inline_workers(self, **options):
+        self.workers = InlineWorkers(**options, clock=self.clock)
         return self.workers
 
     def _keep(self, receipts, total):

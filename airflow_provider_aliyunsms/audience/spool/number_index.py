@@ -8,7 +8,7 @@ Only a resumed campaign needs this. Both tables are on disk, so that memory does
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,8 +18,7 @@ _AT_ONCE = 500
 """Values of one query; SQLite takes at least 999."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class NumberedRow:
+class NumberedRow(NamedTuple):
     """
     One row that can be sent to, as a ledger may know it.
 
@@ -75,7 +74,7 @@ class NumberIndex:
         self._db.execute("BEGIN")
         self._db.executemany(
             "INSERT INTO numbered (number_key, tag, key, place) VALUES (?, ?, ?, ?)",
-            ((row.number_key, row.tag, row.key, row.place) for row in rows),
+            rows,
         )
         self._db.execute("CREATE INDEX numbered_key ON numbered (number_key, place, tag, key)")
         self._db.execute("COMMIT")
@@ -89,8 +88,7 @@ class NumberIndex:
                 "SELECT number_key, tag, key, place FROM numbered "  # noqa: S608 - question marks only
                 f"WHERE number_key IN ({marks}) ORDER BY number_key, place"
             )
-            for found in self._db.execute(query, tuple(some)):
-                yield NumberedRow(*found)
+            yield from map(NumberedRow._make, self._db.execute(query, tuple(some)))
 
 
 class UnmatchedRecords:

@@ -8,7 +8,7 @@ neighbouring rows at once. All other recipients are looked up by key.
 
 from __future__ import annotations
 
-from itertools import compress
+from itertools import compress, repeat
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_aliyunsms.audience.recipients import Members
@@ -96,16 +96,22 @@ class SpoolOutcomes:
         """Yield all rows that can be sent to, with the hashes by which a ledger knows them."""
         for page in range(1, self._pages.count + 1):
             members = self._pages.members(page, wanted=None)
-            # Local rows have no number; a twin has one, and is left out below.
-            good = [bool(content) for content in members.contents]
-            numbers = keys.numbers([*compress(members.numbers, good)])
+            endings, states = self._states.page(page).endings, self._states.endings
+            # Local rows have no number and no content; a twin has both, and is left out by its state.
+            good = [
+                bool(content) and not states[ending].local
+                for content, ending in zip(members.contents, endings, strict=True)
+            ]
             some = [*compress(members.keys, good)]
-            tags = keys.tags(some) or (0,) * len(some)
-            places = compress(range(page * _PAGE, page * _PAGE + len(good)), good)
-            endings = self._states.page(page).endings
-            for number_key, tag, key, place in zip(numbers, tags, some, places, strict=True):
-                if not self._states.endings[endings[place % _PAGE]].local:
-                    yield NumberedRow(number_key, tag, key, place)
+            first = page * _PAGE
+            # Without a step in Python for each row: this is a pass over the audience, before the first call.
+            yield from map(
+                NumberedRow,
+                keys.numbers([*compress(members.numbers, good)]),
+                keys.tags(some) or repeat(0),
+                some,
+                compress(range(first, first + len(good)), good),
+            )
 
     def rows(self, page: int, *, pending: bool) -> SpoolRows:
         """Return the rows of a page that can be sent to, see :meth:`.Spool.rows`."""

@@ -27,10 +27,11 @@ through these steps:
 single recipients whether a refusal holds for all. ``stop_reason``, a function of the plan, tells
 it that the task was killed or lost its supervisor; worker threads call the same function right before each call.
 
-Threads: one main thread, which decides and which alone uses ledger and spool, and up to ``max_concurrency`` worker
-threads, which make the calls. Besides values that never change, they share only this:
+Threads: one main thread, which decides and which alone uses ledger and spool, up to ``max_concurrency`` worker
+threads, which make the calls, and a few more, which look up beside them. Besides values that never change, they
+share only this:
 
-* the two queues of :class:`Workers`;
+* the queues of :class:`Workers`;
 * a :class:`.jobs.Job` and its :class:`.Entry`: only the thread that holds the job writes their fields, and only the
   main thread may read the entry meanwhile;
 * ``_raised`` (written by worker threads) and ``_closed`` (by the main thread) of :class:`.permits.StartPermits`, and

@@ -32,8 +32,9 @@ class OpenJobs:
         self._clock = clock
         # Those that no worker thread has.
         self._jobs: list[Job] = []
-        # How many the workers have.
-        self._settling = 0
+        # How many the workers have to look up, and to replay.
+        self._looking = 0
+        self._replaying = 0
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -52,26 +53,39 @@ class OpenJobs:
 
     def handed_out(self, job: Job) -> None:
         """Count a job that the workers get, if it seeks evidence."""
-        self._settling += job.settling
+        self._looking += job.is_look_up
+        self._replaying += job.replaying
 
     def came_back(self, job: Job) -> None:
         """Take back the count of :meth:`handed_out`; once for each, or a place for look-ups is lost for good."""
-        self._settling -= job.settling
+        self._looking -= job.is_look_up
+        self._replaying -= job.replaying
 
     def due(self, *, replays: bool, all_begun: bool) -> Job | None:
         """
-        Return the job to settle next; None when none is due, or enough of them are being settled.
+        Return the job to settle next among the calls in flight; None when none is due, or enough are being settled.
 
         :param replays: whether it may be a replay.
         :param all_begun: no new calls are left to be made; until then half of the threads are kept for these.
         """
         most = self._policy.max_concurrency
-        if self._settling >= (most if all_begun else max(1, most // 2)):
+        apart = self._policy.most_look_ups > 0
+        settling = self._replaying if apart else self._replaying + self._looking
+        if settling >= (most if all_begun else max(1, most // 2)):
             return None
         now = self._clock.monotonic()
+        due = [job for job in self._jobs if job.due <= now]
         # A replay first: its time in the ledger must not become too old.
-        due = [job for job in self._jobs if job.due <= now and (replays or not job.wants_replay)]
-        return next((job for job in due if job.wants_replay), due[0] if due else None)
+        if replays and (job := next((job for job in due if job.wants_replay), None)) is not None:
+            return job
+        return None if apart else next((job for job in due if not job.wants_replay), None)
+
+    def look_up_due(self) -> Job | None:
+        """Return the job to look up next beside the calls in flight; None when none is due, or enough are asked."""
+        if self._looking >= self._policy.most_look_ups:
+            return None
+        now = self._clock.monotonic()
+        return next((job for job in self._jobs if job.due <= now and not job.wants_replay), None)
 
     @property
     def next_due(self) -> float:

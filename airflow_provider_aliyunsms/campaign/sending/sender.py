@@ -128,7 +128,10 @@ class Sender:
             account_pace=plan.account_pace,
         )
         self._workers = make_workers(
-            work=self._permits.work, may_begin=self._permits.may_begin, count=policy.max_concurrency
+            work=self._permits.work,
+            may_begin=self._permits.may_begin,
+            count=policy.max_concurrency,
+            look_ups=policy.most_look_ups,
         )
         self._books = Bookkeeper(
             ledger=ledger, spool=spool, clock=clock, policy=policy, signer=plan.channel.signer
@@ -293,6 +296,7 @@ class Sender:
             self._hand_out_ahead()
             if not self._opens_window_at_once():
                 self._books.write_due()
+        self._look_up_beside()
         if account is not None and self._waits_for(account):
             return True
         if not self._workers.free or not self._prepare_work():
@@ -337,12 +341,13 @@ class Sender:
             return False
         self._hand_out_ahead()
         wanted = self._supply.wants_window(in_reserve=self._reserve) and self._supply.may_cut
-        return wanted and self._all_is_well() and self._open_window()
+        return self._supply.has_measured and wanted and self._all_is_well() and self._open_window()
 
     @property
     def _reserve(self) -> int:
         """How many ready jobs there are at least before the next window is written, so that threads have work."""
-        return 2 * self._policy.most_waiting
+        # The first response comes before the second window: only then is known how large it may be.
+        return 2 * self._policy.most_waiting if self._supply.has_measured else 0
 
     def _wait_for_place(self, wait: float, *, replays: bool) -> bool:
         if replays:
@@ -371,14 +376,26 @@ class Sender:
             self._stops.leave_out(self._clock.monotonic() - began)
         return True
 
+    def _look_up_beside(self) -> None:
+        """Hand out the look-ups that are due to the threads that do nothing else."""
+        # A look-up may be due at every moment, where each step takes long; the wait must end all the same.
+        while self._workers.free_to_look and (job := self._open.look_up_due()) is not None:
+            if self._is_over() or not self._look_up(job):
+                return
+
     def _look_up_meanwhile(self) -> None:
         """Hand out a look-up that is due: it goes to another API, and need not wait for the others."""
         job = self._due_job(replays=False)
-        if job is None or not self._workers.free or self._permits.in_doubt:
-            return
-        if self._pace.take(now=self._clock.monotonic(), alone=True) <= 0:
-            self._open.remove(job)
-            self._hand_out(job)
+        if job is not None and self._workers.free:
+            self._look_up(job)
+
+    def _look_up(self, job: Job) -> bool:
+        """Hand out a look-up, and return whether the pace and the outcomes so far allow it."""
+        if self._permits.in_doubt or self._pace.take(now=self._clock.monotonic(), alone=True) > 0:
+            return False
+        self._open.remove(job)
+        self._hand_out(job)
+        return True
 
     def _hand_out(self, job: Job) -> None:
         """Give a job to the workers; its call is counted by the pace already."""
@@ -386,7 +403,8 @@ class Sender:
         # undone.
         self._permits.issue(job)
         self._open.handed_out(job)
-        self._looked_last = job.settling
+        # One that is looked up beside the calls takes no turn from a new chunk.
+        self._looked_last = job.settling and not (job.is_look_up and self._policy.most_look_ups)
         self._given[job.entry.out_id] = job
         self._workers.give(job)
 
@@ -555,6 +573,8 @@ class Sender:
         self._stops.doom(self._common.count(job, outcome))
         if job.made:
             self._pace.end(started=job.made_at, now=job.ended_at, alone=job.is_look_up, opened=job.opened)
+            if not job.settling:
+                self._supply.call_took(job.ended_at - job.made_at)
         else:
             # Counted as a call it would hold its place for a second, and as the quickest one there ever was.
             self._pace.cancel()

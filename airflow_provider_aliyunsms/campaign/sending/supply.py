@@ -8,6 +8,7 @@ anew; it makes no calls.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -61,7 +62,10 @@ class Supply:
         self._policy = policy
         self._common = common
         self._groups = groups
+        self._with_message_ids = with_message_ids
         self._window_chunks = window_chunks(policy, with_message_ids=with_message_ids)
+        # Seconds that the quickest call has taken.
+        self._quickest = math.inf
         # A generator that reads nothing yet: its first chunk is cut after the ledger was applied to the spool.
         # Before that, the spool shows recipients of earlier tries as pending, and each of them would get a second
         # message.
@@ -120,6 +124,19 @@ class Supply:
         if not self._again and (chunk := self._next_chunk()) is not None:
             self._again.append(chunk)
         return bool(self._again)
+
+    def call_took(self, seconds: float) -> None:
+        """Note how long a call that sends has taken; where all of them take long, windows become smaller."""
+        if seconds < self._quickest:
+            self._quickest = seconds
+            self._window_chunks = window_chunks(
+                self._policy, with_message_ids=self._with_message_ids, quickest=seconds
+            )
+
+    @property
+    def has_measured(self) -> bool:
+        """Whether a call has ended; until then nothing says how large a second window may be."""
+        return self._quickest < math.inf
 
     @property
     def may_open_window(self) -> bool:

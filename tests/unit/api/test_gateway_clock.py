@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
+import time
 from email.utils import formatdate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_aliyunsms.api.client import AliyunSmsClient
+from airflow_provider_aliyunsms.api.credentials import Credentials, static_credentials
+from airflow_provider_aliyunsms.api.endpoints import parse_endpoint
 from airflow_provider_aliyunsms.api.gateway_clock import GatewayClock
+from airflow_provider_aliyunsms.api.transport import Transport
+from airflow_provider_aliyunsms.products import CHINA, GLOBE
+from airflow_provider_aliyunsms.simulator.server import running
 
 EPOCH = 1_767_323_045.0
 
@@ -58,3 +65,19 @@ def test_a_clock_that_is_set_at_the_gateway_is_followed():
     clock.observe(formatdate(EPOCH, usegmt=True), sent=100.0, received=100.0)
     clock.observe(formatdate(EPOCH + 60, usegmt=True), sent=102.0, received=102.0)
     assert clock.at(102.0) == EPOCH + 60.5
+
+
+@pytest.mark.parametrize("product", [CHINA, GLOBE])
+def test_the_time_is_known_before_the_first_call(product):
+    """Without it the first window would be dated by this machine, and nothing of it could be replayed."""
+    with running() as simulator:
+        endpoint = parse_endpoint(simulator.url)
+        client = AliyunSmsClient(
+            credentials=static_credentials(Credentials("testid", "testsecret")),
+            china=endpoint,
+            globe=endpoint,
+            transport=Transport(),
+        )
+        client.sync_clock(product=product)
+        assert client.gateway_time(product=product) == pytest.approx(time.time(), abs=5)
+        client.close()

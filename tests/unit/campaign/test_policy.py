@@ -36,6 +36,16 @@ def test_a_window_fits_into_one_value_and_covers_a_few_seconds(size, calls, qps,
         assert qps is None or chunks <= 3 * qps
 
 
+@pytest.mark.parametrize(("quickest", "chunks"), [(0.0, 96), (0.05, 96), (0.5, 96), (1.0, 48), (8.0, 16)])
+def test_a_window_covers_a_few_seconds_of_a_slow_gateway_and_one_chunk_for_each_call(quickest, chunks):
+    assert window_chunks(policy(chunk_size=1), with_message_ids=False, quickest=quickest) == chunks
+
+
+@pytest.mark.parametrize(("calls", "look_ups"), [(1, 0), (2, 4), (8, 16), (64, 16)])
+def test_look_ups_have_places_of_their_own_but_with_one_call_at_a_time(calls, look_ups):
+    assert policy(max_concurrency=calls).most_look_ups == look_ups
+
+
 def test_with_one_call_at_a_time_a_crash_leaves_one_chunk():
     one = policy(max_concurrency=1)
     assert window_chunks(one, with_message_ids=True) == 1
