@@ -14,6 +14,7 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
@@ -215,8 +216,10 @@ class Workers:
 
         A clear acceptance may be told only after that time, while enough jobs wait for the threads.
         """
-        if timeout > 0 and not self._results:
-            self._wait_for_news(timeout)
+        until = time.monotonic() + timeout
+        # Again and again: what woke this thread may be news of a result that it has taken already.
+        while timeout > 0 and not self._results and (left := until - time.monotonic()) > 0:
+            self._wait_for_news(left)
         # Only here is a finished job no longer busy, so that "not busy" means: no call is in flight and no outcome
         # waits unread. Counted down by the worker thread, an acceptance could stay in the queue when sending ends;
         # on Globe its recipients could end as "unknown", because nothing there can be looked up.
