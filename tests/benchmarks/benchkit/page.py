@@ -20,17 +20,57 @@ own date, and says nothing of later versions; a load above the number of cores a
 had a share in its seconds.
 """
 
+TRIED = (
+    ("One write for head and body, and `http.client` without urllib3's steps around it", "HTTP 0.60: kept"),
+    ("Responses of the common form by one pattern, all others by `http.client`", "HTTP 0.56 of that: kept"),
+    (
+        "A thread's next job waits before it is done; the main thread wakes for news only",
+        "switches 0.79: kept",
+    ),
+    ("The JSON and the encoding of signatures kept from call to call", "form 0.59: kept"),
+    ("Lines of CSV without quotes cut into columns a block at a time", "loading 0.60: kept"),
+    ("JSON lines parsed a block at a time, lists read by the column", "loading 0.58: kept"),
+    ("The first bytes of all keys hashed once", "keys 0.91: kept"),
+    ("Rows of a resumed campaign numbered a page at a time", "reading back 0.90: kept"),
+    ("Sensor: queries in batches, tenacity after a failure only, dates kept", "a query 0.75: kept"),
+    ("Percent-encoding by `urllib.parse.quote_plus`", "2.0"),
+    (
+        "Percent-encoding by replacing one distinct character after the other",
+        "0.88 for two, 2.0 for 400 of them",
+    ),
+    ("Percent-encoding by `binascii` as quoted-printable, whose signs are replaced", "0.95 to 1.28"),
+    ('Percent-encoding with frequent pieces such as `,"code":` as one character', "0.95 to 1.5"),
+    ("2, 4 or 8 threads instead of 16 where the gateway answers at once", "calls 1.17, 1.26, 1.17"),
+    ("Sensor: fewer threads, found by trial", "no gain in pace, more lag"),
+    ("Keys by `map` over methods instead of one loop", "keys 1.11"),
+    ("No garbage collection while modules are imported", "within noise"),
+    ("Pacing and Globe modules loaded later", "5 ms of 145"),
+)
+"""What was tried, and its CPU against that of before; measured once, and not made again by ``make bench``."""
+
+TRIED_HEAD = """## What was tried
+
+Ratios of CPU within one script, old and new in turn, minimum or median of several rounds, on 2 cores beside other
+work (November 2026): they say which way to go, and `make bench` does not make them again. Not tried: an event loop
+instead of threads. It would need a second HTTP client beside the one that knows which bytes have left.
+"""
+
+
 LIMITS_NEXT = """## What limits it next
 
-- **The call.** The largest single part of a recipient's CPU is its hundredth of a call: percent-encoding, signing
-  and the HTTP client. The loop makes its calls in one thread; threads that hand work over and share the interpreter
-  lock need more CPU where the gateway answers at once (see the pool beside the loop).
+- **The call.** Percent-encoding of Chinese text and the switches between threads are the largest parts of a call
+  now; the HTTP exchange is a quarter of what it was, beside the kernel's own part.
+- **`DAG.test`.** It runs Airflow's API server in the same process: the first request makes that server, and each of
+  the ledger's writes is a request that is served there. A task of an executor does not have this CPU, its API server
+  does.
 - **Loading.** The audience is read, checked, keyed and cleared of duplicates before the first call, so that counts
   and rejects are known while nothing was sent yet. That does not overlap with sending.
-- **Small campaigns.** Imports, the first and the last writes of the ledger and the receipts take some tenths of a
-  second whatever the size, which is what ten thousand recipients show.
-- **The ledger's writes.** Calls go on while the ledger is written, as far as was handed out ahead; the first intents
-  and the last outcomes have nothing beside them.
+- **Small campaigns.** A new ledger asks for each value that must not be there twice, because absence is never proof;
+  each request to Airflow's API server takes milliseconds, whatever the size.
+- **The ledger's writes.** Each window is written with its intents and again with its outcomes. Calls go on
+  meanwhile, as far as was handed out ahead; the first intents and the last outcomes have nothing beside them.
+- **Resume.** The next try starts a process, loads the audience and reads the ledger back before its first call. Where
+  calls are quick, that is as long as what is left to send.
 - **One process.** All threads share one interpreter lock.
 """
 
@@ -42,7 +82,11 @@ def tables(results):
 
 def page(results):
     """Return the whole page."""
-    return "\n".join([HEAD, goals(results), _machines(results), tables(results), LIMITS_NEXT])
+    return "\n".join([HEAD, goals(results), _machines(results), tables(results), _tried(), LIMITS_NEXT])
+
+
+def _tried():
+    return f"{TRIED_HEAD}\n{table(('what', 'of before'), TRIED)}\n"
 
 
 def _measured(name, machine):
