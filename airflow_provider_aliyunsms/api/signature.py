@@ -115,6 +115,7 @@ def sign_acs3(
         f"{_ALGORITHM} Credential={credentials.access_key_id},SignedHeaders={names},Signature={signature}"
     )
     signed["accept"] = "application/json"
+    signed["accept-encoding"] = "identity"
     signed["user-agent"] = _USER_AGENT
     signed["content-length"] = str(len(body))
     url = f"{endpoint.url}?{canonical_query}" if canonical_query else endpoint.url
