@@ -9,13 +9,13 @@ end, proxy tunnel and TLS handshake included.
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import time
 from dataclasses import dataclass, field
 from functools import cache
-from http.client import HTTPResponse, IncompleteRead
+from http import HTTPStatus
+from http.client import BadStatusLine, HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import urllib3
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
-    from _typeshed import WriteableBuffer
     from urllib3 import PoolManager
     from urllib3.connectionpool import HTTPConnectionPool
 
@@ -46,6 +45,7 @@ _PLAIN_HEAD: Final = re.compile(
 )
 """The whole head of a response with a body, one line for each header."""
 
+_WITHOUT_BODY: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 
 
@@ -133,9 +133,9 @@ def _head(method: str, url: str, headers: Mapping[str, str]) -> bytes:
     return f"{text}\r\n".encode("latin-1")
 
 
-class _Received(io.RawIOBase):
+class _Received:
     """
-    What a socket receives within so many seconds.
+    What a socket receives within so many seconds, as a file that ``http.client`` reads.
 
     A socket timeout alone starts anew with every byte, so that a slow server could hold a thread for ever. Reading
     raises ``TimeoutError`` once the time is over.
@@ -156,20 +156,56 @@ class _Received(io.RawIOBase):
         self._sock.settimeout(None if left == math.inf else left)
         return self._sock.recv(_AT_ONCE)
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return it as ``http.client`` reads it; closing it leaves the connection open."""
-        return io.BufferedReader(self, _AT_ONCE)
+    def makefile(self, _mode: str) -> _Received:
+        """Return itself: to ``http.client`` it is the socket and its file."""
+        return self
 
-    def readable(self) -> bool:
-        return True
+    def readline(self, limit: int) -> bytes:
+        """Return a line with its end, or what there is before the end of the connection; no more than the limit."""
+        while (end := self.ahead.find(b"\n", 0, limit) + 1) == 0 and len(self.ahead) < limit:
+            if not (data := self.more()):
+                break
+            self.ahead += data
+        return self._cut(end or limit)
 
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        view = memoryview(buffer).cast("B")
-        data = self.ahead or self.more()
-        size = min(len(data), len(view))
-        view[:size] = data[:size]
-        self.ahead = data[size:]
-        return size
+    def read(self, size: int) -> bytes:
+        """Return so many bytes, fewer only at the end of the connection."""
+        parts, missing = [self.ahead], size - len(self.ahead)
+        while missing > 0 and (data := self.more()):
+            parts.append(data)
+            missing -= len(data)
+        self.ahead = b"".join(parts)
+        return self._cut(size)
+
+    def flush(self) -> None:
+        """Do nothing: only the response is read here."""
+
+    def close(self) -> None:
+        """Do nothing: the connection stays open, and what was not read is looked at."""
+
+    def _cut(self, size: int) -> bytes:
+        data, self.ahead = self.ahead[:size], self.ahead[size:]
+        return data
+
+
+class _TunnelResponse(HTTPResponse):
+    """
+    The response of a proxy that is to open a tunnel, complete within the connect timeout.
+
+    Without an end of its time, a request could leave long after it was allowed to.
+    """
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        self._socket, self._timeout = sock, sock.gettimeout()
+        self._received = _Received(sock, seconds=self._timeout)
+        super().__init__(cast("socket.socket", self._received), *args, **kwargs)
+
+    def close(self) -> None:
+        super().close()
+        # For the TLS handshake, which has the same time again.
+        self._socket.settimeout(self._timeout)
+        if self._received.ahead:
+            raise OSError("the proxy sent more than its answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +265,12 @@ def _any_response(received: _Received) -> _Response:
         if response.length:
             # Fewer bytes than were announced: http.client tells it only to who reads to the end.
             raise IncompleteRead(body, response.length)
-        return _Response(
-            response.status, response.msg.items(), body, ends_connection=bool(response.will_close)
-        )
+        if response.status < HTTPStatus.OK:
+            # An answer before the answer, whose rest is still to come: no more than that the request has arrived.
+            raise BadStatusLine("an interim status")
+        # What is left, or may still come, would be taken for the response to the next request.
+        ends = response.will_close or response.status in _WITHOUT_BODY or bool(received.ahead)
+        return _Response(response.status, response.msg.items(), body, ends_connection=ends)
     finally:
         response.close()
 
@@ -263,5 +302,7 @@ def _tracking(pool_class: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
     plain = pool_class.ConnectionCls
     if issubclass(plain, DepartureConnection):
         return pool_class
-    noting = type(f"Departure{plain.__name__}", (DepartureConnection, plain), {})
+    noting = type(
+        f"Departure{plain.__name__}", (DepartureConnection, plain), {"response_class": _TunnelResponse}
+    )
     return type(f"Departure{pool_class.__name__}", (pool_class,), {"ConnectionCls": noting})

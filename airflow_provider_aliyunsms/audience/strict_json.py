@@ -34,7 +34,8 @@ def parse_json(text: str) -> Any:
         problem = error.msg
     except RecursionError:
         problem, position = "too deeply nested", 1
-    except ValueError:
+    except (ValueError, ArithmeticError):
+        # The latter for an exponent of so many digits that no decimal number can have it.
         problem, position = "a number with too many digits", 1
     msg = f"not valid JSON: {problem} (character {position})"
     raise BrokenJsonError(msg)
@@ -56,7 +57,7 @@ def parse_lines(lines: Sequence[str]) -> list[dict[str, Any]] | None:
         return None
     try:
         values, end = _PLAIN_DECODER.scan_once(f"[{text}]", 0)  # type: ignore[attr-defined]
-    except (StopIteration, ValueError, RecursionError):
+    except (StopIteration, ValueError, ArithmeticError, RecursionError):
         return None
     if end != len(text) + 2 or len(values) != len(lines):
         return None
@@ -184,6 +185,6 @@ def _decoded(text: str, at: int) -> tuple[Any, int, BrokenJsonError | None]:
         return None, 0, BrokenJsonError(f"not valid JSON: {error.msg}")
     except RecursionError:
         return None, 0, BrokenJsonError("not valid JSON: too deeply nested")
-    except ValueError:
+    except (ValueError, ArithmeticError):
         return None, 0, BrokenJsonError("not valid JSON: a number with too many digits")
     return value, end, None

@@ -153,6 +153,8 @@ class Sender:
         self._given: dict[str, Job] = {}
         # Whether a look-up was made after the last call of a new chunk.
         self._looked_last = False
+        # Whether a look-up was made beside the calls after the last call of a new chunk.
+        self._looked_beside = False
         # Whether the log says already that look-ups are refused.
         self._look_ups_refused = False
         self.changed = 0
@@ -380,8 +382,22 @@ class Sender:
         """Hand out the look-ups that are due to the threads that do nothing else."""
         # A look-up may be due at every moment, where each step takes long; the wait must end all the same.
         while self._workers.free_to_look and (job := self._open.look_up_due()) is not None:
+            # Where a pace has to be kept, a look-up has a place in it. Without turns, look-ups of chunks that nothing
+            # settles would take every place, and nobody else would be sent to, for ever.
+            if self._looked_beside and self._may_send_now() and not self._pace.is_free:
+                return
             if self._is_over() or not self._look_up(job):
                 return
+            self._looked_beside = True
+
+    def _may_send_now(self) -> bool:
+        """Return whether a new chunk could be sent, if the pace had a place for it."""
+        return (
+            self._workers.free
+            and (self._supply.may_start or self._supply.may_cut)
+            and not self._open.hold_back
+            and not self._permits.in_doubt
+        )
 
     def _look_up_meanwhile(self) -> None:
         """Hand out a look-up that is due: it goes to another API, and need not wait for the others."""
@@ -405,6 +421,8 @@ class Sender:
         self._open.handed_out(job)
         # One that is looked up beside the calls takes no turn from a new chunk.
         self._looked_last = job.settling and not (job.is_look_up and self._policy.most_look_ups)
+        if not job.settling:
+            self._looked_beside = False
         self._given[job.entry.out_id] = job
         self._workers.give(job)
 
@@ -573,7 +591,8 @@ class Sender:
         self._stops.doom(self._common.count(job, outcome))
         if job.made:
             self._pace.end(started=job.made_at, now=job.ended_at, alone=job.is_look_up, opened=job.opened)
-            if not job.settling:
+            # A refused connection tells nothing of how long the gateway takes.
+            if not job.settling and outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
                 self._supply.call_took(job.ended_at - job.made_at)
         else:
             # Counted as a call it would hold its place for a second, and as the quickest one there ever was.

@@ -494,3 +494,52 @@ def test_a_header_with_the_end_of_a_line_never_leaves(transport, answering, http
     with pytest.raises(ConnectionNotMadeError):
         transport.send(request)
     assert server.requests == []
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(OK), OK)
+
+
+@pytest.mark.parametrize("early", [b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"])
+def test_an_answer_before_the_answer_is_not_the_next_ones(transport, request_to, serve, http, early):
+    def behave(connection, server):
+        while server.take(connection) is not None:
+            connection.sendall(early)
+            time.sleep(0.1)
+            connection.sendall(http(OK))
+
+    server = serve(behave)
+    for _ in range(2):
+        with pytest.raises(AmbiguousOutcomeError):
+            transport.send(request_to(server.endpoint))
+    assert server.connections == 2
+
+
+def test_what_comes_behind_a_chunked_answer_closes_its_connection(transport, request_to, answering):
+    stray = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother"
+    server = answering(CHUNKED + stray)
+    assert [transport.send(request_to(server.endpoint)).body for _ in range(3)] == [OK] * 3
+    assert server.connections == 3
+
+
+def test_chunked_answers_keep_their_connection(transport, request_to, answering):
+    server = answering(CHUNKED)
+    assert [transport.send(request_to(server.endpoint)).body for _ in range(3)] == [OK] * 3
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("behind", [b"", b"more than the answer"])
+def test_a_proxy_has_no_more_time_for_a_tunnel_than_a_connection(serve, request_to, monkeypatch, behind):
+    def drip(connection, server):
+        server.take(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + (b"\r\n" + behind if behind else b""))
+        for _ in range(60):
+            time.sleep(0.1)
+            connection.sendall(b"X")
+
+    proxy = serve(drip)
+    monkeypatch.setenv("https_proxy", proxy.endpoint.url)
+    with closing(Transport(connect_timeout=1.0, read_timeout=5.0)) as transport:
+        began = time.monotonic()
+        with pytest.raises(ConnectionNotMadeError):
+            transport.send(request_to(Endpoint("https", "sms.example.com")))
+        assert time.monotonic() - began < 3.0

@@ -260,10 +260,11 @@ def test_jsonl():
         ("null", "neither an object nor a string"),
         (f'{{"{SECRET}": NaN}}', "NaN"),
         ("9" * 5000, "too many digits"),
+        ("1e9999999999999999999", "too many digits"),
         ('{"a":' * 100_000, "nested"),
         (f'"{SECRET}" "x"', "not valid JSON"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_a_broken_json_line_says_where_and_never_what(line, says):
     error = refused('"13800001234"\n\n' + line + "\n", name="a.jsonl")

@@ -12,6 +12,7 @@ from jobs import a_job
 from world import Crash, World
 
 from airflow_provider_aliyunsms.campaign.outcomes import Outcome, OutcomeKind
+from airflow_provider_aliyunsms.campaign.ports import Evidence, LookUp
 from airflow_provider_aliyunsms.campaign.sending.workers import Workers
 
 LONG = 10.0
@@ -138,3 +139,32 @@ def test_where_no_thread_can_be_started_for_look_ups_those_of_calls_make_them(mo
     assert pool.take(timeout=LONG)[0] is look_up
     assert pool.busy == 0
     pool.stop()
+
+
+def test_look_ups_that_settle_nothing_leave_places_of_a_pace_to_the_calls():
+    world = World()
+    people = [f"138{i:05d}000" for i in range(2000)]
+    world.store.new_process(crash_in=6, crash_after_write=True, broken_in=None)
+    world.gateway.faults.extend(["drop_before"] * 10_000)
+    with pytest.raises(Crash):
+        world.run(people, max_concurrency=16)
+    world.gateway.faults.clear()
+    # Another AccessKey, which may not look up: nothing that is open can be settled or replayed.
+    world.gateway.signer = "second"
+    looks = []
+
+    def find(*_args, **_options):
+        looks.append(world.clock.now())
+        assert len(looks) < 5_000, "look-ups go on for ever"
+        return LookUp(Evidence.INCONCLUSIVE, doubtful=True, code="Forbidden.RAM")
+
+    world.gateway.find = find
+    world.gateway.submitted_at.clear()
+    began = world.clock.now()
+    summary = world.retry(people, max_concurrency=16, max_qps=2).summary
+    sent = [at - began for at in world.gateway.submitted_at]
+    assert summary["unknown"] > 0
+    assert summary["accepted"] + summary["unknown"] == len(people)
+    assert len(looks) > 100
+    assert sum(at < 40 for at in sent) > 10, "half of the places are those of calls"
+    assert max(world.gateway.accepted.values()) == 1
