@@ -246,7 +246,8 @@ def _plain_headers(lines: bytes) -> dict[str, str]:
     headers: dict[str, str] = {}
     for line in lines.decode("latin-1").split("\r\n")[:-1]:
         name, _, value = line.partition(":")
-        if headers.setdefault(name.lower(), value.strip(" \t")) != value.strip(" \t"):
+        value = value.strip(" \t")
+        if headers.setdefault(name.lower(), value) != value:
             # Two of one name, which may contradict each other.
             return {}
     return headers

@@ -28,7 +28,7 @@ APIS = {CHINA.action: "china", GLOBE.action: "globe"}
 """The names of the two APIs on the page."""
 
 TRY_COUNTS = (*OUTCOMES, "requests")
-"""What is counted of each try."""
+"""The names of the counts that are shown of each try."""
 
 MOST_CODES = 50
 MOST_GUARDS = 30

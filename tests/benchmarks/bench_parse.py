@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a DAG file with fifty campaigns takes to parse, beside files that need nothing but Airflow."""
+"""Measure how long a DAG file with fifty campaigns takes to parse, beside files that need nothing but Airflow."""
 
 from __future__ import annotations
 

@@ -260,7 +260,7 @@ class Facts:
 
     @property
     def held(self) -> Held | None:
-        """The number of recipients who are held back, and until when; None for nobody."""
+        """Return how many recipients are held back, and until when; None for nobody."""
         if not self._held:
             return None
         return Held(

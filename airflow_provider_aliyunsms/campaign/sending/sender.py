@@ -382,9 +382,10 @@ class Sender:
         """Hand out the look-ups that are due to the threads that do nothing else."""
         # A look-up may be due at every moment, where each step takes long; the wait must end all the same.
         while self._workers.free_to_look and (job := self._open.look_up_due()) is not None:
-            # Where a pace has to be kept, a look-up has a place in it. Without turns, look-ups of chunks that nothing
-            # settles would take every place, and nobody else would be sent to, for ever.
-            if self._looked_beside and self._may_send_now() and not self._pace.is_free:
+            # Where this campaign has a pace of its own to keep, a look-up has a place in it. Without turns, look-ups
+            # of chunks that nothing settles would take every place, and nobody else would be sent to, for ever. Of
+            # the account's places it takes none, and need not wait for the turn of a chunk that does.
+            if self._looked_beside and self._may_send_now() and self._pace.pace is not None:
                 return
             if self._is_over() or not self._look_up(job):
                 return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was to be reached, line by line, and whether it was; every figure is that of a section of the page."""
+"""Make the table of what was to be reached; every figure is that of a section of the page."""
 
 from __future__ import annotations
 

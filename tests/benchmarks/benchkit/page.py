@@ -47,7 +47,7 @@ TRIED = (
     ("No garbage collection while modules are imported", "within noise"),
     ("Pacing and Globe modules loaded later", "5 ms of 145"),
 )
-"""What was tried, and its CPU against that of before; measured once, and not made again by ``make bench``."""
+"""Attempts, and their CPU against that of before; measured once, and not made again by ``make bench``."""
 
 TRIED_HEAD = """## What was tried
 

@@ -208,6 +208,29 @@ def test_look_ups_take_no_place_and_wait_for_no_turn():
     assert looked[0][0] - began < 60
 
 
+def test_look_ups_of_several_chunks_go_on_while_others_have_their_turn():
+    world = World()
+    world.gateway.faults.extend(["drop_before"] * 3)
+    turns, submit, find = Turns(world, every=0.0), world.gateway.submit, world.gateway.find
+    submitted, looked = [], {}
+
+    def once(chunk, envelope):
+        submitted.append(world.clock.monotonic())
+        if len(submitted) == 3:
+            turns.hold(120.0)
+        return submit(chunk, envelope)
+
+    def look(chunk, **how):
+        looked.setdefault(chunk.out_id, world.clock.monotonic())
+        return find(chunk, **how)
+
+    world.gateway.find, world.gateway.submit = look, once
+    summary = world.run(PEOPLE, chunk_size=1, max_concurrency=3, account_pace=turns).summary
+    assert summary["accepted"] == len(PEOPLE)
+    assert len(looked) == 3
+    assert max(looked.values()) - submitted[2] < 60, "none of them waits for the turn of a new chunk"
+
+
 @pytest.mark.parametrize("connects", [True, False])
 def test_the_pace_is_told_which_calls_opened_a_connection(connects):
     world = World()
